@@ -1,0 +1,90 @@
+package problem
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+)
+
+func TestAsError(t *testing.T) {
+	inner := &Error{Code: Conflict, Msg: "save"}
+	tests := []struct {
+		name string
+		err  error
+		want Code
+	}{
+		{"itself", inner, Conflict},
+		{"wrapped", fmt.Errorf("outer: %w", inner), Conflict},
+		{"outermost wins", &Error{Code: Unavailable, Err: inner}, Unavailable},
+		{"foreign", errors.New("boom"), Internal},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := AsError(tt.err).Code; got != tt.want {
+				t.Errorf("code %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	tests := []struct {
+		err  *Error
+		want string
+	}{
+		{&Error{Code: Conflict}, "datastore_conflict"},
+		{&Error{Code: Conflict, Msg: "save x"}, "save x"},
+		{&Error{Code: Conflict, Msg: "save x", Err: errors.New("409")}, "save x: 409"},
+	}
+	for _, tt := range tests {
+		if got := tt.err.Error(); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}
+
+func TestIs(t *testing.T) {
+	if !Is(fmt.Errorf("x: %w", &Error{Code: NotFound}), NotFound) {
+		t.Error("wrapped code not seen")
+	}
+	if Is(errors.New("x"), Internal) {
+		t.Error("a foreign error has no code")
+	}
+}
+
+func TestValidation(t *testing.T) {
+	if err := Validation(nil); err != nil {
+		t.Fatalf("no violations gave %v", err)
+	}
+	err := Validation([]Violation{
+		{Path: "numbers.0", Code: "type", Message: "a", Members: map[string]any{"target": "string"}},
+		{Path: "numbers.0", Code: "enum", Message: "b"},
+		{Path: "numbers.0", Code: "type", Message: "second"},
+	})
+	want := map[string]any{"numbers.0": map[string]any{
+		"type": map[string]any{"message": "a", "target": "string"},
+		"enum": map[string]any{"message": "b"},
+	}}
+	if got := AsError(err).Data; !reflect.DeepEqual(got, want) {
+		t.Errorf("data %v, want %v", got, want)
+	}
+}
+
+func TestJoin(t *testing.T) {
+	tests := []struct {
+		path string
+		key  any
+		want string
+	}{
+		{"", "flow", "flow"},
+		{"flow", "children", "flow.children"},
+		{"flow.children", "a.b", "flow.children.a%2Eb"},
+		{"numbers", 0, "numbers.0"},
+	}
+	for _, tt := range tests {
+		if got := Join(tt.path, tt.key); got != tt.want {
+			t.Errorf("Join(%q, %v) = %q, want %q", tt.path, tt.key, got, tt.want)
+		}
+	}
+}
