@@ -1,0 +1,68 @@
+package number
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"testing"
+)
+
+type vector struct {
+	ID           int
+	Input        string
+	Output       string
+	Reconcilable bool
+	DialPlan     json.RawMessage `json:"dial_plan"`
+	Crash        bool
+}
+
+// readVectors reads one file of the answers recorded from Kazoo.
+func readVectors(t *testing.T, name string) []vector {
+	t.Helper()
+	f, err := os.Open("../../testdata/vectors/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var rows []vector
+	for sc := bufio.NewScanner(f); sc.Scan(); {
+		var v vector
+		if err := json.Unmarshal(sc.Bytes(), &v); err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, v)
+	}
+	if len(rows) == 0 {
+		t.Fatal("no rows")
+	}
+	return rows
+}
+
+func TestNormalizeVectors(t *testing.T) {
+	for _, v := range readVectors(t, "normalize.jsonl") {
+		if v.Crash {
+			Normalize(v.Input, DialPlan{})
+			continue
+		}
+		got := Normalize(v.Input, DialPlan{})
+		if got != v.Output {
+			t.Errorf("%d: %q gave %q, want %q", v.ID, v.Input, got, v.Output)
+		}
+		if r := Reconcilable(v.Output); r != v.Reconcilable {
+			t.Errorf("%d: %q reconcilable %v", v.ID, v.Output, r)
+		}
+	}
+}
+
+// A plan that crashed Kazoo loses the broken rule only (contract 11.14).
+func TestDialPlanVectors(t *testing.T) {
+	for _, v := range readVectors(t, "dialplan.jsonl") {
+		plan, warnings := ParseDialPlan(v.DialPlan)
+		if v.Crash != (len(warnings) > 0) {
+			t.Errorf("%d: warnings %v", v.ID, warnings)
+		}
+		if got := Normalize(v.Input, plan); !v.Crash && got != v.Output {
+			t.Errorf("%d: %q gave %q, want %q", v.ID, v.Input, got, v.Output)
+		}
+	}
+}
