@@ -1,0 +1,75 @@
+# callflowd: `make help` lists what can be made. Go and make are all that is
+# needed; Go fetches the modules and, if it is older than go.mod asks for, its
+# own toolchain.
+
+GO      ?= go
+BIN     ?= bin/callflowd
+PKGS    ?= ./...
+RUN     ?= .
+FUZZTIME ?= 20s
+
+# The race detector needs cgo and a C compiler; without them the tests run
+# without it, and say so.
+CC_FOUND := $(shell command -v $$($(GO) env CC) 2>/dev/null)
+RACE     := $(if $(and $(filter 1,$(shell $(GO) env CGO_ENABLED)),$(CC_FOUND)),-race)
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test race-note check fmt lint vuln bench cover e2e fuzz clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+build: ## build the static binary bin/callflowd
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/callflowd
+
+run: build ## build, start on embedded storage in ./callflowd-data, print a curl line to try (ARGS='--listen …')
+	@exec $(BIN) serve $(ARGS)
+
+test: race-note ## every test that needs no service; COUCHDB_URL=http://user:pw@host:5984 adds that server
+	$(GO) test $(RACE) -timeout 15m -run '$(RUN)' $(PKGS)
+
+race-note:
+	@$(if $(RACE),:,echo 'no C compiler or no cgo: running without the race detector')
+
+check: fmt lint vuln test ## formatting, vet, staticcheck, known vulnerabilities, then the tests
+
+fmt:
+	@out=$$($(GO) tool gofumpt -l .); test -z "$$out" || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
+	@echo 'gofumpt: clean'
+
+lint:
+	$(GO) vet $(PKGS)
+	$(GO) tool staticcheck $(PKGS)
+
+# govulncheck exits 3 when it has found something; any other failure before a
+# finding means that its database could not be reached.
+vuln:
+	@out=$$($(GO) tool govulncheck $(PKGS) 2>&1); code=$$?; \
+	case $$code in \
+	0) echo 'govulncheck: nothing found' ;; \
+	3) echo "$$out"; exit 1 ;; \
+	*) if echo "$$out" | grep -Eq 'dial tcp|lookup |connection refused|i/o timeout|context deadline|HTTP GET|proxyconnect|EOF|no such host|status code'; \
+	   then echo 'govulncheck: SKIPPED, its database cannot be reached from here:'; echo "$$out" | tail -n 1; \
+	   else echo "$$out"; exit 1; fi ;; \
+	esac
+
+bench: ## the benchmarks, with allocations
+	$(GO) test -run '^$$' -bench '$(RUN)' -benchmem -timeout 30m $(PKGS)
+
+cover: ## statement coverage of all packages together, into cover.out
+	$(GO) test -timeout 15m -coverpkg=./... -coverprofile=cover.out $(PKGS)
+	@$(GO) tool cover -func=cover.out | tail -n 1
+
+e2e: ## the program as a whole: a business account in over HTTP, routes out, restarts, kill -9
+	$(GO) test -count=1 -timeout 15m -v -run 'E2E' ./cmd/callflowd
+
+fuzz: ## every fuzz target for FUZZTIME each (default 20s)
+	@for pkg in $$($(GO) list $(PKGS)); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "== $$pkg $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; \
+	done
+
+clean: ## remove what was built; the data directory stays
+	rm -rf bin cover.out
