@@ -1,0 +1,147 @@
+// Package couch is the only way to storage: databases, documents, views, bulk
+// operations and change feeds of a server that speaks CouchDB's HTTP protocol,
+// be it CouchDB itself or couchlite in this process.
+//
+// Writes are optimistic. A document carries the _rev it was read at, and
+// saving it fails with [problem.Conflict] if it was saved in between. Nothing
+// that is not idempotent is ever tried twice, and nothing is merged on the
+// caller's behalf.
+//
+// Every call has a time limit ([Config].Timeout) besides its context, feeds
+// excepted. Errors are of type *[problem.Error], classified here and nowhere
+// else; their texts hold neither the server's credentials nor query keys.
+package couch
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-kivik/kivik/v4"
+	"github.com/go-kivik/kivik/v4/couchdb"
+	"github.com/go-kivik/kivik/v4/couchdb/chttp"
+
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// defaultTimeout limits a call when the configuration does not.
+const defaultTimeout = 30 * time.Second
+
+// Config says where the server is.
+type Config struct {
+	// URL is the server's address, http://user:password@host:5984/path. With
+	// a Transport it may be empty.
+	URL string
+	// Transport replaces the network; in-process couchlite's when set.
+	Transport http.RoundTripper
+	// Timeout limits each call, and each wait for the next row of a view;
+	// 0 means 30 seconds.
+	Timeout time.Duration
+}
+
+// Client is a connection to one server. It is safe for concurrent use.
+type Client struct {
+	kivik   *kivik.Client
+	http    *chttp.Client // what kivik has no call for
+	timeout time.Duration
+}
+
+// Open prepares a client; it does not ask the server anything. Credentials in
+// the URL are sent as Basic authentication and kept out of every error.
+func Open(cfg Config) (*Client, error) {
+	base, err := parseURL(cfg)
+	if err != nil {
+		return nil, err
+	}
+	httpClient := &http.Client{
+		Transport:     newTransport(base, cfg.Transport),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	dsn := base.Scheme + "://" + base.Host
+	options := []kivik.Option{couchdb.OptionHTTPClient(httpClient), couchdb.OptionNoRequestCompression()}
+	kc, err := kivik.New("couch", dsn, options...)
+	if err != nil {
+		return nil, wrap(err, "open "+dsn)
+	}
+	hc, err := chttp.New(httpClient, dsn, chttp.OptionNoRequestCompression())
+	if err != nil {
+		return nil, wrap(err, "open "+dsn)
+	}
+	timeout := cfg.Timeout
+	if timeout <= 0 {
+		timeout = defaultTimeout
+	}
+	return &Client{kivik: kc, http: hc, timeout: timeout}, nil
+}
+
+// parseURL never repeats the URL in its error, which may hold a password.
+func parseURL(cfg Config) (*url.URL, error) {
+	if cfg.URL == "" && cfg.Transport != nil {
+		return &url.URL{Scheme: "http", Host: "couchlite"}, nil
+	}
+	base, err := url.Parse(cfg.URL)
+	if err != nil {
+		return nil, errors.New("the CouchDB URL cannot be parsed")
+	}
+	if (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
+		return nil, errors.New("the CouchDB URL must have the form http://user:password@host:5984")
+	}
+	return base, nil
+}
+
+// Up reports whether the server takes requests: nil, or an error of code
+// [problem.Unavailable]. A CouchDB node in maintenance mode is not up.
+func (c *Client) Up(ctx context.Context) error {
+	ctx, cancel := c.limit(ctx)
+	defer cancel()
+	res, err := c.http.DoError(ctx, http.MethodGet, "/_up", nil)
+	if err == nil || res == nil || res.StatusCode != http.StatusNotFound {
+		return wrap(err, "ask whether the server is up")
+	}
+	// CouchDB in maintenance answers 404; PouchDB's server has no _up at all.
+	vendor, verr := c.Vendor(ctx)
+	if verr == nil && vendor != "CouchDB" {
+		return nil
+	}
+	return &problem.Error{Code: problem.Unavailable, Msg: "the server is in maintenance mode", Err: err}
+}
+
+// Vendor names the server's software by its banner: "CouchDB" (couchlite
+// says so too), "PouchDB" for pouchdb-server, "" for another.
+func (c *Client) Vendor(ctx context.Context) (string, error) {
+	ctx, cancel := c.limit(ctx)
+	defer cancel()
+	var banner map[string]any
+	if err := c.http.DoJSON(ctx, http.MethodGet, "/", nil, &banner); err != nil {
+		return "", wrap(err, "ask for the server's banner")
+	}
+	switch {
+	case banner["express-pouchdb"] != nil:
+		return "PouchDB", nil
+	case banner["couchdb"] != nil:
+		return "CouchDB", nil
+	}
+	return "", nil
+}
+
+// limit bounds one call.
+func (c *Client) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, c.timeout, errTimeLimit)
+}
+
+// docPath is the escaped path of a document.
+func docPath(db, id string) string {
+	return url.PathEscape(db) + "/" + chttp.EncodeDocID(id)
+}
+
+// readable tells ids that name a document from those that would reach another
+// endpoint of the database.
+func readable(id string) bool {
+	if id == "" || id == "." || id == ".." {
+		return false
+	}
+	return id[0] != '_' || strings.HasPrefix(id, "_design/") || strings.HasPrefix(id, "_local/")
+}

@@ -1,0 +1,76 @@
+package couch
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/go-kivik/kivik/v4"
+)
+
+// DB is one database of a server. Making one costs nothing and asks nothing.
+type DB struct {
+	client *Client
+	kivik  *kivik.DB
+	name   string
+}
+
+// DB returns the database with that name, "account/ab/cd/…" unescaped.
+func (c *Client) DB(name string) *DB {
+	return &DB{client: c, kivik: c.kivik.DB(name), name: name}
+}
+
+// Account returns the database of an account.
+func (c *Client) Account(id string) *DB { return c.DB(AccountDB(id)) }
+
+// Name returns the database's name, unescaped.
+func (d *DB) Name() string { return d.name }
+
+// CreateDB creates a database. That it is there already is no error.
+func (c *Client) CreateDB(ctx context.Context, name string) error {
+	ctx, cancel := c.limit(ctx)
+	defer cancel()
+	err := cause(ctx, c.kivik.CreateDB(ctx, name))
+	if kivik.HTTPStatus(err) == http.StatusPreconditionFailed {
+		return nil
+	}
+	return wrap(err, "create database "+name)
+}
+
+// DropDB removes a database with all it holds. That it is absent is no error.
+func (c *Client) DropDB(ctx context.Context, name string) error {
+	ctx, cancel := c.limit(ctx)
+	defer cancel()
+	err := cause(ctx, c.kivik.DestroyDB(ctx, name))
+	if kivik.HTTPStatus(err) == http.StatusNotFound {
+		return nil
+	}
+	return wrap(err, "drop database "+name)
+}
+
+// HasDB reports whether a database is there.
+func (c *Client) HasDB(ctx context.Context, name string) (bool, error) {
+	ctx, cancel := c.limit(ctx)
+	defer cancel()
+	ok, err := c.kivik.DBExists(ctx, name)
+	return ok, wrap(cause(ctx, err), "look for database "+name)
+}
+
+// AllDBs lists the names of all databases, in the server's order.
+func (c *Client) AllDBs(ctx context.Context) ([]string, error) {
+	ctx, cancel := c.limit(ctx)
+	defer cancel()
+	names, err := c.kivik.AllDBs(ctx)
+	return names, wrap(cause(ctx, err), "list databases")
+}
+
+// UpdateSeq returns the database's current update sequence, for
+// [ChangesOptions].Since.
+func (d *DB) UpdateSeq(ctx context.Context) (string, error) {
+	ctx, cancel := d.client.limit(ctx)
+	defer cancel()
+	stats, err := d.kivik.Stats(ctx)
+	if err != nil {
+		return "", d.wrap(cause(ctx, err), "read the update sequence of", "")
+	}
+	return stats.UpdateSeq, nil
+}

@@ -1,0 +1,172 @@
+package couch
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-kivik/kivik/v4"
+	"github.com/go-kivik/kivik/v4/couchdb/chttp"
+
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// Get returns the winning revision of a document, soft-deleted ones included.
+// Absent or deleted, the error is [problem.BadIdentifier]; without its
+// database, [problem.MissingDatabase].
+func (d *DB) Get(ctx context.Context, id string) (document.Doc, error) {
+	return d.get(ctx, id, kivik.Params(nil))
+}
+
+// GetRev returns one revision of a document, if the server still has it:
+// leaves always, others until compaction. Otherwise the error is
+// [problem.BadIdentifier].
+func (d *DB) GetRev(ctx context.Context, id, rev string) (document.Doc, error) {
+	if !isRev(rev) {
+		return nil, d.absent(id, "get malformed revision of")
+	}
+	return d.get(ctx, id, kivik.Rev(rev))
+}
+
+func (d *DB) get(ctx context.Context, id string, options kivik.Option) (document.Doc, error) {
+	if !readable(id) {
+		return nil, d.absent(id, "get")
+	}
+	ctx, cancel := d.client.limit(ctx)
+	defer cancel()
+	var doc document.Doc
+	if err := d.kivik.Get(ctx, id, options).ScanDoc(&doc); err != nil {
+		return nil, d.wrap(cause(ctx, err), "get", id)
+	}
+	return doc, nil
+}
+
+func (d *DB) absent(id, op string) error {
+	return &problem.Error{Code: problem.BadIdentifier, Data: badIdentifier(id), Msg: op + " " + d.at(id)}
+}
+
+// Leaves returns every leaf revision of a document, deleted ones (_deleted)
+// too, the winner first and the others in the order they would win.
+func (d *DB) Leaves(ctx context.Context, id string) ([]document.Doc, error) {
+	if !readable(id) {
+		return nil, d.absent(id, "get the leaves of")
+	}
+	ctx, cancel := d.client.limit(ctx)
+	defer cancel()
+	var rows []struct {
+		OK document.Doc `json:"ok"`
+	}
+	opts := &chttp.Options{Query: url.Values{"open_revs": {"all"}}}
+	if err := d.client.http.DoJSON(ctx, http.MethodGet, docPath(d.name, id), opts, &rows); err != nil {
+		return nil, d.wrap(cause(ctx, err), "get the leaves of", id)
+	}
+	leaves := make([]document.Doc, 0, len(rows))
+	for _, row := range rows {
+		if row.OK != nil {
+			leaves = append(leaves, row.OK)
+		}
+	}
+	if len(leaves) == 0 {
+		return nil, d.absent(id, "get the leaves of")
+	}
+	slices.SortFunc(leaves, byWinning)
+	return leaves, nil
+}
+
+// byWinning orders leaves by CouchDB's rule: living before deleted, then the
+// longer history, then the greater hash.
+func byWinning(a, b document.Doc) int {
+	if da, db := document.Truthy(a["_deleted"]), document.Truthy(b["_deleted"]); da != db {
+		if da {
+			return 1
+		}
+		return -1
+	}
+	ga, ha := splitRev(a.Rev())
+	gb, hb := splitRev(b.Rev())
+	return cmp.Or(cmp.Compare(gb, ga), cmp.Compare(hb, ha))
+}
+
+func splitRev(rev string) (generation int, hash string) {
+	number, hash, _ := strings.Cut(rev, "-")
+	generation, _ = strconv.Atoi(number)
+	return generation, hash
+}
+
+func isRev(rev string) bool {
+	generation, hash := splitRev(rev)
+	return generation > 0 && hash != ""
+}
+
+// Put saves a document under its _id and records its new revision in it. A
+// document without _rev is created. If the stored revision is not the
+// document's, the error is [problem.Conflict]; what CouchDB refuses to hold
+// is [problem.Invalid] or [problem.TooLarge].
+func (d *DB) Put(ctx context.Context, doc document.Doc) error {
+	id := doc.ID()
+	body, err := json.Marshal(doc)
+	if err != nil || !readable(id) {
+		return &problem.Error{Code: problem.Internal, Msg: "put a document that cannot be one: " + d.at(id), Err: err}
+	}
+	ctx, cancel := d.client.limit(ctx)
+	defer cancel()
+	rev, err := d.kivik.Put(ctx, id, json.RawMessage(body))
+	if err != nil {
+		return d.wrap(cause(ctx, err), "put", id)
+	}
+	doc.SetRev(rev)
+	return nil
+}
+
+// Delete leaves a tombstone in place of that revision of a document and
+// returns the tombstone's revision. (Kazoo's soft deletion is a [DB.Put].)
+func (d *DB) Delete(ctx context.Context, id, rev string) (newRev string, err error) {
+	if !readable(id) || !isRev(rev) {
+		return "", d.absent(id, "delete")
+	}
+	ctx, cancel := d.client.limit(ctx)
+	defer cancel()
+	newRev, err = d.kivik.Delete(ctx, id, rev)
+	if err != nil {
+		return "", d.wrap(cause(ctx, err), "delete", id)
+	}
+	return newRev, nil
+}
+
+// getManyBatch bounds one request of [DB.GetMany].
+const getManyBatch = 500
+
+// GetMany returns the winning revisions of several documents by id. Absent
+// and deleted ones are left out.
+func (d *DB) GetMany(ctx context.Context, ids []string) (map[string]document.Doc, error) {
+	docs := make(map[string]document.Doc, len(ids))
+	for batch := range slices.Chunk(ids, getManyBatch) {
+		for row, err := range d.AllDocs(ctx, Query{Keys: keysOf(batch), IncludeDocs: true}) {
+			if err != nil {
+				return nil, err
+			}
+			doc, err := row.Document()
+			if err != nil {
+				return nil, d.wrap(err, "decode", row.ID)
+			}
+			if doc != nil && row.ID != "" {
+				docs[row.ID] = doc
+			}
+		}
+	}
+	return docs, nil
+}
+
+func keysOf(ids []string) []any {
+	keys := make([]any, len(ids))
+	for i, id := range ids {
+		keys[i] = id
+	}
+	return keys
+}

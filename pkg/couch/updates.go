@@ -1,0 +1,85 @@
+package couch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/go-kivik/kivik/v4"
+	"github.com/go-kivik/kivik/v4/couchdb/chttp"
+)
+
+// DBUpdate says that something happened to a database.
+type DBUpdate struct {
+	DB   string // its name, unescaped
+	Type string // "created", "updated" or "deleted"
+	Seq  string // for the next [Client.DBUpdates]' since
+}
+
+// UpdatesSeq returns the present end of the feed of database updates: what
+// happens after the call comes behind it. It fails as [Client.DBUpdates] does.
+func (c *Client) UpdatesSeq(ctx context.Context) (string, error) {
+	ctx, cancel := c.limit(ctx)
+	defer cancel()
+	feed := c.kivik.DBUpdates(ctx, kivik.Params(map[string]any{"feed": "normal", "since": "now"}))
+	defer feed.Close() //nolint:errcheck // the feed's own error counts
+	seq := ""
+	for feed.Next() {
+		seq = feed.Seq()
+	}
+	if err := feed.Err(); err != nil {
+		return "", wrapUpdates(cause(ctx, err))
+	}
+	last, err := feed.LastSeq()
+	if err != nil {
+		return "", wrapUpdates(err)
+	}
+	if last != "" {
+		seq = last
+	}
+	return seq, nil
+}
+
+// DBUpdates calls fn for every update of any database behind since ("" means
+// now), until ctx is done, fn fails or the connection does; it always returns
+// an error then, fn's unchanged. It needs a server admin. Where there is no
+// such feed the error has [ErrNoUpdates] in its tree, and waiting will not
+// help.
+func (c *Client) DBUpdates(ctx context.Context, since string, fn func(DBUpdate) error) (err error) {
+	defer recoverFeed(&err)
+	if since == "" {
+		since = "now"
+	}
+	ctx, cancel := context.WithCancel(asFeed(ctx))
+	defer cancel()
+	feed := c.kivik.DBUpdates(ctx, kivik.Params(map[string]any{
+		"feed": "continuous", "since": since, "heartbeat": int(feedIdle.Milliseconds() / 3),
+	}))
+	defer feed.Close() //nolint:errcheck // the feed's own error counts
+	for feed.Next() {
+		update := DBUpdate{DB: feed.DBName(), Type: feed.Type(), Seq: feed.Seq()}
+		if update.DB == "" { // the last_seq line of a feed that ends
+			continue
+		}
+		if err := fn(update); err != nil {
+			return err
+		}
+	}
+	if err := cause(ctx, feed.Err()); err != nil {
+		return wrapUpdates(err)
+	}
+	return wrapUpdates(errors.New("the server ended the feed"))
+}
+
+func wrapUpdates(err error) error {
+	var answer *chttp.HTTPError
+	if errors.As(err, &answer) {
+		switch answer.HTTPStatus() {
+		case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden,
+			http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+			err = fmt.Errorf("%w: %w", ErrNoUpdates, err)
+		}
+	}
+	return wrap(err, "follow the database updates")
+}
