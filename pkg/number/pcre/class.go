@@ -1,0 +1,170 @@
+package pcre
+
+import "strings"
+
+// class reads a bracketed class, and the word boundaries [[:<:]] and [[:>:]].
+func (p *parser) class() (*node, bool) {
+	for text, behind := range map[string]bool{"[[:<:]]": false, "[[:>:]]": true} {
+		if p.has(text) {
+			word := &node{op: opSet, set: wordSet()}
+			look := &node{op: opLook, behind: behind, sub: []*node{word}}
+			return cat([]*node{{op: opWord}, look}), false
+		}
+	}
+	if name, _ := p.posix(p.pos); name != "" {
+		p.fail("POSIX named classes are supported only within a class")
+	}
+	p.pos++
+	negate := p.has("^")
+	set := p.members()
+	if p.flags.fold {
+		set = foldCase(set)
+	}
+	if negate {
+		set = complement(set)
+	}
+	if len(set) == 0 {
+		return &node{op: opFail}, true
+	}
+	return &node{op: opSet, set: set}, true
+}
+
+// members reads up to the closing bracket; one that comes first is a member.
+func (p *parser) members() []rune {
+	var set []rune
+	for first := true; ; first = false {
+		if !p.more() {
+			p.fail("missing terminating ] for character class")
+		}
+		if p.quotes() {
+			continue
+		}
+		if !p.more() {
+			continue
+		}
+		if p.src[p.pos] == ']' && !first {
+			p.pos++
+			return normalize(set)
+		}
+		if named := p.namedMember(); named != nil {
+			set = append(set, named...)
+			continue
+		}
+		lo := p.member()
+		hi := lo
+		if p.rangeFollows() {
+			p.pos++
+			p.quotes()
+			hi = p.rangeEnd()
+			if hi < lo {
+				p.fail("range out of order in character class")
+			}
+		}
+		set = append(set, lo, hi)
+	}
+}
+
+// quotes passes over \E and an empty \Q\E.
+func (p *parser) quotes() bool {
+	return p.has(`\E`) || p.has(`\Q\E`)
+}
+
+// rangeFollows reports whether a hyphen comes next that is not the last
+// member.
+func (p *parser) rangeFollows() bool {
+	rest := p.src[p.pos:]
+	if !strings.HasPrefix(rest, "-") {
+		return false
+	}
+	rest = strings.TrimPrefix(rest[1:], `\E`)
+	return rest != "" && rest[0] != ']'
+}
+
+func (p *parser) rangeEnd() rune {
+	at := p.pos
+	if p.namedMember() != nil {
+		p.failAt(at, "invalid range in character class")
+	}
+	return p.member()
+}
+
+// namedMember reads a POSIX class, \d and its like, or a property.
+func (p *parser) namedMember() []rune {
+	if name, end := p.posix(p.pos); name != "" {
+		return p.posixMember(name, end)
+	}
+	if !strings.HasPrefix(p.src[p.pos:], `\`) || p.pos+1 >= len(p.src) {
+		return nil
+	}
+	c := p.src[p.pos+1]
+	set := p.typeSet(c)
+	switch {
+	case set != nil:
+		p.pos += 2
+	case c == 'p' || c == 'P':
+		p.pos++
+		set = p.property()
+	case c == 'N':
+		p.fail(`\N is not supported in a class`)
+	}
+	return set
+}
+
+func (p *parser) posixMember(name string, end int) []rune {
+	kind := p.src[p.pos+1]
+	bare, negated := strings.CutPrefix(name, "^")
+	set, ok := posixSet(bare)
+	if kind != ':' {
+		p.fail("POSIX collating elements are not supported")
+	}
+	if !ok {
+		p.fail("unknown POSIX class name")
+	}
+	p.pos = end
+	if p.flags.fold && (bare == "upper" || bare == "lower") {
+		set, _ = posixSet("alpha")
+	}
+	if negated {
+		set = complement(set)
+	}
+	if strings.HasPrefix(p.src[p.pos:], "-") && !strings.HasPrefix(p.src[p.pos:], "-]") {
+		p.fail("invalid range in character class")
+	}
+	return set
+}
+
+// posix finds a named class [:name:], [.name.] or [=name=] at offset at.
+func (p *parser) posix(at int) (name string, end int) {
+	rest := p.src[at:]
+	if len(rest) < 4 || rest[0] != '[' || !strings.ContainsRune(":.=", rune(rest[1])) {
+		return "", 0
+	}
+	for i := 2; i+1 < len(rest); i++ {
+		switch {
+		case rest[i] == rest[1] && rest[i+1] == ']':
+			return rest[2:i], at + i + 2
+		case rest[i] == ']', rest[i] == '\\' && strings.ContainsRune(`\]`, rune(rest[i+1])),
+			rest[i] == '[' && rest[i+1] == rest[1]:
+			return "", 0
+		}
+	}
+	return "", 0
+}
+
+// member reads one character, escaped or not.
+func (p *parser) member() rune {
+	if p.has(`\Q`) && !p.more() {
+		p.fail("missing terminating ] for character class")
+	}
+	if p.src[p.pos] != '\\' {
+		return p.next()
+	}
+	if p.pos+1 >= len(p.src) {
+		p.fail(`\ at end of pattern`)
+	}
+	if p.src[p.pos+1] == 'b' {
+		p.pos += 2
+		return '\b'
+	}
+	return p.charEscape()
+}

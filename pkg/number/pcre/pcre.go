@@ -1,0 +1,226 @@
+// Package pcre reads patterns as PCRE 8 reads them with Erlang's defaults,
+// and writes them for Go's engines. Kazoo's patterns and dial plans are such
+// patterns; reading one as Go would changes what it means: $ also matches
+// before a final newline, {,3} is literal, \h and \R exist, \z and \Z differ.
+//
+// [Parse] resolves flags, escapes, comments and quotes into a tree of plain
+// parts. From the tree come [Regexp.RE2] (exact, for package regexp),
+// [Regexp.Superset] (for package regexp, matches at least the same strings)
+// and [Regexp.Backtrack] (exact, for a backtracking engine of .NET's kind).
+//
+// Unlike Erlang's default, a character is a code point and not a byte, and
+// \d, \w, \s and \b stay ASCII (contract 9.15).
+package pcre
+
+import "fmt"
+
+// Error says why a pattern cannot be used.
+type Error struct {
+	Reason      string // for a person
+	Offset      int    // in bytes, where it was noticed
+	Unsupported bool   // PCRE would take it, but none of the engines here can run it
+}
+
+// Error returns the reason and the offset.
+func (e *Error) Error() string { return fmt.Sprintf("%s at offset %d", e.Reason, e.Offset) }
+
+// Regexp is a parsed pattern. It is immutable.
+type Regexp struct {
+	root   *node
+	groups map[int][]*node // capturing groups by number; several after a branch reset
+	names  []Name
+	count  int // the highest group number
+	keep   bool
+	lines  bool
+}
+
+// Name is one named group.
+type Name struct {
+	Name  string
+	Group int
+}
+
+// Groups returns the highest group number; 0 means there is none.
+func (r *Regexp) Groups() int { return r.count }
+
+// Names returns the named groups in the order of the pattern. With (?J) one
+// name may stand for several groups.
+func (r *Regexp) Names() []Name { return r.names }
+
+// LineEnds reports whether a final newline of the subject matters: the
+// pattern has $, \Z or a multiline ^. [Regexp.RE2] is then exact only for
+// subjects that do not end in a newline.
+func (r *Regexp) LineEnds() bool { return r.lines }
+
+// Anchored reports whether every match starts at the subject's start.
+func (r *Regexp) Anchored() bool { return anchored(r.root) }
+
+func anchored(n *node) bool {
+	switch n.op {
+	case opBegin, opFail:
+		return true
+	case opCat:
+		for _, s := range n.sub {
+			if anchored(s) {
+				return true
+			}
+			if s.op != opLook && s.op != opEmpty && s.op != opKeep {
+				return false
+			}
+		}
+		return false
+	case opAlt:
+		for _, s := range n.sub {
+			if !anchored(s) {
+				return false
+			}
+		}
+		return true
+	case opGroup, opAtomic:
+		return anchored(n.sub[0])
+	case opRepeat:
+		return n.min > 0 && anchored(n.sub[0])
+	}
+	return false
+}
+
+type op int
+
+const (
+	opEmpty     op = iota
+	opFail         // matches nothing
+	opSet          // one character of set
+	opCat          // sub in order
+	opAlt          // the first of sub that leads to a match
+	opRepeat       // sub[0], min to max times; max -1 is unbounded
+	opGroup        // capturing group number
+	opAtomic       // sub[0] without coming back to it
+	opLook         // look-around: behind, negate
+	opBackref      // what one of groups matched; fold ignores case
+	opCall         // the pattern of group number, as an atomic group
+	opCond         // sub[0] if the condition holds, else sub[1]
+	opBegin        // start of the subject
+	opBeginLine    // start of a line
+	opEnd          // end of the subject or before its final newline
+	opEndLine      // end of a line
+	opEndText      // end of the subject
+	opWord         // word boundary; negate
+	opKeep         // \K: the match starts here
+)
+
+type node struct {
+	op       op
+	sub      []*node
+	set      []rune // pairs of first and last, sorted, not touching
+	min, max int
+	mode     mode
+	number   int
+	refs     []int  // opBackref, opCond: group numbers
+	name     string // opBackref, opCond, opCall: a name to resolve, "" if none
+	cond     *node  // opCond: a look-around as the condition
+	never    bool   // opCond: (?(R)…) and (?(DEFINE)…) do not hold
+	behind   bool
+	negate   bool
+	fold     bool
+	offset   int
+}
+
+// mode is how a repetition goes about its choice.
+type mode int
+
+const (
+	greedy mode = iota
+	lazy
+	possessive
+)
+
+// width returns the number of characters n matches if that is always the
+// same, as a look-behind needs it.
+func (r *Regexp) width(n *node, depth int) (int, bool) {
+	if depth > maxDepth {
+		return 0, false
+	}
+	switch n.op {
+	case opSet:
+		return 1, true
+	case opCat:
+		sum := 0
+		for _, s := range n.sub {
+			w, ok := r.width(s, depth+1)
+			if !ok {
+				return 0, false
+			}
+			sum += w
+		}
+		return sum, true
+	case opAlt, opCond:
+		first, ok := r.width(n.sub[0], depth+1)
+		for _, s := range n.sub[1:] {
+			w, same := r.width(s, depth+1)
+			ok = ok && same && w == first
+		}
+		return first, ok
+	case opRepeat:
+		w, ok := r.width(n.sub[0], depth+1)
+		return w * n.min, ok && n.min == n.max
+	case opGroup, opAtomic:
+		return r.width(n.sub[0], depth+1)
+	case opCall:
+		if g := r.groups[n.number]; len(g) > 0 {
+			return r.width(g[0], depth+1)
+		}
+		return 0, false
+	case opBackref:
+		return 0, false
+	}
+	return 0, true
+}
+
+// nullable reports whether n can match the empty string. It may err on the
+// side of true.
+func nullable(n *node) bool {
+	switch n.op {
+	case opSet, opFail:
+		return false
+	case opCat:
+		for _, s := range n.sub {
+			if !nullable(s) {
+				return false
+			}
+		}
+		return true
+	case opAlt, opCond:
+		for _, s := range n.sub {
+			if nullable(s) {
+				return true
+			}
+		}
+		return false
+	case opRepeat:
+		return n.min == 0 || nullable(n.sub[0])
+	case opGroup, opAtomic:
+		return nullable(n.sub[0])
+	}
+	return true
+}
+
+// single reports whether n matches in at most one way from a given place, so
+// that making it atomic changes nothing.
+func single(n *node) bool {
+	switch n.op {
+	case opEmpty, opFail, opSet, opBegin, opBeginLine, opEnd, opEndLine, opEndText, opWord, opKeep:
+		return true
+	case opCat:
+		for _, s := range n.sub {
+			if !single(s) {
+				return false
+			}
+		}
+		return true
+	case opRepeat:
+		return n.min == n.max && single(n.sub[0])
+	case opGroup, opAtomic:
+		return single(n.sub[0])
+	}
+	return false
+}
