@@ -1,0 +1,10 @@
+function (doc) {
+  if (doc.pvt_type !== 'blacklist' || doc.pvt_deleted) {
+    return;
+  }
+  emit(doc._id, {
+    id: doc._id,
+    name: doc.name,
+    flags: doc.flags || []
+  });
+}

@@ -1,0 +1,21 @@
+function (doc) {
+  if (!doc.pvt_type || doc.pvt_deleted) {
+    return;
+  }
+  var plain = function (text) {
+    return String(text).toLowerCase().replace(/[^a-z0-9]/g, '');
+  };
+  var name = doc.name;
+  if (!name && (doc.first_name || doc.last_name)) {
+    name = (doc.first_name || '') + ' ' + (doc.last_name || '');
+  }
+  var value = {id: doc._id, name: name, numbers: doc.numbers};
+  if (name) {
+    emit([doc.pvt_type, plain(name)], value);
+  }
+  if (Array.isArray(doc.numbers)) {
+    for (var i = 0; i < doc.numbers.length; i++) {
+      emit([doc.pvt_type, plain(doc.numbers[i])], value);
+    }
+  }
+}
