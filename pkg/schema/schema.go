@@ -1,0 +1,109 @@
+// Package schema decides whether a document is one that Kazoo would accept,
+// and gives it the shape that Kazoo would store: defaults filled in, exact
+// strings cast to integers and booleans, module by module down the flow
+// (contract 2.1, 6.5, 9.14 and 11).
+//
+// A [Registry] is an immutable set of compiled draft-04 schemas. $ref names
+// another schema of the set and nothing else: no reference ever leaves it.
+// gojsonschema judges schema documents against the draft-04 meta-schema and is
+// the reference in the tests; documents are judged by this package's own
+// evaluator, which does in one pass what Kazoo's extensions (casts, defaults,
+// kazoo-validation) would take several for.
+//
+// Validate tells what forbids a save, Advise what does not. Neither changes
+// its input, reads a clock, or resolves a name.
+package schema
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/schemas"
+)
+
+// Registry is a set of schemas that refer to one another by name. It is
+// immutable and safe for concurrent use.
+type Registry struct {
+	docs  map[string]document.Doc
+	nodes map[string]*node
+	urls  URLPolicy
+}
+
+// Embedded returns the schemas built into the program. An error means that the
+// program was built with a broken schema.
+func Embedded() (*Registry, error) {
+	files, err := fs.Glob(schemas.FS, "*.json")
+	if err != nil {
+		return nil, err
+	}
+	docs := make(map[string]document.Doc, len(files))
+	for _, file := range files {
+		raw, err := schemas.FS.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		var doc document.Doc
+		if err := json.Unmarshal(raw, &doc); err != nil {
+			return nil, fmt.Errorf("schema %s: %w", file, err)
+		}
+		docs[strings.TrimSuffix(file, ".json")] = doc
+	}
+	nodes, broken := compileAll(docs)
+	for _, name := range slices.Sorted(maps.Keys(broken)) {
+		return nil, fmt.Errorf("schema %s: %w", name, broken[name])
+	}
+	return &Registry{docs: docs, nodes: nodes}, nil
+}
+
+// WithURLs returns a registry of the same schemas that judges URLs by policy.
+func (r *Registry) WithURLs(policy URLPolicy) *Registry {
+	return &Registry{docs: r.docs, nodes: r.nodes, urls: policy}
+}
+
+// Names returns the names of all schemas in order.
+func (r *Registry) Names() []string { return slices.Sorted(maps.Keys(r.docs)) }
+
+// Schema returns a copy of the schema document of that name.
+func (r *Registry) Schema(name string) (document.Doc, bool) {
+	doc, ok := r.docs[name]
+	if !ok {
+		return nil, false
+	}
+	return doc.Clone(), true
+}
+
+// Validate judges doc by the named schema. out is a deep copy of doc with
+// defaults and casts, to be stored if vs is empty. vs holds what is wrong,
+// ordered by path and code, at most 1,000 violations of the first of which
+// none is left out. A name that is not in the registry is a violation at path
+// "schema" (contract 1.9).
+func (r *Registry) Validate(name string, doc document.Doc) (out document.Doc, vs []problem.Violation) {
+	root, ok := r.nodes[name]
+	if !ok {
+		return doc.Clone(), []problem.Violation{unknownSchema(name)}
+	}
+	v := run{reg: r}
+	copied, ok := v.copy(map[string]any(doc), 0)
+	if !ok {
+		return doc, []problem.Violation{{Code: "error", Message: fmt.Sprintf("the document is nested deeper than %d levels", maxDepth)}}
+	}
+	out, _ = v.check(root, copied).(map[string]any)
+	return out, tidy(v.found)
+}
+
+// tidy orders violations by path and code and drops repetitions.
+func tidy(vs []problem.Violation) []problem.Violation {
+	slices.SortStableFunc(vs, func(a, b problem.Violation) int {
+		if c := strings.Compare(a.Path, b.Path); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Code, b.Code)
+	})
+	return slices.CompactFunc(vs, func(a, b problem.Violation) bool { return a.Path == b.Path && a.Code == b.Code })
+}
