@@ -1,0 +1,247 @@
+package couchlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+)
+
+// chunk is how many rows a listing reads at once. Between chunks it holds no
+// connection, so that a slow client holds nothing but itself.
+const chunk = 500
+
+// allDocs serves _all_docs.
+func (q *request) allDocs() error {
+	var body map[string]json.RawMessage
+	if q.Method == http.MethodPost {
+		if err := q.decode(&body); err != nil {
+			return err
+		}
+	}
+	rq, err := parseRangeQuery(q.query, body)
+	if err != nil {
+		return err
+	}
+	q.w.Header().Set("Content-Type", "application/json")
+	out := newStream(q.w)
+	if err := q.db.listDocs(q.Context(), rq, out); err != nil {
+		return err
+	}
+	return out.finish("\n")
+}
+
+// listDocs writes the answer to one query of _all_docs.
+func (db *database) listDocs(ctx context.Context, rq rangeQuery, out *stream) error {
+	st := db.state.Load()
+	head := fmt.Sprintf(`{"total_rows":%d,`, st.docs)
+	if rq.updateSeq {
+		head += `"update_seq":"` + db.encodeSeq(st.seq) + `",`
+	}
+	if rq.keys != nil {
+		out.text(head + `"offset":null,"rows":[`)
+		return db.listKeys(ctx, rq, out)
+	}
+	ids := rq.ids()
+	offset, err := db.offset(ctx, ids, rq)
+	if err != nil {
+		return err
+	}
+	out.text(fmt.Sprintf(`%s"offset":%d,"rows":[`, head, offset))
+	if err := db.listRange(ctx, ids, rq, out); err != nil {
+		return err
+	}
+	out.text("\r\n]}")
+	return nil
+}
+
+// idRange is a range of ids in SQL's terms: from and to are in byte order,
+// whichever way the listing runs.
+type idRange struct {
+	where      string
+	args       []any
+	before     string // condition for what the listing passes before its start
+	beforeArgs []any
+	empty      bool
+	order      string
+}
+
+// ids translates the query's keys.
+func (rq rangeQuery) ids() idRange {
+	r := idRange{where: "d.deleted = 0", order: "ASC"}
+	lower, upper := ">", "<"
+	if rq.descending {
+		r.order, lower, upper = "DESC", "<", ">"
+	}
+	ahead := 1 // the side of a start bound that leaves nothing
+	if rq.descending {
+		ahead = -1
+	}
+	switch b := idBound(rq.start); {
+	case !b.given || b.side == -ahead:
+	case b.side == ahead:
+		r.empty = true
+	default:
+		r.where += " AND d.id " + lower + "= ?"
+		r.args = append(r.args, b.id)
+		r.before, r.beforeArgs = "d.deleted = 0 AND d.id "+upper+" ?", []any{b.id}
+	}
+	switch b := idBound(rq.end); {
+	case !b.given || b.side == ahead:
+	case b.side == -ahead:
+		r.empty = true
+	case rq.exclusiveEnd:
+		r.where += " AND d.id " + upper + " ?"
+		r.args = append(r.args, b.id)
+	default:
+		r.where += " AND d.id " + upper + "= ?"
+		r.args = append(r.args, b.id)
+	}
+	return r
+}
+
+// offset counts the rows the listing leaves out before its first.
+func (db *database) offset(ctx context.Context, ids idRange, rq rangeQuery) (int64, error) {
+	st := db.state.Load()
+	n := int64(0)
+	switch {
+	case ids.empty:
+		return st.docs, nil
+	case ids.before != "":
+		row := db.file.r.QueryRowContext(ctx, `SELECT count(*) FROM docs d WHERE `+ids.before, ids.beforeArgs...)
+		if err := row.Scan(&n); err != nil {
+			return 0, fmt.Errorf("count documents: %w", err)
+		}
+	}
+	return min(n+int64(rq.skip), st.docs), nil
+}
+
+// listRange writes the rows of a range, chunk by chunk.
+func (db *database) listRange(ctx context.Context, ids idRange, rq rangeQuery, out *stream) error {
+	left, skip := rq.limit, rq.skip
+	for !ids.empty && left != 0 {
+		n := chunk
+		if left > 0 {
+			n = min(n, left)
+		}
+		rows, err := db.docRows(ctx, ids, rq, n, skip)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if err := db.writeRow(ctx, r, r.ID, rq, out); err != nil {
+				return err
+			}
+		}
+		if err := out.flushed(); err != nil || len(rows) < n {
+			return err
+		}
+		if left > 0 {
+			left -= len(rows)
+		}
+		skip = 0
+		ids = ids.after(rows[len(rows)-1].ID)
+	}
+	return nil
+}
+
+// after is the rest of the range behind id.
+func (r idRange) after(id string) idRange {
+	op := ">"
+	if r.order == "DESC" {
+		op = "<"
+	}
+	r.where += " AND d.id " + op + " ?"
+	r.args = append(r.args[:len(r.args):len(r.args)], id)
+	return r
+}
+
+func (db *database) docRows(ctx context.Context, ids idRange, rq rangeQuery, limit, skip int) ([]revision, error) {
+	columns, join := `d.id, d.rev, d.leaves, NULL, NULL`, ""
+	if rq.includeDocs {
+		columns, join = `d.id, d.rev, d.leaves, b.body, b.attachments`, ` JOIN bodies b ON b.num = d.body`
+	}
+	rows, err := db.file.r.QueryContext(ctx, `SELECT `+columns+` FROM docs d`+join+` WHERE `+ids.where+
+		` ORDER BY d.id `+ids.order+` LIMIT ? OFFSET ?`, append(ids.args[:len(ids.args):len(ids.args)], limit, skip)...)
+	if err != nil {
+		return nil, fmt.Errorf("list documents: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var list []revision
+	for rows.Next() {
+		var r revision
+		var raw []byte
+		if err := rows.Scan(&r.ID, &r.Rev, &r.Leaves, &r.Body, &raw); err != nil {
+			return nil, err
+		}
+		if r.Attachments, err = decodeAttachments(raw); err != nil {
+			return nil, err
+		}
+		list = append(list, r)
+	}
+	return list, rows.Err()
+}
+
+// writeRow writes one row of _all_docs.
+func (db *database) writeRow(ctx context.Context, r revision, key string, rq rangeQuery, out *stream) error {
+	row := append(out.row(), `{"id":`...)
+	row = ejson.AppendString(row, r.ID)
+	row = append(row, `,"key":`...)
+	row = ejson.AppendString(row, key)
+	row = append(row, `,"value":{"rev":"`...)
+	row = append(append(row, r.Rev...), '"')
+	if r.Deleted {
+		row = append(row, `,"deleted":true`...)
+	}
+	row = append(row, '}')
+	if rq.includeDocs {
+		doc := []byte("null")
+		if !r.Deleted {
+			var err error
+			if doc, err = db.render(ctx, r, rq.docs); err != nil {
+				return err
+			}
+		}
+		row = append(append(row, `,"doc":`...), doc...)
+	}
+	out.write(append(row, '}'))
+	return nil
+}
+
+// listKeys writes a row per key, in the order of the keys.
+func (db *database) listKeys(ctx context.Context, rq rangeQuery, out *stream) error {
+	keys := rq.keys[min(rq.skip, len(rq.keys)):]
+	if rq.limit >= 0 {
+		keys = keys[:min(rq.limit, len(keys))]
+	}
+	for i := range keys {
+		raw := keys[i]
+		if rq.descending {
+			raw = keys[len(keys)-1-i]
+		}
+		var id string
+		if raw[0] != '"' || json.Unmarshal(raw, &id) != nil {
+			out.write(fmt.Appendf(out.row(), `{"key":%s,"error":"not_found"}`, raw))
+			continue
+		}
+		r, err := db.winner(ctx, id)
+		switch {
+		case err == nil:
+			err = db.writeRow(ctx, r, id, rq, out)
+		case isMissing(err):
+			out.write(append(ejson.AppendString(append(out.row(), `{"key":`...), id), `,"error":"not_found"}`...))
+			err = nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	out.text("\r\n]}")
+	return out.flushed()
+}
+
+func isMissing(err error) bool {
+	return err != nil && asFailure(err).Status == http.StatusNotFound
+}

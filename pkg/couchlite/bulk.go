@@ -1,0 +1,107 @@
+package couchlite
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// bulkResult is one line of _bulk_docs' answer.
+type bulkResult struct {
+	OK     bool   `json:"ok,omitempty"`
+	ID     string `json:"id"`
+	Rev    string `json:"rev,omitempty"`
+	Error  string `json:"error,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// maxBulk bounds the documents of one request.
+const maxBulk = 100_000
+
+// bulkDocs serves _bulk_docs: all documents in one transaction, each with its
+// own outcome.
+func (q *request) bulkDocs() error {
+	var in struct {
+		Docs     []json.RawMessage `json:"docs"`
+		NewEdits *bool             `json:"new_edits"`
+	}
+	if err := q.decode(&in); err != nil {
+		return err
+	}
+	if in.Docs == nil {
+		return badRequest("POST body must include `docs` parameter.")
+	}
+	if len(in.Docs) > maxBulk {
+		return errTooLarge()
+	}
+	edits := make([]*edit, len(in.Docs))
+	for i, raw := range in.Docs {
+		e, err := parseDocument(raw, q.s.opts.MaxDocument)
+		if err != nil {
+			return err
+		}
+		if e.id == "" {
+			e.id = randomHex(16)
+		}
+		if in.NewEdits != nil && !*in.NewEdits {
+			if err := e.keepRevision(); err != nil {
+				return err
+			}
+		}
+		edits[i] = e
+	}
+	outcomes, err := q.db.saveAll(q.Context(), edits)
+	if err != nil {
+		return err
+	}
+	return writeJSON(q.w, http.StatusCreated, bulkResults(edits, outcomes))
+}
+
+// bulkResults lists every outcome, or only the failures where the revisions
+// came with the documents.
+func bulkResults(edits []*edit, outcomes []error) []bulkResult {
+	results := []bulkResult{}
+	for i, e := range edits {
+		switch {
+		case outcomes[i] != nil:
+			f := asFailure(outcomes[i])
+			results = append(results, bulkResult{ID: e.id, Error: f.Code, Reason: f.Reason})
+		case !e.replicated:
+			results = append(results, bulkResult{OK: true, ID: e.id, Rev: e.rev.String()})
+		}
+	}
+	return results
+}
+
+// saveAll writes edits in one transaction and returns for each what stood
+// against it. Its own error means that none was written.
+func (db *database) saveAll(ctx context.Context, edits []*edit) ([]error, error) {
+	outcomes := make([]error, len(edits))
+	for i, e := range edits {
+		outcomes[i] = db.check(e)
+	}
+	err := db.writer.do(ctx, func(w *writer) error {
+		for i, e := range edits {
+			if outcomes[i] != nil {
+				continue
+			}
+			err := w.applyAny(context.Background(), e)
+			var f *failure
+			if outcomes[i] = err; err != nil && !errors.As(err, &f) {
+				return err
+			}
+		}
+		return nil
+	})
+	return outcomes, err
+}
+
+// applyAny writes a document or a local one.
+func (w *writer) applyAny(ctx context.Context, e *edit) error {
+	if strings.HasPrefix(e.id, "_local/") {
+		return w.applyLocal(ctx, e)
+	}
+	return w.apply(ctx, e)
+}

@@ -1,0 +1,165 @@
+package couchlite
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+)
+
+// databaseSchema is the layout of a database's file. A document's row names
+// its winning revision and keeps its revision tree, whose nodes point into
+// bodies; docs.leaves counts the tree's leaves. seq is the update sequence of
+// the document's last change.
+const databaseSchema = `
+CREATE TABLE state(
+  only_row INTEGER PRIMARY KEY CHECK(only_row = 1),
+  version INTEGER NOT NULL, incarnation TEXT NOT NULL,
+  seq INTEGER NOT NULL, docs INTEGER NOT NULL, deleted INTEGER NOT NULL,
+  purge_seq INTEGER NOT NULL, revs_limit INTEGER NOT NULL, security TEXT NOT NULL);
+INSERT INTO state VALUES(1, 1, lower(hex(randomblob(8))), 0, 0, 0, 0, 1000, '{}');
+CREATE TABLE docs(
+  num INTEGER PRIMARY KEY, id TEXT NOT NULL, seq INTEGER NOT NULL, deleted INTEGER NOT NULL,
+  rev TEXT NOT NULL, body INTEGER NOT NULL, leaves INTEGER NOT NULL, tree BLOB NOT NULL);
+CREATE UNIQUE INDEX docs_id ON docs(id, deleted);
+CREATE UNIQUE INDEX docs_seq ON docs(seq);
+CREATE TABLE bodies(num INTEGER PRIMARY KEY, body BLOB NOT NULL, attachments BLOB);
+CREATE TABLE attachments(num INTEGER PRIMARY KEY, sha BLOB NOT NULL UNIQUE, data BLOB NOT NULL);
+CREATE TABLE locals(id TEXT PRIMARY KEY, rev INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+`
+
+// state is the one row of the table state.
+type state struct {
+	incarnation   string
+	seq           int64 // of the last change
+	docs, deleted int64 // documents that live and that are tombstones
+	purgeSeq      int64
+	revsLimit     int64
+	security      string
+}
+
+// database is one open database.
+type database struct {
+	name   string
+	server *Server
+	log    *zap.Logger
+	file   *sqliteFile
+	read   readStatements
+	writer *writer
+	state  atomic.Pointer[state] // as last committed
+	views  *viewSet
+}
+
+// openDatabase opens the file of a database, or makes it. Errors wrap
+// os.ErrNotExist when it is not there, and are errFileExists when it is.
+func (s *Server) openDatabase(ctx context.Context, name string, create bool) (*database, error) {
+	path := s.path("databases", name)
+	if _, err := os.Stat(path); err == nil && create {
+		return nil, errFileExists()
+	} else if err != nil && !create {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	file, err := openFile(ctx, path, fileOptions{durable: !s.temp, readers: 4, schema: databaseSchema})
+	if err != nil {
+		return nil, err
+	}
+	db := &database{name: name, server: s, log: s.log.With(zap.String("database", name)), file: file}
+	if err := db.start(ctx); err != nil {
+		_ = file.close()
+		return nil, fmt.Errorf("open database %s: %w", name, err)
+	}
+	if create {
+		if err := syncDir(filepath.Dir(path), !s.temp); err != nil {
+			_ = db.close()
+			return nil, err
+		}
+		s.committed(name, updateCreated)
+	}
+	return db, nil
+}
+
+func (db *database) start(ctx context.Context) error {
+	var st state
+	row := db.file.w.QueryRowContext(ctx, `SELECT incarnation, seq, docs, deleted, purge_seq, revs_limit, security FROM state`)
+	if err := row.Scan(&st.incarnation, &st.seq, &st.docs, &st.deleted, &st.purgeSeq, &st.revsLimit, &st.security); err != nil {
+		return err
+	}
+	db.state.Store(&st)
+	if err := db.read.prepare(db.file.r); err != nil {
+		return err
+	}
+	w, err := startWriter(ctx, db)
+	if err != nil {
+		return err
+	}
+	db.writer = w
+	db.views = newViewSet(db)
+	return nil
+}
+
+// close waits for writes under way and closes the file.
+func (db *database) close() error {
+	db.writer.stop()
+	db.views.close()
+	return db.file.close()
+}
+
+// retire refuses further writes: the database is being deleted.
+func (db *database) retire() { db.writer.stop() }
+
+// indexDir is where the database's view indexes are kept.
+func (db *database) indexDir() string {
+	return filepath.Join(db.server.dir, "views", strings.TrimSuffix(fileName(db.name), fileSuffix))
+}
+
+// encodeSeq writes an update sequence as clients see it: the number and,
+// opaque to them, which incarnation of the database it counts.
+func (db *database) encodeSeq(seq int64) string {
+	return strconv.FormatInt(seq, 10) + "-" + db.state.Load().incarnation
+}
+
+// decodeSeq reads a client's since. A sequence of another incarnation, or one
+// not reached yet, starts over from zero.
+func (db *database) decodeSeq(since string) (int64, error) {
+	st := db.state.Load()
+	switch since {
+	case "", "0":
+		return 0, nil
+	case "now":
+		return st.seq, nil
+	}
+	number, incarnation, _ := strings.Cut(since, "-")
+	seq, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || seq < 0 {
+		return 0, badRequest("Malformed sequence supplied in 'since' parameter.")
+	}
+	if incarnation != "" && incarnation != st.incarnation || seq > st.seq {
+		return 0, nil
+	}
+	return seq, nil
+}
+
+// randomHex returns n random bytes in hex.
+func randomHex(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails, says its documentation
+	return hex.EncodeToString(b)
+}
+
+// inTx runs fn in a read transaction: one snapshot of the database.
+func (db *database) inTx(ctx context.Context, fn func(*sql.Tx) error) error {
+	tx, err := db.file.r.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	return fn(tx)
+}

@@ -1,0 +1,184 @@
+package ejson
+
+import (
+	"bytes"
+	"crypto/md5"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestCanonical(t *testing.T) {
+	tests := []struct{ name, in, want string }{
+		{"white space", " { \"a\" : [ 1 , 2 ] ,\n\"b\":{ } , \"c\":[ ] } ", `{"a":[1,2],"b":{},"c":[]}`},
+		{"big integer", `12345678901234567890123`, `12345678901234567890123`},
+		{"float", `1.0`, `1.0`},
+		{"exponent", `1e3`, `1000.0`},
+		{"trailing zero", `1.50`, `1.5`},
+		{"large exponent", `1E+22`, `1.0e+22`},
+		{"large with fraction", `1.5e300`, `1.5e+300`},
+		{"small exponent", `-1e-7`, `-1.0e-07`},
+		{"minus zero", `[-0,-0.0,0.0]`, `[0,-0.0,0.0]`},
+		{"words", `[true,false,null]`, `[true,false,null]`},
+		{"escapes", `"\/\"\\\b\f\n\r\t\u0001\u00e9\ud83d\ude00"`, "\"/\\\"\\\\\\b\\f\\n\\r\\t\\u0001é😀\""},
+		{"nul", `"\u0000"`, `"\u0000"`},
+		{"UTF-8 stays", `"é😀"`, `"é😀"`},
+		{"escaped key", `{"\u0061":1}`, `{"a":1}`},
+		{"last of equal keys", `{"a":1,"b":2,"a":3}`, `{"b":2,"a":3}`},
+		{"equal keys by escape", `{"a":1,"\u0061":2,"a":3}`, `{"a":3}`},
+		{"equal keys nested", `[{"a":{"x":1,"x":2},"a":4},5]`, `[{"a":4},5]`},
+		{"key order", `{"z":1,"a":2,"m":3}`, `{"z":1,"a":2,"m":3}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := Canonical([]byte(tt.in))
+			if err != nil || string(got) != tt.want {
+				t.Errorf("got %s, %v, want %s", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestCanonicalManyEqualKeys(t *testing.T) {
+	var in, want strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&in, `"k%d":0,`, i)
+		fmt.Fprintf(&want, `"k%d":%d,`, i, i)
+	}
+	got, err := Canonical([]byte("{" + in.String() + strings.TrimSuffix(want.String(), ",") + "}"))
+	if err != nil || string(got) != "{"+strings.TrimSuffix(want.String(), ",")+"}" {
+		t.Errorf("got %s, %v", got, err)
+	}
+}
+
+func TestCanonicalErrors(t *testing.T) {
+	for _, in := range []string{
+		"", " ", "{", "[", `"`, `{nope`, `{"a"}`, `{"a":}`, `{"a":1,}`, `[1,]`, `[1 2]`, "01", "-", "1.", "1e", ".5", "+1",
+		"tru", "nul", `"\x"`, `"\u12"`, `"\ud800"`, `"\ud800\u0041"`, `"\udc00"`, "\"\xff\"", "\"\n\"", "1e400", `{} {}`,
+		`{1:2}`, strings.Repeat("[", MaxDepth+1) + strings.Repeat("]", MaxDepth+1), strings.Repeat("[", 1_000_000), "\xef\xbb\xbf{}",
+	} {
+		if got, err := Canonical([]byte(in)); !errors.Is(err, ErrSyntax) {
+			t.Errorf("%.40q: got %.40s, %v", in, got, err)
+		}
+	}
+}
+
+func TestSplit(t *testing.T) {
+	tests := []struct{ in, body, special string }{
+		{`{"_id":"x","a":1,"_rev":"1-a"}`, `{"a":1}`, `[{_id "x"} {_rev "1-a"}]`},
+		{`{"a":1,"_id":"x","b":{"_id":2}}`, `{"a":1,"b":{"_id":2}}`, `[{_id "x"}]`},
+		{`{"_a":1}`, `{}`, `[{_a 1}]`},
+		{`{}`, `{}`, `[]`},
+		{`{"_a":1,"x":0,"_a":[2],"x":1}`, `{"x":1}`, `[{_a [2]}]`},
+		{`{"":1,"\u005fid":"y"}`, `{"":1}`, `[{_id "y"}]`},
+	}
+	for _, tt := range tests {
+		body, special, err := Split([]byte(tt.in))
+		if got := fmt.Sprintf("%s", special); err != nil || string(body) != tt.body || got != tt.special {
+			t.Errorf("%s: got %s %s %v", tt.in, body, got, err)
+		}
+	}
+	if _, _, err := Split([]byte(`[1]`)); !errors.Is(err, ErrNotObject) {
+		t.Errorf("array: %v", err)
+	}
+	if _, _, err := Split([]byte(`[1`)); !errors.Is(err, ErrSyntax) {
+		t.Errorf("broken array: %v", err)
+	}
+}
+
+// TestAppendTerm holds the term of {"type":"t1","n":1} against the revision
+// that CouchDB 3.5.0 gave it, and the rest against Erlang's documentation.
+func TestAppendTerm(t *testing.T) {
+	term := []byte{131}
+	term = AppendListHead(term, 5)
+	term = AppendAtom(term, "false")
+	term = AppendInt(AppendInt(term, 0), 0)
+	term = AppendTerm(term, []byte(`{"type":"t1","n":1}`))
+	term = AppendNil(AppendNil(term))
+	if sum := md5.Sum(term); hex.EncodeToString(sum[:]) != "91b90131ef7893f1a4567c95b22ff3fd" {
+		t.Errorf("digest %x", sum)
+	}
+	tests := []struct{ in, want string }{
+		{`[]`, "6a"},
+		{`[1,255]`, "6b000201ff"},
+		{`[1,256]`, "6c0000000261016200000100" + "6a"},
+		{`{}`, "68016a"},
+		{`-1`, "62ffffffff"},
+		{`4294967296`, "6e05000000000001"},
+		{`-12345678901234567890`, "6e0801d20a1feb8ca954ab"},
+		{`1.0`, "463ff0000000000000"},
+		{`"a\"\\"`, "6d0000000361225c"},
+		{`[true,null]`, "6c00000002640004" + hex.EncodeToString([]byte("true")) + "640004" + hex.EncodeToString([]byte("null")) + "6a"},
+	}
+	for _, tt := range tests {
+		if got := hex.EncodeToString(AppendTerm(nil, []byte(tt.in))); got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.in, got, tt.want)
+		}
+	}
+}
+
+// genValue draws a JSON value as encoding/json knows it.
+func genValue(depth int) *rapid.Generator[any] {
+	scalar := rapid.OneOf(
+		rapid.Map(rapid.String(), func(s string) any { return strings.ToValidUTF8(s, "?") }),
+		rapid.Map(rapid.Int64(), func(n int64) any { return n }),
+		rapid.Map(rapid.Float64Range(-1e300, 1e300), func(f float64) any { return f + 0.25 }),
+		rapid.Map(rapid.Bool(), func(b bool) any { return b }),
+		rapid.Just(any(nil)),
+	)
+	if depth == 0 {
+		return scalar
+	}
+	return rapid.OneOf(scalar,
+		rapid.Map(rapid.SliceOfN(genValue(depth-1), 0, 5), func(s []any) any { return s }),
+		rapid.Map(rapid.MapOfN(rapid.String(), genValue(depth-1), 0, 20), func(m map[string]any) any { return m }),
+	)
+}
+
+func TestCanonicalMeansTheSame(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in, err := json.Marshal(genValue(3).Draw(t, "value"))
+		if err != nil {
+			t.Skip(err)
+		}
+		once, err := Canonical(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		twice, err := Canonical(once)
+		if err != nil || !bytes.Equal(once, twice) {
+			t.Fatalf("%s became %s: %v", once, twice, err)
+		}
+		var want, got any
+		if json.Unmarshal(in, &want) != nil || json.Unmarshal(once, &got) != nil || fmt.Sprint(want) != fmt.Sprint(got) {
+			t.Fatalf("%s became %s", in, once)
+		}
+		AppendTerm(nil, once)
+	})
+}
+
+func FuzzSplit(f *testing.F) {
+	for _, seed := range []string{`{"_id":"a","b":[1,2.5e3,"\u00e9"],"b":null}`, `{"a":{"a":1,"a":2}}`, `[`, `{"\ud83d\ude00":-0.0}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		body, special, err := Split(in)
+		if err != nil {
+			return
+		}
+		if again, err := Canonical(body); err != nil || !bytes.Equal(again, body) {
+			t.Errorf("%s became %s: %v", body, again, err)
+		}
+		for _, m := range special {
+			if !json.Valid(m.Value) {
+				t.Errorf("%s: %s", m.Name, m.Value)
+			}
+		}
+		AppendTerm(nil, body)
+	})
+}

@@ -1,0 +1,198 @@
+package ejson
+
+import (
+	"math"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// escape reads one backslash escape and writes the character it stands for.
+func (p *parser) escape() error {
+	p.pos++
+	c := p.peek()
+	p.pos++
+	switch c {
+	case '"', '\\', '/':
+		p.dst = appendRune(p.dst, rune(c))
+	case 'b':
+		p.dst = append(p.dst, `\b`...)
+	case 'f':
+		p.dst = append(p.dst, `\f`...)
+	case 'n':
+		p.dst = append(p.dst, `\n`...)
+	case 'r':
+		p.dst = append(p.dst, `\r`...)
+	case 't':
+		p.dst = append(p.dst, `\t`...)
+	case 'u':
+		return p.unicode()
+	default:
+		return p.fail("bad escape")
+	}
+	return nil
+}
+
+func (p *parser) unicode() error {
+	r, ok := p.hex4()
+	if !ok {
+		return p.fail("bad escape")
+	}
+	if utf16.IsSurrogate(r) {
+		if p.peek() != '\\' || p.pos+1 >= len(p.src) || p.src[p.pos+1] != 'u' {
+			return p.fail("lone surrogate")
+		}
+		p.pos += 2
+		low, ok := p.hex4()
+		if r = utf16.DecodeRune(r, low); !ok || r == utf8.RuneError {
+			return p.fail("lone surrogate")
+		}
+	}
+	p.dst = appendRune(p.dst, r)
+	return nil
+}
+
+func (p *parser) hex4() (rune, bool) {
+	if len(p.src)-p.pos < 4 {
+		return 0, false
+	}
+	var r rune
+	for _, c := range p.src[p.pos : p.pos+4] {
+		switch {
+		case c >= '0' && c <= '9':
+			r = r<<4 | rune(c-'0')
+		case c >= 'a' && c <= 'f':
+			r = r<<4 | rune(c-'a'+10)
+		case c >= 'A' && c <= 'F':
+			r = r<<4 | rune(c-'A'+10)
+		default:
+			return 0, false
+		}
+	}
+	p.pos += 4
+	return r, true
+}
+
+// appendRune appends r as it stands inside a canonical string.
+func appendRune(dst []byte, r rune) []byte {
+	const digits = "0123456789abcdef"
+	switch {
+	case r == '"' || r == '\\':
+		return append(dst, '\\', byte(r))
+	case r == '\b':
+		return append(dst, `\b`...)
+	case r == '\f':
+		return append(dst, `\f`...)
+	case r == '\n':
+		return append(dst, `\n`...)
+	case r == '\r':
+		return append(dst, `\r`...)
+	case r == '\t':
+		return append(dst, `\t`...)
+	case r < ' ':
+		return append(dst, '\\', 'u', '0', '0', digits[r>>4], digits[r&15])
+	}
+	return utf8.AppendRune(dst, r)
+}
+
+// AppendString appends s as a canonical JSON string. Bytes that are no UTF-8
+// become U+FFFD.
+func AppendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	for i := 0; i < len(s); {
+		if plain[s[i]] {
+			dst = append(dst, s[i])
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		dst = appendRune(dst, r)
+		i += n
+	}
+	return append(dst, '"')
+}
+
+// number copies an integer digit by digit and a float by way of float64.
+func (p *parser) number() error {
+	start := p.pos
+	if p.peek() == '-' {
+		p.pos++
+	}
+	switch {
+	case p.peek() == '0':
+		p.pos++
+	case !p.digits():
+		return p.fail("bad number")
+	}
+	float := false
+	if p.peek() == '.' {
+		p.pos++
+		if float = true; !p.digits() {
+			return p.fail("bad number")
+		}
+	}
+	if c := p.peek(); c == 'e' || c == 'E' {
+		p.pos++
+		if c := p.peek(); c == '+' || c == '-' {
+			p.pos++
+		}
+		if float = true; !p.digits() {
+			return p.fail("bad number")
+		}
+	}
+	text := p.src[start:p.pos]
+	switch {
+	case float:
+		f, err := strconv.ParseFloat(string(text), 64)
+		if err != nil {
+			return p.fail("number out of range")
+		}
+		p.dst = appendFloat(p.dst, f)
+	case string(text) == "-0":
+		p.dst = append(p.dst, '0')
+	default:
+		p.dst = append(p.dst, text...)
+	}
+	return nil
+}
+
+// digits skips digits and reports whether there was one.
+func (p *parser) digits() bool {
+	start := p.pos
+	for c := p.peek(); c >= '0' && c <= '9'; c = p.peek() {
+		p.pos++
+	}
+	return p.pos > start
+}
+
+// appendFloat writes the shortest decimal that reads back as f, with a
+// fraction, in exponent form from 1e21 on and below 1e-6.
+func appendFloat(dst []byte, f float64) []byte {
+	if f == 0 {
+		if math.Signbit(f) {
+			dst = append(dst, '-')
+		}
+		return append(dst, "0.0"...)
+	}
+	start := len(dst)
+	if abs := math.Abs(f); abs >= 1e-6 && abs < 1e21 {
+		dst = strconv.AppendFloat(dst, f, 'f', -1, 64)
+		for _, c := range dst[start:] {
+			if c == '.' {
+				return dst
+			}
+		}
+		return append(dst, ".0"...)
+	}
+	dst = strconv.AppendFloat(dst, f, 'e', -1, 64)
+	for i, c := range dst[start:] {
+		switch c {
+		case '.':
+			return dst
+		case 'e':
+			tail := string(dst[start+i:])
+			return append(append(dst[:start+i], ".0"...), tail...)
+		}
+	}
+	return dst
+}

@@ -1,0 +1,3 @@
+package couchlite
+
+func (q *request) serveAttachment(id, name string) error { return errMissing() }

@@ -1,0 +1,162 @@
+package couchlite
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// endpoint is what serves one path of a database.
+type endpoint struct {
+	methods string
+	serve   func(*request) error
+}
+
+// databaseEndpoints are the paths below a database that are no documents.
+func databaseEndpoints() map[string]endpoint {
+	return map[string]endpoint{
+		"_all_docs":           {"GET,HEAD,POST", (*request).allDocs},
+		"_bulk_docs":          {"POST", (*request).bulkDocs},
+		"_ensure_full_commit": {"POST", (*request).ensureFullCommit},
+	}
+}
+
+// serveDatabase serves /{db} and everything below it.
+func (q *request) serveDatabase(name string, rest []string) error {
+	if len(rest) == 0 {
+		switch q.Method {
+		case http.MethodPut:
+			return q.createDatabase(name)
+		case http.MethodDelete:
+			return q.deleteDatabase(name)
+		}
+	}
+	sl, err := q.s.acquire(q.Context(), name)
+	if err != nil {
+		return err
+	}
+	defer q.s.release(sl)
+	q.db = sl.db
+	if len(rest) == 0 {
+		return q.serveInfo()
+	}
+	if e, ok := q.s.endpoints[rest[0]]; ok {
+		if len(rest) == 2 && rest[1] == "queries" {
+			if e, ok = q.s.endpoints[rest[0]+"/queries"]; !ok {
+				return errMissing()
+			}
+		} else if len(rest) > 1 {
+			return errMissing()
+		}
+		if !allowed(q.Method, e.methods) {
+			return q.notAllowed(e.methods)
+		}
+		return e.serve(q)
+	}
+	return q.serveDocumentPath(rest)
+}
+
+// serveDocumentPath serves what is below a document: itself, its
+// attachments, a design document's views.
+func (q *request) serveDocumentPath(rest []string) error {
+	id, rest := rest[0], rest[1:]
+	if id == "_design" || id == "_local" {
+		if len(rest) == 0 {
+			return errMissing()
+		}
+		id, rest = id+"/"+rest[0], rest[1:]
+	}
+	if ddoc, ok := strings.CutPrefix(id, "_design/"); ok && len(rest) > 0 && strings.HasPrefix(rest[0], "_") {
+		return q.serveDesign(ddoc, rest)
+	}
+	if strings.HasPrefix(id, "_local/") {
+		if len(rest) > 0 {
+			return errMissing()
+		}
+		return q.serveLocal(id)
+	}
+	if len(rest) > 0 {
+		return q.serveAttachment(id, strings.Join(rest, "/"))
+	}
+	return q.serveDocument(id)
+}
+
+// serveDesign serves a design document's functions.
+func (q *request) serveDesign(ddoc string, rest []string) error {
+	switch {
+	case rest[0] == "_view" && len(rest) == 2:
+		return q.db.serveView(q.w, q.Request, ddoc, rest[1], false)
+	case rest[0] == "_view" && len(rest) == 3 && rest[2] == "queries":
+		return q.db.serveView(q.w, q.Request, ddoc, rest[1], true)
+	case rest[0] == "_info" && len(rest) == 1:
+		return q.db.serveDesignInfo(q.w, q.Request, ddoc)
+	}
+	return errMissing()
+}
+
+func (q *request) createDatabase(name string) error {
+	if !validName(name) {
+		return fail(http.StatusBadRequest, "illegal_database_name", "Name: '"+name+"'. Only lowercase characters (a-z), digits (0-9), "+
+			"and any of the characters _, $, (, ), +, -, and / are allowed. Must begin with a letter.")
+	}
+	sl, err := q.s.create(q.Context(), name)
+	if err != nil {
+		return err
+	}
+	q.s.release(sl)
+	q.w.Header().Set("Location", q.absolute("/"+url.PathEscape(name)))
+	writeRaw(q.w, http.StatusCreated, []byte(`{"ok":true}`))
+	return nil
+}
+
+// absolute is the URL of an escaped path on this server.
+func (q *request) absolute(path string) string {
+	host := q.Host
+	if host == "" {
+		host = "localhost"
+	}
+	return "http://" + host + path
+}
+
+func (q *request) deleteDatabase(name string) error {
+	if q.query.Has("rev") {
+		return badRequest("You tried to DELETE a database with a ?rev= parameter. Did you mean to DELETE a document instead?")
+	}
+	// What began with the request ends without it.
+	if err := q.s.destroy(context.WithoutCancel(q.Context()), name); err != nil {
+		return err
+	}
+	writeRaw(q.w, http.StatusOK, []byte(`{"ok":true}`))
+	return nil
+}
+
+// serveInfo serves /{db} itself.
+func (q *request) serveInfo() error {
+	switch q.Method {
+	case http.MethodGet, http.MethodHead:
+		return writeJSON(q.w, http.StatusOK, q.db.info())
+	case http.MethodPost:
+		return q.postDocument()
+	}
+	return q.notAllowed("GET,HEAD,POST,PUT,DELETE")
+}
+
+// info is what GET /{db} says.
+func (db *database) info() map[string]any {
+	st := db.state.Load()
+	size := db.file.size()
+	return map[string]any{
+		"db_name": db.name, "doc_count": st.docs, "doc_del_count": st.deleted,
+		"update_seq": db.encodeSeq(st.seq), "purge_seq": strconv.FormatInt(st.purgeSeq, 10) + "-" + st.incarnation,
+		"instance_start_time": "0", "compact_running": false, "disk_format_version": 8, "props": map[string]any{},
+		"cluster": map[string]int{"q": 1, "n": 1, "w": 1, "r": 1},
+		"sizes":   map[string]int64{"file": size, "active": size, "external": size},
+	}
+}
+
+func (q *request) ensureFullCommit() error {
+	writeRaw(q.w, http.StatusCreated, []byte(`{"ok":true,"instance_start_time":"0"}`))
+	return nil
+}

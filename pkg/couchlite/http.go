@@ -1,0 +1,262 @@
+package couchlite
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+	"go.uber.org/zap"
+)
+
+// request is one HTTP request on its way through the handlers.
+type request struct {
+	*http.Request
+	s     *Server
+	w     http.ResponseWriter
+	query url.Values
+	db    *database // of a path below a database
+	user  user
+}
+
+// ServeHTTP answers one request of CouchDB's protocol.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Server", "CouchDB/"+version+" (couchlite)")
+	h.Set("X-Couch-Request-ID", requestID())
+	h.Set("X-CouchDB-Body-Time", "0")
+	tracked := &trackedWriter{ResponseWriter: w}
+	defer func() {
+		if p := recover(); p != nil && p != http.ErrAbortHandler {
+			s.log.Error("panic", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+			if tracked.wrote {
+				panic(http.ErrAbortHandler) // the client must not take what it has for all
+			}
+			writeFailure(tracked, r, asFailure(nil))
+		} else if p != nil {
+			panic(p)
+		}
+	}()
+	if err := s.serve(tracked, r); err != nil {
+		s.refuse(tracked, r, err)
+	}
+}
+
+func (s *Server) refuse(w *trackedWriter, r *http.Request, err error) {
+	var f *failure
+	if !errors.As(err, &f) && r.Context().Err() == nil {
+		s.log.Error("request", zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.Error(err))
+	}
+	if w.wrote {
+		panic(http.ErrAbortHandler)
+	}
+	writeFailure(w, r, asFailure(err))
+}
+
+// trackedWriter knows whether a response has begun.
+type trackedWriter struct {
+	http.ResponseWriter
+	wrote bool
+}
+
+func (t *trackedWriter) WriteHeader(status int) {
+	t.wrote = true
+	t.ResponseWriter.WriteHeader(status)
+}
+
+func (t *trackedWriter) Write(p []byte) (int, error) {
+	t.wrote = true
+	return t.ResponseWriter.Write(p)
+}
+
+// Unwrap serves http.ResponseController.
+func (t *trackedWriter) Unwrap() http.ResponseWriter { return t.ResponseWriter }
+
+// writeFailure answers with CouchDB's error object.
+func writeFailure(w http.ResponseWriter, r *http.Request, f *failure) {
+	if f.Status == http.StatusUnauthorized && !strings.Contains(r.Header.Get("Accept"), "text/html") && r.Header.Get("X-Requested-With") == "" {
+		w.Header().Set("WWW-Authenticate", `Basic realm="couchlite"`)
+	}
+	body := append([]byte(`{"error":`), ejson.AppendString(nil, f.Code)...)
+	body = append(body, `,"reason":`...)
+	body = append(ejson.AppendString(body, f.Reason), '}')
+	writeRaw(w, f.Status, body)
+}
+
+// writeRaw answers with a JSON value, and a line feed as CouchDB does.
+func writeRaw(w http.ResponseWriter, status int, body []byte) {
+	h := w.Header()
+	if h.Get("Content-Type") == "" {
+		h.Set("Content-Type", "application/json")
+	}
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "must-revalidate")
+	}
+	body = append(body, '\n')
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client left: nobody to tell
+}
+
+// writeJSON answers with v.
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("encode response: %w", err)
+	}
+	writeRaw(w, status, bytes.TrimSuffix(buf.Bytes(), []byte("\n")))
+	return nil
+}
+
+// serve routes a request by the segments of its path.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
+	segments, err := splitPath(r.URL.EscapedPath())
+	if err != nil {
+		return err
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return badRequest("Invalid query string.")
+	}
+	req := &request{Request: r, s: s, w: w, query: query}
+	if req.user, err = s.authenticate(r); err != nil {
+		return err
+	}
+	switch {
+	case len(segments) == 0:
+		return req.welcome()
+	case segments[0][0] == '_' && !validName(segments[0]):
+		return req.serveServer(segments)
+	}
+	if err := req.mustBeAdmin(); err != nil && s.opts.Admin != nil {
+		return err
+	}
+	return req.serveDatabase(segments[0], segments[1:])
+}
+
+// splitPath returns the unescaped segments of a path; an escaped slash stays
+// inside its segment. A trailing slash says nothing.
+func splitPath(escaped string) ([]string, error) {
+	escaped = strings.Trim(escaped, "/")
+	if escaped == "" {
+		return nil, nil
+	}
+	segments := strings.Split(escaped, "/")
+	for i, seg := range segments {
+		plain, err := url.PathUnescape(seg)
+		if err != nil || plain == "" && i == 0 {
+			return nil, badRequest("Malformed path.")
+		}
+		segments[i] = plain
+	}
+	return segments, nil
+}
+
+func (q *request) serveServer(path []string) error {
+	routes := map[string]struct {
+		methods string
+		serve   func() error
+	}{
+		"_up":         {"GET,HEAD", q.up},
+		"_all_dbs":    {"GET,HEAD", q.allDatabases},
+		"_dbs_info":   {"GET,HEAD,POST", q.databasesInfo},
+		"_uuids":      {"GET", q.uuids},
+		"_session":    {"GET,HEAD,POST,DELETE", q.session},
+		"_db_updates": {"GET", q.databaseUpdates},
+	}
+	route, ok := routes[path[0]]
+	if !ok || len(path) > 1 {
+		return fail(http.StatusNotFound, "not_found", "missing")
+	}
+	if !allowed(q.Method, route.methods) {
+		return q.notAllowed(route.methods)
+	}
+	if err := q.mustBeAdmin(); err != nil && path[0] != "_up" && path[0] != "_session" && path[0] != "_uuids" {
+		return err
+	}
+	return route.serve()
+}
+
+func allowed(method, methods string) bool {
+	for m := range strings.SplitSeq(methods, ",") {
+		if m == method {
+			return true
+		}
+	}
+	return false
+}
+
+// notAllowed answers 405 with the methods that are.
+func (q *request) notAllowed(methods string) error {
+	q.w.Header().Set("Allow", strings.ReplaceAll(methods, ",", ", "))
+	return errMethod(methods)
+}
+
+// flag reads a boolean query parameter.
+func (q *request) flag(name string) bool { return q.query.Get(name) == "true" }
+
+// body reads the whole request body, unpacked when it is compressed.
+func (q *request) body() ([]byte, error) {
+	limit := q.s.opts.MaxBody
+	var src io.Reader = q.Body
+	if q.Body == nil {
+		return nil, nil
+	}
+	switch enc := q.Header.Get("Content-Encoding"); enc {
+	case "", "identity":
+	case "gzip":
+		z, err := gzip.NewReader(src)
+		if err != nil {
+			return nil, badRequest("Request body is not properly gzipped.")
+		}
+		src = z
+	default:
+		return nil, fail(http.StatusUnsupportedMediaType, "bad_ctype", enc+" is not a supported content encoding.")
+	}
+	var buf bytes.Buffer
+	if q.ContentLength > 0 && q.ContentLength <= limit {
+		buf.Grow(int(min(q.ContentLength, 1<<20)) + bytes.MinRead)
+	}
+	n, err := io.Copy(&buf, io.LimitReader(src, limit+1))
+	if err != nil {
+		return nil, badRequest("The request body could not be read.")
+	}
+	if n > limit {
+		return nil, errTooLarge()
+	}
+	return buf.Bytes(), nil
+}
+
+func errTooLarge() *failure {
+	return fail(http.StatusRequestEntityTooLarge, "too_large", "the request entity is too large")
+}
+
+// decode reads a JSON object from the request body into v; an empty body
+// leaves v as it is.
+func (q *request) decode(v any) error {
+	raw, err := q.body()
+	if err != nil || len(raw) == 0 {
+		return err
+	}
+	canonical, err := ejson.Canonical(raw)
+	if err != nil {
+		return badRequest("invalid UTF-8 JSON")
+	}
+	if canonical[0] != '{' {
+		return badRequest("Request body must be a JSON object")
+	}
+	if err := json.Unmarshal(canonical, v); err != nil {
+		return badRequest("Request body has a member of the wrong type")
+	}
+	return nil
+}

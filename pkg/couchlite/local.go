@@ -1,0 +1,114 @@
+package couchlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
+)
+
+// serveLocal serves /{db}/_local/{id}: documents that are not replicated,
+// with one revision, 0-N.
+func (q *request) serveLocal(id string) error {
+	if err := checkID(id); err != nil {
+		return err
+	}
+	switch q.Method {
+	case http.MethodGet, http.MethodHead:
+		body, err := q.db.local(q.Context(), id)
+		if err != nil {
+			return err
+		}
+		writeRaw(q.w, http.StatusOK, body)
+		return nil
+	case http.MethodPut, http.MethodDelete:
+		return q.writeLocal(id)
+	}
+	return q.notAllowed("DELETE,GET,HEAD,PUT")
+}
+
+func (q *request) writeLocal(id string) error {
+	e, status := &edit{body: []byte("{}"), deleted: true}, http.StatusOK
+	if q.Method == http.MethodPut {
+		raw, err := q.body()
+		if err != nil {
+			return err
+		}
+		if e, err = parseLocal(raw, q.s.opts.MaxDocument); err != nil {
+			return err
+		}
+		status = http.StatusCreated
+	}
+	e.id = id
+	if q.Method == http.MethodDelete {
+		if _, err := q.db.local(q.Context(), id); err != nil {
+			return err
+		}
+	}
+	err := q.db.writer.do(q.Context(), func(w *writer) error { return w.applyLocal(context.Background(), e) })
+	if err != nil {
+		return err
+	}
+	q.writeSaved(status, e)
+	return nil
+}
+
+// parseLocal reads a local document. CouchDB does not mind which revision it
+// names: the last writer wins.
+func parseLocal(raw []byte, maxSize int64) (*edit, error) {
+	body, special, err := ejson.Split(raw)
+	if err != nil {
+		return nil, badRequest("invalid UTF-8 JSON")
+	}
+	e := &edit{body: body}
+	for _, m := range special {
+		if m.Name == "_rev" {
+			continue
+		}
+		if err := e.setSpecial(m); err != nil {
+			return nil, err
+		}
+	}
+	if int64(len(body)) > maxSize {
+		return nil, fail(http.StatusRequestEntityTooLarge, "document_too_large", e.id)
+	}
+	return e, nil
+}
+
+// local returns a local document as a client sees it.
+func (db *database) local(ctx context.Context, id string) ([]byte, error) {
+	var rev int64
+	var body []byte
+	err := db.read.local.QueryRowContext(context.WithoutCancel(ctx), id).Scan(&rev, &body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, errMissing()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read local document: %w", err)
+	}
+	r := revision{ID: id, Rev: "0-" + strconv.FormatInt(rev, 10), Body: body}
+	return appendRevision(nil, r, nil, docOptions{}, nil), nil
+}
+
+// applyLocal writes or deletes a local document.
+func (w *writer) applyLocal(ctx context.Context, e *edit) error {
+	var rev int64
+	err := w.stmt.getLocal.QueryRowContext(ctx, e.id).Scan(&rev)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if e.deleted {
+		e.rev = revtree.Rev{Gen: 0, Hash: "0"}
+		_, err = w.stmt.dropLocal.ExecContext(ctx, e.id)
+		return err
+	}
+	rev++
+	e.rev = revtree.Rev{Gen: 0, Hash: strconv.FormatInt(rev, 10)}
+	_, err = w.stmt.setLocal.ExecContext(ctx, e.id, rev, e.body)
+	return err
+}

@@ -1,0 +1,194 @@
+package couchlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
+)
+
+// readStatements are prepared on the reading connections.
+type readStatements struct {
+	winner, tree, body, attachment, local *sql.Stmt
+}
+
+func (s *readStatements) prepare(pool *sql.DB) error {
+	for _, p := range []struct {
+		stmt **sql.Stmt
+		text string
+	}{
+		{&s.winner, `SELECT d.rev, d.deleted, d.leaves, b.body, b.attachments FROM docs d JOIN bodies b ON b.num = d.body WHERE d.id = ?`},
+		{&s.tree, `SELECT tree, seq FROM docs WHERE id = ?`},
+		{&s.body, `SELECT body, attachments FROM bodies WHERE num = ?`},
+		{&s.attachment, `SELECT data FROM attachments WHERE num = ?`},
+		{&s.local, `SELECT rev, body FROM locals WHERE id = ?`},
+	} {
+		var err error
+		if *p.stmt, err = pool.Prepare(p.text); err != nil {
+			return fmt.Errorf("prepare %s: %w", p.text, err)
+		}
+	}
+	return nil
+}
+
+// revision is one revision of a document with its content.
+type revision struct {
+	ID          string
+	Rev         string
+	Deleted     bool
+	Leaves      int    // how many leaves the document has
+	Body        []byte // canonical, without underscore members
+	Attachments []attachment
+}
+
+// winner returns a document's winning revision, which may be a tombstone.
+// A document that never was is errMissing.
+func (db *database) winner(ctx context.Context, id string) (revision, error) {
+	r := revision{ID: id}
+	var raw []byte
+	// A point read is over sooner than it could be cancelled, and a context
+	// that can end costs a goroutine.
+	row := db.read.winner.QueryRowContext(context.WithoutCancel(ctx), id)
+	err := row.Scan(&r.Rev, &r.Deleted, &r.Leaves, &r.Body, &raw)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, errMissing()
+	}
+	if err != nil {
+		return r, fmt.Errorf("read document: %w", err)
+	}
+	r.Attachments, err = decodeAttachments(raw)
+	return r, err
+}
+
+// tree returns a document's revision tree and the update sequence of its last
+// change. A document that never was is errMissing.
+func (db *database) tree(ctx context.Context, id string) (*revtree.Tree, int64, error) {
+	var raw []byte
+	var seq int64
+	err := db.read.tree.QueryRowContext(context.WithoutCancel(ctx), id).Scan(&raw, &seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, 0, errMissing()
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("read revision tree: %w", err)
+	}
+	t, err := revtree.Decode(raw)
+	return t, seq, err
+}
+
+// load returns the content of one node of a document's tree. Content that was
+// compacted away, or never was here, is errMissing.
+func (db *database) load(ctx context.Context, id string, t *revtree.Tree, n revtree.Node) (revision, error) {
+	r := revision{ID: id, Rev: n.String(), Deleted: n.Deleted, Leaves: len(t.Leaves())}
+	if n.Body == 0 {
+		return r, errMissing()
+	}
+	var raw []byte
+	err := db.read.body.QueryRowContext(context.WithoutCancel(ctx), n.Body).Scan(&r.Body, &raw)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, errMissing()
+	}
+	if err != nil {
+		return r, fmt.Errorf("read revision: %w", err)
+	}
+	r.Attachments, err = decodeAttachments(raw)
+	return r, err
+}
+
+// docBody returns a revision as a client sees it; rev "" is the winner.
+// Absent documents and revisions are errMissing.
+func (db *database) docBody(ctx context.Context, id, rev string, o docOptions) (body []byte, deleted bool, err error) {
+	var r revision
+	if rev == "" {
+		r, err = db.winner(ctx, id)
+	} else {
+		r, err = db.at(ctx, id, rev)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	body, err = db.render(ctx, r, o)
+	return body, r.Deleted, err
+}
+
+// at returns the revision named by a client.
+func (db *database) at(ctx context.Context, id, rev string) (revision, error) {
+	named, err := revtree.ParseRev(rev)
+	if err != nil {
+		return revision{}, badRequest(err.Error())
+	}
+	t, _, err := db.tree(ctx, id)
+	if err != nil {
+		return revision{}, err
+	}
+	n, ok := t.Find(named)
+	if !ok {
+		return revision{}, errMissing()
+	}
+	return db.load(ctx, id, t, n)
+}
+
+// change is one document as of its last change.
+type change struct {
+	Seq     int64
+	ID      string
+	Rev     string // of the winner
+	Deleted bool
+	Body    []byte // as a map function sees it; nil when deleted
+}
+
+// changesSince calls fn for every document changed after since, in order of
+// the change, all from one snapshot, and returns the snapshot's update
+// sequence. fn must not wait for a write to this database.
+func (db *database) changesSince(ctx context.Context, since int64, fn func(change) error) (last int64, err error) {
+	err = db.inTx(ctx, func(tx *sql.Tx) error {
+		if err := tx.QueryRowContext(ctx, `SELECT seq FROM state`).Scan(&last); err != nil {
+			return err
+		}
+		rows, err := tx.QueryContext(ctx, `
+			SELECT d.seq, d.id, d.rev, d.deleted, CASE WHEN d.deleted THEN NULL ELSE b.body END, b.attachments,
+			  CASE WHEN d.leaves > 1 THEN d.tree END
+			FROM docs d JOIN bodies b ON b.num = d.body WHERE d.seq > ? ORDER BY d.seq`, since)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			c, err := scanChange(rows)
+			if err != nil {
+				return err
+			}
+			if err := fn(c); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+	return last, err
+}
+
+func scanChange(rows *sql.Rows) (change, error) {
+	var c change
+	var body, list, tree []byte
+	if err := rows.Scan(&c.Seq, &c.ID, &c.Rev, &c.Deleted, &body, &list, &tree); err != nil {
+		return c, err
+	}
+	if c.Deleted {
+		return c, nil
+	}
+	r := revision{ID: c.ID, Rev: c.Rev, Body: body, Leaves: 1}
+	var err error
+	if r.Attachments, err = decodeAttachments(list); err != nil {
+		return c, err
+	}
+	var t *revtree.Tree
+	if tree != nil {
+		if t, err = revtree.Decode(tree); err != nil {
+			return c, err
+		}
+	}
+	c.Body = appendRevision(nil, r, t, docOptions{Conflicts: true, DeletedConflicts: true}, nil)
+	return c, nil
+}
