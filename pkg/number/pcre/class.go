@@ -8,7 +8,7 @@ func (p *parser) class() (*node, bool) {
 		if p.has(text) {
 			word := &node{op: opSet, set: wordSet()}
 			look := &node{op: opLook, behind: behind, sub: []*node{word}}
-			return cat([]*node{{op: opWord}, look}), false
+			return &node{op: opCat, sub: []*node{{op: opWord}, look}, edge: true}, true
 		}
 	}
 	if name, _ := p.posix(p.pos); name != "" {
@@ -32,30 +32,27 @@ func (p *parser) class() (*node, bool) {
 // members reads up to the closing bracket; one that comes first is a member.
 func (p *parser) members() []rune {
 	var set []rune
+	quoting := false
 	for first := true; ; first = false {
+		quoting = p.quotes(quoting)
 		if !p.more() {
 			p.fail("missing terminating ] for character class")
 		}
-		if p.quotes() {
-			continue
-		}
-		if !p.more() {
-			continue
-		}
-		if p.src[p.pos] == ']' && !first {
-			p.pos++
+		if !quoting && !first && p.has("]") {
 			return normalize(set)
 		}
-		if named := p.namedMember(); named != nil {
-			set = append(set, named...)
-			continue
+		if !quoting {
+			if named := p.namedMember(); named != nil {
+				set = append(set, named...)
+				continue
+			}
 		}
-		lo := p.member()
+		lo := p.member(quoting)
 		hi := lo
-		if p.rangeFollows() {
+		if quoting = p.quotes(quoting); !quoting && p.rangeFollows() {
 			p.pos++
-			p.quotes()
-			hi = p.rangeEnd()
+			quoting = p.quotes(false)
+			hi = p.rangeEnd(quoting)
 			if hi < lo {
 				p.fail("range out of order in character class")
 			}
@@ -64,28 +61,37 @@ func (p *parser) members() []rune {
 	}
 }
 
-// quotes passes over \E and an empty \Q\E.
-func (p *parser) quotes() bool {
-	return p.has(`\E`) || p.has(`\Q\E`)
+// quotes passes over \Q and \E and reports whether a quote is open after
+// them. An \E without a \Q means nothing.
+func (p *parser) quotes(open bool) bool {
+	for {
+		switch {
+		case p.has(`\E`):
+			open = false
+		case !open && p.has(`\Q`):
+			open = true
+		default:
+			return open
+		}
+	}
 }
 
 // rangeFollows reports whether a hyphen comes next that is not the last
 // member.
 func (p *parser) rangeFollows() bool {
 	rest := p.src[p.pos:]
-	if !strings.HasPrefix(rest, "-") {
-		return false
-	}
-	rest = strings.TrimPrefix(rest[1:], `\E`)
-	return rest != "" && rest[0] != ']'
+	return len(rest) > 1 && rest[0] == '-' && rest[1] != ']' && !strings.HasPrefix(rest, `-\E]`)
 }
 
-func (p *parser) rangeEnd() rune {
+func (p *parser) rangeEnd(quoting bool) rune {
 	at := p.pos
-	if p.namedMember() != nil {
+	if !quoting && p.namedMember() != nil {
 		p.failAt(at, "invalid range in character class")
 	}
-	return p.member()
+	if !p.more() {
+		p.fail("missing terminating ] for character class")
+	}
+	return p.member(quoting)
 }
 
 // namedMember reads a POSIX class, \d and its like, or a property.
@@ -127,9 +133,6 @@ func (p *parser) posixMember(name string, end int) []rune {
 	if negated {
 		set = complement(set)
 	}
-	if strings.HasPrefix(p.src[p.pos:], "-") && !strings.HasPrefix(p.src[p.pos:], "-]") {
-		p.fail("invalid range in character class")
-	}
 	return set
 }
 
@@ -152,18 +155,14 @@ func (p *parser) posix(at int) (name string, end int) {
 }
 
 // member reads one character, escaped or not.
-func (p *parser) member() rune {
-	if p.has(`\Q`) && !p.more() {
-		p.fail("missing terminating ] for character class")
-	}
-	if p.src[p.pos] != '\\' {
+func (p *parser) member(quoting bool) rune {
+	if quoting || p.src[p.pos] != '\\' {
 		return p.next()
 	}
 	if p.pos+1 >= len(p.src) {
 		p.fail(`\ at end of pattern`)
 	}
-	if p.src[p.pos+1] == 'b' {
-		p.pos += 2
+	if p.has(`\b`) {
 		return '\b'
 	}
 	return p.charEscape()

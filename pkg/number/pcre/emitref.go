@@ -55,7 +55,8 @@ func holds(n, target *node) bool {
 
 func (w *writer) cond(n *node) {
 	if n.never {
-		w.write(n.sub[1])
+		never := cat([]*node{{op: opFail}, n.sub[0]}) // keeps the groups in it known
+		w.write(&node{op: opAlt, sub: []*node{never, n.sub[1]}})
 		return
 	}
 	w.loose(n, "a condition")

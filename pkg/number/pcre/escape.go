@@ -134,7 +134,7 @@ func (p *parser) property() []rune {
 	return set
 }
 
-// numbered reads \1 to \9, or a longer number if there are that many groups
+// numbered reads \1 to \7, or a higher number if there are that many groups
 // already; otherwise it is an octal escape or a digit, and nil comes back.
 func (p *parser) numbered() *node {
 	rest := p.src[p.pos+1:]
@@ -143,7 +143,7 @@ func (p *parser) numbered() *node {
 	if err != nil {
 		p.fail("number is too big")
 	}
-	if n >= 10 && n > p.opened {
+	if n >= 8 && n > p.opened {
 		return nil
 	}
 	p.pos += 1 + len(digits)

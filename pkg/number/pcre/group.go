@@ -13,9 +13,9 @@ func (p *parser) group() (*node, bool) {
 	}
 	switch {
 	case p.has(":"):
-		return p.body(), true
+		return grouped(p.body()), true
 	case p.has("|"):
-		return p.branchReset(), true
+		return grouped(p.branchReset()), true
 	case p.has(">"):
 		return &node{op: opAtomic, sub: []*node{p.body()}}, true
 	case p.has("="):
@@ -73,6 +73,15 @@ func (p *parser) body() *node {
 	n := p.alternatives()
 	p.flags = before
 	p.close()
+	return n
+}
+
+// grouped keeps the alternatives of a group apart from those around it: a
+// look-behind judges the two differently.
+func grouped(n *node) *node {
+	if n.op == opAlt {
+		return &node{op: opCat, sub: []*node{n}}
+	}
 	return n
 }
 
@@ -208,7 +217,7 @@ func (p *parser) options() (*node, bool) {
 			n := p.alternatives()
 			p.flags = before
 			p.close()
-			return n, true
+			return grouped(n), true
 		case '-':
 			on = false
 		default:

@@ -299,6 +299,12 @@ func (p *parser) repeat(n *node) *node {
 	case p.has("?") != p.flags.ungreedy:
 		rep.mode = lazy
 	}
+	if n.edge {
+		if rep.min == 0 {
+			return n.sub[0]
+		}
+		return n
+	}
 	if n.op == opLook {
 		rep.min, rep.max = min(rep.min, 1), 1
 		if rep.min == 1 {

@@ -122,6 +122,7 @@ type node struct {
 	behind   bool
 	negate   bool
 	fold     bool
+	edge     bool // opCat: [[:<:]] or [[:>:]]; a quantifier after it repeats its look-around
 	offset   int
 }
 
@@ -154,6 +155,9 @@ func (r *Regexp) width(n *node, depth int) (int, bool) {
 		}
 		return sum, true
 	case opAlt, opCond:
+		if n.never {
+			return r.width(n.sub[1], depth+1)
+		}
 		first, ok := r.width(n.sub[0], depth+1)
 		for _, s := range n.sub[1:] {
 			w, same := r.width(s, depth+1)

@@ -1,0 +1,260 @@
+package route
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// Index holds what all callflows of one account contribute. Reading is safe
+// beside writing and waits for no compiling; writers wait for each other.
+type Index struct {
+	cache int // bytes for the automaton's states
+
+	writing  sync.Mutex // held by the one writer, around the reading of the maps below too
+	compiled map[string]*compiled
+	sorter   *collator
+
+	mu      sync.RWMutex // held for writing while the maps change
+	entries map[string]*Entry
+	numbers map[string]*Entry   // the callflow that takes the number
+	shared  map[string][]*Entry // all callflows of a number booked more than once, by id
+
+	patterns atomic.Pointer[patterns]
+}
+
+// compiled is a pattern's program and the number of rows that use it.
+type compiled struct {
+	re    *pattern
+	err   *PatternError
+	key   []byte
+	users int
+}
+
+// Change is one document's new contribution; a nil Entry takes it away.
+type Change struct {
+	ID    string
+	Entry *Entry
+}
+
+// NewIndex returns an empty index.
+func NewIndex() *Index {
+	x := &Index{
+		cache: cacheBytes, compiled: map[string]*compiled{}, sorter: newCollator(),
+		entries: map[string]*Entry{}, numbers: map[string]*Entry{}, shared: map[string][]*Entry{},
+	}
+	x.patterns.Store(&patterns{base: newSet(nil, x.cache)})
+	return x
+}
+
+// Apply records what one document contributes.
+func (x *Index) Apply(e Entry) { x.Update([]Change{{e.CallflowID, &e}}) }
+
+// Remove takes a document away.
+func (x *Index) Remove(id string) { x.Update([]Change{{ID: id}}) }
+
+// Update applies changes at once: a lookup sees all of them or none. Entries
+// belong to the index from then on.
+func (x *Index) Update(changes []Change) {
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	var gone, added []*row
+	for _, c := range changes {
+		old := x.entries[c.ID]
+		if old != nil && c.Entry != nil && slices.Equal(old.Patterns, c.Entry.Patterns) {
+			continue
+		}
+		if old != nil {
+			gone = append(gone, x.patterns.Load().of(c.ID)...)
+			x.release(old.Patterns)
+		}
+		if c.Entry != nil {
+			added = append(added, x.rows(c.Entry)...)
+		}
+	}
+	next := x.patterns.Load().with(gone, added, x.cache)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, c := range changes {
+		x.put(c)
+	}
+	x.patterns.Store(next)
+}
+
+// put changes the maps.
+func (x *Index) put(c Change) {
+	if old := x.entries[c.ID]; old != nil {
+		for _, n := range unique(old.Numbers) {
+			x.unbook(n, old)
+		}
+		delete(x.entries, c.ID)
+	}
+	if c.Entry == nil {
+		return
+	}
+	x.entries[c.ID] = c.Entry
+	for _, n := range unique(c.Entry.Numbers) {
+		x.book(n, c.Entry)
+	}
+}
+
+// unique returns the list without doubles, in any order.
+func unique(list []string) []string {
+	if len(list) < 2 {
+		return list
+	}
+	return slices.Compact(slices.Sorted(slices.Values(list)))
+}
+
+// book gives a number to e, or to the callflow with the lowest id of those
+// that claim it, as the first row of the view would.
+func (x *Index) book(number string, e *Entry) {
+	holder := x.numbers[number]
+	if holder == nil {
+		x.numbers[number] = e
+		return
+	}
+	all := x.shared[number]
+	if all == nil {
+		all = []*Entry{holder}
+	}
+	at, _ := slices.BinarySearchFunc(all, e.CallflowID, func(a *Entry, id string) int { return strings.Compare(a.CallflowID, id) })
+	all = slices.Insert(slices.Clone(all), at, e)
+	x.shared[number], x.numbers[number] = all, all[0]
+}
+
+func (x *Index) unbook(number string, e *Entry) {
+	all := x.shared[number]
+	if all == nil {
+		delete(x.numbers, number)
+		return
+	}
+	all = slices.DeleteFunc(slices.Clone(all), func(a *Entry) bool { return a == e })
+	x.shared[number], x.numbers[number] = all, all[0]
+	if len(all) == 1 {
+		delete(x.shared, number)
+	}
+}
+
+// rows compiles the patterns of one entry, each text once.
+func (x *Index) rows(e *Entry) []*row {
+	var rows []*row
+	for _, text := range unique(e.Patterns) {
+		c := x.compiled[text]
+		if c == nil {
+			c = &compiled{key: x.sorter.key(text)}
+			re, err := compile(text)
+			c.re = re
+			if err != nil {
+				c.err = asPatternError(text, err)
+			}
+			x.compiled[text] = c
+		}
+		c.users++
+		rows = append(rows, &row{key: c.key, id: e.CallflowID, text: text, re: c.re, reason: c.err})
+	}
+	return rows
+}
+
+func (x *Index) release(texts []string) {
+	for _, text := range unique(texts) {
+		if c := x.compiled[text]; c != nil {
+			if c.users--; c.users == 0 {
+				delete(x.compiled, text)
+			}
+		}
+	}
+}
+
+// Entry returns what a callflow contributes.
+func (x *Index) Entry(id string) (Entry, bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if e := x.entries[id]; e != nil {
+		return *e, true
+	}
+	return Entry{}, false
+}
+
+// Holders returns the ids of the callflows that claim a number, lowest first.
+// The first of them takes it.
+func (x *Index) Holders(number string) []string {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if e := x.numbers[number]; e != nil && x.shared[number] == nil {
+		return []string{e.CallflowID}
+	}
+	return ids(x.shared[number])
+}
+
+// PatternHolders returns the ids of the callflows with this very pattern.
+func (x *Index) PatternHolders(text string) []string {
+	var out []string
+	for _, r := range x.patterns.Load().all() {
+		if r.text == text {
+			out = append(out, r.id)
+		}
+	}
+	return out
+}
+
+func ids(entries []*Entry) []string {
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.CallflowID)
+	}
+	return out
+}
+
+// DoubleBooked returns the numbers and the patterns that several callflows
+// claim, each with the ids, lowest first.
+func (x *Index) DoubleBooked() (numbers, texts map[string][]string) {
+	numbers, texts = map[string][]string{}, map[string][]string{}
+	x.mu.RLock()
+	for n, entries := range x.shared {
+		numbers[n] = ids(entries)
+	}
+	x.mu.RUnlock()
+	var last *row
+	for _, r := range x.patterns.Load().all() {
+		if last != nil && last.text == r.text {
+			if texts[r.text] == nil {
+				texts[r.text] = []string{last.id}
+			}
+			texts[r.text] = append(texts[r.text], r.id)
+		}
+		last = r
+	}
+	return numbers, texts
+}
+
+// Stats says how much an index holds, for the metrics.
+type Stats struct {
+	Callflows, Numbers, Patterns int
+	Extended, Invalid            int // patterns only regexp2 runs, and those nothing runs
+	Bytes                        int // of memory, estimated
+}
+
+// Stats counts what the index holds.
+func (x *Index) Stats() Stats {
+	x.mu.RLock()
+	s := Stats{Callflows: len(x.entries), Numbers: len(x.numbers)}
+	for _, e := range x.entries {
+		s.Bytes += 250 + len(e.CallflowID) + len(e.Rev) + len(e.Name) + 100*len(e.Numbers)
+	}
+	x.mu.RUnlock()
+	p := x.patterns.Load()
+	for _, r := range p.all() {
+		s.Patterns++
+		switch {
+		case r.re == nil:
+			s.Invalid++
+		case r.re.extended():
+			s.Extended++
+		}
+		s.Bytes += 4000
+	}
+	s.Bytes += p.base.dfa.size()
+	return s
+}

@@ -1,0 +1,113 @@
+package route
+
+import (
+	"slices"
+	"strings"
+)
+
+// spare is how many rows may differ from a large compiled set before it is
+// compiled anew: until then the new ones are tried one by one. A small set is
+// compiled at once.
+const spare = 32
+
+func (p *patterns) stale() bool {
+	changed := len(p.extra) + len(p.gone)
+	return changed > spare || changed*8 > len(p.base.rows)
+}
+
+// patterns is an account's pattern rows at one moment: a compiled set, rows
+// that left it and rows that came after it. It is immutable.
+type patterns struct {
+	base  *set
+	gone  map[*row]bool
+	extra []*row // in view order
+}
+
+// with returns the rows without those gone and with those added.
+func (p *patterns) with(gone, added []*row, cache int) *patterns {
+	if len(gone) == 0 && len(added) == 0 {
+		return p
+	}
+	next := &patterns{base: p.base, gone: map[*row]bool{}}
+	for r := range p.gone {
+		next.gone[r] = true
+	}
+	for _, r := range gone {
+		next.gone[r] = true
+	}
+	for _, r := range p.extra {
+		if !next.gone[r] {
+			next.extra = append(next.extra, r)
+		}
+		delete(next.gone, r)
+	}
+	next.extra = append(next.extra, added...)
+	if next.stale() {
+		return &patterns{base: newSet(next.all(), cache)}
+	}
+	slices.SortStableFunc(next.extra, compareRows)
+	return next
+}
+
+// all returns every row in view order.
+func (p *patterns) all() []*row {
+	if len(p.gone) == 0 && len(p.extra) == 0 {
+		return p.base.rows
+	}
+	rows := make([]*row, 0, len(p.base.rows)+len(p.extra))
+	for _, r := range p.base.rows {
+		if !p.gone[r] {
+			rows = append(rows, r)
+		}
+	}
+	rows = append(rows, p.extra...)
+	slices.SortStableFunc(rows, compareRows)
+	return rows
+}
+
+// of returns the rows of one callflow.
+func (p *patterns) of(id string) []*row {
+	var rows []*row
+	for _, list := range [][]*row{p.base.rows, p.extra} {
+		for _, r := range list {
+			if r.id == id && !p.gone[r] {
+				rows = append(rows, r)
+			}
+		}
+	}
+	return rows
+}
+
+// find lets the rows that match number compete in t.
+func (p *patterns) find(number string, t *tally) {
+	if len(p.gone) == 0 && len(p.extra) == 0 {
+		p.base.find(number, t)
+		return
+	}
+	if strings.HasSuffix(number, "\n") {
+		scan(p.all(), number, t)
+		return
+	}
+	rows := make([]*row, 0, 16)
+	for _, i := range p.base.candidates(number, nil) {
+		if r := p.base.rows[i]; !p.gone[r] {
+			rows = append(rows, r)
+		}
+	}
+	fresh := map[*row]bool{}
+	for _, r := range p.extra {
+		fresh[r] = true
+		if r.re != nil {
+			rows = append(rows, r)
+		}
+	}
+	slices.SortStableFunc(rows, compareRows)
+	ascii := isASCII(number)
+	for _, r := range slices.Backward(rows) {
+		if fresh[r] {
+			t.try(r, number)
+		} else {
+			t.run(r, number, ascii)
+		}
+	}
+}
