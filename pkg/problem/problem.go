@@ -20,6 +20,7 @@ const (
 	Invalid             Code = "validation error"          // 400
 	ParseError          Code = "parse_error"               // 400
 	EmptyTree           Code = "empty_tree_accounts_exist" // 400
+	HasDescendants      Code = "account_has_descendants"   // 400: an account that others are below
 	InvalidCredentials  Code = "invalid_credentials"       // 401: no token, or credentials that do not fit
 	TokenRejected       Code = "invalid credentials"       // 401: a token that is unknown, expired or forged
 	Forbidden           Code = "forbidden"                 // 403
