@@ -42,6 +42,44 @@ func (d *DB) SyncDesign(ctx context.Context, ddoc document.Doc) error {
 	return err
 }
 
+// SyncDesigns does what [DB.SyncDesign] does for several design documents,
+// and asks only once when nothing differs.
+func (d *DB) SyncDesigns(ctx context.Context, ddocs []document.Doc) error {
+	ids := make([]string, len(ddocs))
+	for i, ddoc := range ddocs {
+		ids[i] = ddoc.ID()
+	}
+	stored, err := d.GetMany(ctx, ids)
+	if err != nil {
+		return err
+	}
+	var fresh, again []document.Doc
+	for _, ddoc := range ddocs {
+		switch next := mergeDesign(stored[ddoc.ID()], ddoc); {
+		case next == nil:
+		case stored[ddoc.ID()] == nil:
+			fresh = append(fresh, next)
+		default:
+			again = append(again, ddoc)
+		}
+	}
+	results, err := d.Bulk(ctx, fresh)
+	if err != nil {
+		return err
+	}
+	for i, result := range results {
+		if result.Err != nil { // somebody else was faster, or it is refused
+			again = append(again, fresh[i])
+		}
+	}
+	for _, ddoc := range again {
+		if err := d.SyncDesign(ctx, ddoc); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // mergeDesign returns the design document to write, or nil if the stored one
 // will do.
 func mergeDesign(stored, ddoc document.Doc) document.Doc {

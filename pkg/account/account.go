@@ -1,0 +1,130 @@
+// Package account keeps accounts as Kazoo does: a document in the account's
+// own database, which is the definition, and a copy of it in the database
+// accounts, which every question about the tree is answered from (contract
+// 6.1, 7.1).
+//
+// Creating, moving and removing an account take several writes. Each begins
+// with an intent, a document that says what is being done, and ends with its
+// removal, so that [Service.Recover] can finish or undo what a crash left
+// half done. Names and realms are unique because each is held by a
+// reservation document with an id made from it, which only one can create.
+//
+// Errors are of type *[problem.Error].
+package account
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/lru"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// accountsDB holds a copy of each account's document.
+const accountsDB = "accounts"
+
+const accountType = "account"
+
+// Service keeps accounts. Only Couch is required.
+type Service struct {
+	Couch *couch.Client
+	Log   *zap.Logger
+	Now   func() time.Time
+	// Validate checks a document against a schema and fills in defaults;
+	// [schema.Registry.Validate]. Without it only names and realms are checked.
+	Validate func(schema string, doc document.Doc) (document.Doc, []problem.Violation)
+	// RealmSuffix ends the realms made up here; "sip.local" if empty.
+	RealmSuffix string
+	// StaleFor is how long what is known of an account is trusted while the
+	// database cannot be reached; 0 means 24 hours.
+	StaleFor time.Duration
+
+	once       sync.Once
+	states     *lru.Map[string, cached]
+	prepared   *lru.Map[string, struct{}]
+	generation atomic.Uint64 // counts what the change feed brought
+	following  atomic.Bool   // the feed is alive: cached states are current
+	master     atomic.Pointer[string]
+}
+
+// Actor is who asks for a change, for the document's private fields. The
+// zero Actor is callflowd itself.
+type Actor struct {
+	AccountID, UserID, RequestID string
+}
+
+// Write is a change of an account.
+type Write struct {
+	ID   string
+	Data document.Doc // what the client sent
+	// Check is called with the stored revision before anything is written,
+	// and its error ends the change; it may be nil.
+	Check func(storedRev string) error
+	Actor Actor
+}
+
+// cacheSize bounds the states and the knowledge of prepared databases.
+const cacheSize = 20_000
+
+func (s *Service) init() {
+	s.once.Do(func() {
+		s.states = lru.New[string, cached](cacheSize)
+		s.prepared = lru.New[string, struct{}](cacheSize)
+		if s.Log == nil {
+			s.Log = zap.NewNop()
+		}
+		if s.Now == nil {
+			s.Now = time.Now
+		}
+		if s.RealmSuffix == "" {
+			s.RealmSuffix = "sip.local"
+		}
+		if s.StaleFor <= 0 {
+			s.StaleFor = 24 * time.Hour
+		}
+	})
+}
+
+// accounts is the database of copies.
+func (s *Service) accounts() *couch.DB { return s.Couch.DB(accountsDB) }
+
+// randomHex returns n random bytes as hexadecimal digits.
+func randomHex(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
+
+// NewID returns an id for a new account: 32 hexadecimal digits.
+func NewID() string { return randomHex(16) }
+
+// NewAPIKey returns an API key: 64 hexadecimal digits.
+func NewAPIKey() string { return randomHex(32) }
+
+// unknown is the error for an account that is not there.
+func unknown(id string) error {
+	return &problem.Error{
+		Code: problem.BadIdentifier, Msg: "no live account " + id,
+		Data: map[string]any{"message": "bad identifier", "cause": id},
+	}
+}
+
+// stamp sets the private fields of a save.
+func (s *Service) stamp(doc document.Doc, actor Actor) {
+	id := doc.ID()
+	document.Stamp{
+		Type: accountType, AccountID: id, AccountDB: couch.EncodedDB(couch.AccountDB(id)), RequestID: actor.RequestID,
+		AuthAccountID: actor.AccountID, AuthUserID: actor.UserID, Now: s.Now(),
+	}.Apply(doc)
+}
+
+// tree returns the ancestors of an account, the root first. A malformed tree
+// counts as empty.
+func tree(doc document.Doc) []string { return doc.Strings("pvt_tree") }

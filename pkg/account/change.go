@@ -1,0 +1,222 @@
+package account
+
+import (
+	"context"
+	"errors"
+
+	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// writeTries bounds how often a change is tried on a fresh document because
+// somebody else saved it meanwhile.
+const writeTries = 5
+
+// Get returns a live account's document from the account's own database. A
+// copy that differs from it is repaired on the way. An account that is
+// absent or deleted is [problem.BadIdentifier].
+func (s *Service) Get(ctx context.Context, id string) (document.Doc, error) {
+	s.init()
+	doc, err := s.definition(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.mirror(ctx, id); err != nil {
+		s.Log.Warn("an account's copy cannot be repaired", zap.String("account", id), zap.Error(err))
+	}
+	return doc, nil
+}
+
+// definition reads the account's own copy; without one, the other.
+func (s *Service) definition(ctx context.Context, id string) (document.Doc, error) {
+	doc, err := s.Couch.Account(id).Get(ctx, id)
+	if problem.Is(err, problem.BadIdentifier) || problem.Is(err, problem.MissingDatabase) {
+		return s.liveCopy(ctx, id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if doc.Type() != accountType || !doc.Live() {
+		return nil, unknown(id)
+	}
+	return doc, nil
+}
+
+// liveCopy reads an account from the database of copies.
+func (s *Service) liveCopy(ctx context.Context, id string) (document.Doc, error) {
+	doc, err := s.accounts().Get(ctx, id)
+	if problem.Is(err, problem.BadIdentifier) || err == nil && (doc.Type() != accountType || !doc.Live()) {
+		return nil, unknown(id)
+	}
+	return doc, err
+}
+
+// Replace puts what the client sent in place of the account's public fields.
+func (s *Service) Replace(ctx context.Context, w Write) (document.Doc, error) {
+	return s.change(ctx, w, func(stored document.Doc) document.Doc {
+		next := publicPart(w.Data)
+		for _, key := range []string{"realm", "timezone"} { // kept unless given, as a new account gets them unasked
+			if next[key] == nil && stored[key] != nil {
+				next[key] = stored[key]
+			}
+		}
+		for key, value := range private(stored) {
+			next[key] = value
+		}
+		return next
+	})
+}
+
+// Patch merges what the client sent into the account; null deletes.
+func (s *Service) Patch(ctx context.Context, w Write) (document.Doc, error) {
+	return s.change(ctx, w, func(stored document.Doc) document.Doc {
+		return document.Patch(stored, publicPart(w.Data))
+	})
+}
+
+// change saves what next makes of the stored document. Without a precondition
+// of the client's a concurrent save is no failure: the change is made to what
+// is stored then.
+func (s *Service) change(ctx context.Context, w Write, next func(document.Doc) document.Doc) (document.Doc, error) {
+	s.init()
+	var err error
+	for range writeTries {
+		var stored, saved document.Doc
+		if stored, err = s.definition(ctx, w.ID); err != nil {
+			return nil, err
+		}
+		if w.Check != nil {
+			if err := w.Check(stored.Rev()); err != nil {
+				return nil, err
+			}
+		}
+		doc := next(stored.Clone())
+		s.importEnabled(doc, w)
+		saved, err = s.save(ctx, stored, doc, w.Actor)
+		if !problem.Is(err, problem.Conflict) {
+			return saved, err
+		}
+	}
+	return nil, err
+}
+
+// importEnabled lets an ancestor, and nobody else, enable or disable.
+func (s *Service) importEnabled(doc document.Doc, w Write) {
+	on, given := w.Data["enabled"].(bool)
+	if !given {
+		return
+	}
+	for _, ancestor := range tree(doc) {
+		if ancestor == w.Actor.AccountID {
+			doc["pvt_enabled"] = on
+		}
+	}
+}
+
+// save checks, reserves, writes and releases what the account claimed before.
+func (s *Service) save(ctx context.Context, stored, doc document.Doc, actor Actor) (document.Doc, error) {
+	id := stored.ID()
+	doc["_id"], doc["_rev"] = id, stored.Rev()
+	doc, vs := s.check(doc)
+	s.stamp(doc, actor)
+	took, taken, err := s.reserve(ctx, doc, id)
+	if err == nil {
+		err = problem.Validation(append(vs, taken...))
+	}
+	if err == nil {
+		err = s.Couch.Account(id).Put(ctx, doc)
+	}
+	if err != nil {
+		s.clean(ctx, func(ctx context.Context) error { return s.release(ctx, without(took, claimsOf(stored)), id) })
+		return nil, err
+	}
+	saved := doc.Clone()
+	if err := s.mirror(ctx, id); err != nil {
+		return nil, err
+	}
+	held, err := s.stillHeld(ctx, took, id)
+	if err != nil {
+		return nil, err
+	}
+	if !held { // somebody took it over between our reservation and our write
+		return nil, s.revert(ctx, stored, saved)
+	}
+	return saved, s.release(ctx, without(claimsOf(stored), took), id)
+}
+
+// revert puts the former document back where a reservation was lost.
+func (s *Service) revert(ctx context.Context, stored, saved document.Doc) error {
+	back := stored.Clone()
+	back.SetRev(saved.Rev())
+	err := s.Couch.Account(stored.ID()).Put(ctx, back)
+	if err == nil {
+		err = s.mirror(ctx, stored.ID())
+	}
+	lost := problem.Validation([]problem.Violation{claim{field: "name"}.taken(saved.String("name"))})
+	return errors.Join(lost, err)
+}
+
+// without returns the claims of a that are not in b.
+func without(a, b []claim) []claim {
+	var out []claim
+	for _, c := range a {
+		kept := true
+		for _, other := range b {
+			kept = kept && other != c
+		}
+		if kept {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// mirror makes the copy equal to the account's own document. It reads both
+// again after each write, so that of several at once the last agrees with
+// what is stored.
+func (s *Service) mirror(ctx context.Context, id string) error {
+	var err error
+	for range writeTries {
+		var own, held document.Doc
+		own, err = s.Couch.Account(id).Get(ctx, id)
+		if problem.Is(err, problem.BadIdentifier) || problem.Is(err, problem.MissingDatabase) {
+			return nil // nothing to copy from
+		}
+		if err != nil {
+			return err
+		}
+		if held, err = s.copyOf(ctx, id); err != nil {
+			return err
+		}
+		fresh := withoutRev(own)
+		if held != nil && document.Equal(map[string]any(fresh), map[string]any(withoutRev(held))) {
+			return nil
+		}
+		if held != nil {
+			fresh.SetRev(held.Rev())
+		}
+		err = s.accounts().Put(ctx, fresh)
+		s.states.Delete(id)
+		if ignore(err, problem.Conflict) != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// APIKey returns an account's API key.
+func (s *Service) APIKey(ctx context.Context, id string) (string, error) {
+	doc, err := s.Get(ctx, id)
+	return doc.String("pvt_api_key"), err
+}
+
+// RenewAPIKey gives the account a new API key; the old one is void at once.
+func (s *Service) RenewAPIKey(ctx context.Context, id string, actor Actor) (string, error) {
+	doc, err := s.change(ctx, Write{ID: id, Actor: actor}, func(stored document.Doc) document.Doc {
+		stored["pvt_api_key"] = NewAPIKey()
+		return stored
+	})
+	return doc.String("pvt_api_key"), err
+}

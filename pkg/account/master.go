@@ -1,0 +1,140 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"math"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// Master is the account above all others.
+type Master struct {
+	ID      string
+	APIKey  string
+	Created bool // made by this very call: the one to tell the operator
+}
+
+// masterTries bounds the attempts to agree on the master account.
+const masterTries = 10
+
+// EnsureMaster prepares an empty server and returns its master account,
+// making it if there is none. Processes that start at once agree: the first
+// to write the id into system_config/accounts (where Kazoo keeps it too)
+// decides it, each completes the account of that id, and Created is true for
+// exactly one. apiKey, if given, becomes the account's key when it is created.
+func (s *Service) EnsureMaster(ctx context.Context, apiKey string) (Master, error) {
+	s.init()
+	if err := s.EnsureSystem(ctx); err != nil {
+		return Master{}, err
+	}
+	id, err := s.masterID(ctx)
+	if err != nil {
+		return Master{}, err
+	}
+	doc, err := s.accounts().Get(ctx, id)
+	created := false
+	if problem.Is(err, problem.BadIdentifier) {
+		doc, created, err = s.createMaster(ctx, id, apiKey)
+	}
+	if err != nil {
+		return Master{}, err
+	}
+	s.master.Store(&id)
+	return Master{ID: id, APIKey: doc.String("pvt_api_key"), Created: created}, nil
+}
+
+// MasterID returns the master account's id, "" while it is not known.
+func (s *Service) MasterID() string {
+	if id := s.master.Load(); id != nil {
+		return *id
+	}
+	return ""
+}
+
+// masterID reads who is master from system_config, or decides it.
+func (s *Service) masterID(ctx context.Context) (string, error) {
+	config := s.Couch.DB("system_config")
+	for range masterTries {
+		doc, err := config.Get(ctx, accountsDB)
+		if ignore(err, problem.BadIdentifier) != nil {
+			return "", err
+		}
+		if doc == nil {
+			doc = document.Doc{"_id": accountsDB, "pvt_type": "config"}
+		}
+		defaults := doc.Object("default")
+		if id, _ := defaults["master_account_id"].(string); id != "" {
+			return id, nil
+		}
+		id, err := s.candidate(ctx)
+		if err != nil {
+			return "", err
+		}
+		if defaults == nil {
+			defaults = map[string]any{}
+		}
+		defaults["master_account_id"] = id
+		doc["default"] = defaults
+		if err := config.Put(ctx, doc); ignore(err, problem.Conflict) != nil {
+			return "", err
+		} else if err == nil {
+			return id, nil
+		}
+	}
+	return "", &problem.Error{Code: problem.Unavailable, Err: errors.New("no agreement on the master account")}
+}
+
+// candidate is the oldest account without ancestors, one that may touch all
+// others before one that may not; if there is none, a new id.
+func (s *Service) candidate(ctx context.Context) (string, error) {
+	best, bestAge, bestSuper := "", int64(math.MaxInt64), false
+	for row, err := range s.accounts().View(ctx, "accounts", "listing_by_simple_id", couch.Query{IncludeDocs: true}) {
+		if err != nil {
+			return "", err
+		}
+		doc, err := row.Document()
+		if err != nil || doc == nil || len(tree(doc)) > 0 {
+			continue
+		}
+		created, _ := doc.Seconds("pvt_created")
+		super := document.Truthy(doc["pvt_superduper_admin"])
+		if best == "" || super && !bestSuper || super == bestSuper && created < bestAge {
+			best, bestAge, bestSuper = doc.ID(), created, super
+		}
+	}
+	if best == "" {
+		best = NewID()
+	}
+	return best, nil
+}
+
+// createMaster makes the account of that id, or completes what another
+// process began. Whoever writes the copy has created it.
+func (s *Service) createMaster(ctx context.Context, id, apiKey string) (document.Doc, bool, error) {
+	if apiKey == "" {
+		apiKey = NewAPIKey()
+	}
+	doc := s.draft(document.Doc{"name": "master", "realm": "master-" + id[:6] + "." + s.RealmSuffix}, document.Doc{})
+	doc["_id"] = id
+	doc["pvt_tree"] = []any{}
+	doc["pvt_api_key"] = apiKey
+	doc["pvt_superduper_admin"] = true
+	doc["pvt_reseller"] = true
+	doc["pvt_reseller_id"] = id
+	s.stamp(doc, Actor{})
+	stored, err := s.createDB(ctx, doc)
+	if err != nil {
+		return nil, false, err
+	}
+	if _, _, err := s.reserve(ctx, stored, id); err != nil {
+		return nil, false, err
+	}
+	err = s.accounts().Put(ctx, withoutRev(stored))
+	if problem.Is(err, problem.Conflict) {
+		return stored, false, nil
+	}
+	return stored, err == nil, err
+}

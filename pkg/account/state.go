@@ -1,0 +1,165 @@
+package account
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// State is what authorisation asks of an account.
+type State struct {
+	ID         string
+	Name       string
+	Tree       []string // ancestors, the root first
+	Enabled    bool
+	Expires    int64 // Gregorian seconds; 0 for never
+	Superduper bool  // may touch every account
+	Reseller   bool
+	ResellerID string
+}
+
+// Below reports whether the account is id or below it.
+func (st State) Below(id string) bool { return st.ID == id || slices.Contains(st.Tree, id) }
+
+type cached struct {
+	state State
+	read  time.Time
+}
+
+// freshFor is how long a state is trusted while no change feed says
+// otherwise.
+const freshFor = 2 * time.Second
+
+// State returns what is known of a live account, from memory if that is
+// current: up to two seconds old without [Service.Follow], and current within
+// the feed's delay with it. While the database cannot be reached, what was
+// known last is returned for StaleFor. No live account: [problem.BadIdentifier].
+func (s *Service) State(ctx context.Context, id string) (State, error) {
+	s.init()
+	if !couch.IsAccountID(id) {
+		return State{}, unknown(id)
+	}
+	held, ok := s.states.Get(id)
+	if ok && (s.following.Load() || s.Now().Sub(held.read) < freshFor) {
+		return held.state, nil
+	}
+	generation := s.generation.Load()
+	doc, err := s.liveCopy(ctx, id)
+	switch {
+	case err == nil:
+		state := stateOf(doc)
+		if s.generation.Load() == generation { // else the read may be older than a change we were told of
+			s.states.Put(id, cached{state, s.Now()})
+		}
+		return state, nil
+	case problem.Is(err, problem.BadIdentifier):
+		s.states.Delete(id)
+	case ok && unreachable(err) && s.Now().Sub(held.read) < s.StaleFor:
+		return held.state, nil
+	}
+	return State{}, err
+}
+
+func unreachable(err error) bool {
+	return problem.Is(err, problem.Unavailable) || problem.Is(err, problem.DatastoreFault)
+}
+
+func stateOf(doc document.Doc) State {
+	state := State{
+		ID: doc.ID(), Name: doc.String("name"), Tree: tree(doc), Enabled: enabled(doc),
+		Superduper: document.Truthy(doc["pvt_superduper_admin"]), Reseller: document.Truthy(doc["pvt_reseller"]),
+		ResellerID: doc.String("pvt_reseller_id"),
+	}
+	if at, ok := doc.Seconds("pvt_trial_expires"); ok && at > 0 {
+		state.Expires = at
+	}
+	return state
+}
+
+// Usable returns [problem.Locked] if the account, or one above it, is
+// disabled or expired (contract 1.3, 2.4).
+func (s *Service) Usable(ctx context.Context, state State) error {
+	if err := s.locked(state); err != nil {
+		return err
+	}
+	for _, id := range state.Tree {
+		above, err := s.State(ctx, id)
+		if problem.Is(err, problem.BadIdentifier) {
+			continue // replicated without its ancestors
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.locked(above); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) locked(state State) error {
+	if !state.Enabled {
+		return lockedError("disabled", "the account is disabled", state.ID)
+	}
+	if state.Expires != 0 && state.Expires < document.Gregorian(s.Now()) {
+		return lockedError("expired", "the account has expired", state.Expires)
+	}
+	return nil
+}
+
+func lockedError(key, message string, cause any) error {
+	return &problem.Error{Code: problem.Locked, Msg: message, Data: map[string]any{
+		"account": map[string]any{key: map[string]any{"message": message, "cause": cause}},
+	}}
+}
+
+// Follow keeps states in memory current by the change feed of the database of
+// copies, until ctx is done. Without it they are asked for every two seconds.
+func (s *Service) Follow(ctx context.Context) {
+	s.init()
+	defer s.following.Store(false)
+	since := ""
+	for ctx.Err() == nil {
+		if since == "" {
+			seq, err := s.accounts().UpdateSeq(ctx)
+			if err != nil {
+				s.pause(ctx)
+				continue
+			}
+			since = seq
+			s.changed(nil)
+			s.states.Clear()
+			s.following.Store(true)
+		}
+		page, err := s.accounts().Changes(ctx, couch.ChangesOptions{Since: since, Longpoll: true})
+		if err != nil {
+			s.following.Store(false)
+			since = ""
+			s.pause(ctx)
+			continue
+		}
+		since = page.LastSeq
+		s.changed(page.Changes)
+	}
+}
+
+// changed forgets the accounts that the feed named.
+func (s *Service) changed(changes []couch.Change) {
+	s.generation.Add(1)
+	for _, change := range changes {
+		s.states.Delete(change.ID)
+	}
+}
+
+func (s *Service) pause(ctx context.Context) {
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
