@@ -1,0 +1,73 @@
+package callflow
+
+import (
+	"context"
+
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// Delete soft-deletes a callflow as Kazoo does: the document stays whole and
+// keeps its id (contract 2.2). hard removes it for good instead. The answer
+// holds the deleted document with _read_only.deleted and the new revision
+// (contract 9.6).
+func (s *Service) Delete(ctx context.Context, w Write, hard bool) (Saved, error) {
+	unlock, err := s.locks.lock(ctx, w.AccountID+"/"+w.ID)
+	if err != nil {
+		return Saved{}, &problem.Error{Code: problem.Unavailable, Msg: "wait for other writers", Err: err}
+	}
+	defer unlock()
+	month := s.now()
+	return s.retry(ctx, func() (Saved, error) {
+		v := &save{s: s, db: s.Couch.Account(w.AccountID), w: w, action: actionDeleted}
+		if err := v.load(ctx); err != nil {
+			return Saved{}, err
+		}
+		if err := v.undisputed(ctx); err != nil {
+			return Saved{}, err
+		}
+		if err := s.keep(ctx, w.AccountID, month, v.stored); err != nil {
+			return Saved{}, err
+		}
+		if err := v.remove(ctx, hard); err != nil {
+			return Saved{}, err
+		}
+		return Saved{Doc: withDeleted(v.doc), Warnings: v.warnings}, nil
+	})
+}
+
+// undisputed refuses to delete what was edited since the revision the client
+// names: that is an edit against a deletion (contract 9.21).
+func (v *save) undisputed(ctx context.Context) error {
+	base, err := v.base(ctx)
+	if err != nil {
+		return err
+	}
+	changes := document.Diff(publicOf(base), publicOf(v.stored))
+	if len(changes) == 0 {
+		return nil
+	}
+	conflicts := make([]any, len(changes))
+	for i, c := range changes {
+		conflicts[i] = map[string]any{"path": c.Path, "base": c.From, "theirs": c.To}
+	}
+	return &problem.Error{
+		Code: problem.Conflict, Msg: "deletion of an edited callflow",
+		Data: map[string]any{"message": "conflicting documents", "conflicts": conflicts, "revision": v.stored.Rev()},
+	}
+}
+
+func (v *save) remove(ctx context.Context, hard bool) error {
+	v.doc = v.stored.Clone()
+	v.doc["pvt_deleted"] = true
+	v.s.sign(v.doc, v.w, v.action)
+	if !hard {
+		return v.put(ctx)
+	}
+	rev, err := v.db.Delete(ctx, v.w.ID, v.stored.Rev())
+	if problem.Is(err, problem.Conflict) {
+		return again{err}
+	}
+	v.doc.SetRev(rev)
+	return err
+}

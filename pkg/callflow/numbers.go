@@ -1,0 +1,134 @@
+package callflow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/number"
+	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/route"
+)
+
+// Limits on one callflow (design section 7).
+const (
+	maxNumbers  = 10_000
+	maxPatterns = 1_000
+)
+
+// dialPlan reads an account's own dial plan from its account document. An
+// account without one, or without a document, has an empty plan.
+func (s *Service) dialPlan(ctx context.Context, accountID string) (number.DialPlan, []problem.Warning, error) {
+	for row, err := range s.Couch.Account(accountID).AllDocs(ctx, couch.Query{Keys: []any{accountID}, IncludeDocs: true}) {
+		if err != nil {
+			return number.DialPlan{}, nil, err
+		}
+		var doc struct {
+			DialPlan json.RawMessage `json:"dial_plan"`
+		}
+		if json.Unmarshal(row.Doc, &doc) != nil {
+			continue
+		}
+		plan, warnings := number.ParseDialPlan(doc.DialPlan)
+		return plan, warnings, nil
+	}
+	return number.DialPlan{}, nil, nil
+}
+
+// presence demands a number or a pattern, in lists (contract 2.1-1).
+func presence(doc document.Doc) []problem.Violation {
+	var out []problem.Violation
+	missing := 0
+	for _, kind := range []string{numbersKey, patternsKey} {
+		value, present := doc[kind]
+		list, ok := value.([]any)
+		switch {
+		case present && !ok:
+			out = append(out, problem.Violation{
+				Path: kind, Code: "type", Message: kind + " must be a list",
+				Members: map[string]any{"target": "array", "value": value},
+			})
+		case len(list) == 0:
+			missing++
+		}
+	}
+	if missing == 2 {
+		out = append(out, problem.Violation{
+			Path: numbersKey, Code: "required", Message: "a callflow must have at least one number or pattern",
+		})
+	}
+	return out
+}
+
+// normalize rewrites the document's numbers to the form they are stored in
+// (contract 4). Members that are no strings stay, for the schema to refuse.
+func normalize(doc document.Doc, plan number.DialPlan) []problem.Violation {
+	list, ok := doc[numbersKey].([]any)
+	if !ok {
+		return nil
+	}
+	var out []problem.Violation
+	normalized := make([]any, len(list))
+	for i, v := range list {
+		normalized[i] = v
+		n, ok := v.(string)
+		if !ok {
+			continue
+		}
+		if strings.ContainsFunc(n, isControl) {
+			out = append(out, problem.Violation{
+				Path: problem.Join(numbersKey, i), Code: "error", Message: "a number cannot hold control characters",
+				Members: map[string]any{"value": n},
+			})
+			continue
+		}
+		normalized[i] = number.Normalize(n, plan)
+	}
+	doc[numbersKey] = normalized
+	return out
+}
+
+func isControl(r rune) bool { return r < 0x20 || r >= 0x7f && r <= 0x9f }
+
+// withinLimits bounds how many numbers and patterns one callflow may hold.
+func withinLimits(doc document.Doc) []problem.Violation {
+	var out []problem.Violation
+	for kind, limit := range map[string]int{numbersKey: maxNumbers, patternsKey: maxPatterns} {
+		if list, _ := doc[kind].([]any); len(list) > limit {
+			out = append(out, problem.Violation{
+				Path: kind, Code: "maxItems", Message: fmt.Sprintf("a callflow can have at most %d %s", limit, kind),
+				Members: map[string]any{"target": limit},
+			})
+		}
+	}
+	return out
+}
+
+// compiles refuses patterns that no lookup could use (contract 9.3). The empty
+// one is the schema's to refuse.
+func compiles(doc document.Doc) []problem.Violation {
+	list, _ := doc[patternsKey].([]any)
+	var out []problem.Violation
+	for i, v := range list {
+		text, ok := v.(string)
+		if !ok || text == "" {
+			continue
+		}
+		var bad *route.PatternError
+		if err := route.CheckPattern(text); errors.As(err, &bad) {
+			members := map[string]any{"value": text, "offset": bad.Offset}
+			if bad.Suggestion != "" {
+				members["suggestion"] = bad.Suggestion
+			}
+			out = append(out, problem.Violation{
+				Path: problem.Join(patternsKey, i), Code: "error",
+				Message: fmt.Sprintf("the pattern cannot be used: %s, at offset %d", bad.Reason, bad.Offset), Members: members,
+			})
+		}
+	}
+	return out
+}

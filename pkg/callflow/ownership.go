@@ -1,0 +1,81 @@
+package callflow
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/number"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// numberPrefix is how many characters of a number name its database
+// (contract 4.4).
+const numberPrefix = 5
+
+// foreign lists the numbers of the document that the number databases assign
+// to somebody outside the account and its descendants. Numbers nobody knows
+// pass, as in Kazoo.
+func (s *Service) foreign(ctx context.Context, accountID string, doc document.Doc) ([]string, error) {
+	byDB := map[string][]string{}
+	for _, n := range doc.Strings(numbersKey) {
+		if len(n) >= numberPrefix && number.Reconcilable(n) {
+			byDB["numbers/"+n[:numberPrefix]] = append(byDB["numbers/"+n[:numberPrefix]], n)
+		}
+	}
+	var out []string
+	for db, numbers := range byDB {
+		docs, err := s.Couch.DB(db).GetMany(ctx, numbers)
+		if problem.Is(err, problem.MissingDatabase) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for n, d := range docs {
+			mine, err := s.mayUse(ctx, accountID, d)
+			if err != nil {
+				return nil, err
+			}
+			if !mine {
+				out = append(out, n)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// mayUse judges one number document: it must be available, or assigned to the
+// account or a descendant, or reserved by an ancestor.
+func (s *Service) mayUse(ctx context.Context, accountID string, n document.Doc) (bool, error) {
+	owner := n.String("pvt_assigned_to")
+	state := n.String("pvt_state")
+	if owner == "" || owner == accountID || state == "available" || !n.Live() {
+		return true, nil
+	}
+	docs, err := s.Couch.DB("accounts").GetMany(ctx, []string{owner, accountID})
+	if err != nil && !problem.Is(err, problem.MissingDatabase) {
+		return false, err
+	}
+	if slices.Contains(docs[owner].Strings("pvt_tree"), accountID) {
+		return true, nil
+	}
+	return state == "reserved" && slices.Contains(docs[accountID].Strings("pvt_tree"), owner), nil
+}
+
+// forbidden words foreign numbers: Kazoo's own error if nothing else is wrong,
+// one violation among the others otherwise (contract 9.17).
+func forbidden(numbers []string, others []problem.Violation) ([]problem.Violation, error) {
+	if len(numbers) == 0 {
+		return others, nil
+	}
+	message := "unauthorized to use " + strings.Join(numbers, ", ")
+	if len(others) == 0 {
+		return nil, &problem.Error{Code: problem.Forbidden, Data: map[string]any{"message": message}, Msg: message}
+	}
+	return append(others, problem.Violation{
+		Path: numbersKey, Code: "forbidden", Message: message, Members: map[string]any{"causes": numbers},
+	}), nil
+}

@@ -1,0 +1,73 @@
+package callflow
+
+import (
+	"maps"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
+)
+
+// action is what a write did, as history tells it.
+type action string
+
+const (
+	actionCreated  action = "created"
+	actionUpdated  action = "updated"
+	actionPatched  action = "patched" // stored as updated
+	actionDeleted  action = "deleted"
+	actionRestored action = "restored"
+	actionMerged   action = "merged"
+)
+
+// traceKey is a private field of ours beside Kazoo's: what the write was and
+// where it came from. It counts only while its request_id is the document's
+// pvt_request_id, since Kazoo keeps private fields it does not know.
+const traceKey = "pvt_callflowd"
+
+// publicOf returns a copy of what a client may set: no private keys, no id,
+// and no metadata, which clients post back (contract 9.5).
+func publicOf(doc document.Doc) document.Doc {
+	out := document.Doc{}
+	for k, v := range doc {
+		if !document.Private(k) && k != "id" && k != "metadata" {
+			out[k] = v
+		}
+	}
+	return out.Clone()
+}
+
+// stamp completes the document with its private fields (contract 2.4): the
+// stored ones win over anything else, then this write's own.
+func (v *save) stamp() {
+	for k, value := range v.stored {
+		if document.Private(k) {
+			v.doc[k] = value
+		}
+	}
+	v.doc["_id"] = v.w.ID
+	delete(v.doc, "pvt_deleted")
+	v.s.sign(v.doc, v.w, v.action)
+}
+
+// sign records who writes a document, when and what for.
+func (s *Service) sign(doc document.Doc, w Write, done action) {
+	document.Stamp{
+		Type: Type, AccountID: w.AccountID, AccountDB: couch.EncodedDB(couch.AccountDB(w.AccountID)),
+		RequestID: w.Actor.RequestID, AuthAccountID: w.Actor.AccountID, AuthUserID: w.Actor.UserID, Now: s.now(),
+	}.Apply(doc)
+	if done == actionPatched {
+		done = actionUpdated
+	}
+	trace := map[string]any{"action": string(done), "request_id": w.Actor.RequestID}
+	if w.Actor.ClientIP != "" {
+		trace["client_ip"] = w.Actor.ClientIP
+	}
+	doc[traceKey] = trace
+}
+
+// withDeleted is a deleted document as a client sees it (contract 2.2).
+func withDeleted(doc document.Doc) document.Doc {
+	out := maps.Clone(doc)
+	out["_read_only"] = map[string]any{"deleted": true}
+	return out
+}

@@ -1,0 +1,114 @@
+package callflow
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// maxRounds bounds how often claims ask storage before they give up; a claim
+// that nobody disputes needs two or three rounds.
+const maxRounds = 40
+
+// reserve drives claims until each is held or refused. Once one is refused,
+// no more reservations are taken, but what was taken wrongly is given back.
+func reserve(ctx context.Context, db *couch.DB, accountID string, claims []*claim) error {
+	for range maxRounds {
+		open := func(states ...state) []*claim {
+			return slices.DeleteFunc(slices.Clone(claims), func(c *claim) bool { return !slices.Contains(states, c.state) })
+		}
+		refusedAny := len(open(refused)) > 0
+		var err error
+		switch {
+		case len(open(reading)) > 0:
+			err = readReservations(ctx, db, open(reading))
+		case len(open(judging, judgingAgain)) > 0:
+			err = judgeSuspects(ctx, db, open(judging, judgingAgain))
+		case len(open(returning)) > 0:
+			err = writeReservations(ctx, db, accountID, open(returning))
+		case len(open(taking)) > 0 && !refusedAny:
+			err = writeReservations(ctx, db, accountID, open(taking))
+		default:
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return &problem.Error{Code: problem.Conflict, Msg: "the reservations keep changing hands"}
+}
+
+// confirm reads the reservations of held claims again.
+func confirm(ctx context.Context, db *couch.DB, claims []*claim) error {
+	for _, c := range claims {
+		c.state = confirming
+	}
+	return readReservations(ctx, db, claims)
+}
+
+func readReservations(ctx context.Context, db *couch.DB, claims []*claim) error {
+	if len(claims) == 0 {
+		return nil
+	}
+	ids := make([]string, len(claims))
+	for i, c := range claims {
+		ids[i] = c.key.reservationID()
+	}
+	docs, err := db.GetMany(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i, c := range claims {
+		var r reservation
+		if doc, ok := docs[ids[i]]; ok {
+			r = reservationOf(doc)
+		}
+		c.read(r)
+	}
+	return nil
+}
+
+func judgeSuspects(ctx context.Context, db *couch.DB, claims []*claim) error {
+	ids := map[string]bool{}
+	for _, c := range claims {
+		for _, id := range c.suspects() {
+			ids[id] = true
+		}
+	}
+	docs, err := db.GetMany(ctx, slices.Sorted(maps.Keys(ids)))
+	if err != nil {
+		return err
+	}
+	for _, c := range claims {
+		suspects := c.suspects()
+		i := slices.IndexFunc(suspects, func(id string) bool { return c.key.heldBy(docs[id]) })
+		if i < 0 {
+			c.judge("")
+			continue
+		}
+		c.judge(suspects[i])
+	}
+	return nil
+}
+
+func writeReservations(ctx context.Context, db *couch.DB, accountID string, claims []*claim) error {
+	docs := make([]document.Doc, len(claims))
+	for i, c := range claims {
+		docs[i] = c.wanted().document(c.key, accountID)
+	}
+	results, err := db.Bulk(ctx, docs)
+	if err != nil {
+		return err
+	}
+	for i, r := range results {
+		if r.Err != nil && !problem.Is(r.Err, problem.Conflict) {
+			return r.Err
+		}
+		claims[i].wrote(r.Rev)
+	}
+	return nil
+}

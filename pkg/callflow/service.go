@@ -1,0 +1,159 @@
+// Package callflow is the domain: it saves, reads, lists and routes the
+// callflows of an account, and keeps their history.
+//
+// # Saving
+//
+// Create, replace, patch, restore and validate run one pipeline (design
+// section 3). Each step adds what is wrong to one list, and nothing is
+// written while that list is not empty. A write that meets another one begins
+// again on the fresh document, so no concurrent edit is lost unseen.
+//
+// # Numbers and patterns are unique
+//
+// A reservation document per number and per pattern names the callflow that
+// holds it. A writer takes the reservation, writes the callflow and reads the
+// reservation again; only if it is still its own the write is acknowledged.
+// One [claim] goes through these states, and every state may be its last:
+//
+//	state       asks storage for          answer             next
+//	reading     the reservation           absent, no others  taking
+//	                                      its own, no others held
+//	                                      anything else      judging
+//	judging     the callflows that may    one holds the key  refused
+//	            hold it: the holder, the  none, its own      held
+//	            one before it, and those  none               taking
+//	            the index names
+//	taking      a write over the          stored             judgingAgain, or held if
+//	            reservation as read                          nobody held it before
+//	                                      conflict           reading
+//	judgingAgain  the same callflows      one holds the key  returning
+//	                                      none               held
+//	returning   a write that gives the    either             refused
+//	            reservation back
+//	held        the callflow's own write, then:              confirming
+//	confirming  the reservation           its own            confirmed
+//	                                      another's          lost: the write is undone
+//
+// A reservation also names the callflow that held it before, so that a writer
+// that dies between judgingAgain and returning hides nobody. Of two writers
+// at least one sees the other; neither a view nor a clock is waited for. What
+// Kazoo writes carries no reservations and is found through the index.
+//
+// # Errors
+//
+// Errors are of type *[problem.Error].
+package callflow
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/schema"
+)
+
+// Type is the pvt_type of a callflow's document.
+const Type = "callflow"
+
+// Service keeps the callflows of all accounts. Couch and Schemas must be set;
+// the rest has usable zero values. It is safe for concurrent use and must not
+// be copied.
+type Service struct {
+	Couch   *couch.Client
+	Schemas *schema.Registry
+	Index   Index // nil asks the views
+	Log     *zap.Logger
+	Now     func() time.Time
+
+	locks keyedLocks
+}
+
+// Actor is who asks, as private fields and history remember it.
+type Actor struct {
+	AccountID, UserID   string // "" for nobody known
+	RequestID, ClientIP string
+}
+
+// Write asks for a change of one callflow.
+type Write struct {
+	AccountID string
+	ID        string       // "" on create: chosen by the data's id, or by the service
+	Data      document.Doc // the request's data; never changed
+	Base      string       // the revision the client edited; "" if it named none. _rev in Data counts too
+	// Check, if set, is asked before anything is written, with the stored
+	// revision ("" if there is none); its error is returned (If-Match,
+	// If-None-Match).
+	Check func(storedRev string) error
+	Actor Actor
+}
+
+// Saved is a change that was made.
+type Saved struct {
+	Doc      document.Doc // as stored, private keys and new _rev included
+	Warnings []problem.Warning
+}
+
+// Create saves a new callflow. An id that is taken, even by a soft-deleted
+// document, is [problem.Conflict].
+func (s *Service) Create(ctx context.Context, w Write) (Saved, error) {
+	return s.save(ctx, w, actionCreated)
+}
+
+// Replace saves a callflow's public fields anew; those that Data lacks
+// disappear. With a base revision other than the stored one it merges.
+func (s *Service) Replace(ctx context.Context, w Write) (Saved, error) {
+	return s.save(ctx, w, actionUpdated)
+}
+
+// Patch merges Data over the stored callflow (contract 2.2), or over the base
+// revision it names, which is then merged with the stored one.
+func (s *Service) Patch(ctx context.Context, w Write) (Saved, error) {
+	return s.save(ctx, w, actionPatched)
+}
+
+// Get returns a live callflow with its private keys. A document of another
+// type and a soft-deleted one are [problem.BadIdentifier].
+func (s *Service) Get(ctx context.Context, accountID, id string) (document.Doc, error) {
+	doc, err := s.Couch.Account(accountID).Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !isCallflow(id, doc) || !doc.Live() {
+		return nil, badIdentifier(id)
+	}
+	return doc, nil
+}
+
+// isCallflow reports whether a document is a callflow, living or not. One
+// without a type passes, as in Kazoo (contract 2.2), but for CouchDB's own.
+func isCallflow(id string, doc document.Doc) bool {
+	_, typed := doc["pvt_type"]
+	return doc.Type() == Type || !typed && !strings.HasPrefix(id, "_")
+}
+
+func badIdentifier(id string) error {
+	return &problem.Error{
+		Code: problem.BadIdentifier,
+		Data: map[string]any{"message": "bad identifier", "cause": id},
+		Msg:  "no live callflow " + id,
+	}
+}
+
+func (s *Service) now() time.Time {
+	if s.Now != nil {
+		return s.Now()
+	}
+	return time.Now()
+}
+
+func (s *Service) log() *zap.Logger {
+	if s.Log != nil {
+		return s.Log
+	}
+	return zap.NewNop()
+}

@@ -1,0 +1,170 @@
+package callflow
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// Index knows, without asking a view, which callflows hold a number or a
+// pattern. It may lag behind what other processes wrote.
+type Index interface {
+	// Holders returns the ids of the callflows that hold each of the numbers
+	// and patterns; what nobody holds may be left out.
+	Holders(ctx context.Context, accountID string, numbers, patterns []string) (byNumber, byPattern map[string][]string, err error)
+}
+
+// keysOf lists the keys a document holds, each once.
+func keysOf(doc document.Doc) []key {
+	var keys []key
+	seen := map[key]bool{}
+	for _, kind := range []string{numbersKey, patternsKey} {
+		for _, text := range doc.Strings(kind) {
+			k := key{kind, text}
+			if !seen[k] {
+				seen[k] = true
+				keys = append(keys, k)
+			}
+		}
+	}
+	return keys
+}
+
+// claimsOf prepares a claim for each key, with those that the index names as
+// holders.
+func (s *Service) claimsOf(ctx context.Context, accountID, self string, keys []key) ([]*claim, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	holders, err := s.holders(ctx, accountID, keys)
+	if err != nil {
+		return nil, err
+	}
+	claims := make([]*claim, len(keys))
+	for i, k := range keys {
+		others := slices.DeleteFunc(slices.Clone(holders[k]), func(id string) bool { return id == self })
+		claims[i] = &claim{key: k, self: self, others: others}
+	}
+	return claims, nil
+}
+
+func (s *Service) holders(ctx context.Context, accountID string, keys []key) (map[key][]string, error) {
+	texts := map[string][]string{}
+	for _, k := range keys {
+		texts[k.kind] = append(texts[k.kind], k.text)
+	}
+	if s.Index == nil {
+		return viewHolders(ctx, s.Couch.Account(accountID), texts)
+	}
+	byNumber, byPattern, err := s.Index.Holders(ctx, accountID, texts[numbersKey], texts[patternsKey])
+	if err != nil {
+		return nil, err
+	}
+	out := map[key][]string{}
+	for text, ids := range byNumber {
+		out[key{numbersKey, text}] = ids
+	}
+	for text, ids := range byPattern {
+		out[key{patternsKey, text}] = ids
+	}
+	return out, nil
+}
+
+// viewHolders asks the views that Kazoo's own check asks (contract 2.1-5).
+func viewHolders(ctx context.Context, db *couch.DB, texts map[string][]string) (map[key][]string, error) {
+	views := map[string]string{numbersKey: "listing_by_number", patternsKey: "listing_by_pattern"}
+	out := map[key][]string{}
+	for kind, list := range texts {
+		keys := make([]any, len(list))
+		for i, text := range list {
+			keys[i] = text
+		}
+		for row, err := range db.View(ctx, "callflows", views[kind], couch.Query{Keys: keys}) {
+			if err != nil {
+				return nil, err
+			}
+			var text string
+			if json.Unmarshal(row.Key, &text) == nil {
+				k := key{kind, text}
+				out[k] = append(out[k], row.ID)
+			}
+		}
+	}
+	return out, nil
+}
+
+// taken judges claims by what the index says, reading the callflows it names,
+// and reports the keys that another live callflow holds.
+func taken(ctx context.Context, db *couch.DB, claims []*claim) ([]problem.Violation, error) {
+	var disputed []*claim
+	for _, c := range claims {
+		if len(c.others) > 0 {
+			c.state = judging
+			disputed = append(disputed, c)
+		}
+	}
+	if err := judgeSuspects(ctx, db, disputed); err != nil {
+		return nil, err
+	}
+	violations, err := uniqueViolations(ctx, db, claims)
+	for _, c := range claims {
+		c.state = reading
+	}
+	return violations, err
+}
+
+// uniqueViolations words what refused or lost claims found (contract 9.2):
+// one violation for the numbers, one for the patterns.
+func uniqueViolations(ctx context.Context, db *couch.DB, claims []*claim) ([]problem.Violation, error) {
+	held := map[string][]*claim{}
+	holders := map[string]bool{}
+	for _, c := range claims {
+		if c.state == refused || c.state == lost {
+			held[c.key.kind] = append(held[c.key.kind], c)
+			holders[c.holder] = true
+		}
+	}
+	if len(held) == 0 {
+		return nil, nil
+	}
+	docs, err := db.GetMany(ctx, slices.Sorted(maps.Keys(holders)))
+	if err != nil {
+		return nil, err
+	}
+	var out []problem.Violation
+	for _, kind := range []string{numbersKey, patternsKey} {
+		if len(held[kind]) > 0 {
+			out = append(out, uniqueViolation(kind, held[kind], docs))
+		}
+	}
+	return out, nil
+}
+
+func uniqueViolation(kind string, claims []*claim, docs map[string]document.Doc) problem.Violation {
+	noun, member := "Number", "number"
+	if kind == patternsKey {
+		noun, member = "Pattern", "pattern"
+	}
+	var message string
+	causes := make([]any, 0, len(claims))
+	for _, c := range claims {
+		name := docs[c.holder].String("name")
+		if name == "" {
+			name = c.holder
+		}
+		if message == "" {
+			message = fmt.Sprintf("%s %s exists in callflow %s %s", noun, c.key.text, c.holder, name)
+		}
+		causes = append(causes, map[string]any{member: c.key.text, "id": c.holder, "name": name})
+	}
+	return problem.Violation{
+		Path: kind, Code: "unique", Message: message,
+		Members: map[string]any{"cause": claims[0].key.text, "causes": causes},
+	}
+}

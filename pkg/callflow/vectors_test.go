@@ -1,0 +1,75 @@
+package callflow
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/number"
+	"github.com/callflowd/callflowd/pkg/schema"
+)
+
+// decided lists the rows of request.jsonl that contract 9 decides otherwise.
+func decided(input document.Doc) string {
+	for _, p := range input.Strings("patterns") {
+		if p == "(" {
+			return "9.3: a pattern that does not compile is refused"
+		}
+	}
+	return ""
+}
+
+// TestRequestVectors holds the pipeline's pure part against Kazoo's.
+func TestRequestVectors(t *testing.T) {
+	registry, err := schema.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Service{Schemas: registry}
+	f, err := os.Open("../../testdata/vectors/request.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var row struct {
+			ID            int
+			Input, Output document.Doc
+			OK, Crash     bool
+			Errors        map[string]map[string]any
+		}
+		if err := json.Unmarshal(lines.Bytes(), &row); err != nil {
+			t.Fatal(err)
+		}
+		delete(row.Output, "id") // 9.5: the stored document's id is its _id alone
+		out, problems := s.clean(publicOf(row.Input), number.DialPlan{})
+		found := map[string]map[string]bool{}
+		for _, p := range problems {
+			if found[p.Path] == nil {
+				found[p.Path] = map[string]bool{}
+			}
+			found[p.Path][p.Code] = true
+		}
+		ok := row.OK && decided(row.Input) == ""
+		if ok != (len(problems) == 0) {
+			t.Errorf("row %d: %v: problems %v", row.ID, row.Input, problems)
+		}
+		if ok && !document.Equal(map[string]any(out), map[string]any(row.Output)) {
+			t.Errorf("row %d: %v\n got %v\nwant %v", row.ID, row.Input, out, row.Output)
+		}
+		for path, codes := range row.Errors {
+			for code := range codes {
+				if !found[path][code] {
+					t.Errorf("row %d: %v: no %s at %s among %v", row.ID, row.Input, code, path, problems)
+				}
+			}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+}
