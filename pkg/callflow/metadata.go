@@ -1,0 +1,82 @@
+package callflow
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/schema"
+)
+
+// Metadata describes the documents that a callflow's flow refers to, by id:
+// {name?, numbers?, pvt_type} (contract 2.3). It is never nil, and trouble
+// with one id or with the database costs no more than its entries.
+func (s *Service) Metadata(ctx context.Context, accountID string, doc document.Doc) map[string]any {
+	out := map[string]any{}
+	ids := referencedIDs(doc)
+	if len(ids) == 0 {
+		return out
+	}
+	docs, err := s.Couch.Account(accountID).GetMany(ctx, ids)
+	if err != nil {
+		s.log().Warn("metadata of a callflow", zap.String("callflow", doc.ID()), zap.Error(err))
+		return out
+	}
+	for id, d := range docs {
+		out[id] = describe(d)
+	}
+	return out
+}
+
+func describe(d document.Doc) map[string]any {
+	entry := map[string]any{}
+	if t := d.Type(); t != "" {
+		entry["pvt_type"] = t
+	}
+	if numbers, ok := d["numbers"].([]any); ok {
+		entry["numbers"] = numbers
+	}
+	name := d.String("name")
+	if d.Type() == "user" {
+		name = strings.TrimSpace(d.String("first_name") + " " + d.String("last_name"))
+	}
+	if name != "" {
+		entry["name"] = name
+	}
+	return entry
+}
+
+// referencedIDs lists the ids a flow may refer to, each once: data.id, the
+// values of data keys that contain "_id", and branch names of two characters
+// or more but "_".
+func referencedIDs(doc document.Doc) []string {
+	var ids []string
+	seen := map[string]bool{}
+	add := func(v any) {
+		id, ok := v.(string)
+		if ok && id != "" && !seen[id] {
+			seen[id] = true
+			ids = append(ids, id)
+		}
+	}
+	for n := range schema.Walk(doc) {
+		if n.Metaflow {
+			continue
+		}
+		for _, k := range slices.Sorted(maps.Keys(n.Data)) {
+			if k == "id" || strings.Contains(k, "_id") {
+				add(n.Data[k])
+			}
+		}
+		for _, branch := range slices.Sorted(maps.Keys(n.Children)) {
+			if branch != "_" && len(branch) >= 2 {
+				add(branch)
+			}
+		}
+	}
+	return ids
+}
