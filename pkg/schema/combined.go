@@ -25,7 +25,7 @@ func (r *run) combined(n *node, v any) any {
 // try judges a copy of v by n without casts and without reporting, and
 // returns it with defaults.
 func (r *run) try(n *node, v any) (any, bool) {
-	if r.steps > maxSteps {
+	if r.steps > r.limit {
 		r.tooCostly()
 		return v, false
 	}

@@ -8,10 +8,9 @@ import (
 )
 
 const (
-	maxDepth = 512        // levels of a document; what a client sends is bounded more tightly
-	maxFound = 1000       // violations of one document that are reported
-	maxPaths = 1 << 20    // bytes of their paths
-	maxSteps = 20_000_000 // schemas applied to, and values copied from, one document
+	maxDepth = 512     // levels of a document; what a client sends is bounded more tightly
+	maxFound = 1000    // violations of one document that are reported
+	maxPaths = 1 << 20 // bytes of their paths
 )
 
 // run is one validation. It owns the copy of the document it works on and
@@ -21,11 +20,19 @@ type run struct {
 	path  []step
 	found []problem.Violation
 	size  int // bytes of the paths in found
-	steps int
+	steps int // schemas applied to values, and values copied
+	limit int // of steps: far more than our own schemas take; linear in the document
 
-	exhausted bool // steps went beyond maxSteps
+	exhausted bool // steps went beyond limit
 	trial     int  // inside anyOf, oneOf or not, where nothing is cast or reported
 	failed    bool // something was wrong during the innermost trial
+}
+
+// start copies the document and sets the limit.
+func (r *run) start(doc map[string]any) (any, bool) {
+	out, ok := r.copy(doc, 0)
+	r.limit = 100_000 + 64*r.steps
+	return out, ok
 }
 
 // step is one part of a path: a key, or an index where key is "" and index is
@@ -98,7 +105,7 @@ func (r *run) clone(v any) any {
 
 // check judges v by n and returns it with defaults and casts.
 func (r *run) check(n *node, v any) any {
-	if r.steps++; r.steps > maxSteps {
+	if r.steps++; r.steps > r.limit {
 		r.tooCostly()
 		return v
 	}

@@ -89,7 +89,7 @@ func (r *Registry) Validate(name string, doc document.Doc) (out document.Doc, vs
 		return doc.Clone(), []problem.Violation{unknownSchema(name)}
 	}
 	v := run{reg: r}
-	copied, ok := v.copy(map[string]any(doc), 0)
+	copied, ok := v.start(doc)
 	if !ok {
 		return doc, []problem.Violation{{Code: "error", Message: fmt.Sprintf("the document is nested deeper than %d levels", maxDepth)}}
 	}

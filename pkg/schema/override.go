@@ -1,0 +1,135 @@
+package schema
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/xeipuuv/gojsonschema"
+
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// With returns a registry in which a site's own schemas, the documents of its
+// database system_schemas by id, are added to this one's or stand in their
+// place. One that is broken is reported as a warning, with its name as the
+// path, and does not count: the schema it would have replaced stays in force.
+// Broken is what draft-04's meta-schema refuses, what refers to anything
+// outside the registry or to itself without end, and a pattern that does not
+// compile.
+func (r *Registry) With(overrides map[string]document.Doc) (*Registry, []problem.Warning) {
+	var warnings []problem.Warning
+	warn := func(name string, err error) {
+		warnings = append(warnings, problem.Warning{
+			Path: problem.Join("", name), Code: codeSchema, Message: err.Error(), Members: map[string]any{"schema": name},
+		})
+	}
+	taken := map[string]document.Doc{}
+	for _, name := range slices.Sorted(maps.Keys(overrides)) {
+		doc := ownKeys(overrides[name])
+		if err := checkSchema(doc); err != nil {
+			warn(name, err)
+			continue
+		}
+		taken[name] = doc
+	}
+	for {
+		docs := maps.Clone(r.docs)
+		maps.Copy(docs, taken)
+		nodes, broken := compileAll(docs)
+		dropped := false
+		for _, name := range slices.Sorted(maps.Keys(broken)) {
+			if _, ok := taken[name]; ok {
+				warn(name, broken[name])
+				delete(taken, name)
+				dropped = true
+			}
+		}
+		if !dropped { // then nothing is broken: what is not a site's own never is
+			return &Registry{docs: docs, nodes: nodes, urls: r.urls}, warnings
+		}
+	}
+}
+
+// ownKeys is a schema document without what CouchDB and Kazoo keep in it.
+func ownKeys(doc document.Doc) document.Doc {
+	out := document.Doc{}
+	for key, value := range doc.Clone() {
+		if key == "_id" || key != "id" && !document.Private(key) {
+			out[key] = value
+		}
+	}
+	return out
+}
+
+// checkSchema judges a schema document that nobody has judged before.
+func checkSchema(doc document.Doc) (err error) {
+	if err := bounded(map[string]any(doc), 0); err != nil {
+		return err
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("gojsonschema gave up: %v", p)
+		}
+	}()
+	loader := gojsonschema.NewSchemaLoader()
+	loader.Draft, loader.AutoDetect, loader.Validate = gojsonschema.Draft4, false, true
+	// Only the meta-schema is applied: what the document refers to is never
+	// looked for here.
+	return loader.AddSchemas(gojsonschema.NewRawLoader(withoutRefs(map[string]any(doc))))
+}
+
+// withoutRefs copies a schema without the keywords that gojsonschema would
+// resolve.
+func withoutRefs(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, e := range v {
+			_, text := e.(string)
+			if !text || key != "$ref" && key != "id" && key != "$schema" {
+				out[key] = withoutRefs(e)
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = withoutRefs(e)
+		}
+		return out
+	}
+	return v
+}
+
+// bounded refuses what gojsonschema panics or stalls on.
+func bounded(v any, depth int) error {
+	if depth > 128 {
+		return errors.New("the schema is nested deeper than 128 levels")
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for key, e := range v {
+			if err := bounded(e, depth+1); err != nil {
+				return fmt.Errorf("%w (in %s)", err, key)
+			}
+		}
+	case []any:
+		for _, e := range v {
+			if err := bounded(e, depth+1); err != nil {
+				return err
+			}
+		}
+	case json.Number:
+		if _, ok := literal(v); !ok {
+			return errors.New("a number of the schema is out of range")
+		}
+	case string, bool, nil:
+	default:
+		return fmt.Errorf("a %T is no JSON value", v)
+	}
+	return nil
+}

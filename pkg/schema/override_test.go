@@ -1,0 +1,152 @@
+package schema
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/callflowd/callflowd/pkg/document"
+)
+
+func doc(t testing.TB, text string) document.Doc {
+	t.Helper()
+	var d document.Doc
+	if err := json.Unmarshal([]byte(text), &d); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return d
+}
+
+func TestWithAddsAndReplaces(t *testing.T) {
+	before := embedded(t)
+	r, warnings := before.With(map[string]document.Doc{
+		"callflows.greet": doc(t, `{"_id":"callflows.greet","_rev":"1-a","pvt_type":"schema","id":"callflows.greet","$schema":"http://json-schema.org/draft-04/schema#",
+			"type":"object","required":["who"],"properties":{"who":{"$ref":"greet.who"},"times":{"type":"integer","default":1}}}`),
+		"greet.who":      doc(t, `{"type":"string","minLength":2}`),
+		"callflows.menu": doc(t, `{"type":"object","properties":{"id":{"type":"string","maxLength":3}}}`),
+	})
+	if len(warnings) > 0 {
+		t.Fatal(warnings)
+	}
+	in := doc(t, `{"flow":{"module":"greet","data":{"who":"x"},"children":{"_":{"module":"menu","data":{"id":"abcd"}},"1":{"module":"greet","data":{"who":"me"}}}}}`)
+	out, vs := r.Validate("callflows", in)
+	if len(vs) != 2 || !has(vs, "flow.data.who", codeMinLength) || !has(vs, "flow.children._.data.id", codeMaxLength) {
+		t.Errorf("violations %v", vs)
+	}
+	for n := range Walk(out) {
+		if n.Module == "greet" && n.Data["times"] != json.Number("1") {
+			t.Errorf("no default at %s", n.Path)
+		}
+	}
+	if _, vs := before.Validate("callflows", in); !has(vs, "flow.module", codeError) || has(vs, "flow.children._.data.id", codeMaxLength) {
+		t.Errorf("the first registry changed: %v", vs)
+	}
+	if got, _ := r.Schema("callflows.greet"); got["pvt_type"] != nil || got["_id"] != "callflows.greet" {
+		t.Errorf("schema %v", got)
+	}
+}
+
+func TestWithRefusesBroken(t *testing.T) {
+	deep := strings.Repeat(`{"not":`, 200) + `{}` + strings.Repeat(`}`, 200)
+	tests := map[string]string{
+		"type is no type":            `{"type":"text"}`,
+		"property is no schema":      `{"properties":{"a":1}}`,
+		"draft-03 required":          `{"properties":{"a":{"required":true}}}`,
+		"negative length":            `{"minLength":-1}`,
+		"pattern does not compile":   `{"pattern":"(?=x)"}`,
+		"key pattern does not":       `{"patternProperties":{"(":{}}}`,
+		"unknown reference":          `{"$ref":"nosuch"}`,
+		"unknown below":              `{"properties":{"a":{"items":{"anyOf":[{"$ref":"nosuch#/x"}]}}}}`,
+		"pointer to nothing":         `{"$ref":"#/definitions/a"}`,
+		"fragment is no pointer":     `{"$ref":"#a"}`,
+		"reference is no string":     `{"$ref":7}`,
+		"refers to itself":           `{"$ref":"#"}`,
+		"refers to itself in allOf":  `{"allOf":[{"anyOf":[{"$ref":"broken"}]}]}`,
+		"refers to itself by not":    `{"definitions":{"a":{"not":{"$ref":"#/definitions/a"}}},"$ref":"#/definitions/a"}`,
+		"number out of range":        `{"minimum":1e9999999}`,
+		"number of too small a kind": `{"maximum":1e-9999999}`,
+		"too deep":                   deep,
+		"empty enum":                 `{"enum":[]}`,
+	}
+	for name, text := range tests {
+		t.Run(name, func(t *testing.T) {
+			r, warnings := embedded(t).With(map[string]document.Doc{"broken": doc(t, text), "callflows.menu": doc(t, text)})
+			if len(warnings) != 2 || warnings[0].Members["schema"] != "broken" || warnings[1].Members["schema"] != "callflows.menu" {
+				t.Fatalf("warnings %v", warnings)
+			}
+			if _, ok := r.Schema("broken"); ok {
+				t.Error("broken schema is in the registry")
+			}
+			if _, vs := r.Validate("callflows", doc(t, `{"flow":{"module":"menu","data":{"id":1}}}`)); !has(vs, "flow.data.id", codeType) {
+				t.Errorf("the embedded schema is not in force: %v", vs)
+			}
+		})
+	}
+}
+
+func TestWithDropsWhatBreaksOthers(t *testing.T) {
+	r, warnings := embedded(t).With(map[string]document.Doc{
+		"a":        doc(t, `{"$ref":"b"}`),
+		"b":        doc(t, `{"$ref":"c"}`),
+		"c":        doc(t, `{"type":"text"}`),
+		"metaflow": doc(t, `{"$ref":"metaflows"}`), "metaflows": doc(t, `{"$ref":"metaflow"}`),
+		"good": doc(t, `{"type":"object","properties":{"self":{"$ref":"#"},"list":{"$ref":"#/properties/list/items","items":{"type":"array"}}}}`),
+	})
+	if len(warnings) != 5 {
+		t.Errorf("warnings %v", warnings)
+	}
+	if _, vs := r.Validate("good", doc(t, `{"self":{"self":{"self":1}},"list":[]}`)); len(vs) != 1 || vs[0].Path != "self.self.self" {
+		t.Errorf("violations %v", vs)
+	}
+	if _, vs := r.Validate("metaflows", doc(t, `{"binding_digit":"x"}`)); !has(vs, "binding_digit", codeEnum) {
+		t.Errorf("violations %v", vs)
+	}
+}
+
+// TestNothingIsFetched holds that a reference never leaves the registry: a
+// listener and a file that every kind of reference names stay untouched.
+func TestNothingIsFetched(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s was fetched", r.URL)
+	}))
+	defer srv.Close()
+	file := filepath.Join(t.TempDir(), "any.json")
+	if err := os.WriteFile(file, []byte(`{}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []string{srv.URL + "/s.json", srv.URL + "/s.json#/definitions/a", "file://" + file, file, "//" + srv.Listener.Addr().String() + "/s", "../schemas/callflows.json"} {
+		for _, form := range []string{
+			`{"$ref":%q}`, `{"properties":{"a":{"$ref":%q}}}`, `{"allOf":[{"$ref":%q}]}`, `{"definitions":{"a":{"$ref":%q}},"$ref":"#/definitions/a"}`,
+		} {
+			_, warnings := embedded(t).With(map[string]document.Doc{"s": doc(t, fmt.Sprintf(form, target))})
+			if len(warnings) != 1 {
+				t.Errorf(form+": warnings %v", target, warnings)
+			}
+		}
+		for _, form := range []string{`{"$schema":%q}`, `{"id":%q,"type":"object"}`, `{"id":%q,"$ref":"metaflow"}`, `{"enum":[{"$ref":%q}]}`, `{"default":{"$ref":%q,"id":"http://x/"}}`} {
+			r, _ := embedded(t).With(map[string]document.Doc{"s": doc(t, fmt.Sprintf(form, target))})
+			r.Validate("s", document.Doc{"module": "hangup"})
+		}
+	}
+}
+
+func TestCostlySchemasEnd(t *testing.T) {
+	r, warnings := embedded(t).With(map[string]document.Doc{
+		"tree": doc(t, `{"properties":{"a":{"oneOf":[{"$ref":"#"},{"$ref":"#"},{"type":"string"}]}}}`),
+	})
+	if len(warnings) > 0 {
+		t.Fatal(warnings)
+	}
+	in := document.Doc{}
+	for range 100 {
+		in = document.Doc{"a": map[string]any(in)}
+	}
+	if _, vs := r.Validate("tree", in); !has(vs, "schema", codeSchema) {
+		t.Errorf("violations %v", vs)
+	}
+}
