@@ -1,0 +1,198 @@
+package schema
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+const (
+	maxWarnings = 100 // of one document
+	deepFlow    = 50  // nodes after one another, the number of branches a switch takes (contract 5.3)
+)
+
+// Advise tells what a valid document probably has wrong, and never forbids a
+// save: unknown properties with the known one that is meant
+// ("unknown_property"), children that no module leads to ("unreachable"), a
+// callflow without a flow ("no_flow"), a flow deeper than a switch walks
+// ("too_deep"). At most 100 warnings, ordered by path and code.
+//
+// What needs more than the document is not here: patterns, references to
+// other documents, numbers in use.
+func (r *Registry) Advise(name string, doc document.Doc) []problem.Warning {
+	root, ok := r.nodes[name]
+	if !ok {
+		return nil
+	}
+	a := adviser{reg: r}
+	a.object(root, "", map[string]any(doc), 0)
+	switch name {
+	case "callflows":
+		if _, ok := doc["flow"]; !ok {
+			a.warn("flow", "no_flow", "without a flow the call ends at once", nil)
+		}
+		a.nodes(Walk(doc))
+	case "metaflows":
+		a.nodes(WalkMetaflows("", doc))
+	default:
+		a.nodes(WalkMetaflows("metaflows", doc.Object("metaflows")))
+	}
+	return tidy(a.found)
+}
+
+type adviser struct {
+	reg   *Registry
+	found []problem.Warning
+}
+
+func (a *adviser) warn(path, code, message string, members map[string]any) {
+	if len(a.found) < maxWarnings {
+		a.found = append(a.found, problem.Warning{Path: path, Code: code, Message: message, Members: members})
+	}
+}
+
+// nodes looks at the actions of a flow.
+func (a *adviser) nodes(walk func(yield func(Node) bool)) {
+	for n := range walk {
+		if len(a.found) >= maxWarnings {
+			return
+		}
+		action, modules := "callflows.action", "callflows."
+		if n.Metaflow {
+			action, modules = "metaflow", "metaflows."
+		}
+		a.object(a.reg.nodes[action], n.Path, n.Raw, 0)
+		if n.Module != "action" && n.Module != "set" { // data of set is free
+			a.object(a.reg.nodes[modules+n.Module], problem.Join(n.Path, "data"), n.Data, 0)
+		}
+		if n.Depth == deepFlow+1 {
+			a.warn(n.Path, "too_deep", fmt.Sprintf("a switch walks %d nodes at most", deepFlow), map[string]any{"limit": deepFlow})
+		}
+		if !n.Metaflow {
+			a.children(n)
+		}
+	}
+}
+
+func (a *adviser) children(n Node) {
+	for _, key := range slices.Sorted(maps.Keys(n.Children)) {
+		if !n.reaches(key) {
+			a.warn(problem.Join(problem.Join(n.Path, "children"), key), "unreachable",
+				"the module "+n.Module+" never goes on here", map[string]any{"module": n.Module})
+		}
+	}
+}
+
+// object looks for properties that n does not know, here and below. Actions
+// within are left to nodes.
+func (a *adviser) object(n *node, path string, m map[string]any, depth int) {
+	if n == nil || depth > maxDepth {
+		return
+	}
+	known, closed := n.known()
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		child, ok := known[key]
+		if !ok && closed && !(depth == 0 && freely[key]) {
+			a.unknown(problem.Join(path, key), key, known)
+		}
+		if child == nil || child.modulePrefix != "" || n.modulePrefix != "" {
+			continue
+		}
+		a.value(child, problem.Join(path, key), m[key], depth+1)
+	}
+}
+
+func (a *adviser) value(n *node, path string, v any, depth int) {
+	switch v := v.(type) {
+	case map[string]any:
+		a.object(n, path, v, depth)
+	case []any:
+		for i, e := range v {
+			if n.items == nil || len(a.found) >= maxWarnings {
+				return
+			}
+			a.value(n.items, problem.Join(path, i), e, depth+1)
+		}
+	}
+}
+
+// freely names properties that consoles keep in documents of theirs, and that
+// documents carry as private ones (contract 10.14).
+var freely = map[string]bool{
+	"id": true, "metadata": true, "ui_metadata": true, "ui_flags": true, "ui_is_main_number_cf": true, "ui_help": true,
+	"contact_list": true, "type": true, "owner_id": true, "group_id": true, "flags": true, "skip_module": true,
+}
+
+func (a *adviser) unknown(path, key string, known map[string]*node) {
+	if document.Private(key) {
+		return
+	}
+	message, members := "no property of this name is known", map[string]any(nil)
+	if like := nearest(key, slices.Sorted(maps.Keys(known))); like != "" {
+		message, members = fmt.Sprintf("no property of this name is known; did you mean %s?", like), map[string]any{"suggestion": like}
+	}
+	a.warn(path, "unknown_property", message, members)
+}
+
+// known returns the properties that n speaks of, and whether that is all of
+// them.
+func (n *node) known() (properties map[string]*node, closed bool) {
+	if n.ref == nil && n.allOf == nil {
+		closed = len(n.properties) > 0 && len(n.patterns) == 0 && n.additional == nil && n.branches == nil &&
+			n.anyOf == nil && n.oneOf == nil
+		return n.properties, closed
+	}
+	properties, closed = maps.Clone(n.properties), true
+	if properties == nil {
+		properties = map[string]*node{}
+	}
+	for _, m := range n.inPlace() {
+		more, all := m.known()
+		maps.Copy(properties, more)
+		closed = closed && all
+	}
+	return properties, closed
+}
+
+// nearest returns the candidate that key is a misspelling of, "" for none.
+func nearest(key string, candidates []string) string {
+	best, least := "", 3
+	for _, c := range candidates {
+		if len(key) > 64 {
+			break
+		}
+		if d := distance(key, c); d < least && d*2 < len(c) {
+			best, least = c, d
+		}
+	}
+	return best
+}
+
+// distance counts the insertions, deletions, changes and swaps of neighbours
+// that make b of a, in bytes.
+func distance(a, b string) int {
+	var before []int
+	last := make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row := make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			change := 1
+			if a[i-1] == b[j-1] {
+				change = 0
+			}
+			row[j] = min(row[j-1]+1, last[j]+1, last[j-1]+change)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}
