@@ -32,6 +32,7 @@ func (s *Service) Delete(ctx context.Context, w Write, hard bool) (Saved, error)
 		if err := v.remove(ctx, hard); err != nil {
 			return Saved{}, err
 		}
+		s.applied(w.AccountID, v.doc)
 		return Saved{Doc: withDeleted(v.doc), Warnings: v.warnings}, nil
 	})
 }
@@ -64,10 +65,28 @@ func (v *save) remove(ctx context.Context, hard bool) error {
 	if !hard {
 		return v.put(ctx)
 	}
-	rev, err := v.db.Delete(ctx, v.w.ID, v.stored.Rev())
-	if problem.Is(err, problem.Conflict) {
-		return again{err}
+	whole := v.doc
+	v.doc = tombstone(whole)
+	if err := v.put(ctx); err != nil {
+		return err
 	}
+	rev := v.doc.Rev()
+	v.doc = whole
 	v.doc.SetRev(rev)
-	return err
+	return nil
+}
+
+// tombstone is what stays of a callflow that is removed for good: who did it,
+// for history.
+func tombstone(doc document.Doc) document.Doc {
+	out := document.Doc{"_deleted": true}
+	for _, k := range []string{
+		"_id", "_rev", "pvt_type", "pvt_account_id", "pvt_created", "pvt_modified", "pvt_request_id",
+		"pvt_auth_account_id", "pvt_auth_user_id", traceKey,
+	} {
+		if v, ok := doc[k]; ok {
+			out[k] = v
+		}
+	}
+	return out
 }

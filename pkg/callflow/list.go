@@ -41,6 +41,9 @@ func (s *Service) List(ctx context.Context, accountID string, o ListOptions) (Pa
 	if size <= 0 {
 		size = DefaultPageSize
 	}
+	if err := s.prepareViews(ctx, accountID); err != nil {
+		return Page{}, err
+	}
 	page := Page{Items: []json.RawMessage{}}
 	filtered, chunk := !o.Filter.Empty(), size+1
 	if filtered {
@@ -76,6 +79,10 @@ func (s *Service) List(ctx context.Context, accountID string, o ListOptions) (Pa
 // last pair.
 func (s *Service) Stream(ctx context.Context, accountID string, o ListOptions) iter.Seq2[json.RawMessage, error] {
 	return func(yield func(json.RawMessage, error) bool) {
+		if err := s.prepareViews(ctx, accountID); err != nil {
+			yield(nil, err)
+			return
+		}
 		for row, err := range s.listing(ctx, accountID, o, 0) {
 			if err != nil {
 				yield(nil, err)

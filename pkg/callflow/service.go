@@ -51,6 +51,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/callflowd/callflowd/pkg/account"
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -64,11 +65,12 @@ const Type = "callflow"
 // the rest has usable zero values. It is safe for concurrent use and must not
 // be copied.
 type Service struct {
-	Couch   *couch.Client
-	Schemas *schema.Registry
-	Index   Index // nil asks the views
-	Log     *zap.Logger
-	Now     func() time.Time
+	Couch    *couch.Client
+	Schemas  *schema.Registry
+	Accounts *account.Service // brings the views up to date before their first use; may be nil
+	Index    Index            // nil asks the views
+	Log      *zap.Logger
+	Now      func() time.Time
 
 	locks keyedLocks
 }

@@ -11,7 +11,7 @@ func TestKazooSequence(t *testing.T) {
 	s := newService(t)
 	wantIDs := func(want ...string) {
 		t.Helper()
-		page, err := s.List(t.Context(), account, ListOptions{})
+		page, err := s.List(t.Context(), testAccount, ListOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +41,7 @@ func TestKazooSequence(t *testing.T) {
 func TestCreateStoresPrivateFields(t *testing.T) {
 	s := newService(t)
 	saved := create(t, s, `{"name":"Main 1","numbers":["4158867900"],"metadata":{"x":1},"pvt_type":"user","_rev":"","id":"main","unknown":{"a":null}}`)
-	stored, err := s.Get(t.Context(), account, "main")
+	stored, err := s.Get(t.Context(), testAccount, "main")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,8 +55,8 @@ func TestCreateStoresPrivateFields(t *testing.T) {
 		delete(stored, k)
 	}
 	sameJSON(t, stored, `{"_id":"main","name":"Main 1","numbers":["+14158867900"],"patterns":[],"unknown":{"a":null},
-		"pvt_type":"callflow","pvt_vsn":"1","pvt_account_id":"`+account+`","pvt_account_db":"account%2Fab%2Fcd%2Fef0123456789abcdef0123456789",
-		"pvt_request_id":"r1","pvt_is_authenticated":true,"pvt_auth_account_id":"`+account+`","pvt_auth_user_id":"u1","pvt_alphanum_name":"main1",
+		"pvt_type":"callflow","pvt_vsn":"1","pvt_account_id":"`+testAccount+`","pvt_account_db":"account%2Fab%2Fcd%2Fef0123456789abcdef0123456789",
+		"pvt_request_id":"r1","pvt_is_authenticated":true,"pvt_auth_account_id":"`+testAccount+`","pvt_auth_user_id":"u1","pvt_alphanum_name":"main1",
 		"pvt_callflowd":{"action":"created","client_ip":"192.0.2.1","request_id":"r1"}}`)
 }
 
@@ -105,7 +105,7 @@ func TestUnknownCallflows(t *testing.T) {
 	for _, id := range []string{"gone", "device", "never", "_design/callflows"} {
 		w := write(t, id, `{"numbers":[]}`)
 		want := `{"cause":"` + id + `"}`
-		_, err := s.Get(t.Context(), account, id)
+		_, err := s.Get(t.Context(), testAccount, id)
 		wantError(t, err, problem.BadIdentifier, want)
 		_, err = s.Patch(t.Context(), w)
 		wantError(t, err, problem.BadIdentifier, want)
@@ -121,7 +121,7 @@ func TestDelete(t *testing.T) {
 	created := create(t, s, `{"id":"c","numbers":["1"],"name":"n"}`)
 	deleted := remove(t, s, "c")
 	sameJSON(t, deleted.Public(), `{"id":"c","numbers":["1"],"name":"n","patterns":[],"_read_only":{"deleted":true}}`)
-	stored, err := s.Couch.Account(account).Get(t.Context(), "c")
+	stored, err := s.Couch.Account(testAccount).Get(t.Context(), "c")
 	if err != nil || stored.Live() || stored.Rev() != deleted.Rev() || stored.Rev() == created.Rev() {
 		t.Errorf("stored %v, %v", stored, err)
 	}
@@ -133,7 +133,7 @@ func TestDelete(t *testing.T) {
 	if err != nil || saved.Doc.Rev() == "" {
 		t.Fatalf("hard delete: %v, %v", saved.Doc, err)
 	}
-	_, err = s.Couch.Account(account).Get(t.Context(), "d")
+	_, err = s.Couch.Account(testAccount).Get(t.Context(), "d")
 	wantError(t, err, problem.BadIdentifier, "")
 	create(t, s, `{"id":"d","numbers":["1"]}`)
 }
@@ -157,7 +157,7 @@ func TestPreconditionsAreAskedFirst(t *testing.T) {
 	if len(asked) != 3 || asked[0] != rev || asked[1] != rev || asked[2] != "" {
 		t.Errorf("asked with %q", asked)
 	}
-	if got, err := s.Get(t.Context(), account, "c"); err != nil || got.Rev() != rev {
+	if got, err := s.Get(t.Context(), testAccount, "c"); err != nil || got.Rev() != rev {
 		t.Errorf("something was written: %v, %v", got, err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/schema"
 )
 
-const account = "abcdef0123456789abcdef0123456789"
+const testAccount = "abcdef0123456789abcdef0123456789"
 
 // newService returns a service on a fresh server that has one account.
 func newService(t testing.TB) *Service {
@@ -27,7 +27,7 @@ func serviceOn(t testing.TB, client *couch.Client) *Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := couch.AccountDB(account)
+	name := couch.AccountDB(testAccount)
 	if err := client.CreateDB(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func doc(t testing.TB, text string) document.Doc {
 func put(t testing.TB, s *Service, text string) document.Doc {
 	t.Helper()
 	d := doc(t, text)
-	if err := s.Couch.Account(account).Put(t.Context(), d); err != nil {
+	if err := s.Couch.Account(testAccount).Put(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
 	return d
@@ -93,8 +93,8 @@ func remove(t testing.TB, s *Service, id string) document.Doc {
 func write(t testing.TB, id, data string) Write {
 	t.Helper()
 	return Write{
-		AccountID: account, ID: id, Data: doc(t, data),
-		Actor: Actor{AccountID: account, UserID: "u1", RequestID: "r1", ClientIP: "192.0.2.1"},
+		AccountID: testAccount, ID: id, Data: doc(t, data),
+		Actor: Actor{AccountID: testAccount, UserID: "u1", RequestID: "r1", ClientIP: "192.0.2.1"},
 	}
 }
 

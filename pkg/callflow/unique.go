@@ -18,6 +18,15 @@ type Index interface {
 	// Holders returns the ids of the callflows that hold each of the numbers
 	// and patterns; what nobody holds may be left out.
 	Holders(ctx context.Context, accountID string, numbers, patterns []string) (byNumber, byPattern map[string][]string, err error)
+	// Apply tells the index what was just written, deleted documents
+	// included, so that this process reads its own writes.
+	Apply(accountID string, doc document.Doc)
+}
+
+func (s *Service) applied(accountID string, doc document.Doc) {
+	if s.Index != nil {
+		s.Index.Apply(accountID, doc)
+	}
 }
 
 // keysOf lists the keys a document holds, each once.
@@ -60,6 +69,9 @@ func (s *Service) holders(ctx context.Context, accountID string, keys []key) (ma
 		texts[k.kind] = append(texts[k.kind], k.text)
 	}
 	if s.Index == nil {
+		if err := s.prepareViews(ctx, accountID); err != nil {
+			return nil, err
+		}
 		return viewHolders(ctx, s.Couch.Account(accountID), texts)
 	}
 	byNumber, byPattern, err := s.Index.Holders(ctx, accountID, texts[numbersKey], texts[patternsKey])

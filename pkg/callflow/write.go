@@ -43,6 +43,7 @@ func (s *Service) save(ctx context.Context, w Write, do action) (Saved, error) {
 		if err := v.write(ctx, month); err != nil {
 			return Saved{}, err
 		}
+		s.applied(w.AccountID, v.doc)
 		return Saved{Doc: v.doc, Warnings: v.warnings}, nil
 	})
 }
@@ -164,4 +165,3 @@ func (v *save) newClaims() []*claim {
 	}
 	return fresh
 }
-
