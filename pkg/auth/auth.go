@@ -1,0 +1,225 @@
+// Package auth says who a request comes from and which accounts they may
+// touch. Credentials become an [Identity] in [Service.Authenticate];
+// [Service.Authorize] is the one place that decides on access.
+//
+// Tokens are JSON Web Tokens with the claims Kazoo's have (contract 1.3),
+// signed with keys that lie in the database system_auth, so that every
+// process accepts what another issued. Revocations lie beside them and reach
+// every process by the change feed. No token, key, password or hash is ever
+// part of an error.
+//
+// Errors are of type *[problem.Error].
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/account"
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/lru"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// Service authenticates and authorises. Couch and Accounts are required, and
+// [Service.Start] comes before everything else.
+type Service struct {
+	Couch    *couch.Client
+	Accounts *account.Service
+	Log      *zap.Logger
+	Now      func() time.Time
+	// TokenLife is how long a token is good; 0 means one hour, Kazoo's default.
+	TokenLife time.Duration
+	// Evenness is the grain that the duration of a refused login is rounded
+	// up to, so that it tells nothing; 0 means 100 ms.
+	Evenness time.Duration
+	// ClusterID is told to clients at login; it may be empty.
+	ClusterID string
+
+	once      sync.Once
+	keys      atomic.Pointer[keyring]
+	reloading sync.Mutex
+	tokens    *lru.Map[digest, verified]
+	revoked   sync.Map // digest → expiry in Unix seconds
+	following atomic.Bool
+}
+
+// Identity is who a request comes from.
+type Identity struct {
+	AccountID  string
+	UserID     string // "" for an account's own token
+	Method     string // how they logged in: cb_user_auth, cb_api_auth, …
+	Superduper bool   // of an account that may touch every other
+	Expires    time.Time
+
+	token  digest  // what [Service.Revoke] revokes
+	opaque *string // the id of an opaque token's document; a pointer is not printed
+}
+
+// String names an identity for the log.
+func (id Identity) String() string { return id.AccountID + "/" + id.UserID + " by " + id.Method }
+
+// Credentials are what a request carries.
+type Credentials struct {
+	// Scheme is "token" (X-Auth-Token, auth_token), "bearer" or "basic";
+	// anything else is refused.
+	Scheme string
+	Value  string // the token, or Basic's base64 text
+}
+
+// digest stands for a credential in memory and in documents.
+type digest = [sha256.Size]byte
+
+// verified is a credential that was checked before.
+type verified struct {
+	identity Identity
+	checked  time.Time
+}
+
+const (
+	// tokenCacheSize bounds the verified credentials in memory.
+	tokenCacheSize = 50_000
+	// recheckAfter is how long a verified credential is not looked up again:
+	// whether its user or API key is still the same.
+	recheckAfter = 30 * time.Second
+	// recheckAlone is the same without the change feed, which announces
+	// revocations.
+	recheckAlone = 2 * time.Second
+	// trustFor is how long a verified credential stays good while the
+	// database cannot be asked.
+	trustFor = 24 * time.Hour
+)
+
+func (s *Service) init() {
+	s.once.Do(func() {
+		s.tokens = lru.New[digest, verified](tokenCacheSize)
+		if s.Log == nil {
+			s.Log = zap.NewNop()
+		}
+		if s.Now == nil {
+			s.Now = time.Now
+		}
+		if s.TokenLife <= 0 {
+			s.TokenLife = time.Hour
+		}
+		if s.Evenness <= 0 {
+			s.Evenness = 100 * time.Millisecond
+		}
+	})
+}
+
+// Start reads the signing keys, making the first one on an empty server, and
+// the revocations. It needs the system databases.
+func (s *Service) Start(ctx context.Context) error {
+	s.init()
+	if err := s.loadKeys(ctx, true); err != nil {
+		return err
+	}
+	return s.loadRevocations(ctx)
+}
+
+// Authenticate returns who the credentials are of. Without credentials, or
+// with Basic ones that do not fit, the error is [problem.InvalidCredentials];
+// a token that is unknown, expired, revoked or forged is
+// [problem.TokenRejected]; an account that is disabled or expired, or below
+// such a one, is [problem.Locked].
+func (s *Service) Authenticate(ctx context.Context, c Credentials) (Identity, error) {
+	s.init()
+	if c.Value == "" {
+		return Identity{}, invalidCredentials("no credentials", nil)
+	}
+	var identity Identity
+	var err error
+	switch c.Scheme {
+	case "token", "bearer":
+		identity, err = s.verify(ctx, sha256.Sum256([]byte(c.Value)), func() (Identity, error) {
+			return s.readToken(ctx, c.Value)
+		})
+	case "basic":
+		identity, err = s.verify(ctx, sha256.Sum256([]byte("basic "+c.Value)), func() (Identity, error) {
+			return s.readBasic(ctx, c.Value)
+		})
+	default:
+		return Identity{}, invalidCredentials("credentials of unknown scheme", nil)
+	}
+	if err != nil {
+		return Identity{}, err
+	}
+	own, err := s.Accounts.State(ctx, identity.AccountID)
+	if problem.Is(err, problem.BadIdentifier) {
+		return Identity{}, tokenRejected("the token's account is gone", nil)
+	}
+	if err == nil {
+		err = s.Accounts.Usable(ctx, own)
+	}
+	identity.Superduper = own.Superduper
+	return identity, err
+}
+
+// verify asks memory before it has read verify credentials anew.
+func (s *Service) verify(ctx context.Context, key digest, read func() (Identity, error)) (Identity, error) {
+	held, ok := s.tokens.Get(key)
+	now := s.Now()
+	if ok && !now.Before(held.identity.Expires) {
+		s.tokens.Delete(key)
+		return Identity{}, tokenRejected("the token has expired", nil)
+	}
+	recheck := recheckAfter
+	if !s.following.Load() {
+		recheck = recheckAlone
+	}
+	if ok && now.Sub(held.checked) < recheck {
+		return held.identity, nil
+	}
+	if err := s.checkRevoked(ctx, key); err != nil {
+		s.tokens.Delete(key)
+		return Identity{}, err
+	}
+	identity, err := read()
+	switch {
+	case err == nil:
+		identity.token = key
+		s.tokens.Put(key, verified{identity, now})
+		if _, gone := s.revoked.Load(key); gone { // revoked while we were reading
+			s.tokens.Delete(key)
+			return Identity{}, tokenRejected("the token was revoked", nil)
+		}
+		return identity, nil
+	case ok && unreachable(err) && now.Sub(held.checked) < trustFor:
+		return held.identity, nil
+	}
+	s.tokens.Delete(key)
+	return Identity{}, err
+}
+
+// Authorize decides whether a caller may touch an account: its own, one below
+// it, or any for a superduper admin (contract 1.4). Otherwise the error is
+// [problem.Forbidden]; for an account that does not exist,
+// [problem.BadIdentifier].
+func (s *Service) Authorize(ctx context.Context, id Identity, accountID string) error {
+	state, err := s.Accounts.State(ctx, accountID)
+	if err != nil {
+		return err
+	}
+	if id.Superduper || id.AccountID != "" && state.Below(id.AccountID) {
+		return nil
+	}
+	return &problem.Error{Code: problem.Forbidden, Msg: "account " + id.AccountID + " may not touch " + accountID}
+}
+
+func invalidCredentials(msg string, err error) error {
+	return &problem.Error{Code: problem.InvalidCredentials, Msg: msg, Err: err}
+}
+
+func tokenRejected(msg string, err error) error {
+	return &problem.Error{Code: problem.TokenRejected, Msg: msg, Err: err}
+}
+
+func unreachable(err error) bool {
+	return problem.Is(err, problem.Unavailable) || problem.Is(err, problem.DatastoreFault)
+}

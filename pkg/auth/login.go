@@ -1,0 +1,300 @@
+package auth
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/base64"
+	"strings"
+	"time"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/number"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// Session is a successful login.
+type Session struct {
+	Token    string
+	Data     map[string]any // account_id, owner_id, account_name, language, apps, … (contract 1.3, 10.10)
+	Identity Identity
+}
+
+// apiKeyLength is the length of every API key.
+const apiKeyLength = 64
+
+// APIAuth logs an account in by its API key: data.api_key. A malformed
+// request is [problem.Invalid], an unknown key [problem.MalformedIdentifier].
+func (s *Service) APIAuth(ctx context.Context, data document.Doc) (session Session, err error) {
+	s.init()
+	if err := checkAPIAuth(data); err != nil {
+		return Session{}, err
+	}
+	defer s.even(ctx, s.Now(), &err)
+	doc, err := s.accountByKey(ctx, data.String("api_key"))
+	if err != nil {
+		return Session{}, err
+	}
+	return s.open(ctx, doc, nil, methodAPI, doc.String("pvt_api_key"))
+}
+
+func checkAPIAuth(data document.Doc) error {
+	vs := textField(data, "api_key", apiKeyLength, apiKeyLength, true)
+	for key, value := range data {
+		if key != "api_key" {
+			vs = append(vs, problem.Violation{
+				Path: problem.Join("", key), Code: "additionalProperties", Message: "there is no such field",
+				Members: map[string]any{"value": value},
+			})
+		}
+	}
+	return problem.Validation(vs)
+}
+
+func (s *Service) accountByKey(ctx context.Context, key string) (document.Doc, error) {
+	for row, err := range s.Couch.DB("accounts").View(ctx, "accounts", "listing_by_api", couch.Query{Key: key, IncludeDocs: true, Limit: 1}) {
+		if err != nil {
+			return nil, err
+		}
+		doc, err := row.Document()
+		if err == nil && doc.Live() && subtle.ConstantTimeCompare([]byte(doc.String("pvt_api_key")), []byte(key)) == 1 {
+			return doc, nil
+		}
+	}
+	return nil, &problem.Error{Code: problem.MalformedIdentifier, Msg: "unknown API key"}
+}
+
+// UserAuth logs a user in: data.credentials is the hex MD5 or SHA-1
+// (data.method: md5 or sha) of the lower-case user name, a colon and the
+// password; the account is named by data.phone_number, data.account_realm
+// (or realm) or data.account_name, in this order. A malformed request is
+// [problem.Invalid]; whatever else does not fit [problem.InvalidCredentials].
+func (s *Service) UserAuth(ctx context.Context, data document.Doc) (session Session, err error) {
+	s.init()
+	if err := checkUserAuth(data); err != nil {
+		return Session{}, err
+	}
+	defer s.even(ctx, s.Now(), &err)
+	accounts, err := s.accountsNamed(ctx, data)
+	if err != nil {
+		return Session{}, err
+	}
+	view := "creds_by_md5"
+	if data.String("method") == "sha" {
+		view = "creds_by_sha"
+	}
+	for _, id := range accounts {
+		user, err := s.userBy(ctx, id, view, data.String("credentials"))
+		if err != nil {
+			return Session{}, err
+		}
+		if user == nil {
+			continue
+		}
+		doc, err := s.Couch.DB("accounts").Get(ctx, id)
+		if problem.Is(err, problem.BadIdentifier) || err == nil && !doc.Live() {
+			continue
+		}
+		if err != nil {
+			return Session{}, err
+		}
+		return s.open(ctx, doc, user, methodUser, userSecret(user))
+	}
+	return Session{}, invalidCredentials("no such user", nil)
+}
+
+func checkUserAuth(data document.Doc) error {
+	vs := textField(data, "credentials", 1, 64, true)
+	if method, given := data["method"]; given && method != "md5" && method != "sha" {
+		vs = append(vs, problem.Violation{
+			Path: "method", Code: "enum", Message: "the method must be md5 or sha",
+			Members: map[string]any{"target": []any{"md5", "sha"}, "value": method},
+		})
+	}
+	named := false
+	for _, key := range []string{"phone_number", "account_realm", "realm", "account_name"} {
+		vs = append(vs, textField(data, key, 1, 253, false)...)
+		named = named || data.String(key) != ""
+	}
+	if !named {
+		vs = append(vs, problem.Violation{
+			Path: "account_name", Code: "required", Message: "account_name, account_realm or phone_number is required",
+		})
+	}
+	return problem.Validation(vs)
+}
+
+// textField wants a string of that many bytes. Its value, a credential, is
+// not repeated.
+func textField(data document.Doc, key string, least, most int, required bool) []problem.Violation {
+	value, given := data[key]
+	text, isText := value.(string)
+	v := problem.Violation{Path: key, Members: map[string]any{}}
+	switch {
+	case !given && !required:
+		return nil
+	case !given:
+		v.Code, v.Message = "required", "the field is required"
+	case !isText:
+		v.Code, v.Message, v.Members["target"] = "type", "the field must be a string", "string"
+	case len(text) < least:
+		v.Code, v.Message, v.Members["target"] = "minLength", "the text is too short", least
+	case len(text) > most:
+		v.Code, v.Message, v.Members["target"] = "maxLength", "the text is too long", most
+	default:
+		return nil
+	}
+	return []problem.Violation{v}
+}
+
+// maxNamed bounds the accounts that one login is tried on: Kazoo can be told
+// to allow several of one name.
+const maxNamed = 4
+
+// accountsNamed finds the accounts that a login names. If there is none, the
+// master account stands in, so that the same work is done; no user can be
+// found there for it is looked at only to spend the time.
+func (s *Service) accountsNamed(ctx context.Context, data document.Doc) ([]string, error) {
+	var ids []string
+	var err error
+	switch realm := data.String("account_realm") + data.String("realm"); {
+	case data.String("phone_number") != "":
+		ids, err = s.accountByNumber(ctx, data.String("phone_number"))
+	case realm != "":
+		ids, err = s.accountsListed(ctx, "listing_by_realm", strings.ToLower(realm))
+	default:
+		ids, err = s.accountsListed(ctx, "listing_by_name", document.Alphanumeric(data.String("account_name")))
+	}
+	if err == nil && len(ids) == 0 {
+		_, err = s.userBy(ctx, s.Accounts.MasterID(), "creds_by_md5", "")
+	}
+	return ids, err
+}
+
+func (s *Service) accountsListed(ctx context.Context, view, key string) ([]string, error) {
+	var ids []string
+	for row, err := range s.Couch.DB("accounts").View(ctx, "accounts", view, couch.Query{Key: key, Limit: maxNamed}) {
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, row.ID)
+	}
+	return ids, nil
+}
+
+// accountByNumber asks the number's document (contract 6.1), which a Kazoo
+// cluster keeps: numbers/+1415 for +14158867900.
+func (s *Service) accountByNumber(ctx context.Context, phone string) ([]string, error) {
+	normal := number.Normalize(phone, number.DialPlan{})
+	if len(normal) < 5 {
+		return nil, nil
+	}
+	doc, err := s.Couch.DB("numbers/"+normal[:5]).Get(ctx, normal)
+	if problem.Is(err, problem.BadIdentifier) || problem.Is(err, problem.MissingDatabase) || problem.Is(err, problem.Invalid) {
+		return nil, nil
+	}
+	if id := doc.String("pvt_assigned_to"); err == nil && couch.IsAccountID(id) {
+		return []string{id}, nil
+	}
+	return nil, err
+}
+
+// userBy finds the enabled user with a credential hash, nil if there is none.
+func (s *Service) userBy(ctx context.Context, accountID, view, hash string) (document.Doc, error) {
+	if !couch.IsAccountID(accountID) {
+		return nil, nil
+	}
+	if err := s.Accounts.Prepare(ctx, accountID); err != nil {
+		if problem.Is(err, problem.MissingDatabase) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	field := map[string]string{"creds_by_md5": "pvt_md5_auth", "creds_by_sha": "pvt_sha1_auth"}[view]
+	hash = strings.ToLower(hash)
+	q := couch.Query{Key: hash, IncludeDocs: true, Limit: 1}
+	for row, err := range s.Couch.Account(accountID).View(ctx, "users", view, q) {
+		if err != nil {
+			return nil, err
+		}
+		user, err := row.Document()
+		if err != nil || !user.Live() || user["enabled"] == false {
+			continue
+		}
+		if subtle.ConstantTimeCompare([]byte(user.String(field)), []byte(hash)) == 1 {
+			return user, nil
+		}
+	}
+	return nil, nil
+}
+
+// readBasic checks Basic credentials: base64 of the account's id, a colon and
+// the hex MD5 or SHA-1 of "user:password" (contract 1.3).
+func (s *Service) readBasic(ctx context.Context, encoded string) (identity Identity, err error) {
+	defer s.even(ctx, s.Now(), &err)
+	raw, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return Identity{}, invalidCredentials("Basic credentials that are no base64", nil)
+	}
+	accountID, hash, _ := strings.Cut(string(raw), ":")
+	view := "creds_by_md5"
+	if len(hash) == 40 {
+		view = "creds_by_sha"
+	}
+	user, err := s.userBy(ctx, accountID, view, hash)
+	if err != nil {
+		return Identity{}, err
+	}
+	if user == nil || hash == "" {
+		return Identity{}, invalidCredentials("no such user", nil)
+	}
+	return Identity{AccountID: accountID, UserID: user.ID(), Method: methodBasic, Expires: s.Now().Add(s.TokenLife)}, nil
+}
+
+// open issues the token of a successful login and tells what clients want to
+// know about the account. A disabled or expired account is [problem.Locked].
+func (s *Service) open(ctx context.Context, doc, user document.Doc, method, secret string) (Session, error) {
+	state, err := s.Accounts.State(ctx, doc.ID())
+	if err != nil {
+		return Session{}, err
+	}
+	if err := s.Accounts.Usable(ctx, state); err != nil {
+		return Session{}, err
+	}
+	token, identity, err := s.issue(doc.ID(), user.ID(), method, secret)
+	if err != nil {
+		return Session{}, err
+	}
+	identity.Superduper = state.Superduper
+	language := user.String("language")
+	if language == "" {
+		language = doc.String("language")
+	}
+	if language == "" {
+		language = "en-us"
+	}
+	data := map[string]any{
+		"account_id": doc.ID(), "account_name": state.Name, "apps": []any{}, "language": language,
+		"is_reseller": state.Reseller, "reseller_id": state.ResellerID, "is_master_account": len(state.Tree) == 0,
+		"cluster_id": s.ClusterID, "capabilities": map[string]any{}, "ui_config": map[string]any{},
+	}
+	if user != nil {
+		data["owner_id"] = user.ID()
+	}
+	return Session{Token: token, Data: data, Identity: identity}, nil
+}
+
+// even makes a call that fails last a whole number of grains, from start, so
+// that its duration does not tell whether an account, a user or a key exists.
+// A caller who leaves is not held.
+func (s *Service) even(ctx context.Context, start time.Time, err *error) {
+	if *err == nil {
+		return
+	}
+	timer := time.NewTimer(s.Evenness - s.Now().Sub(start)%s.Evenness)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

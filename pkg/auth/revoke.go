@@ -1,0 +1,180 @@
+package auth
+
+import (
+	"context"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// revokedPrefix begins the ids of revocations in system_auth; behind it comes
+// the token's SHA-256, which tells nothing about the token.
+const revokedPrefix = "callflowd-revoked-"
+
+func revocationID(key digest) string { return revokedPrefix + hex.EncodeToString(key[:]) }
+
+// Revoke makes the token that an identity came with void: here at once, in
+// every other process within seconds. An opaque token's document goes too.
+// Basic credentials cannot be revoked, and nothing happens.
+func (s *Service) Revoke(ctx context.Context, id Identity) error {
+	s.init()
+	if id.token == (digest{}) || id.Method == methodBasic {
+		return nil
+	}
+	doc := document.Doc{
+		"_id": revocationID(id.token), "pvt_type": "callflowd_revocation", "exp": id.Expires.Unix(),
+		"pvt_account_id": id.AccountID, "pvt_created": document.GregorianNumber(s.Now()),
+	}
+	if err := s.db().Put(ctx, doc); err != nil && !problem.Is(err, problem.Conflict) {
+		return err
+	}
+	s.revoke(id.token, id.Expires.Unix())
+	if id.opaque == nil {
+		return nil
+	}
+	opaque, err := s.Couch.DB("token_auth").Get(ctx, *id.opaque)
+	if err == nil {
+		_, err = s.Couch.DB("token_auth").Delete(ctx, *id.opaque, opaque.Rev())
+	}
+	if problem.Is(err, problem.BadIdentifier) || problem.Is(err, problem.Conflict) {
+		return nil
+	}
+	return err
+}
+
+func (s *Service) revoke(key digest, expires int64) {
+	s.revoked.Store(key, expires)
+	s.tokens.Delete(key)
+}
+
+// checkRevoked asks memory and, while no change feed fills it, the database.
+// A database that cannot be asked leaves it at what memory knows.
+func (s *Service) checkRevoked(ctx context.Context, key digest) error {
+	if _, gone := s.revoked.Load(key); gone {
+		return tokenRejected("the token was revoked", nil)
+	}
+	if s.following.Load() {
+		return nil
+	}
+	doc, err := s.db().Get(ctx, revocationID(key))
+	if err == nil {
+		s.noteRevocation(doc)
+		return tokenRejected("the token was revoked", nil)
+	}
+	return nil
+}
+
+// noteRevocation takes a revocation document into memory.
+func (s *Service) noteRevocation(doc document.Doc) {
+	raw, err := hex.DecodeString(strings.TrimPrefix(doc.ID(), revokedPrefix))
+	if err != nil || len(raw) != len(digest{}) {
+		return
+	}
+	expires, _ := doc.Seconds("exp")
+	if expires > s.Now().Unix() {
+		s.revoke(digest(raw), expires)
+	}
+}
+
+func (s *Service) loadRevocations(ctx context.Context) error {
+	q := couch.Query{StartKey: revokedPrefix, EndKey: revokedPrefix + "\ufff0", IncludeDocs: true}
+	for row, err := range s.db().AllDocs(ctx, q) {
+		if err != nil {
+			return err
+		}
+		if doc, err := row.Document(); err == nil && doc != nil {
+			s.noteRevocation(doc)
+		}
+	}
+	return nil
+}
+
+// Purge removes revocations of tokens that have expired, from the database
+// and from memory. Call it now and then.
+func (s *Service) Purge(ctx context.Context) error {
+	s.init()
+	now := s.Now().Unix()
+	s.revoked.Range(func(key, expires any) bool {
+		if expires.(int64) <= now {
+			s.revoked.Delete(key)
+		}
+		return true
+	})
+	var old []document.Doc
+	q := couch.Query{StartKey: revokedPrefix, EndKey: revokedPrefix + "\ufff0", IncludeDocs: true, Limit: 10_000}
+	for row, err := range s.db().AllDocs(ctx, q) {
+		if err != nil {
+			return err
+		}
+		doc, err := row.Document()
+		if err != nil || doc == nil {
+			continue
+		}
+		if expires, _ := doc.Seconds("exp"); expires <= now {
+			old = append(old, document.Doc{"_id": doc.ID(), "_rev": doc.Rev(), "_deleted": true})
+		}
+	}
+	_, err := s.db().Bulk(ctx, old)
+	return err
+}
+
+// Follow keeps keys and revocations current by the change feed of
+// system_auth until ctx is done. Without it each token is asked about every
+// two seconds.
+func (s *Service) Follow(ctx context.Context) {
+	s.init()
+	defer s.following.Store(false)
+	since := ""
+	for ctx.Err() == nil {
+		next, err := s.followOnce(ctx, since)
+		if since = next; err != nil {
+			s.following.Store(false)
+			pause(ctx)
+		}
+	}
+}
+
+// followOnce catches up when since is empty, and otherwise waits for a change.
+func (s *Service) followOnce(ctx context.Context, since string) (string, error) {
+	if since == "" {
+		seq, err := s.db().UpdateSeq(ctx)
+		if err != nil {
+			return "", err
+		}
+		if err := s.Start(ctx); err != nil {
+			return "", err
+		}
+		s.following.Store(true)
+		return seq, nil
+	}
+	page, err := s.db().Changes(ctx, couch.ChangesOptions{Since: since, Longpoll: true, IncludeDocs: true})
+	if err != nil {
+		return "", err
+	}
+	for _, change := range page.Changes {
+		switch {
+		case strings.HasPrefix(change.ID, keyPrefix):
+			if err := s.loadKeys(ctx, false); err != nil {
+				return "", err
+			}
+		case strings.HasPrefix(change.ID, revokedPrefix):
+			if doc, err := (couch.Row{Doc: change.Doc}).Document(); err == nil && doc != nil {
+				s.noteRevocation(doc)
+			}
+		}
+	}
+	return page.LastSeq, nil
+}
+
+func pause(ctx context.Context) {
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
