@@ -1,0 +1,163 @@
+package sandbox
+
+import (
+	"math/big"
+	"reflect"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/dop251/goja"
+	"github.com/dop251/goja/ast"
+	"github.com/dop251/goja/parser"
+)
+
+const (
+	maxSource   = 128 << 10 // bytes; parser and compiler recurse over the source
+	maxNesting  = 1000      // brackets
+	maxTree     = 3000      // nodes of the syntax tree from its root
+	maxLabels   = 200       // the parser takes quadratic time and memory for them
+	compileTime = 3 * time.Second
+)
+
+var labels = regexp.MustCompile(`[\w$]\s*:\s*(for|while|do|if|switch|try|with|[\w$]+\s*:)`)
+
+// A Function is compiled source. It may be used by many machines at once.
+type Function struct {
+	name    string
+	program *goja.Program
+}
+
+// Name returns the name that Compile was given.
+func (f *Function) Name() string { return f.name }
+
+// Compile compiles the source of one function: an ES5 or ES6 function
+// expression, or a script whose last expression is one. Whether a script
+// evaluates to a function shows only in [NewMachine]. The error is a
+// *[CompileError].
+func Compile(name, source string) (*Function, error) {
+	if strings.TrimSpace(source) == "" {
+		return nil, compileErrorf("missing function")
+	}
+	expression := strings.TrimRight(source, "; \t\r\n")
+	program, err := compile(name, "("+expression+"\n)")
+	if err != nil {
+		script, scriptErr := compile(name, source)
+		if scriptErr != nil {
+			return nil, compileErrorf("%s (%s)", err, source)
+		}
+		program = script
+	}
+	return &Function{name: name, program: program}, nil
+}
+
+// compile refuses what would let parsing, compiling or running recurse or
+// compute without bound.
+func compile(name, source string) (*goja.Program, error) {
+	if len(source) > maxSource {
+		return nil, compileErrorf("source is longer than %d bytes", maxSource)
+	}
+	if nesting([]byte(source)) > maxNesting {
+		return nil, compileErrorf("source nests deeper than %d brackets", maxNesting)
+	}
+	if len(labels.FindAllStringIndex(source, maxLabels+1)) > maxLabels {
+		return nil, compileErrorf("source has too many labels")
+	}
+	type outcome struct {
+		program *goja.Program
+		err     error
+	}
+	// Some sources take the parser quadratic time. It ends, but not for us.
+	done := make(chan outcome, 1)
+	go func() {
+		program, err := parseAndCompile(name, source)
+		done <- outcome{program, err}
+	}()
+	timer := time.NewTimer(compileTime)
+	defer timer.Stop()
+	select {
+	case o := <-done:
+		return o.program, o.err
+	case <-timer.C:
+		return nil, compileErrorf("source takes too long to compile")
+	}
+}
+
+func parseAndCompile(name, source string) (program *goja.Program, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = compileErrorf("%v", p)
+		}
+	}()
+	tree, err := parser.ParseFile(nil, name, source, 0, parser.WithDisableSourceMaps)
+	if err != nil {
+		return nil, compileErrorf("SyntaxError: %s", err)
+	}
+	if err := inspect(reflect.ValueOf(tree.Body), 0); err != nil {
+		return nil, err
+	}
+	if program, err = goja.CompileAST(tree, false); err != nil {
+		return nil, compileErrorf("%s", err)
+	}
+	return program, nil
+}
+
+// nesting returns how deep brackets nest at most, in strings and comments too.
+func nesting(source []byte) int {
+	depth, deepest := 0, 0
+	for _, b := range source {
+		switch b {
+		case '(', '[', '{':
+			depth++
+			deepest = max(deepest, depth)
+		case ')', ']', '}':
+			depth = max(depth-1, 0)
+		}
+	}
+	return deepest
+}
+
+// inspect refuses a syntax tree that is too deep to compile (a chain of ifs or
+// arrow functions has no brackets) and BigInt literals: no other way leads to a
+// BigInt, and one shift of it can fill the memory.
+func inspect(v reflect.Value, depth int) error {
+	switch v.Kind() {
+	case reflect.Interface, reflect.Pointer:
+		if v.IsNil() {
+			return nil
+		}
+		return inspect(v.Elem(), depth)
+	case reflect.Slice:
+		for i := range v.Len() {
+			if err := inspect(v.Index(i), depth); err != nil {
+				return err
+			}
+		}
+	case reflect.Struct:
+		return inspectNode(v, depth+1)
+	}
+	return nil
+}
+
+func inspectNode(v reflect.Value, depth int) error {
+	switch {
+	case v.Type().PkgPath() != reflect.TypeFor[ast.Program]().PkgPath():
+		return nil
+	case depth > maxTree:
+		return compileErrorf("source nests too deep")
+	}
+	if literal, ok := v.Interface().(ast.NumberLiteral); ok {
+		if _, big := literal.Value.(*big.Int); big {
+			return compileErrorf("SyntaxError: BigInt is not supported")
+		}
+	}
+	for i := range v.NumField() {
+		// The declaration list repeats what the body holds.
+		if f := v.Type().Field(i); f.IsExported() && f.Name != "DeclarationList" {
+			if err := inspect(v.Field(i), depth); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

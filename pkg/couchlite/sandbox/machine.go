@@ -1,0 +1,253 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/metrics"
+	"sync"
+	"time"
+
+	"github.com/dlclark/regexp2/v2"
+	"github.com/dop251/goja"
+)
+
+// Regular expressions with look-around or back-references backtrack without
+// bound unless their engine has a time limit, which JavaScript cannot set. The
+// variable is the engine's, and read whenever a pattern is compiled, so that it
+// can only be written before anything runs.
+var _ = func() bool { regexp2.DefaultMatchTimeout = time.Second; return true }()
+
+const (
+	watchPeriod = 10 * time.Millisecond
+	grace       = 2 * time.Second // for a builtin that runs when the time is up
+)
+
+// A Machine runs functions, one call at a time; it is not safe for concurrent
+// use. It needs no closing.
+type Machine struct {
+	realms []*realm
+	limits Limits
+	stuck  bool
+
+	mu      sync.Mutex
+	running *realm
+	started time.Time
+}
+
+// Config says what a machine runs.
+type Config struct {
+	Functions []*Function
+	Modules   []byte // JSON, the tree of sources that require looks into; may be nil
+	Limits    Limits
+	Log       func(line string) // what functions log; may be nil
+}
+
+// NewMachine evaluates the functions. Its error is a *[CompileError] naming no
+// view for one that is none, or that of a call.
+func NewMachine(ctx context.Context, cfg Config) (*Machine, error) {
+	m := &Machine{limits: cfg.Limits.withDefaults(), realms: make([]*realm, len(cfg.Functions))}
+	var modules *node
+	if cfg.Modules != nil {
+		var err error
+		if modules, err = parse(cfg.Modules); err != nil {
+			return nil, err
+		}
+	}
+	return m, m.do(ctx, func() error {
+		for i, f := range cfg.Functions {
+			r, err := newRealm(m, f, modules, cfg.Log)
+			if err != nil {
+				return err
+			}
+			m.realms[i] = r
+		}
+		return nil
+	})
+}
+
+// Stuck says whether an earlier call still runs, which makes the machine useless.
+func (m *Machine) Stuck() bool { return m.stuck }
+
+// do runs job on a goroutine of its own and watches it until it ends. A job
+// that cannot be stopped is left behind.
+func (m *Machine) do(ctx context.Context, job func() error) error {
+	if m.stuck {
+		return ErrAbandoned
+	}
+	done := make(chan error, 1)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				done <- fmt.Errorf("sandbox: %v", p)
+			}
+		}()
+		done <- job()
+	}()
+	watch := time.NewTimer(watchPeriod)
+	defer watch.Stop()
+	w := watcher{machine: m, limits: m.limits}
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-watch.C:
+			if w.look(ctx.Err()) {
+				m.stuck = true
+				return ErrAbandoned
+			}
+			watch.Reset(watchPeriod)
+		}
+	}
+}
+
+// enter marks r as running, for the watcher.
+func (m *Machine) enter(r *realm) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r.begin()
+	m.running, m.started = r, time.Now()
+}
+
+// leave ends what enter began: from here on nobody interrupts the realm.
+func (m *Machine) leave() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.running.vm.ClearInterrupt()
+	m.running = nil
+}
+
+// A watcher looks at the running call from outside.
+type watcher struct {
+	machine *Machine
+	limits  Limits
+	realm   *realm
+	since   time.Time
+	heap    heapSize // when the call was first seen
+}
+
+// look interrupts a call that went over a limit or whose context is done. It
+// returns true when the call went on regardless.
+func (w *watcher) look(canceled error) (stuck bool) {
+	m := w.machine
+	m.mu.Lock()
+	r, since := m.running, m.started
+	m.mu.Unlock()
+	if r == nil {
+		return false
+	}
+	if r != w.realm || since != w.since {
+		w.realm, w.since, w.heap = r, since, readHeap()
+	}
+	limit := w.exceeded(canceled)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if limit == "" || m.running != r || m.started != since {
+		return false
+	}
+	r.stop(limit) // again and again: goja forgets when it unwinds to Go
+	return time.Since(since) > w.limits.Time+grace
+}
+
+func (w *watcher) exceeded(canceled error) string {
+	if time.Since(w.since) > w.limits.Time {
+		return "time"
+	}
+	if canceled != nil {
+		return "time: " + canceled.Error()
+	}
+	heap := readHeap()
+	if heap.live-w.heap.live > w.limits.Memory || heap.objects-w.heap.objects > 2*w.limits.Memory {
+		return "memory"
+	}
+	return ""
+}
+
+// heapSize is what the process has on its heap.
+type heapSize struct {
+	live    int64 // at the end of the last collection
+	objects int64 // with what is garbage since
+}
+
+func readHeap() heapSize {
+	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(samples)
+	return heapSize{live: int64(samples[0].Value.Uint64()), objects: int64(samples[1].Value.Uint64())}
+}
+
+// run calls f, which runs code of the realm, and classifies its error.
+func (r *realm) run(f func()) error {
+	r.machine.enter(r)
+	defer r.machine.leave()
+	return r.failure(r.try(f))
+}
+
+// try calls f and returns what it threw, also what no JavaScript can catch.
+func (r *realm) try(f func()) (err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case *goja.InterruptedError:
+			err = p
+		case *goja.StackOverflowError:
+			err = p
+		default:
+			panic(p)
+		}
+	}()
+	if exception := r.vm.Try(f); exception != nil {
+		return exception
+	}
+	return nil
+}
+
+// failure classifies an error of a runtime. It may run toString of what was
+// thrown, so it belongs inside the watched job.
+func (r *realm) failure(err error) error {
+	var overflow *goja.StackOverflowError
+	var exception *goja.Exception
+	switch limit := r.limit.Load(); {
+	case err == nil:
+		return nil
+	case limit != nil:
+		return limit
+	case errors.As(err, &overflow):
+		return &LimitError{Limit: "stack"}
+	case errors.As(err, &exception):
+		return r.exception(exception)
+	}
+	return err
+}
+
+// exception reads what was thrown.
+func (r *realm) exception(e *goja.Exception) error {
+	result := &ExceptionError{}
+	if err := r.try(func() { r.describe(result, e.Value()) }); err != nil {
+		result.Message = "an object that cannot be shown"
+	}
+	return result
+}
+
+func (r *realm) describe(result *ExceptionError, thrown goja.Value) {
+	o, ok := thrown.(*goja.Object)
+	if !ok {
+		result.Message = thrown.String()
+		return
+	}
+	for name, reason := range map[string]**string{"forbidden": &result.Forbidden, "unauthorized": &result.Unauthorized} {
+		if v := o.Get(name); v != nil && !goja.IsUndefined(v) {
+			text := v.String()
+			*reason = &text
+			result.Message = name + ": " + text
+		}
+	}
+	if result.Message != "" {
+		return
+	}
+	if text, ok := r.json(o); ok && o.ClassName() != "Error" {
+		result.Message = string(text)
+	} else {
+		result.Message = o.String()
+	}
+	result.Message = result.Message[:min(len(result.Message), maxLogLine)]
+}

@@ -1,0 +1,258 @@
+package sandbox
+
+import (
+	"math"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/dop251/goja"
+)
+
+// A writer turns values into JSON as JSON.stringify does: what has no JSON is
+// left out of objects and null in arrays, 1.0 is 1, NaN is null.
+type writer struct {
+	r        *realm
+	out      []byte
+	indent   string
+	replacer goja.Callable
+	allow    []string // names a replacer array lets through; nil lets all
+	open     []*goja.Object
+}
+
+// value appends v and says whether there was anything to append. The name is
+// that of v in its holder; toJSON and the replacer see it.
+func (w *writer) value(holder *goja.Object, name string, v goja.Value) bool {
+	v = w.transform(holder, name, v)
+	if len(w.out) > w.r.limits.Output {
+		w.r.exceed("output")
+	}
+	switch v := v.(type) {
+	case nil, *goja.Symbol:
+		return false
+	case *goja.Object:
+		return w.object(v)
+	case goja.String:
+		w.out = appendString(w.out, v.String())
+		return true
+	}
+	return w.scalar(v)
+}
+
+func (w *writer) scalar(v goja.Value) bool {
+	switch x := v.Export().(type) {
+	case nil:
+		if goja.IsUndefined(v) {
+			return false
+		}
+		w.out = append(w.out, "null"...)
+	case bool:
+		w.out = strconv.AppendBool(w.out, x)
+	case int64:
+		w.out = strconv.AppendInt(w.out, x, 10)
+	case float64:
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			w.out = append(w.out, "null"...)
+		} else if x == 0 {
+			w.out = append(w.out, '0')
+		} else {
+			w.out = append(w.out, v.String()...)
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// transform applies toJSON and the replacer.
+func (w *writer) transform(holder *goja.Object, name string, v goja.Value) goja.Value {
+	if o, ok := v.(*goja.Object); ok {
+		if f, ok := goja.AssertFunction(o.Get("toJSON")); ok {
+			v = must(f(o, w.r.vm.ToValue(name)))
+		}
+	}
+	if w.replacer != nil {
+		if holder == nil {
+			holder = w.r.vm.NewObject()
+			define(holder, name, v)
+		}
+		v = must(w.replacer(holder, w.r.vm.ToValue(name), v))
+	}
+	return v
+}
+
+// must raises an error of JavaScript again, inside the native caller.
+func must(v goja.Value, err error) goja.Value {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func (w *writer) object(o *goja.Object) bool {
+	if _, ok := goja.AssertFunction(o); ok {
+		return false
+	}
+	switch o.ClassName() {
+	case "Number":
+		return w.scalar(o.ToNumber())
+	case "String":
+		w.out = appendString(w.out, o.String())
+		return true
+	case "Boolean":
+		b, _ := o.Export().(bool)
+		w.out = strconv.AppendBool(w.out, b)
+		return true
+	}
+	w.enter(o)
+	if o.ClassName() == "Array" {
+		w.array(o)
+	} else {
+		w.members(o)
+	}
+	w.open = w.open[:len(w.open)-1]
+	return true
+}
+
+// enter refuses cycles and what nests too deep for the native stack.
+func (w *writer) enter(o *goja.Object) {
+	for _, outer := range w.open {
+		if outer == o {
+			panic(w.r.vm.NewTypeError("Converting circular structure to JSON"))
+		}
+	}
+	if len(w.open) >= maxDepth/2 {
+		panic(w.r.rangeError("JSON nests too deep"))
+	}
+	if w.r.limit.Load() != nil {
+		panic(w.r.vm.NewTypeError("interrupted"))
+	}
+	w.open = append(w.open, o)
+}
+
+func (w *writer) array(o *goja.Object) {
+	n := w.r.spendArray(o)
+	w.out = append(w.out, '[')
+	for i := range n {
+		if i > 0 {
+			w.out = append(w.out, ',')
+		}
+		w.newline(0)
+		name := indexName(i)
+		if !w.value(o, name, o.Get(name)) {
+			w.out = append(w.out, "null"...)
+		}
+	}
+	if n > 0 {
+		w.newline(1)
+	}
+	w.out = append(w.out, ']')
+}
+
+func (w *writer) members(o *goja.Object) {
+	names := w.allow
+	if names == nil {
+		names = o.Keys()
+	}
+	w.out = append(w.out, '{')
+	empty := true
+	for _, name := range names {
+		start := len(w.out)
+		if !empty {
+			w.out = append(w.out, ',')
+		}
+		w.newline(0)
+		w.out = append(appendString(w.out, name), ':')
+		if w.indent != "" {
+			w.out = append(w.out, ' ')
+		}
+		if w.value(o, name, o.Get(name)) {
+			empty = false
+		} else {
+			w.out = w.out[:start]
+		}
+	}
+	if !empty {
+		w.newline(1)
+	}
+	w.out = append(w.out, '}')
+}
+
+func (w *writer) newline(outdent int) {
+	if w.indent == "" {
+		return
+	}
+	w.out = append(w.out, '\n')
+	for range len(w.open) - outdent {
+		w.out = append(w.out, w.indent...)
+	}
+}
+
+// stringify is JSON.stringify(value, replacer, space).
+func (r *realm) stringify(call goja.FunctionCall) goja.Value {
+	w := writer{r: r, indent: indentation(call.Argument(2))}
+	if f, ok := goja.AssertFunction(call.Argument(1)); ok {
+		w.replacer = f
+	} else if o, ok := call.Argument(1).(*goja.Object); ok && o.ClassName() == "Array" {
+		w.allow = make([]string, r.spendArray(o))
+		for i := range w.allow {
+			w.allow[i] = o.Get(indexName(i)).String()
+		}
+	}
+	if !w.value(nil, "", call.Argument(0)) {
+		return goja.Undefined()
+	}
+	r.spend(len(w.out))
+	return r.vm.ToValue(string(w.out))
+}
+
+func indentation(space goja.Value) string {
+	if s, ok := space.(goja.String); ok {
+		text := []rune(s.String())
+		return string(text[:min(len(text), 10)])
+	}
+	if _, object := space.(*goja.Object); object {
+		return ""
+	}
+	return "          "[:min(max(int(space.ToInteger()), 0), 10)]
+}
+
+func indexName(i int) string { return strconv.Itoa(i) }
+
+const hexDigits = "0123456789abcdef"
+
+// appendString appends s as a JSON string.
+func appendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		b := s[i]
+		if b >= ' ' && b != '"' && b != '\\' && b < utf8.RuneSelf {
+			i++
+			continue
+		}
+		size, escape := 1, ""
+		switch {
+		case b == '"' || b == '\\':
+			escape = "\\" + s[i:i+1]
+		case b == '\n':
+			escape = `\n`
+		case b == '\r':
+			escape = `\r`
+		case b == '\t':
+			escape = `\t`
+		case b < ' ':
+			escape = `\u00` + hexDigits[b>>4:b>>4+1] + hexDigits[b&15:b&15+1]
+		default:
+			var c rune
+			if c, size = utf8.DecodeRuneInString(s[i:]); c != utf8.RuneError || size > 1 {
+				i += size
+				continue
+			}
+			escape = "\ufffd"
+		}
+		dst = append(append(dst, s[start:i]...), escape...)
+		i += size
+		start = i
+	}
+	return append(append(dst, s[start:]...), '"')
+}
