@@ -10,7 +10,8 @@ import (
 // Delete soft-deletes a callflow as Kazoo does: the document stays whole and
 // keeps its id (contract 2.2). hard removes it for good instead. The answer
 // holds the deleted document with _read_only.deleted and the new revision
-// (contract 9.6).
+// (contract 9.6). Documents that still refer to the callflow are warnings, or
+// [problem.Conflict] with RefuseIfReferenced.
 func (s *Service) Delete(ctx context.Context, w Write, hard bool) (Saved, error) {
 	unlock, err := s.locks.lock(ctx, w.AccountID+"/"+w.ID)
 	if err != nil {
@@ -24,6 +25,9 @@ func (s *Service) Delete(ctx context.Context, w Write, hard bool) (Saved, error)
 			return Saved{}, err
 		}
 		if err := v.undisputed(ctx); err != nil {
+			return Saved{}, err
+		}
+		if err := v.referenced(ctx); err != nil {
 			return Saved{}, err
 		}
 		if err := s.keep(ctx, w.AccountID, month, v.stored); err != nil {

@@ -71,11 +71,16 @@ func forbidden(numbers []string, others []problem.Violation) ([]problem.Violatio
 	if len(numbers) == 0 {
 		return others, nil
 	}
-	message := "unauthorized to use " + strings.Join(numbers, ", ")
+	v := forbiddenNumbers(numbers)
 	if len(others) == 0 {
-		return nil, &problem.Error{Code: problem.Forbidden, Data: map[string]any{"message": message}, Msg: message}
+		return nil, &problem.Error{Code: problem.Forbidden, Data: map[string]any{"message": v.Message}, Msg: v.Message}
 	}
-	return append(others, problem.Violation{
-		Path: numbersKey, Code: "forbidden", Message: message, Members: map[string]any{"causes": numbers},
-	}), nil
+	return append(others, v), nil
+}
+
+func forbiddenNumbers(numbers []string) problem.Violation {
+	return problem.Violation{
+		Path: numbersKey, Code: "forbidden", Message: "unauthorized to use " + strings.Join(numbers, ", "),
+		Members: map[string]any{"causes": numbers},
+	}
 }

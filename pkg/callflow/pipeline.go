@@ -36,28 +36,32 @@ func (v *save) prepare(ctx context.Context) error {
 	if err := v.load(ctx); err != nil {
 		return err
 	}
-	plan, warnings, err := v.s.dialPlan(ctx, v.w.AccountID)
+	if err := v.readPlan(ctx); err != nil {
+		return err
+	}
+	doc, err := v.compose(ctx)
 	if err != nil {
 		return err
 	}
-	v.plan = plan
-	v.warnings = append(v.warnings, warnings...)
-	if err := v.compose(ctx); err != nil {
-		return err
-	}
-	v.doc = v.validate(v.doc)
-	if err := v.judgeUnique(ctx); err != nil {
-		return err
-	}
-	numbers, err := v.s.foreign(ctx, v.w.AccountID, v.doc)
+	foreign, err := v.judge(ctx, doc)
 	if err != nil {
 		return err
 	}
-	if v.problems, err = forbidden(numbers, v.problems); err != nil {
+	if v.problems, err = forbidden(foreign, v.problems); err != nil {
 		return err
 	}
 	v.stamp()
 	return nil
+}
+
+// judge collects what is wrong with a document, and makes it what would be
+// stored. It returns the numbers that belong to other accounts.
+func (v *save) judge(ctx context.Context, doc document.Doc) (foreign []string, err error) {
+	v.validate(doc)
+	if err := v.judgeUnique(ctx); err != nil {
+		return nil, err
+	}
+	return v.s.foreign(ctx, v.w.AccountID, v.doc)
 }
 
 // load reads the stored document, and asks the precondition.
@@ -136,37 +140,41 @@ func newID() string {
 	return hex.EncodeToString(b[:])
 }
 
+func (v *save) readPlan(ctx context.Context) error {
+	plan, warnings, err := v.s.dialPlan(ctx, v.w.AccountID)
+	v.plan = plan
+	v.warnings = append(v.warnings, warnings...)
+	return err
+}
+
 // compose makes the public document that the request asks for.
-func (v *save) compose(ctx context.Context) error {
+func (v *save) compose(ctx context.Context) (document.Doc, error) {
+	yours := publicOf(v.w.Data)
 	if v.action == actionCreated || v.action == actionRestored {
-		v.doc = publicOf(v.w.Data)
-		return nil
+		return yours, nil
 	}
 	base, err := v.base(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	yours := publicOf(v.w.Data)
 	if v.action == actionPatched {
 		yours = publicOf(document.Patch(base, v.w.Data))
 	}
 	if base.Rev() == v.stored.Rev() {
-		v.doc = yours
-		return nil
+		return yours, nil
 	}
 	yours, _ = v.s.clean(yours, v.plan)
-	v.doc, err = mergeOnto(base, yours, v.stored)
 	v.action = actionMerged
-	return err
+	return mergeOnto(base, yours, v.stored)
 }
 
-// validate normalises and validates a document and returns it with defaults
-// and casts.
-func (v *save) validate(doc document.Doc) document.Doc {
+// validate makes doc what would be stored, with defaults and casts, and
+// collects what the document alone shows to be wrong.
+func (v *save) validate(doc document.Doc) {
 	out, problems := v.s.clean(doc, v.plan)
+	v.doc = out
 	v.problems = append(v.problems, problems...)
 	v.warnings = append(v.warnings, v.s.Schemas.Advise(schemaName, out)...)
-	return out
 }
 
 // schemaName is the schema of a callflow.

@@ -92,6 +92,9 @@ type Write struct {
 	// If-None-Match).
 	Check func(storedRev string) error
 	Actor Actor
+	// RefuseIfReferenced keeps Delete from removing what other documents of
+	// the account refer to.
+	RefuseIfReferenced bool
 }
 
 // Saved is a change that was made.

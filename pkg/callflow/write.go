@@ -40,6 +40,7 @@ func (s *Service) save(ctx context.Context, w Write, do action) (Saved, error) {
 		if err := problem.Validation(v.problems); err != nil {
 			return Saved{}, err
 		}
+		v.advise(ctx)
 		if err := v.write(ctx, month); err != nil {
 			return Saved{}, err
 		}

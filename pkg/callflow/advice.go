@@ -1,0 +1,159 @@
+package callflow
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/schema"
+)
+
+// Bounds on what is read to warn of cycles.
+const (
+	maxCycleDocs   = 200
+	maxCycleLength = 50 // what a switch follows before it gives up (contract 5.3)
+)
+
+// advise adds warnings that need storage: references that lead nowhere and
+// cycles of callflows. Trouble with storage costs the warnings, not the save.
+func (v *save) advise(ctx context.Context) {
+	references := referencesOf(v.doc)
+	if len(references) == 0 {
+		return
+	}
+	targets, err := v.db.GetMany(ctx, idsOf(references))
+	if err == nil {
+		v.warnings = append(v.warnings, dangling(references, targets, v.w.ID)...)
+		err = v.adviseCycle(ctx, references, targets)
+	}
+	if err != nil {
+		v.s.log().Warn("warnings about references are left out", zap.String("callflow", v.w.ID), zap.Error(err))
+	}
+}
+
+func referencesOf(doc document.Doc) []schema.Reference {
+	var out []schema.Reference
+	for n := range schema.Walk(doc) {
+		out = append(out, n.References()...)
+	}
+	return out
+}
+
+func idsOf(references []schema.Reference) []string {
+	ids := map[string]bool{}
+	for _, r := range references {
+		ids[r.ID] = true
+	}
+	return slices.Sorted(maps.Keys(ids))
+}
+
+func dangling(references []schema.Reference, targets map[string]document.Doc, self string) []problem.Warning {
+	var out []problem.Warning
+	for _, r := range references {
+		target, found := targets[r.ID]
+		var message string
+		switch {
+		case r.ID == self:
+		case !found:
+			message = "there is no " + r.Type + " " + r.ID
+		case !target.Live():
+			message = "the " + r.Type + " " + r.ID + " is deleted"
+		}
+		if message != "" {
+			out = append(out, problem.Warning{
+				Path: r.Path, Code: "dangling_reference", Message: message,
+				Members: map[string]any{"value": r.ID, "type": r.Type, "deleted": found},
+			})
+		}
+	}
+	return out
+}
+
+// adviseCycle looks for a way from the callflow through others back to
+// itself, breadth first, so that the shortest is found.
+func (v *save) adviseCycle(ctx context.Context, references []schema.Reference, targets map[string]document.Doc) error {
+	search := cycleSearch{db: v.db, self: v.w.ID, from: map[string]string{}, docs: targets}
+	level := search.follow(v.w.ID, references)
+	for range maxCycleLength {
+		if search.closed != "" {
+			v.warnings = append(v.warnings, search.warning(references))
+			return nil
+		}
+		next, err := search.expand(ctx, level)
+		if err != nil || len(next) == 0 && search.closed == "" {
+			return err
+		}
+		level = next
+	}
+	return nil
+}
+
+// cycleSearch is a search through callflows that call callflows.
+type cycleSearch struct {
+	db     *couch.DB
+	self   string
+	from   map[string]string // who led to a callflow first
+	docs   map[string]document.Doc
+	closed string // the callflow that leads back to self
+}
+
+// follow notes where a callflow leads and returns what is new.
+func (c *cycleSearch) follow(id string, references []schema.Reference) []string {
+	var fresh []string
+	for _, r := range references {
+		if r.Type != Type {
+			continue
+		}
+		if r.ID == c.self && c.closed == "" {
+			c.closed = id
+		}
+		if _, known := c.from[r.ID]; !known && r.ID != c.self && len(c.from) < maxCycleDocs {
+			c.from[r.ID] = id
+			fresh = append(fresh, r.ID)
+		}
+	}
+	return fresh
+}
+
+func (c *cycleSearch) expand(ctx context.Context, level []string) ([]string, error) {
+	missing := slices.DeleteFunc(slices.Clone(level), func(id string) bool { return c.docs[id] != nil })
+	docs, err := c.db.GetMany(ctx, missing)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(c.docs, docs)
+	var next []string
+	for _, id := range level {
+		if doc := c.docs[id]; doc != nil && doc.Live() {
+			next = append(next, c.follow(id, referencesOf(doc))...)
+		}
+	}
+	return next, nil
+}
+
+// warning words the cycle, at the reference it begins with.
+func (c *cycleSearch) warning(references []schema.Reference) problem.Warning {
+	cycle := []string{c.self}
+	for id := c.closed; id != c.self; id = c.from[id] {
+		cycle = append(cycle, id)
+	}
+	cycle = append(cycle, c.self)
+	slices.Reverse(cycle)
+	path := ""
+	for _, r := range references {
+		if r.ID == cycle[1] && r.Type == Type {
+			path = r.Path
+			break
+		}
+	}
+	return problem.Warning{
+		Path: path, Code: "cycle", Message: "this flow comes back to itself: " + strings.Join(cycle, " → "),
+		Members: map[string]any{"cycle": cycle},
+	}
+}

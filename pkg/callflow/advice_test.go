@@ -1,0 +1,65 @@
+package callflow
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// warningsOf saves a callflow and returns its warnings with a code.
+func warningsOf(t *testing.T, s *Service, data, code string) []problem.Warning {
+	t.Helper()
+	saved, err := s.Create(t.Context(), write(t, "", data))
+	if err != nil {
+		t.Fatalf("%v %v", err, problem.AsError(err).Data)
+	}
+	var out []problem.Warning
+	for _, w := range saved.Warnings {
+		if w.Code == code {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+func TestDanglingReferences(t *testing.T) {
+	s := newService(t)
+	put(t, s, `{"_id":"0123456789abcdef0123456789abcde0","pvt_type":"menu"}`)
+	put(t, s, `{"_id":"gone","pvt_type":"device","pvt_deleted":true}`)
+	got := warningsOf(t, s, `{"numbers":["1"],"flow":{"module":"menu","data":{"id":"0123456789abcdef0123456789abcde0"},"children":{
+		"1":{"module":"device","data":{"id":"gone"}},"2":{"module":"user","data":{"id":"never"}}}}}`, "dangling_reference")
+	if len(got) != 2 {
+		t.Fatalf("warnings %v", got)
+	}
+	for i, want := range []problem.Warning{
+		{Path: "flow.children.1.data.id", Members: map[string]any{"value": "gone", "type": "device", "deleted": true}},
+		{Path: "flow.children.2.data.id", Members: map[string]any{"value": "never", "type": "user", "deleted": false}},
+	} {
+		if got[i].Path != want.Path || !reflect.DeepEqual(got[i].Members, want.Members) {
+			t.Errorf("warning %+v, want %+v", got[i], want)
+		}
+	}
+}
+
+func TestCycles(t *testing.T) {
+	s := newService(t)
+	calls := func(target string) string { return `"flow":{"module":"callflow","data":{"id":"` + target + `"}}` }
+	if got := warningsOf(t, s, `{"id":"self","numbers":["0"],`+calls("self")+`}`, "cycle"); len(got) != 1 ||
+		!reflect.DeepEqual(got[0].Members["cycle"], []string{"self", "self"}) || got[0].Path != "flow.data.id" {
+		t.Errorf("a flow that calls itself: %v", got)
+	}
+	if got := warningsOf(t, s, `{"id":"a","numbers":["1"],`+calls("b")+`}`, "cycle"); len(got) != 0 {
+		t.Errorf("no cycle yet: %v", got)
+	}
+	if got := warningsOf(t, s, `{"id":"b","numbers":["2"],`+calls("c")+`}`, "cycle"); len(got) != 0 {
+		t.Errorf("no cycle yet: %v", got)
+	}
+	got := warningsOf(t, s, `{"id":"c","numbers":["3"],`+calls("a")+`}`, "cycle")
+	if len(got) != 1 || !reflect.DeepEqual(got[0].Members["cycle"], []string{"c", "a", "b", "c"}) {
+		t.Errorf("cycle %v", got)
+	}
+	if got := warningsOf(t, s, `{"id":"d","numbers":["4"],`+calls("a")+`}`, "cycle"); len(got) != 0 {
+		t.Errorf("d leads into a cycle but is not in it: %v", got)
+	}
+}

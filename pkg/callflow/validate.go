@@ -1,0 +1,41 @@
+package callflow
+
+import (
+	"context"
+
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// Verdict is what the pipeline says of a callflow that is not saved.
+type Verdict struct {
+	Valid    bool
+	Document document.Doc   // the public fields as they would be stored, with id if the request names one
+	Problems map[string]any // in the shape of a 400's data; empty if Valid
+	Warnings []problem.Warning
+}
+
+// Validate runs the pipeline without the save. A callflow that is being
+// edited names itself by Data's id; its own numbers are then no conflict.
+func (s *Service) Validate(ctx context.Context, w Write) (Verdict, error) {
+	v := &save{s: s, db: s.Couch.Account(w.AccountID), w: w, action: actionUpdated}
+	v.w.ID = ""
+	named := v.chooseID()
+	if err := v.readPlan(ctx); err != nil {
+		return Verdict{}, err
+	}
+	foreign, err := v.judge(ctx, publicOf(w.Data))
+	if err != nil {
+		return Verdict{}, err
+	}
+	if len(foreign) > 0 {
+		v.problems = append(v.problems, forbiddenNumbers(foreign))
+	}
+	v.advise(ctx)
+	if named {
+		v.doc["id"] = v.w.ID
+	}
+	return Verdict{
+		Valid: len(v.problems) == 0, Document: v.doc, Problems: problem.Data(v.problems), Warnings: v.warnings,
+	}, nil
+}

@@ -1,0 +1,91 @@
+package callflow
+
+import (
+	"testing"
+
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+func verdict(t *testing.T, s *Service, data string) Verdict {
+	t.Helper()
+	v, err := s.Validate(t.Context(), write(t, "", data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestValidate(t *testing.T) {
+	s := newService(t)
+	create(t, s, `{"id":"c","name":"Front","numbers":["2600"],"patterns":["^1$"]}`)
+	tests := []struct{ name, data, problems, document string }{
+		{"fine", `{"numbers":["4158867900"],"metadata":{}}`, `{}`, `{"numbers":["+14158867900"],"patterns":[]}`},
+		{"being edited", `{"id":"c","numbers":["2600"],"pvt_x":1}`, `{}`, `{"id":"c","numbers":["2600"],"patterns":[]}`},
+		{
+			"all at once", `{"id":"a/b","numbers":["2600",""],"patterns":["(","^1$"],"flow":{"module":"nosuch"}}`,
+			`{"id":{"error":{"value":"a/b"}},"numbers.1":{"minLength":{"cause":"","target":1,"value":""}},
+			"patterns.0":{"error":{"offset":1,"value":"("}},
+			"numbers":{"unique":{"cause":"2600","causes":[{"number":"2600","id":"c","name":"Front"}]}},
+			"patterns":{"unique":{"cause":"^1$","causes":[{"pattern":"^1$","id":"c","name":"Front"}]}},
+			"flow.module":{"error":{"value":"nosuch"}},"schema":{"schema":{"schema":"callflows.nosuch"}}}`, "",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			v := verdict(t, s, tt.data)
+			sameJSON(t, withoutMessages(v.Problems), tt.problems)
+			if v.Valid != (tt.problems == `{}`) {
+				t.Errorf("valid %v", v.Valid)
+			}
+			if tt.document != "" {
+				sameJSON(t, v.Document, tt.document)
+			}
+		})
+	}
+	page, err := s.List(t.Context(), testAccount, ListOptions{})
+	if err != nil || len(page.Items) != 1 {
+		t.Errorf("validation stored something: %s, %v", page.Items, err)
+	}
+}
+
+func TestProblemsForbidTheSave(t *testing.T) {
+	s := newService(t)
+	tests := []struct{ name, data, want string }{
+		{"nothing to dial", `{"flow":{"module":"hangup"}}`, `{"numbers":{"required":{}}}`},
+		{"empty lists", `{"numbers":[],"patterns":[]}`, `{"numbers":{"required":{}}}`},
+		{"numbers no list", `{"numbers":"2600"}`, `{"numbers":{"type":{"target":"array","value":"2600"}}}`},
+		{"patterns no list", `{"patterns":5}`, `{"patterns":{"type":{"target":"array","value":5}}}`},
+		{"control characters", `{"numbers":["26\n00"]}`, `{"numbers.0":{"error":{"value":"26\n00"}}}`},
+		{"equal after normalising", `{"numbers":["4158867900","+14158867900"]}`, `{"numbers":{"uniqueItems":{"value":["+14158867900","+14158867900"]}}}`},
+		{
+			"long after normalising", `{"numbers":["222222222222222222222222222222222222"]}`,
+			`{"numbers.0":{"maxLength":{"cause":"+222222222222222222222222222222222222","target":36,"value":"+222222222222222222222222222222222222"}}}`,
+		},
+		{"a star not escaped", `{"patterns":["*97"]}`, `{"patterns.0":{"error":{"offset":0,"value":"*97","suggestion":"a * to be dialled is written \\*"}}}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := s.Create(t.Context(), write(t, "", tt.data))
+			wantError(t, err, problem.Invalid, tt.want)
+		})
+	}
+}
+
+func TestLimits(t *testing.T) {
+	many := func(n int) []any {
+		list := make([]any, n)
+		for i := range list {
+			list[i] = "x"
+		}
+		return list
+	}
+	d := doc(t, `{}`)
+	d["numbers"], d["patterns"] = many(maxNumbers+1), many(maxPatterns+1)
+	if got := withinLimits(d); len(got) != 2 {
+		t.Errorf("violations %v", got)
+	}
+	d["numbers"], d["patterns"] = many(maxNumbers), many(maxPatterns)
+	if got := withinLimits(d); len(got) != 0 {
+		t.Errorf("violations %v", got)
+	}
+}
