@@ -87,6 +87,11 @@ func Decode(src []byte) (*Tree, error) {
 	if d.bad || len(d.src) > 0 {
 		return nil, ErrEncoding
 	}
+	for _, n := range t.nodes {
+		if n.parent >= 0 && t.nodes[n.parent].Gen != n.Gen-1 {
+			return nil, ErrEncoding
+		}
+	}
 	return t, nil
 }
 
