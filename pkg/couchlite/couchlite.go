@@ -93,7 +93,11 @@ func Open(o Options) (*Server, error) {
 	if s.cookies, err = newCookieJar(); err != nil {
 		return nil, fmt.Errorf("couchlite: %w", err)
 	}
-	s.updates = newUpdateLog()
+	names, err := s.names()
+	if err != nil {
+		return nil, fmt.Errorf("couchlite: %w", err)
+	}
+	s.updates = newUpdateLog(names)
 	return s, nil
 }
 

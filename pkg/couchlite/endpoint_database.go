@@ -20,6 +20,7 @@ func databaseEndpoints() map[string]endpoint {
 		"_all_docs":           {"GET,HEAD,POST", (*request).allDocs},
 		"_bulk_docs":          {"POST", (*request).bulkDocs},
 		"_ensure_full_commit": {"POST", (*request).ensureFullCommit},
+		"_changes":            {"GET,HEAD,POST", (*request).changes},
 	}
 }
 
@@ -33,12 +34,10 @@ func (q *request) serveDatabase(name string, rest []string) error {
 			return q.deleteDatabase(name)
 		}
 	}
-	sl, err := q.s.acquire(q.Context(), name)
-	if err != nil {
+	if err := q.enter(q.Context(), name); err != nil {
 		return err
 	}
-	defer q.s.release(sl)
-	q.db = sl.db
+	defer q.leave()
 	if len(rest) == 0 {
 		return q.serveInfo()
 	}
@@ -56,6 +55,24 @@ func (q *request) serveDatabase(name string, rest []string) error {
 		return e.serve(q)
 	}
 	return q.serveDocumentPath(rest)
+}
+
+// enter takes the database for this request; leave gives it back, and may be
+// called again.
+func (q *request) enter(ctx context.Context, name string) error {
+	sl, err := q.s.acquire(ctx, name)
+	if err != nil {
+		return err
+	}
+	q.slot, q.db = sl, sl.db
+	return nil
+}
+
+func (q *request) leave() {
+	if q.slot != nil {
+		q.s.release(q.slot)
+		q.slot = nil
+	}
 }
 
 // serveDocumentPath serves what is below a document: itself, its

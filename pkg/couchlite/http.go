@@ -23,7 +23,8 @@ type request struct {
 	s     *Server
 	w     http.ResponseWriter
 	query url.Values
-	db    *database // of a path below a database
+	slot  *slot     // the database held, on a path below one
+	db    *database // its content
 	user  user
 }
 

@@ -31,7 +31,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if in.Header == nil {
 		in.Header = http.Header{}
 	}
-	in.Host = cmpHost(req)
+	in.Host = host(req)
 	in.RequestURI = req.URL.RequestURI()
 	in.Proto, in.ProtoMajor, in.ProtoMinor = "HTTP/1.1", 1, 1
 	in.RemoteAddr = "in-process"
@@ -39,18 +39,26 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	go w.run(t.handler, in)
 	select {
 	case resp := <-w.ready:
-		if resp == nil {
-			cancel()
-			return nil, errors.New("couchlite: the handler aborted")
-		}
-		return resp, nil
+		return delivered(resp)
 	case <-ctx.Done():
+	}
+	select {
+	case resp := <-w.ready: // run cancels when it has delivered
+		return delivered(resp)
+	default:
 		cancel()
 		return nil, ctx.Err()
 	}
 }
 
-func cmpHost(req *http.Request) string {
+func delivered(resp *http.Response) (*http.Response, error) {
+	if resp == nil {
+		return nil, errors.New("couchlite: the handler aborted")
+	}
+	return resp, nil
+}
+
+func host(req *http.Request) string {
 	if req.Host != "" {
 		return req.Host
 	}

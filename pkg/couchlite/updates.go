@@ -1,6 +1,8 @@
 package couchlite
 
 import (
+	"container/list"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,33 +15,66 @@ const (
 	updateDeleted = "deleted"
 )
 
-// updateLog keeps the last event of every database since the server started,
-// for _db_updates.
+// updateLog keeps the last event of every database, for _db_updates. It
+// begins with an event for each that is there when the server starts.
 type updateLog struct {
 	mu          sync.Mutex
 	incarnation string
 	seq         int64
-	last        map[string]updateEvent
-	changed     chan struct{} // closed by the next event
+	last        map[string]*list.Element // of events
+	events      *list.List               // of updateEvent, oldest first
+	changed     chan struct{}            // closed by the next event
 }
 
 // updateEvent is the last that happened to a database.
 type updateEvent struct {
-	Seq  int64
-	Kind string
+	name, kind string
+	seq        int64
 }
 
-func newUpdateLog() *updateLog {
-	return &updateLog{incarnation: randomHex(8), last: map[string]updateEvent{}, changed: make(chan struct{})}
+func newUpdateLog(names []string) *updateLog {
+	l := &updateLog{incarnation: randomHex(8), last: map[string]*list.Element{}, events: list.New(), changed: make(chan struct{})}
+	for _, name := range names {
+		l.add(name, updateUpdated)
+	}
+	return l
 }
 
 func (l *updateLog) add(name, kind string) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.seq++
-	l.last[name] = updateEvent{l.seq, kind}
+	event := updateEvent{name, kind, l.seq}
+	if at, ok := l.last[name]; ok {
+		at.Value = event
+		l.events.MoveToBack(at)
+	} else {
+		l.last[name] = l.events.PushBack(event)
+	}
 	close(l.changed)
 	l.changed = make(chan struct{})
-	l.mu.Unlock()
+}
+
+// since returns the events after seq in their order, and the log's last.
+func (l *updateLog) since(seq int64) (events []updateEvent, last int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for at := l.events.Back(); at != nil; at = at.Prev() {
+		e, ok := at.Value.(updateEvent)
+		if !ok || e.seq <= seq {
+			break
+		}
+		events = append(events, e)
+	}
+	slices.Reverse(events)
+	return events, l.seq
+}
+
+// next returns a channel that is closed by the next event.
+func (l *updateLog) next() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.changed
 }
 
 func (l *updateLog) encode(seq int64) string {

@@ -1,0 +1,275 @@
+package couchlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
+)
+
+// changesQuery is what _changes is asked for.
+type changesQuery struct {
+	feed       feedOptions
+	since      int64
+	limit      int // -1: none
+	descending bool
+	allLeaves  bool // style=all_docs
+	include    bool
+	docs       docOptions
+	filter     filter
+}
+
+// filter decides which documents a feed shows. It may be nil: all.
+type filter interface {
+	match(changeRow) (bool, error)
+	needsBody() bool
+	close()
+}
+
+// changeRow is one document in a feed.
+type changeRow struct {
+	seq  int64
+	rev  revision
+	tree *revtree.Tree // where there are conflicts
+}
+
+// body is the document as a filter sees it.
+func (c changeRow) body(o docOptions) []byte { return appendRevision(nil, c.rev, c.tree, o, nil) }
+
+// changes serves _changes.
+func (q *request) changes() error {
+	cq, err := q.changesQuery()
+	if err != nil {
+		return err
+	}
+	if cq.filter != nil {
+		defer cq.filter.close()
+	}
+	f := &changesFeed{request: q, changesQuery: cq, incarnation: q.db.state.Load().incarnation, last: cq.since}
+	if cq.descending {
+		f.last = math.MaxInt64
+	}
+	return runFeed(q, f, cq.feed)
+}
+
+func (q *request) changesQuery() (cq changesQuery, err error) {
+	if cq.feed, err = q.feedOptions(); err != nil {
+		return cq, err
+	}
+	rq, err := parseRangeQuery(q.query, nil)
+	if err != nil {
+		return cq, err
+	}
+	cq.limit, cq.descending, cq.include, cq.docs = rq.limit, rq.descending, rq.includeDocs, rq.docs
+	since := q.query.Get("since")
+	if id := q.Header.Get("Last-Event-ID"); id != "" && cq.feed.kind == feedEventSource {
+		since = id
+	}
+	if cq.since, err = q.db.decodeSeq(since); err != nil {
+		return cq, err
+	}
+	switch style := q.query.Get("style"); style {
+	case "", "main_only":
+	case "all_docs":
+		cq.allLeaves = true
+	default:
+		return cq, badRequest("Unknown style: " + style)
+	}
+	cq.filter, err = q.changesFilter()
+	return cq, err
+}
+
+// changesFeed is a feed of one database's changes.
+type changesFeed struct {
+	*request
+	changesQuery
+	incarnation string
+	last        int64 // update sequence the client has everything up to
+}
+
+// emit writes the changes since the last and returns how many there were.
+// done means that the limit is reached.
+func (f *changesFeed) emit(ctx context.Context, out *feedWriter) (n int, done bool, err error) {
+	if f.limit == 0 {
+		return 0, true, nil
+	}
+	for {
+		reached := f.db.state.Load().seq
+		rows, err := f.db.changeRows(ctx, f.changesQuery, f.last)
+		if err != nil {
+			return n, false, err
+		}
+		for _, row := range rows {
+			f.last = row.seq
+			shown, err := f.show(ctx, row, out)
+			if err != nil {
+				return n, false, err
+			}
+			if !shown {
+				continue
+			}
+			n++
+			if f.limit > 0 {
+				if f.limit--; f.limit == 0 {
+					return n, true, out.err()
+				}
+			}
+		}
+		if len(rows) < chunk {
+			if !f.descending {
+				f.last = max(f.last, reached)
+			}
+			return n, f.descending, out.err()
+		}
+		if err := out.err(); err != nil {
+			return n, false, err
+		}
+	}
+}
+
+// show writes a change that the filter lets through.
+func (f *changesFeed) show(ctx context.Context, row changeRow, out *feedWriter) (bool, error) {
+	if f.filter != nil {
+		if ok, err := f.filter.match(row); !ok || err != nil {
+			return false, err
+		}
+	}
+	line := append(out.begin(), `{"seq":"`...)
+	line = append(append(line, f.seq(row.seq)...), `","id":`...)
+	line = append(ejson.AppendString(line, row.rev.ID), `,"changes":[`...)
+	line = f.appendRevs(line, row)
+	line = append(line, ']')
+	if row.rev.Deleted {
+		line = append(line, `,"deleted":true`...)
+	}
+	if f.include {
+		doc, err := f.db.render(ctx, row.rev, f.docs)
+		if err != nil {
+			return false, err
+		}
+		line = append(append(line, `,"doc":`...), doc...)
+	}
+	out.end(append(line, '}'), f.seq(row.seq))
+	return true, nil
+}
+
+func (f *changesFeed) appendRevs(line []byte, row changeRow) []byte {
+	if !f.allLeaves || row.tree == nil {
+		return append(append(append(line, `{"rev":"`...), row.rev.Rev...), `"}`...)
+	}
+	for i, leaf := range row.tree.Leaves() {
+		if i > 0 {
+			line = append(line, ',')
+		}
+		line = append(ejson.AppendString(append(line, `{"rev":`...), leaf.String()), '}')
+	}
+	return line
+}
+
+func (f *changesFeed) seq(n int64) string { return strconv.FormatInt(n, 10) + "-" + f.incarnation }
+
+// lastSeq is where the client should go on.
+func (f *changesFeed) lastSeq() string { return f.seq(f.last) }
+
+// pending counts the changes behind the last one.
+func (f *changesFeed) pending(ctx context.Context) (int64, error) {
+	from, to := f.last, int64(math.MaxInt64)
+	if f.descending {
+		from, to = f.since, f.last
+	}
+	if from >= f.db.state.Load().seq {
+		return 0, nil
+	}
+	var n int64
+	err := f.db.file.r.QueryRowContext(ctx, `SELECT count(*) FROM docs WHERE seq > ? AND seq < ?`, from, to).Scan(&n)
+	return n, err
+}
+
+// watch returns a channel that is closed when there may be more.
+func (f *changesFeed) watch() <-chan struct{} { return f.s.watch(f.db.name) }
+
+// park gives the database back while the feed waits; resume takes it again,
+// and reports false when it is gone or another.
+func (f *changesFeed) park() { f.leave() }
+
+func (f *changesFeed) resume(ctx context.Context) (bool, error) {
+	err := f.enter(ctx, f.db.name)
+	if isMissing(err) {
+		return false, nil
+	}
+	return err == nil && f.db.state.Load().incarnation == f.incarnation, err
+}
+
+// changeRows reads the next rows of a feed.
+func (db *database) changeRows(ctx context.Context, cq changesQuery, since int64) ([]changeRow, error) {
+	columns, join := `NULL, NULL`, ""
+	if cq.include || cq.filter != nil && cq.filter.needsBody() {
+		columns, join = `b.body, b.attachments`, ` JOIN bodies b ON b.num = d.body`
+	}
+	where := `d.seq > ? ORDER BY d.seq`
+	args := []any{since, chunk}
+	if cq.descending {
+		where = `d.seq > ? AND d.seq < ? ORDER BY d.seq DESC`
+		args = []any{cq.since, since, chunk}
+	}
+	rows, err := db.file.r.QueryContext(ctx, `SELECT d.seq, d.id, d.rev, d.deleted, d.leaves, CASE WHEN d.leaves > 1 THEN d.tree END, `+
+		columns+` FROM docs d`+join+` WHERE `+where+` LIMIT ?`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read changes: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var list []changeRow
+	for rows.Next() {
+		var c changeRow
+		var tree, atts []byte
+		if err := rows.Scan(&c.seq, &c.rev.ID, &c.rev.Rev, &c.rev.Deleted, &c.rev.Leaves, &tree, &c.rev.Body, &atts); err != nil {
+			return nil, err
+		}
+		if c.rev.Attachments, err = decodeAttachments(atts); err != nil {
+			return nil, err
+		}
+		if tree != nil {
+			if c.tree, err = revtree.Decode(tree); err != nil {
+				return nil, err
+			}
+		}
+		list = append(list, c)
+	}
+	return list, rows.Err()
+}
+
+// changesFilter reads the filter from the query and the body.
+func (q *request) changesFilter() (filter, error) {
+	var body struct {
+		DocIDs   json.RawMessage `json:"doc_ids"`
+		Selector json.RawMessage `json:"selector"`
+	}
+	if q.Method == http.MethodPost {
+		if err := q.decode(&body); err != nil {
+			return nil, err
+		}
+	}
+	switch name := q.query.Get("filter"); name {
+	case "":
+		return nil, nil
+	case "_doc_ids":
+		if body.DocIDs == nil {
+			body.DocIDs = json.RawMessage(q.query.Get("doc_ids"))
+		}
+		return newIDFilter(body.DocIDs)
+	case "_design":
+		return designFilter{}, nil
+	case "_selector":
+		if body.Selector == nil {
+			return nil, badRequest("Selector must be specified in POST payload")
+		}
+		return newSelectorFilter(body.Selector)
+	default:
+		return q.scriptFilter()
+	}
+}

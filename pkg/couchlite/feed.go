@@ -1,0 +1,222 @@
+package couchlite
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// The kinds of feed.
+const (
+	feedNormal      = "normal"
+	feedLongpoll    = "longpoll"
+	feedContinuous  = "continuous"
+	feedEventSource = "eventsource"
+)
+
+// feedOptions say how a feed is delivered.
+type feedOptions struct {
+	kind      string
+	timeout   time.Duration // how long to wait for a change; 0 with a heartbeat: for ever
+	heartbeat time.Duration // 0: none
+}
+
+// maxFeedTimeout bounds timeout and is its default, as CouchDB's is.
+const maxFeedTimeout = time.Minute
+
+// minHeartbeat bounds how often an idle feed writes.
+const minHeartbeat = 10 * time.Millisecond
+
+func (q *request) feedOptions() (feedOptions, error) {
+	o := feedOptions{kind: q.query.Get("feed"), timeout: maxFeedTimeout}
+	switch o.kind {
+	case feedNormal, feedLongpoll, feedContinuous, feedEventSource:
+	case "":
+		o.kind = feedNormal
+	case "live":
+		o.kind = feedContinuous
+	default:
+		return o, badRequest("Supported `feed` types: normal, continuous, live, longpoll, eventsource")
+	}
+	if raw := q.query.Get("timeout"); raw != "" {
+		ms, err := strconv.Atoi(raw)
+		if err != nil || ms < 0 {
+			return o, badRequest("Invalid timeout value. Expecting a positive integer value (in milliseconds).")
+		}
+		o.timeout = min(time.Duration(ms)*time.Millisecond, maxFeedTimeout)
+	}
+	switch raw := q.query.Get("heartbeat"); raw {
+	case "", "false":
+	case "true":
+		o.heartbeat, o.timeout = maxFeedTimeout, 0
+	default:
+		ms, err := strconv.Atoi(raw)
+		if err != nil || ms <= 0 {
+			return o, badRequest("Invalid heartbeat value. Expecting a positive integer value (in milliseconds).")
+		}
+		o.heartbeat, o.timeout = max(time.Duration(min(ms, int(time.Hour/time.Millisecond)))*time.Millisecond, minHeartbeat), 0
+	}
+	if o.kind == feedEventSource && o.heartbeat == 0 && o.timeout == maxFeedTimeout {
+		o.heartbeat, o.timeout = maxFeedTimeout, 0
+	}
+	return o, nil
+}
+
+// feed is a source of events: the changes of a database, or what happens to
+// databases.
+type feed interface {
+	// emit writes the events since the last call and counts them. done means
+	// that no more may follow.
+	emit(ctx context.Context, out *feedWriter) (n int, done bool, err error)
+	// watch returns a channel that is closed when there may be more events
+	// than emit wrote after the call.
+	watch() <-chan struct{}
+	// park lets go of what the feed need not hold while it waits; resume
+	// takes it again, or reports that the source is gone.
+	park()
+	resume(ctx context.Context) (alive bool, err error)
+	lastSeq() string
+	pending(ctx context.Context) (int64, error)
+}
+
+// runFeed delivers a feed until it has nothing more to say.
+func runFeed(q *request, f feed, o feedOptions) error {
+	ctx := q.Context()
+	out := newFeedWriter(q.w, o.kind)
+	for {
+		more := f.watch()
+		n, done, err := f.emit(ctx, out)
+		if err != nil {
+			return err
+		}
+		if done || o.kind == feedNormal || o.kind == feedLongpoll && n > 0 {
+			break
+		}
+		out.flush()
+		f.park()
+		again := wait(ctx, q.s.stop, more, o, out)
+		alive, err := f.resume(ctx)
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		if !again || !alive {
+			break
+		}
+	}
+	if ctx.Err() != nil {
+		return nil // the client left
+	}
+	pending, err := f.pending(ctx)
+	if err != nil {
+		return err
+	}
+	return out.finish(f.lastSeq(), pending)
+}
+
+// wait returns true when more is closed, false when the feed should end:
+// timeout, a client that left, a server that closes. Meanwhile it keeps the
+// heart beating.
+func wait(ctx context.Context, stop <-chan struct{}, more <-chan struct{}, o feedOptions, out *feedWriter) bool {
+	var timeout, beat <-chan time.Time
+	if o.heartbeat > 0 {
+		ticker := time.NewTicker(o.heartbeat)
+		defer ticker.Stop()
+		beat = ticker.C
+	} else {
+		timer := time.NewTimer(o.timeout)
+		defer timer.Stop()
+		timeout = timer.C
+	}
+	for {
+		select {
+		case <-more:
+			return true
+		case <-beat:
+			if out.heartbeat() != nil {
+				return false
+			}
+		case <-timeout:
+			return false
+		case <-stop:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// feedWriter writes events in the form of one kind of feed.
+type feedWriter struct {
+	stream
+	kind string
+}
+
+func newFeedWriter(w http.ResponseWriter, kind string) *feedWriter {
+	contentType := "application/json"
+	out := &feedWriter{kind: kind, stream: stream{w: w}}
+	switch kind {
+	case feedEventSource:
+		contentType = "text/event-stream"
+		w.Header().Set("Cache-Control", "no-cache")
+	case feedNormal, feedLongpoll:
+		out.text("{\"results\":[\n")
+	}
+	w.Header().Set("Content-Type", contentType)
+	return out
+}
+
+// begin returns the buffer to append one event's JSON to.
+func (f *feedWriter) begin() []byte {
+	f.rows++
+	switch {
+	case f.kind == feedEventSource:
+		return append(f.buf, "data: "...)
+	case f.kind != feedContinuous && f.rows > 1:
+		return append(f.buf, ",\n"...)
+	}
+	return f.buf
+}
+
+// end takes the buffer back with the event appended.
+func (f *feedWriter) end(buf []byte, seq string) {
+	switch f.kind {
+	case feedEventSource:
+		buf = append(append(append(buf, "\nid: \""...), seq...), "\"\n\n"...)
+	case feedContinuous:
+		buf = append(buf, '\n')
+	}
+	f.write(buf)
+}
+
+func (f *feedWriter) err() error { return f.stream.err }
+
+// flush delivers everything up to now.
+func (f *feedWriter) flush() {
+	f.send()
+	if f.stream.err == nil {
+		f.stream.err = http.NewResponseController(f.w).Flush()
+	}
+}
+
+func (f *feedWriter) heartbeat() error {
+	if f.kind == feedEventSource {
+		f.text("event: heartbeat\ndata: \n\n")
+	} else {
+		f.text("\n")
+	}
+	f.flush()
+	return f.stream.err
+}
+
+// finish ends the feed.
+func (f *feedWriter) finish(lastSeq string, pending int64) error {
+	tail := strconv.FormatInt(pending, 10) + "}\n"
+	switch f.kind {
+	case feedNormal, feedLongpoll:
+		return f.stream.finish("\n],\n\"last_seq\":\"" + lastSeq + "\",\"pending\":" + tail)
+	case feedContinuous:
+		return f.stream.finish(`{"last_seq":"` + lastSeq + `","pending":` + tail)
+	}
+	return f.stream.finish("")
+}

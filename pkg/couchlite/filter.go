@@ -1,0 +1,63 @@
+package couchlite
+
+import (
+	"errors"
+	"net/http"
+
+	"encoding/json"
+	"github.com/callflowd/callflowd/pkg/couchlite/mango"
+	"strings"
+)
+
+// idFilter lets named documents through.
+type idFilter map[string]bool
+
+func newIDFilter(raw json.RawMessage) (filter, error) {
+	var ids []string
+	if json.Unmarshal(raw, &ids) != nil || ids == nil {
+		return nil, badRequest("`doc_ids` filter parameter is not a list of doc ids.")
+	}
+	f := idFilter{}
+	for _, id := range ids {
+		f[id] = true
+	}
+	return f, nil
+}
+
+func (f idFilter) match(c changeRow) (bool, error) { return f[c.rev.ID], nil }
+func (idFilter) needsBody() bool                   { return false }
+func (idFilter) close()                            {}
+
+// designFilter lets design documents through.
+type designFilter struct{}
+
+func (designFilter) match(c changeRow) (bool, error) {
+	return strings.HasPrefix(c.rev.ID, "_design/"), nil
+}
+func (designFilter) needsBody() bool { return false }
+func (designFilter) close()          {}
+
+// scriptFilter is a filter function or a view of a design document.
+func (q *request) scriptFilter() (filter, error) { return nil, errMissing() }
+
+// selectorFilter lets documents through that a selector means.
+type selectorFilter struct{ *mango.Selector }
+
+func newSelectorFilter(raw json.RawMessage) (filter, error) {
+	s, err := mango.New(raw)
+	if err != nil {
+		return nil, selectorFailure(err)
+	}
+	return selectorFilter{s}, nil
+}
+
+func selectorFailure(err error) *failure {
+	if errors.Is(err, mango.ErrOperator) {
+		return fail(http.StatusBadRequest, "invalid_operator", err.Error())
+	}
+	return fail(http.StatusBadRequest, "bad_arg", err.Error())
+}
+
+func (f selectorFilter) match(c changeRow) (bool, error) { return f.Match(c.body(docOptions{})) }
+func (selectorFilter) needsBody() bool                   { return true }
+func (selectorFilter) close()                            {}

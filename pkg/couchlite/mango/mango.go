@@ -1,0 +1,203 @@
+// Package mango is CouchDB's selector language: a JSON object that says which
+// documents are meant, as the _selector filter and _find take it.
+//
+// A condition on a field that a document lacks is false, whatever it asks;
+// only {"$exists": false} is true there. Values compare by CouchDB's
+// collation, across types.
+package mango
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/collation"
+)
+
+// ErrOperator says that a selector uses an operator that does not exist;
+// ErrArgument that an operator cannot use its argument.
+var (
+	ErrOperator = errors.New("Invalid operator")
+	ErrArgument = errors.New("Bad argument for operator")
+)
+
+// maxDepth bounds how deep a selector may nest.
+const maxDepth = 100
+
+// Selector decides which documents are meant. It is not safe for concurrent
+// use.
+type Selector struct {
+	match    condition
+	collator *collation.Collator
+}
+
+// condition decides about one value.
+type condition func(s *Selector, v any) bool
+
+// New reads a selector, a JSON object.
+func New(raw []byte) (*Selector, error) {
+	v, err := decode(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrArgument, err)
+	}
+	object, ok := v.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("%w: a selector is an object", ErrArgument)
+	}
+	match, err := compile(object, false, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &Selector{match: match, collator: collation.New()}, nil
+}
+
+// Match reports whether a document, a JSON object, is meant.
+func (s *Selector) Match(doc []byte) (bool, error) {
+	v, err := decode(doc)
+	if err != nil {
+		return false, err
+	}
+	return s.match(s, v), nil
+}
+
+func decode(raw []byte) (any, error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var v any
+	err := dec.Decode(&v)
+	return v, err
+}
+
+// compare orders two values by CouchDB's collation.
+func (s *Selector) compare(a, b any) int {
+	return bytes.Compare(s.key(a), s.key(b))
+}
+
+func (s *Selector) key(v any) []byte {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil
+	}
+	key, err := s.collator.Append(nil, raw)
+	if err != nil {
+		return nil
+	}
+	return key
+}
+
+// compile turns the members of a selector object, which all must hold, into
+// one condition. not negates it, by negating each part as CouchDB does.
+func compile(object map[string]any, not bool, depth int) (condition, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("%w: nested too deep", ErrArgument)
+	}
+	var parts []condition
+	for _, name := range sorted(object) {
+		var part condition
+		var err error
+		if strings.HasPrefix(name, "$") {
+			part, err = operator(name, object[name], not, depth+1)
+		} else {
+			part, err = field(name, object[name], not, depth+1)
+		}
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part)
+	}
+	return join(parts, not), nil
+}
+
+func sorted(object map[string]any) []string {
+	names := make([]string, 0, len(object))
+	for name := range object {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// join is true when all parts are, or with anyOf when one is.
+func join(parts []condition, anyOf bool) condition {
+	return func(s *Selector, v any) bool {
+		for _, part := range parts {
+			if part(s, v) == anyOf {
+				return anyOf
+			}
+		}
+		return !anyOf
+	}
+}
+
+// field is a condition on what a path of names leads to.
+func field(name string, arg any, not bool, depth int) (condition, error) {
+	path := splitPath(name)
+	inner, err := value(arg, not, depth)
+	if err != nil {
+		return nil, err
+	}
+	absent := wantsAbsent(arg, not)
+	return func(s *Selector, v any) bool {
+		for _, step := range path {
+			object, ok := v.(map[string]any)
+			if v, ok = object[step]; !ok {
+				return absent
+			}
+		}
+		return inner(s, v)
+	}, nil
+}
+
+// value is the condition that arg, beside a field's name, stands for.
+func value(arg any, not bool, depth int) (condition, error) {
+	if object, ok := arg.(map[string]any); ok && len(object) > 0 {
+		return compile(object, not, depth)
+	}
+	return equal(arg, not), nil
+}
+
+// wantsAbsent reports whether a condition is exactly {"$exists": false}.
+func wantsAbsent(arg any, not bool) bool {
+	object, _ := arg.(map[string]any)
+	exists, ok := object["$exists"].(bool)
+	return ok && len(object) == 1 && exists == not
+}
+
+// splitPath splits at dots; a backslash before a dot makes it part of the
+// name.
+func splitPath(name string) []string {
+	path := []string{""}
+	for i := 0; i < len(name); i++ {
+		last := &path[len(path)-1]
+		switch {
+		case name[i] == '\\' && i+1 < len(name) && name[i+1] == '.':
+			i++
+			*last += "."
+		case name[i] == '.':
+			path = append(path, "")
+		default:
+			*last += name[i : i+1]
+		}
+	}
+	return path
+}
+
+func equal(arg any, not bool) condition {
+	return func(s *Selector, v any) bool { return (s.compare(v, arg) == 0) != not }
+}
+
+func pattern(arg any) (*regexp.Regexp, error) {
+	text, ok := arg.(string)
+	if !ok {
+		return nil, fmt.Errorf("%w $regex", ErrArgument)
+	}
+	re, err := regexp.Compile(text)
+	if err != nil {
+		return nil, fmt.Errorf("%w $regex: %w", ErrArgument, err)
+	}
+	return re, nil
+}
