@@ -1,0 +1,190 @@
+package account_test
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/callflowd/callflowd/pkg/account"
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/couch/couchtest"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// dying is the connection of a process that dies after so many requests that
+// write: nothing it sends after that arrives.
+type dying struct {
+	writes atomic.Int64
+	dead   atomic.Bool // reads do not arrive either
+}
+
+func (d *dying) RoundTrip(r *http.Request) (*http.Response, error) {
+	if d.dead.Load() || r.Method != http.MethodGet && r.Method != http.MethodHead && d.writes.Add(-1) < 0 {
+		return nil, errors.New("the process is dead")
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// dyingService is a process on the server at address that dies after writes.
+func dyingService(t *testing.T, address string, writes int) *account.Service {
+	t.Helper()
+	s, _ := mortalService(t, address, writes)
+	return s
+}
+
+// mortalService is the same, and how to kill it at once.
+func mortalService(t *testing.T, address string, writes int) (s *account.Service, kill func()) {
+	t.Helper()
+	transport := &dying{}
+	transport.writes.Store(int64(writes))
+	client, err := couch.Open(couch.Config{URL: address, Transport: transport})
+	check(t, err)
+	return &account.Service{Couch: client}, func() { transport.dead.Store(true) }
+}
+
+// later is a process that starts when everything begun before is abandoned.
+func later(t *testing.T, address string) *account.Service {
+	t.Helper()
+	s := &account.Service{Couch: couchtest.Open(t, address), Now: func() time.Time { return time.Now().Add(time.Hour) }}
+	ensureMaster(t, s)
+	check(t, s.Recover(t.Context()))
+	return s
+}
+
+// wantSound checks what must hold whatever happened: every account has its
+// database and equal copies, every account database an account, nothing is
+// left under way.
+func wantSound(t *testing.T, s *account.Service) {
+	t.Helper()
+	wantNoIntents(t, s)
+	ctx := t.Context()
+	dbs, err := s.Couch.AllDBs(ctx)
+	check(t, err)
+	var listed []string
+	for row, err := range s.Couch.DB("accounts").View(ctx, "accounts", "listing_by_simple_id", couch.Query{}) {
+		check(t, err)
+		listed = append(listed, row.ID)
+	}
+	for _, name := range dbs {
+		if id, _, ok := couch.AccountOf(name); ok && !slices.Contains(listed, id) {
+			t.Errorf("database %s has no account", name)
+		}
+	}
+	for _, id := range listed {
+		own, err := s.Couch.Account(id).Get(ctx, id)
+		check(t, err)
+		copied, err := s.Couch.DB("accounts").Get(ctx, id)
+		check(t, err)
+		delete(own, "_rev")
+		delete(copied, "_rev")
+		if !document.Equal(map[string]any(own), map[string]any(copied)) {
+			t.Errorf("copies of %s differ: %v, %v", id, own, copied)
+		}
+		_, err = s.Couch.Account(id).Get(ctx, "_design/callflows")
+		check(t, err)
+	}
+}
+
+// writesOfCreate is how many writes creating an account takes, and a few more.
+const writesOfCreate = 10
+
+// TestCrashWhileCreating lets a process die at every step of creating an
+// account. After the next start there is no trace of it or a sound account,
+// and the name can be used if it is not.
+func TestCrashWhileCreating(t *testing.T) {
+	for died := range writesOfCreate {
+		address := couchtest.URL(t)
+		master := ensureMaster(t, &account.Service{Couch: couchtest.Open(t, address)}).ID
+		_, crash := dyingService(t, address, died).Create(t.Context(), master, document.Doc{"name": "Acme"}, account.Actor{})
+		s := later(t, address)
+		wantSound(t, s)
+		children, err := s.Children(t.Context(), master)
+		check(t, err)
+		if crash == nil {
+			if len(children) != 1 {
+				t.Errorf("after %d writes: an account that was created is gone", died)
+			}
+			continue
+		}
+		_, err = s.Create(t.Context(), master, document.Doc{"name": "Acme"}, account.Actor{})
+		if len(children) == 0 {
+			if err != nil {
+				t.Errorf("after %d writes: the name cannot be used: %v", died, err)
+			}
+			continue
+		}
+		wantViolation(t, err, "name", "unique")
+	}
+}
+
+// TestCrashWhileStarting lets the first process die at every step of making
+// the master account; the next start makes it.
+func TestCrashWhileStarting(t *testing.T) {
+	for died := range 22 {
+		address := couchtest.URL(t)
+		_, _ = dyingService(t, address, died).EnsureMaster(t.Context(), "")
+		s := later(t, address)
+		wantSound(t, s)
+		create(t, s, s.MasterID(), "Acme")
+	}
+}
+
+func TestCrashWhileDeleting(t *testing.T) {
+	for died := range 6 {
+		address := couchtest.URL(t)
+		first := &account.Service{Couch: couchtest.Open(t, address)}
+		master := ensureMaster(t, first).ID
+		id := create(t, first, master, "Acme")
+		_, err := first.EnsureMonth(t.Context(), id, time.Now())
+		check(t, err)
+		_, crash := dyingService(t, address, died).Delete(t.Context(), account.Write{ID: id}, true)
+		s := later(t, address)
+		wantSound(t, s)
+		if _, err := s.Get(t.Context(), id); crash == nil && !problem.Is(err, problem.BadIdentifier) {
+			t.Errorf("after %d writes: deleted, but %v", died, err)
+		}
+	}
+}
+
+func TestCrashWhileMoving(t *testing.T) {
+	for died := range 8 {
+		address := couchtest.URL(t)
+		first := &account.Service{Couch: couchtest.Open(t, address)}
+		master := ensureMaster(t, first).ID
+		from := create(t, first, master, "From")
+		to := create(t, first, master, "To")
+		id := create(t, first, from, "Moving")
+		below := create(t, first, id, "Below")
+		_, crash := dyingService(t, address, died).Move(t.Context(), id, to, account.Actor{})
+		s := later(t, address)
+		wantSound(t, s)
+		tree, err := s.Ancestors(t.Context(), id)
+		check(t, err)
+		lower, err := s.Ancestors(t.Context(), below)
+		check(t, err)
+		if !slices.Equal(lower, append(slices.Clone(tree), id)) {
+			t.Errorf("after %d writes: %q, but below %q", died, tree, lower)
+		}
+		if crash == nil && !slices.Equal(tree, []string{master, to}) {
+			t.Errorf("after %d writes: moved, but tree %q", died, tree)
+		}
+	}
+}
+
+// TestRecoverLeavesTheLivingAlone sees an operation that began just now.
+func TestRecoverLeavesTheLivingAlone(t *testing.T) {
+	address := couchtest.URL(t)
+	master := ensureMaster(t, &account.Service{Couch: couchtest.Open(t, address)}).ID
+	_, err := dyingService(t, address, 4).Create(t.Context(), master, document.Doc{"name": "Acme"}, account.Actor{})
+	if err == nil {
+		t.Fatal("four writes were enough to create an account")
+	}
+	s := &account.Service{Couch: couchtest.Open(t, address)}
+	check(t, s.Recover(t.Context()))
+	_, err = s.Create(t.Context(), master, document.Doc{"name": "Acme"}, account.Actor{})
+	wantViolation(t, err, "name", "unique")
+}

@@ -1,0 +1,208 @@
+package account_test
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/callflowd/callflowd/pkg/account"
+	"github.com/callflowd/callflowd/pkg/couch/couchtest"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+func TestTree(t *testing.T) {
+	s, master := newService(t)
+	reseller := create(t, s, master, "Reseller")
+	customer := create(t, s, reseller, "Customer")
+	create(t, s, reseller, "Another")
+	create(t, s, master, "Zeta")
+	tests := []struct {
+		name string
+		list func(context.Context, string) ([]account.Item, error)
+		of   string
+		want []string
+	}{
+		{"children", s.Children, master, []string{"Reseller", "Zeta"}},
+		{"children of the lowest", s.Children, customer, []string{}},
+		{"descendants", s.Descendants, master, []string{"Another", "Customer", "Reseller", "Zeta"}},
+		{"siblings", s.Siblings, customer, []string{"Another", "Customer"}},
+		{"siblings of the highest", s.Siblings, master, []string{}},
+		{"tree", s.Tree, customer, []string{"master", "Reseller"}},
+		{"parents", s.Parents, reseller, []string{"master"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			items, err := tt.list(t.Context(), tt.of)
+			check(t, err)
+			if got := names(items); !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			for _, item := range items {
+				if item["id"] == nil {
+					t.Errorf("no id in %v", item)
+				}
+			}
+		})
+	}
+	_, err := s.Tree(t.Context(), account.NewID())
+	wantCode(t, err, problem.BadIdentifier)
+}
+
+func TestMove(t *testing.T) {
+	s, master := newService(t)
+	ctx := t.Context()
+	a, b := create(t, s, master, "A"), create(t, s, master, "B")
+	moving := create(t, s, a, "Moving")
+	below := create(t, s, moving, "Below")
+	doc, err := s.Move(ctx, moving, b, account.Actor{})
+	check(t, err)
+	if got := doc.Strings("pvt_tree"); !slices.Equal(got, []string{master, b}) {
+		t.Errorf("tree %q", got)
+	}
+	lower, err := s.Get(ctx, below)
+	check(t, err)
+	if got := lower.Strings("pvt_tree"); !slices.Equal(got, []string{master, b, moving}) {
+		t.Errorf("tree below %q", got)
+	}
+	for name, tt := range map[string]struct {
+		id, to string
+		want   problem.Code
+	}{
+		"below itself":      {moving, below, problem.Invalid},
+		"to itself":         {moving, moving, problem.Invalid},
+		"to nobody":         {moving, account.NewID(), problem.Invalid},
+		"the master":        {master, a, problem.Forbidden},
+		"an account of air": {account.NewID(), a, problem.BadIdentifier},
+	} {
+		_, err := s.Move(ctx, tt.id, tt.to, account.Actor{})
+		if !problem.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %s", name, err, tt.want)
+		}
+	}
+	wantNoIntents(t, s)
+}
+
+func TestDelete(t *testing.T) {
+	for _, hard := range []bool{false, true} {
+		s, master := newService(t)
+		ctx := t.Context()
+		id := create(t, s, master, "Acme")
+		below := create(t, s, id, "Below")
+		month, err := s.EnsureMonth(ctx, id, time.Now())
+		check(t, err)
+		_, err = s.Delete(ctx, account.Write{ID: master}, hard)
+		wantCode(t, err, problem.Forbidden)
+		_, err = s.Delete(ctx, account.Write{ID: id}, hard)
+		wantCode(t, err, problem.HasDescendants)
+		_, err = s.Delete(ctx, account.Write{ID: below}, hard)
+		check(t, err)
+		refuse := func(string) error { return &problem.Error{Code: problem.PreconditionFailed} }
+		_, err = s.Delete(ctx, account.Write{ID: id, Check: refuse}, hard)
+		wantCode(t, err, problem.PreconditionFailed)
+		_, err = s.Delete(ctx, account.Write{ID: id}, hard)
+		check(t, err)
+		for _, gone := range []string{id, below} {
+			_, err = s.Get(ctx, gone)
+			wantCode(t, err, problem.BadIdentifier)
+			_, err = s.State(ctx, gone)
+			wantCode(t, err, problem.BadIdentifier)
+			_, err = s.Delete(ctx, account.Write{ID: gone}, hard)
+			wantCode(t, err, problem.BadIdentifier)
+			has, err := s.Couch.HasDB(ctx, s.Couch.Account(gone).Name())
+			check(t, err)
+			if has == hard {
+				t.Errorf("hard %v: the database is there %v", hard, has)
+			}
+		}
+		if has, err := s.Couch.HasDB(ctx, month.Name()); err != nil || has == hard {
+			t.Errorf("hard %v: the month's database is there %v, %v", hard, has, err)
+		}
+		create(t, s, master, "Acme") // the name is free
+		wantNoIntents(t, s)
+	}
+}
+
+// TestRepair changes either copy behind the service's back, as replication
+// may: the account's own database decides.
+func TestRepair(t *testing.T) {
+	s, master := newService(t)
+	ctx, id := t.Context(), create(t, s, master, "Acme")
+	copied, err := s.Couch.DB("accounts").Get(ctx, id)
+	check(t, err)
+	copied["name"] = "wrong"
+	check(t, s.Couch.DB("accounts").Put(ctx, copied))
+	doc, err := s.Get(ctx, id)
+	check(t, err)
+	repaired, err := s.Couch.DB("accounts").Get(ctx, id)
+	check(t, err)
+	if doc.String("name") != "Acme" || repaired.String("name") != "Acme" {
+		t.Errorf("%v, copy %v", doc, repaired)
+	}
+	_, err = s.Couch.DB("accounts").Delete(ctx, id, repaired.Rev())
+	check(t, err)
+	_, err = s.Get(ctx, id)
+	check(t, err)
+	if _, err := s.Couch.DB("accounts").Get(ctx, id); err != nil {
+		t.Errorf("the copy is not restored: %v", err)
+	}
+	other := couchtest.JSON[document.Doc](t, `{"_id":"account0000000000000000000000001","pvt_type":"account","name":"no database"}`)
+	check(t, s.Couch.DB("accounts").Put(ctx, other))
+	if doc, err := s.Get(ctx, other.ID()); err != nil || doc.String("name") != "no database" {
+		t.Errorf("without a database: %v, %v", doc, err)
+	}
+}
+
+// TestFollow waits until one process knows what another did.
+func TestFollow(t *testing.T) {
+	address := couchtest.URL(t)
+	a := &account.Service{Couch: couchtest.Open(t, address)}
+	b := &account.Service{Couch: couchtest.Open(t, address)}
+	master := ensureMaster(t, a).ID
+	id := create(t, a, master, "Acme")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		b.Follow(ctx)
+		close(done)
+	}()
+	state, err := b.State(ctx, id)
+	check(t, err)
+	if !state.Enabled || !state.Below(master) || !state.Below(id) || state.Below("x") {
+		t.Errorf("state %+v", state)
+	}
+	write := account.Write{ID: id, Data: document.Doc{"enabled": false}, Actor: account.Actor{AccountID: master}}
+	_, err = a.Patch(ctx, write)
+	check(t, err)
+	deadline := time.Now().Add(20 * time.Second)
+	for state.Enabled && time.Now().Before(deadline) {
+		state, err = b.State(ctx, id)
+		check(t, err)
+	}
+	if state.Enabled {
+		t.Error("the change did not arrive")
+	}
+	cancel()
+	<-done
+}
+
+// TestStateOutlivesTheDatabase asks while the database is gone.
+func TestStateOutlivesTheDatabase(t *testing.T) {
+	address := couchtest.URL(t)
+	master := ensureMaster(t, &account.Service{Couch: couchtest.Open(t, address)}).ID
+	s, kill := mortalService(t, address, 0)
+	now := time.Now()
+	s.Now = func() time.Time { return now }
+	_, err := s.State(t.Context(), master)
+	check(t, err)
+	kill()
+	now = now.Add(23 * time.Hour)
+	if state, err := s.State(t.Context(), master); err != nil || !state.Superduper {
+		t.Errorf("after 23 hours: %v, %v", state, err)
+	}
+	now = now.Add(2 * time.Hour)
+	_, err = s.State(t.Context(), master)
+	wantCode(t, err, problem.Unavailable)
+}
