@@ -2,7 +2,6 @@ package schema
 
 import (
 	"encoding/json"
-	"strings"
 	"testing"
 
 	"github.com/xeipuuv/gojsonschema"
@@ -60,22 +59,4 @@ func BenchmarkValidate(b *testing.B) {
 			}
 		}
 	})
-}
-
-// reference compiles the schema of that name with gojsonschema. It finds bare
-// names in $ref if every schema is added below a slash.
-func reference(t testing.TB, docs map[string]document.Doc, name string) *gojsonschema.Schema {
-	t.Helper()
-	loader := gojsonschema.NewSchemaLoader()
-	loader.Draft, loader.AutoDetect = gojsonschema.Draft4, false
-	for id, doc := range docs {
-		if err := loader.AddSchema("/"+id, gojsonschema.NewRawLoader(map[string]any(doc.Clone()))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s, err := loader.Compile(gojsonschema.NewReferenceLoader("/" + strings.TrimPrefix(name, "/")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
