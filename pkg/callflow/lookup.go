@@ -25,10 +25,8 @@ type Route struct {
 // 9.15). Nothing does: [problem.NotFound]. A number with control characters is
 // [problem.Invalid].
 func (s *Service) Lookup(ctx context.Context, accountID, dialled string) (Route, error) {
-	if strings.ContainsFunc(dialled, isControl) {
-		return Route{}, problem.Validation([]problem.Violation{{
-			Path: "number", Code: "error", Message: "a number cannot hold control characters", Members: map[string]any{"value": dialled},
-		}})
+	if err := checkDialled(dialled); err != nil {
+		return Route{}, err
 	}
 	plan, _, err := s.dialPlan(ctx, accountID)
 	if err != nil {

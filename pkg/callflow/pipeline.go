@@ -70,6 +70,9 @@ func (v *save) load(ctx context.Context) error {
 		return v.loadNew(ctx)
 	}
 	doc, err := v.db.Get(ctx, v.w.ID)
+	if v.action == actionRestored && problem.Is(err, problem.BadIdentifier) {
+		return v.check("") // removed for good: it comes back as a new document
+	}
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,147 @@
+package callflow
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/number"
+	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/route"
+)
+
+// At returns a callflow as of a time, from history. uncertain holds its id if
+// somebody wrote around that time without leaving history (contract 9.23). A
+// callflow that did not exist then is [problem.BadIdentifier].
+func (s *Service) At(ctx context.Context, accountID, id string, t time.Time) (doc document.Doc, uncertain []string, err error) {
+	versions, err := s.versions(ctx, accountID, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	doc, sure := asOf(versions, document.Gregorian(t))
+	if doc == nil {
+		return nil, nil, badIdentifier(id)
+	}
+	if !sure {
+		uncertain = []string{id}
+	}
+	return doc, uncertain, nil
+}
+
+// asOf picks the version that stood at a time from versions ordered newest
+// first: nil if the callflow was not there. It is not sure if a version in
+// between is missing.
+func asOf(versions []document.Doc, t int64) (doc document.Doc, sure bool) {
+	next := 0 // the generation that replaced the version looked at; 0 for the stored one
+	for _, v := range versions {
+		at, dated := v.Seconds("pvt_modified")
+		if dated && at > t {
+			next = generation(v)
+			continue
+		}
+		sure = dated && (next == 0 || next == generation(v)+1)
+		if !v.Live() {
+			return nil, sure
+		}
+		return v, sure
+	}
+	if len(versions) == 0 || next == 1 {
+		return nil, true
+	}
+	oldest := versions[len(versions)-1]
+	created, dated := oldest.Seconds("pvt_created")
+	if dated && created > t || !oldest.Live() {
+		return nil, dated
+	}
+	return oldest, false
+}
+
+// LookupAt answers where a number went at a time, from history. The dial plan
+// is today's. uncertain lists the callflows that were written around that
+// time without leaving history.
+func (s *Service) LookupAt(ctx context.Context, accountID, dialled string, t time.Time) (r Route, uncertain []string, err error) {
+	if err := checkDialled(dialled); err != nil {
+		return Route{}, nil, err
+	}
+	plan, _, err := s.dialPlan(ctx, accountID)
+	if err != nil {
+		return Route{}, nil, err
+	}
+	versions, err := s.versionsSince(ctx, accountID, t)
+	if err != nil {
+		return Route{}, nil, err
+	}
+	index, docs := route.NewIndex(), map[string]document.Doc{}
+	for id, list := range versions {
+		slices.SortStableFunc(list, newestFirst)
+		doc, sure := asOf(list, document.Gregorian(t))
+		if !sure {
+			uncertain = append(uncertain, id)
+		}
+		if entry, ok := route.EntryOf(doc); ok {
+			docs[id] = doc
+			index.Apply(entry)
+		}
+	}
+	slices.Sort(uncertain)
+	r = Route{Number: dialled, Normalized: number.Normalize(dialled, plan)}
+	result := index.Lookup(r.Number, r.Normalized)
+	r.Match, r.Callflow, r.Skipped = result.Match, docs[result.Match.CallflowID], result.Skipped
+	if !result.Found {
+		return r, uncertain, &problem.Error{Code: problem.NotFound, Msg: "no callflow took " + dialled}
+	}
+	return r, uncertain, nil
+}
+
+// versionsSince reads every callflow that is stored, deleted ones included,
+// and every version replaced in the month of t or later.
+func (s *Service) versionsSince(ctx context.Context, accountID string, t time.Time) (map[string][]document.Doc, error) {
+	out := map[string][]document.Doc{}
+	for row, err := range s.Couch.Account(accountID).AllDocs(ctx, couch.Query{IncludeDocs: true}) {
+		if err != nil {
+			return nil, err
+		}
+		if doc, err := row.Document(); err == nil && doc.Type() == Type {
+			out[row.ID] = append(out[row.ID], doc)
+		}
+	}
+	since := document.Doc{"pvt_created": document.GregorianNumber(t)}
+	for db, month := range s.months(accountID, since) {
+		prefix := month.Format("200601") + "-"
+		for row, err := range db.AllDocs(ctx, couch.Query{StartKey: prefix, EndKey: prefix + "\ufff0", IncludeDocs: true}) {
+			if problem.Is(err, problem.MissingDatabase) {
+				break
+			}
+			if err != nil {
+				return nil, err
+			}
+			if entry, err := row.Document(); err == nil && entry.Type() == historyType {
+				addVersion(out, entry)
+			}
+		}
+	}
+	return out, nil
+}
+
+// addVersion adds a history entry's version, unless it is the stored one.
+func addVersion(versions map[string][]document.Doc, entry document.Doc) {
+	id, rev := entry.String("callflow_id"), entry.String("revision")
+	for _, known := range versions[id] {
+		if known.Rev() == rev {
+			return
+		}
+	}
+	versions[id] = append(versions[id], entry.Object("document"))
+}
+
+func checkDialled(dialled string) error {
+	if !strings.ContainsFunc(dialled, isControl) {
+		return nil
+	}
+	return problem.Validation([]problem.Violation{{
+		Path: "number", Code: "error", Message: "a number cannot hold control characters", Members: map[string]any{"value": dialled},
+	}})
+}
