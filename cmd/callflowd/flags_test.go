@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const someKey = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+func TestParseDefaults(t *testing.T) {
+	opts, err := parse(nil, nil, new(bytes.Buffer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if opts.Listen != "127.0.0.1:8000" || opts.DataDir != "./callflowd-data" || opts.LogLevel != "info" || opts.LogFormat != "auto" {
+		t.Errorf("%+v", opts)
+	}
+	if opts.CouchDBURL != "" || opts.CouchDBListen != "" || opts.AdminListen != "" {
+		t.Errorf("something is on that should be off: %+v", opts)
+	}
+}
+
+func TestParseFlagBeatsEnvironment(t *testing.T) {
+	env := []string{"CALLFLOWD_LISTEN=127.0.0.1:1", "CALLFLOWD_LOG_LEVEL=debug", "CALLFLOWD_MASTER_API_KEY=" + someKey, "CALLFLOWD_DATA_DIR="}
+	for _, args := range [][]string{{"--listen", "127.0.0.1:2"}, {"serve", "--listen=127.0.0.1:2"}} {
+		opts, err := parse(args, env, new(bytes.Buffer))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if opts.Listen != "127.0.0.1:2" || opts.LogLevel != "debug" || opts.MasterAPIKey != someKey || opts.DataDir != "./callflowd-data" {
+			t.Errorf("%v: %+v", args, opts)
+		}
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	const secret = "s3cret"
+	dir := t.TempDir()
+	password := writeSecret(t, secret+"\n")
+	tests := []struct {
+		flag string // the error has to name it
+		args string
+	}{
+		{"--listen", "--listen=8000"},
+		{"--listen", "--listen=127.0.0.1:99999"},
+		{"--admin-listen", "--admin-listen=nowhere"},
+		{"--data-dir", "--data-dir="},
+		{"--log-level", "--log-level=loud"},
+		{"--log-format", "--log-format=xml"},
+		{"--shutdown-timeout", "--shutdown-timeout=0s"},
+		{"--shutdown-timeout", "--shutdown-timeout=soon"},
+		{"--master-api-key", "--master-api-key=" + secret},
+		{"--couchdb-url", "--couchdb-url=ftp://admin:" + secret + "@db:5984"},
+		{"--couchdb-url", "--couchdb-url=http://admin:" + secret + "@%zz"},
+		{"--couchdb-url", "--couchdb-url=localhost:5984"},
+		{"--couchdb-password-file", "--couchdb-password-file=" + password},
+		{"--couchdb-password-file", "--couchdb-url=http://db:5984 --couchdb-password-file=" + password},
+		{"--couchdb-password-file", "--couchdb-url=http://admin:" + secret + "@db:5984 --couchdb-password-file=" + password},
+		{"--couchdb-password-file", "--couchdb-url=http://admin@db:5984 --couchdb-password-file=" + dir + "/none"},
+		{"--couchdb-password-file", "--couchdb-url=http://admin@db:5984 --couchdb-password-file=" + writeSecret(t, secret+"\nlines\n")},
+		{"--couchdb-listen", "--couchdb-listen=127.0.0.1:5984"},
+		{"--couchdb-listen", "--couchdb-url=http://db:5984 --couchdb-listen=127.0.0.1:5984 --couchdb-admin-file=" + password},
+		{"--couchdb-admin-file", "--couchdb-admin-file=" + password},
+		{"--couchdb-admin-file", "--couchdb-listen=127.0.0.1:5984 --couchdb-admin-file=" + password},
+		{"--couchdb-admin-file", "--couchdb-listen=127.0.0.1:5984 --couchdb-admin-file=" + writeSecret(t, "\n")},
+		{"--max-body", "--max-body=0"},
+		{"--max-body", "--max-body=8MB"},
+		{"--request-timeout", "--request-timeout=-1s"},
+		{"--page-size", "--page-size=51 --max-page-size=50"},
+		{"--rate-burst", "--rate-burst=-1"},
+		{"--rate-per-second", "--rate-per-second=0"},
+		{"--lookup-burst", "--lookup-burst=-1"},
+		{"--lookup-per-second", "--lookup-burst=5 --lookup-per-second=NaN"},
+		{"--trusted-proxy", "--trusted-proxy=10.0.0.0"},
+		{"--unknown", "--unknown"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.args, func(t *testing.T) {
+			_, err := parse(strings.Fields(tt.args), nil, new(bytes.Buffer))
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if !strings.Contains(err.Error(), tt.flag) || strings.Contains(err.Error(), secret) {
+				t.Errorf("error %q, want one that names %s and no secret", err, tt.flag)
+			}
+		})
+	}
+}
+
+func TestParseSecretFiles(t *testing.T) {
+	file := writeSecret(t, "ad:m/in@1\n")
+	opts, err := parse([]string{"--couchdb-url=http://admin@db:5984", "--couchdb-password-file", file}, nil, new(bytes.Buffer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "http://admin:ad%3Am%2Fin%401@db:5984"; opts.CouchDBURL != want {
+		t.Errorf("URL %s, want %s", opts.CouchDBURL, want)
+	}
+	opts, err = parse([]string{"--couchdb-listen=127.0.0.1:5984", "--couchdb-admin-file", file}, nil, new(bytes.Buffer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := [2]string{"ad", "m/in@1"}; opts.couchdbAdmin != want {
+		t.Errorf("admin %q, want %q", opts.couchdbAdmin, want)
+	}
+}
+
+func TestParseHelpAndVersion(t *testing.T) {
+	for args, want := range map[string]string{
+		"--help":       "serve [flags]",
+		"serve --help": "$CALLFLOWD_COUCHDB_URL",
+		"--version":    version(),
+	} {
+		var out bytes.Buffer
+		opts, err := parse(strings.Fields(args), nil, &out)
+		if opts != nil || err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("%s: %v, %v, %q; want %q printed", args, opts, err, out.String(), want)
+		}
+	}
+}
+
+// writeSecret returns a file that holds content.
+func writeSecret(t testing.TB, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

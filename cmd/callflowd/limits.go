@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/callflowd/callflowd/pkg/api"
+	"github.com/callflowd/callflowd/pkg/document"
+)
+
+// limits are what clients may ask for. The defaults are safe.
+type limits struct {
+	MaxBody          int64         `group:"Limits" default:"8000000" help:"Bytes of a request body."`
+	MaxJSONDepth     int           `group:"Limits" name:"max-json-depth" default:"128" help:"Objects and arrays inside one another."`
+	MaxJSONKeys      int           `group:"Limits" name:"max-json-keys" default:"100000" help:"Object members of a body."`
+	MaxNumberLiteral int           `group:"Limits" default:"64" help:"Characters of a number in JSON."`
+	PageSize         int           `group:"Limits" default:"50" help:"Items of a page when the request names no size."`
+	MaxPageSize      int           `group:"Limits" default:"10000" help:"Items of a page at most."`
+	MaxLookups       int           `group:"Limits" default:"10000" help:"Numbers of one bulk lookup."`
+	RequestTimeout   time.Duration `group:"Limits" default:"30s" help:"How long a request may take, feeds and streamed lists excepted."`
+
+	RateBurst       int     `group:"Limits" default:"100" help:"Requests at once of one client to one account; 0 is no limit. Peers on the loopback are never limited."`
+	RatePerSecond   float64 `group:"Limits" default:"10" help:"Requests a second after that."`
+	LookupBurst     int     `group:"Limits" default:"0" help:"As --rate-burst, for lookups of numbers, which are counted apart."`
+	LookupPerSecond float64 `group:"Limits" default:"1000" help:"Lookups a second after that."`
+
+	TrustedProxy []netip.Prefix `group:"Limits" placeholder:"CIDR" help:"Peers whose X-Forwarded-For is believed; may be repeated."`
+}
+
+// check refuses limits that would let nothing through.
+func (l *limits) check() error {
+	for flag, value := range map[string]int64{
+		"max-body": l.MaxBody, "max-json-depth": int64(l.MaxJSONDepth), "max-json-keys": int64(l.MaxJSONKeys),
+		"max-number-literal": int64(l.MaxNumberLiteral), "page-size": int64(l.PageSize), "max-page-size": int64(l.MaxPageSize),
+		"max-lookups": int64(l.MaxLookups), "request-timeout": int64(l.RequestTimeout),
+	} {
+		if value <= 0 {
+			return fmt.Errorf("--%s: must be more than nothing", flag)
+		}
+	}
+	switch {
+	case l.PageSize > l.MaxPageSize:
+		return errors.New("--page-size: exceeds --max-page-size")
+	case l.RateBurst < 0:
+		return errors.New("--rate-burst: must not be negative")
+	case l.RateBurst > 0 && !(l.RatePerSecond > 0):
+		return errors.New("--rate-per-second: must be positive where --rate-burst is")
+	case l.LookupBurst < 0:
+		return errors.New("--lookup-burst: must not be negative")
+	case l.LookupBurst > 0 && !(l.LookupPerSecond > 0):
+		return errors.New("--lookup-per-second: must be positive where --lookup-burst is")
+	}
+	return nil
+}
+
+// api puts the limits into the API's terms.
+func (l *limits) api() api.Limits {
+	return api.Limits{
+		Body:     l.MaxBody,
+		JSON:     document.Limits{Depth: l.MaxJSONDepth, Keys: l.MaxJSONKeys, Number: l.MaxNumberLiteral},
+		PageSize: l.PageSize, MaxPageSize: l.MaxPageSize,
+		Routes: l.MaxLookups, Deadline: l.RequestTimeout,
+		Rate:    bucket(l.RateBurst, l.RatePerSecond),
+		Lookups: bucket(l.LookupBurst, l.LookupPerSecond),
+	}
+}
+
+// bucket is a token bucket; a burst of nothing is no limit, which the API
+// tells from an unset one by its sign.
+func bucket(burst int, perSecond float64) api.Rate {
+	if burst == 0 {
+		return api.Rate{Burst: -1}
+	}
+	return api.Rate{Burst: burst, PerSecond: perSecond}
+}

@@ -1,0 +1,18 @@
+//go:build !unix
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// lockDir makes dir; that no second process uses it is the operator's care
+// on systems without flock.
+func lockDir(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("--data-dir: %w", err)
+	}
+	return os.Create(filepath.Join(dir, "lock"))
+}

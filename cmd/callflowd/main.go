@@ -1,0 +1,41 @@
+// Command callflowd keeps callflows in CouchDB, or in databases of its own,
+// and tells a phone switch which callflow takes a dialled number.
+//
+// This package is wiring only: flags and environment, the logger, the
+// listeners, the order in which the parts start and stop. run is the whole
+// program apart from the process, so that a test can start it on port 0.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "callflowd:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the program: it reads args and env, serves until ctx ends, waits for
+// the requests in flight and returns. What a person should read goes to
+// stdout, the structured log to stderr.
+func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) error {
+	opts, err := parse(args, env, stdout)
+	if err != nil || opts == nil {
+		return err
+	}
+	log, err := newLogger(opts.LogLevel, opts.LogFormat, stderr)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Sync() }() // a terminal cannot be synced, which is no failure
+	return serve(ctx, opts, log, stdout)
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// runAsProgram makes the test binary be callflowd itself, for tests that need
+// a process they can kill.
+const runAsProgram = "CALLFLOWD_TEST_RUN_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(runAsProgram) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// startLimit is how long a test waits for the program to start or stop.
+const startLimit = time.Minute
+
+// program is a callflowd that has started.
+type program struct {
+	t       testing.TB
+	api     string // base address, http://127.0.0.1:PORT
+	couchdb string // likewise, of --couchdb-listen
+	admin   string
+	greeted func() string // what it has printed to stdout so far
+	kill    func()        // ends a child process at once
+	stop    func()        // ends it as a signal would and waits; fails the test if it failed
+}
+
+// buffer is a bytes.Buffer for one writer and one reader.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// onFreePorts are the arguments that every program of a test begins with.
+func onFreePorts(args ...string) []string {
+	return append([]string{"serve", "--listen=127.0.0.1:0", "--log-format=json", "--log-level=info"}, args...)
+}
+
+// start runs the program in this process.
+func start(t testing.TB, args ...string) *program {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	stdout := &buffer{}
+	logs, stderr := io.Pipe()
+	p := &program{t: t, greeted: stdout.String}
+	done := make(chan error, 1)
+	go func() {
+		err := run(ctx, onFreePorts(args...), nil, stdout, stderr)
+		_ = stderr.CloseWithError(io.EOF)
+		done <- err
+	}()
+	p.stop = sync.OnceFunc(func() {
+		cancel()
+		p.waitFor(done)
+	})
+	t.Cleanup(p.stop)
+	p.awaitStart(logs)
+	return p
+}
+
+// startChild runs the program as a process of its own.
+func startChild(t testing.TB, args ...string) *program {
+	t.Helper()
+	p, logs := spawn(t, args...)
+	p.awaitStart(logs)
+	return p
+}
+
+// spawn is startChild that does not wait; awaitStart has to be called.
+func spawn(t testing.TB, args ...string) (p *program, logs io.Reader) {
+	t.Helper()
+	stdout := &buffer{}
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0], onFreePorts(args...)...)
+	cmd.Env = append(os.Environ(), runAsProgram+"=1")
+	cmd.Stdout = stdout
+	logs, stderr := io.Pipe()
+	cmd.Stderr = stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		err := cmd.Wait()
+		_ = stderr.CloseWithError(io.EOF)
+		done <- err
+	}()
+	p = &program{t: t, greeted: stdout.String}
+	p.kill = sync.OnceFunc(func() {
+		_ = cmd.Process.Kill()
+		<-done
+	})
+	p.stop = sync.OnceFunc(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		p.waitFor(done)
+	})
+	t.Cleanup(func() {
+		if cmd.ProcessState == nil {
+			p.kill()
+		}
+	})
+	return p, logs
+}
+
+func (p *program) waitFor(done <-chan error) {
+	p.t.Helper()
+	select {
+	case err := <-done:
+		if err != nil {
+			p.t.Errorf("the program ended with %v", err)
+		}
+	case <-time.After(startLimit):
+		p.t.Error("the program does not end")
+	}
+}
+
+// awaitStart reads the log until the program says where it listens, and keeps
+// reading it afterwards, so that the program is never held up.
+func (p *program) awaitStart(logs io.Reader) {
+	p.t.Helper()
+	started := make(chan map[string]string, 1)
+	early := &buffer{}
+	go func() {
+		defer close(started)
+		lines := bufio.NewScanner(logs)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			var record struct {
+				Msg       string            `json:"msg"`
+				Listening map[string]string `json:"listening"`
+			}
+			if json.Unmarshal(lines.Bytes(), &record) == nil && record.Msg == "started" {
+				started <- record.Listening
+				_, _ = io.Copy(io.Discard, logs)
+				return
+			}
+			_, _ = early.Write(append(lines.Bytes(), '\n'))
+		}
+	}()
+	select {
+	case listening, ok := <-started:
+		if !ok {
+			p.t.Fatalf("the program ended before it had started:\n%s", early)
+		}
+		p.api, p.couchdb, p.admin = "http://"+listening["api"], "http://"+listening["couchdb"], "http://"+listening["admin"]
+	case <-time.After(startLimit):
+		p.t.Fatalf("the program does not start:\n%s", early)
+	}
+}
+
+// masterOf reads the account id and the API key out of a first greeting.
+func masterOf(t testing.TB, greeting string) (account, key string) {
+	t.Helper()
+	for line := range strings.Lines(greeting) {
+		if rest, ok := strings.CutPrefix(line, "  account id  "); ok {
+			account = strings.TrimSpace(rest)
+		}
+		if rest, ok := strings.CutPrefix(line, "  API key     "); ok {
+			key = strings.TrimSpace(rest)
+		}
+	}
+	return account, key
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+)
+
+// serve opens the listeners, then the storage, then makes sure of the master
+// account while the API already answers: with CouchDB down, what can be
+// answered without it is.
+func serve(ctx context.Context, opts *options, log *zap.Logger, stdout io.Writer) (err error) {
+	listeners, err := opts.openListeners(ctx)
+	if err != nil {
+		return err
+	}
+	defer listeners.close()
+	store, err := openStorage(opts, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.close()) }()
+	app, err := newApp(opts, store, log)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		return serveAll(ctx, log, opts.ShutdownTimeout, listeners.endpoints(app, store))
+	})
+	group.Go(func() error {
+		master, err := app.prepare(ctx, opts.MasterAPIKey)
+		if ctx.Err() != nil {
+			return nil // stopped before it was up
+		}
+		if err != nil {
+			return err
+		}
+		if err := greet(stdout, listeners["api"].Addr(), master); err != nil {
+			return err
+		}
+		log.Info("started", zap.Any("listening", listeners.addresses()), zap.String("version", version()))
+		app.follow(ctx)
+		return nil
+	})
+	return group.Wait()
+}
+
+// listeners are the open listeners by name: api, and admin and couchdb where
+// they are asked for.
+type listeners map[string]net.Listener
+
+func (o *options) openListeners(ctx context.Context) (listeners, error) {
+	open := listeners{}
+	for _, wanted := range []struct {
+		name, flag string
+		addr       address
+	}{
+		{"api", "listen", o.Listen},
+		{"admin", "admin-listen", o.AdminListen},
+		{"couchdb", "couchdb-listen", o.CouchDBListen},
+	} {
+		if wanted.addr == "" {
+			continue
+		}
+		l, err := listen(ctx, wanted.flag, wanted.addr)
+		if err != nil {
+			open.close()
+			return nil, err
+		}
+		open[wanted.name] = l
+	}
+	return open, nil
+}
+
+func (l listeners) close() {
+	for _, one := range l {
+		_ = one.Close() // the server that took it over has closed it already
+	}
+}
+
+func (l listeners) addresses() map[string]string {
+	addrs := map[string]string{}
+	for name, one := range l {
+		addrs[name] = reachable(one.Addr())
+	}
+	return addrs
+}
+
+// endpoints says what answers where.
+func (l listeners) endpoints(app *app, store *storage) []endpoint {
+	handlers := map[string]http.Handler{"api": app.server.Handler(), "admin": app.server.Admin()}
+	if store.lite != nil {
+		handlers["couchdb"] = store.lite
+	}
+	var all []endpoint
+	for name, listener := range l {
+		all = append(all, endpoint{name, listener, handlers[name]})
+	}
+	return all
+}

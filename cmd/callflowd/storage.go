@@ -1,0 +1,55 @@
+package main
+
+import (
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/couchlite"
+)
+
+// storage is the one way to documents: a client of a CouchDB server, or of
+// couchlite in this process.
+type storage struct {
+	client *couch.Client
+	lite   *couchlite.Server // nil with --couchdb-url, as is lock
+	lock   *os.File
+}
+
+func openStorage(opts *options, log *zap.Logger) (*storage, error) {
+	if opts.CouchDBURL != "" {
+		client, err := couch.Open(couch.Config{URL: opts.CouchDBURL})
+		return &storage{client: client}, err
+	}
+	lock, err := lockDir(opts.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	cfg := couchlite.Options{Dir: filepath.Join(opts.DataDir, "couchdb"), Log: log.Named("couchlite")}
+	if opts.CouchDBListen != "" {
+		cfg.Admin = &couchlite.Credentials{Name: opts.couchdbAdmin[0], Password: opts.couchdbAdmin[1]}
+	}
+	lite, err := couchlite.Open(cfg)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	inside := couch.Config{Transport: lite.Transport()}
+	if cfg.Admin != nil {
+		address := url.URL{Scheme: "http", Host: "couchlite", User: url.UserPassword(cfg.Admin.Name, cfg.Admin.Password)}
+		inside.URL = address.String()
+	}
+	client, err := couch.Open(inside)
+	return &storage{client, lite, lock}, err
+}
+
+// close waits for what still uses the embedded databases.
+func (s *storage) close() error {
+	if s.lite == nil {
+		return nil
+	}
+	return errors.Join(s.lite.Close(), s.lock.Close())
+}
