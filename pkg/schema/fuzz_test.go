@@ -3,6 +3,9 @@ package schema
 import (
 	"encoding/json"
 	"flag"
+	"maps"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -11,7 +14,8 @@ import (
 
 // FuzzValidate feeds mutated documents through decoder, validator and
 // adviser: none may panic, break a property or, while fuzzing, take 100 ms.
-// It begins with recorded documents.
+// It begins with recorded documents. The fuzzer changes their text, and seed
+// their structure, which stays JSON that way.
 func FuzzValidate(f *testing.F) {
 	for i, v := range readVectors(f, "validate.jsonl") {
 		if i%7 == 0 {
@@ -19,12 +23,12 @@ func FuzzValidate(f *testing.F) {
 			if err != nil {
 				f.Fatal(err)
 			}
-			f.Add(raw)
+			f.Add(raw, uint64(i))
 		}
 	}
 	fuzzing := flag.Lookup("test.fuzz").Value.String() != ""
 	r := embedded(f)
-	f.Fuzz(func(t *testing.T, raw []byte) {
+	f.Fuzz(func(t *testing.T, raw []byte, seed uint64) {
 		v, err := document.Decode(raw, document.Limits{})
 		if err != nil {
 			return
@@ -33,11 +37,67 @@ func FuzzValidate(f *testing.F) {
 		if !ok {
 			return
 		}
+		mutate(rand.New(rand.NewPCG(seed, 0)), in)
 		if fuzzing && tooSlow(r, in) && tooSlow(r, in) && tooSlow(r, in) { // once may be the machine's fault
 			t.Error("takes more than 100 ms")
 		}
 		checkProperties(t, r, in)
 	})
+}
+
+// mutate replaces, removes, renames and moves parts of a document.
+func mutate(rnd *rand.Rand, root map[string]any) {
+	for range rnd.IntN(6) {
+		holder, key := pick(rnd, root)
+		if holder == nil {
+			return
+		}
+		var other any
+		if from, at := pick(rnd, root); from != nil {
+			other = document.Doc{"v": from[at]}.Clone()["v"]
+		}
+		switch rnd.IntN(6) {
+		case 0:
+			delete(holder, key)
+		case 1:
+			holder[keyOf(other)] = holder[key]
+		case 2:
+			holder[key] = other
+		case 3:
+			holder[key] = []any{holder[key], other}
+		case 4:
+			holder[key] = map[string]any{"module": "menu", "data": other, "children": map[string]any{key: holder[key]}}
+		default:
+			pool := []any{nil, true, "", "true", "20", "1.5", json.Number("-1"), json.Number("1e2"), json.Number("1e-400"), []any{}, map[string]any{}, "action", "http://[::1]/"}
+			holder[key] = pool[rnd.IntN(len(pool))]
+		}
+	}
+}
+
+// keyOf makes a key of any value.
+func keyOf(v any) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	return "."
+}
+
+// pick goes down from root and returns an object and one of its keys.
+func pick(rnd *rand.Rand, root map[string]any) (map[string]any, string) {
+	holder, found := map[string]any(nil), ""
+	for m := root; len(m) > 0; {
+		keys := slices.Sorted(maps.Keys(m))
+		holder, found = m, keys[rnd.IntN(len(keys))]
+		next := m[found]
+		if list, ok := next.([]any); ok && len(list) > 0 {
+			next = list[rnd.IntN(len(list))]
+		}
+		m, _ = next.(map[string]any)
+		if rnd.IntN(4) == 0 {
+			break
+		}
+	}
+	return holder, found
 }
 
 func tooSlow(r *Registry, in document.Doc) bool {
