@@ -51,6 +51,8 @@ type Service struct {
 	prepared   *lru.Map[string, struct{}]
 	generation atomic.Uint64 // counts what the change feed brought
 	following  atomic.Bool   // the feed is alive: cached states are current
+	vouched    atomic.Int64  // until when the feed was alive, Unix nanoseconds
+	askAgain   atomic.Int64  // the database did not answer: not before then, Unix nanoseconds
 	master     atomic.Pointer[string]
 }
 

@@ -34,6 +34,10 @@ type cached struct {
 // otherwise.
 const freshFor = 2 * time.Second
 
+// patience bounds a question whose answer is only wanted fresher: what is
+// remembered will do.
+const patience = time.Second
+
 // State returns what is known of a live account, from memory if that is
 // current: up to two seconds old without [Service.Follow], and current within
 // the feed's delay with it. While the database cannot be reached, what was
@@ -43,25 +47,47 @@ func (s *Service) State(ctx context.Context, id string) (State, error) {
 	if !couch.IsAccountID(id) {
 		return State{}, unknown(id)
 	}
+	now := s.Now()
 	held, ok := s.states.Get(id)
-	if ok && (s.following.Load() || s.Now().Sub(held.read) < freshFor) {
+	trusted := ok && s.trusted(held, now)
+	switch {
+	case ok && (s.following.Load() || now.Sub(held.read) < freshFor):
+		return held.state, nil
+	case trusted && now.UnixNano() < s.askAgain.Load():
 		return held.state, nil
 	}
+	asking := ctx
+	if trusted {
+		var cancel context.CancelFunc
+		asking, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
 	generation := s.generation.Load()
-	doc, err := s.liveCopy(ctx, id)
+	doc, err := s.liveCopy(asking, id)
 	switch {
 	case err == nil:
 		state := stateOf(doc)
 		if s.generation.Load() == generation { // else the read may be older than a change we were told of
-			s.states.Put(id, cached{state, s.Now()})
+			s.states.Put(id, cached{state, now})
 		}
 		return state, nil
 	case problem.Is(err, problem.BadIdentifier):
 		s.states.Delete(id)
-	case ok && unreachable(err) && s.Now().Sub(held.read) < s.StaleFor:
+	case trusted && unreachable(err) && ctx.Err() == nil:
+		s.askAgain.Store(now.Add(freshFor).UnixNano())
 		return held.state, nil
 	}
 	return State{}, err
+}
+
+// trusted reports whether a remembered state may stand in for the database:
+// it was read, or the change feed vouched for it, recently enough.
+func (s *Service) trusted(held cached, now time.Time) bool {
+	known := held.read
+	if vouched := time.Unix(0, s.vouched.Load()); vouched.After(known) {
+		known = vouched
+	}
+	return now.Sub(known) < s.StaleFor
 }
 
 func unreachable(err error) bool {
@@ -133,6 +159,7 @@ func (s *Service) Follow(ctx context.Context) {
 			since = seq
 			s.changed(nil)
 			s.states.Clear()
+			s.vouched.Store(s.Now().UnixNano())
 			s.following.Store(true)
 		}
 		page, err := s.accounts().Changes(ctx, couch.ChangesOptions{Since: since, Longpoll: true})
@@ -144,6 +171,7 @@ func (s *Service) Follow(ctx context.Context) {
 		}
 		since = page.LastSeq
 		s.changed(page.Changes)
+		s.vouched.Store(s.Now().UnixNano())
 	}
 }
 

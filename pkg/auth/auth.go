@@ -47,6 +47,7 @@ type Service struct {
 	tokens    *lru.Map[digest, verified]
 	revoked   sync.Map // digest → expiry in Unix seconds
 	following atomic.Bool
+	askAgain  atomic.Int64 // the database did not answer: not before then, Unix nanoseconds
 }
 
 // Identity is who a request comes from.
@@ -90,6 +91,8 @@ const (
 	// recheckAlone is the same without the change feed, which announces
 	// revocations.
 	recheckAlone = 2 * time.Second
+	// patience bounds what checking a credential waits for the database.
+	patience = 3 * time.Second
 	// trustFor is how long a verified credential stays good while the
 	// database cannot be asked.
 	trustFor = 24 * time.Hour
@@ -137,11 +140,11 @@ func (s *Service) Authenticate(ctx context.Context, c Credentials) (Identity, er
 	var err error
 	switch c.Scheme {
 	case "token", "bearer":
-		identity, err = s.verify(ctx, sha256.Sum256([]byte(c.Value)), func() (Identity, error) {
+		identity, err = s.verify(ctx, sha256.Sum256([]byte(c.Value)), func(ctx context.Context) (Identity, error) {
 			return s.readToken(ctx, c.Value)
 		})
 	case "basic":
-		identity, err = s.verify(ctx, sha256.Sum256([]byte("basic "+c.Value)), func() (Identity, error) {
+		identity, err = s.verify(ctx, sha256.Sum256([]byte("basic "+c.Value)), func(ctx context.Context) (Identity, error) {
 			return s.readBasic(ctx, c.Value)
 		})
 	default:
@@ -162,7 +165,7 @@ func (s *Service) Authenticate(ctx context.Context, c Credentials) (Identity, er
 }
 
 // verify asks memory before it has read verify credentials anew.
-func (s *Service) verify(ctx context.Context, key digest, read func() (Identity, error)) (Identity, error) {
+func (s *Service) verify(ctx context.Context, key digest, read func(context.Context) (Identity, error)) (Identity, error) {
 	held, ok := s.tokens.Get(key)
 	now := s.Now()
 	if ok && !now.Before(held.identity.Expires) {
@@ -173,14 +176,17 @@ func (s *Service) verify(ctx context.Context, key digest, read func() (Identity,
 	if !s.following.Load() {
 		recheck = recheckAlone
 	}
-	if ok && now.Sub(held.checked) < recheck {
+	trusted := ok && now.Sub(held.checked) < trustFor
+	if ok && now.Sub(held.checked) < recheck || trusted && now.UnixNano() < s.askAgain.Load() {
 		return held.identity, nil
 	}
-	if err := s.checkRevoked(ctx, key); err != nil {
+	asking, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := s.checkRevoked(asking, key); err != nil {
 		s.tokens.Delete(key)
 		return Identity{}, err
 	}
-	identity, err := read()
+	identity, err := read(asking)
 	switch {
 	case err == nil:
 		identity.token = key
@@ -190,7 +196,8 @@ func (s *Service) verify(ctx context.Context, key digest, read func() (Identity,
 			return Identity{}, tokenRejected("the token was revoked", nil)
 		}
 		return identity, nil
-	case ok && unreachable(err) && now.Sub(held.checked) < trustFor:
+	case trusted && unreachable(err) && ctx.Err() == nil:
+		s.askAgain.Store(now.Add(recheckAlone).UnixNano())
 		return held.identity, nil
 	}
 	s.tokens.Delete(key)

@@ -45,8 +45,8 @@ type claims struct {
 // when that changes, the token is void.
 func (s *Service) issue(accountID, userID, method, secret string) (string, Identity, error) {
 	ring := s.keys.Load()
-	if ring == nil {
-		return "", Identity{}, &problem.Error{Code: problem.Internal, Msg: "a token is wanted before Start"}
+	if ring == nil || ring.signer == nil {
+		return "", Identity{}, &problem.Error{Code: problem.Unavailable, Msg: "there is no signing key yet"}
 	}
 	id := make([]byte, 16)
 	_, _ = rand.Read(id)
@@ -108,7 +108,7 @@ func (s *Service) readToken(ctx context.Context, token string) (Identity, error)
 // parse checks the signature and the expiry. RS256 is the only algorithm.
 func (s *Service) parse(ctx context.Context, token string) (claims, error) {
 	if s.keys.Load() == nil {
-		return claims{}, &problem.Error{Code: problem.Internal, Msg: "a token is checked before Start"}
+		return claims{}, &problem.Error{Code: problem.Unavailable, Msg: "there are no keys to check tokens with yet"}
 	}
 	var c claims
 	var asking error
