@@ -1,0 +1,190 @@
+package api
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// mediaKind is what a request's Content-Type asks us to do with its body.
+type mediaKind int
+
+const (
+	mediaJSON  mediaKind = iota // also when there is no Content-Type
+	mediaForm                   // curl's default: JSON all the same, most times
+	mediaFile                   // an upload, which no resource here takes: data is empty
+	mediaOther                  // 415 where a body is expected
+)
+
+func mediaOf(h http.Header) mediaKind {
+	header := h.Get("Content-Type")
+	if strings.TrimSpace(header) == "" {
+		return mediaJSON
+	}
+	media, _, err := mime.ParseMediaType(header)
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
+		return mediaOther
+	}
+	switch media {
+	case "application/json", "application/x-json":
+		return mediaJSON
+	case "application/x-www-form-urlencoded":
+		return mediaForm
+	case "multipart/form-data", "multipart/mixed", "application/octet-stream", "text/csv", "text/comma-separated-values":
+		return mediaFile
+	}
+	return mediaOther
+}
+
+// readBody fills the call's envelope and data. Its errors are the ones that
+// come before authentication (contract 1.6, 9.16).
+func (s *Server) readBody(w http.ResponseWriter, c *call) error {
+	c.media = mediaOf(c.r.Header)
+	if c.r.ContentLength > s.cfg.Limits.Body {
+		return tooLarge(s.cfg.Limits.Body)
+	}
+	if c.r.Body == nil || c.r.Body == http.NoBody || c.media == mediaFile || c.media == mediaOther {
+		return nil
+	}
+	raw, err := io.ReadAll(http.MaxBytesReader(w, c.r.Body, s.cfg.Limits.Body))
+	if err != nil {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			return tooLarge(s.cfg.Limits.Body)
+		}
+		return &problem.Error{Code: problem.ParseError, Data: map[string]any{"message": "the request body could not be read"}, Err: err}
+	}
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil
+	}
+	members, err := s.decodeBody(raw, c.media)
+	if err != nil {
+		return err
+	}
+	c.envelope = members
+	c.data, err = dataOf(members)
+	return err
+}
+
+func tooLarge(limit int64) error {
+	return &problem.Error{Code: problem.TooLarge, Data: map[string]any{
+		"message": "the request body is larger than the limit in bytes", "limit": limit,
+	}}
+}
+
+// decodeBody reads the envelope's members from JSON, or from a form: JSON sent
+// under curl's default Content-Type, plain or percent-encoded as the form's
+// only key.
+func (s *Server) decodeBody(raw []byte, media mediaKind) (map[string]any, error) {
+	if first := bytes.TrimSpace(raw)[0]; media == mediaForm && first != '{' && first != '[' {
+		form, err := url.ParseQuery(string(raw))
+		if err != nil {
+			return nil, invalidJSON("the body is neither JSON nor a form", nil)
+		}
+		text, single := onlyKey(form)
+		if !single {
+			return formMembers(form), nil
+		}
+		raw = []byte(text)
+	}
+	v, err := document.Decode(raw, s.cfg.Limits.JSON)
+	if err != nil {
+		return nil, syntaxProblem(err)
+	}
+	m, ok := v.(map[string]any)
+	if !ok {
+		return nil, invalidJSON("the body must be a JSON object", nil)
+	}
+	return normaliseKeys(m)
+}
+
+// onlyKey returns the key of a form that holds one key without a value.
+func onlyKey(form url.Values) (string, bool) {
+	if len(form) != 1 {
+		return "", false
+	}
+	for key, values := range form {
+		return key, len(values) == 1 && (values[0] == "" || values[0] == "true")
+	}
+	return "", false
+}
+
+func formMembers(form url.Values) map[string]any {
+	members := make(map[string]any, len(form))
+	for key, values := range form {
+		members[normaliseKey(key)] = values[0]
+	}
+	return members
+}
+
+func normaliseKey(key string) string {
+	return strings.ReplaceAll(strings.ToLower(key), "-", "_")
+}
+
+// normaliseKeys lower-cases the envelope's keys, turns dashes into underscores
+// and drops null members. Keys that meet are duplicates (contract 9.11).
+func normaliseKeys(m map[string]any) (map[string]any, error) {
+	out := make(map[string]any, len(m))
+	for key, v := range m {
+		k := normaliseKey(key)
+		if _, dup := out[k]; dup {
+			return nil, invalidJSON("the envelope has the member "+k+" more than once", nil)
+		}
+		out[k] = v
+	}
+	for k, v := range out {
+		if v == nil {
+			delete(out, k)
+		}
+	}
+	return out, nil
+}
+
+// dataOf takes data from the envelope: an object or an array.
+func dataOf(members map[string]any) (any, error) {
+	data, ok := members["data"]
+	if !ok {
+		shown := make(map[string]any, len(members))
+		for k, v := range members {
+			if k != "auth_token" && k != "authorization" {
+				shown[k] = v
+			}
+		}
+		return nil, problem.Validation([]problem.Violation{{
+			Path: "data", Code: "required", Message: "Field is required but missing",
+			Members: map[string]any{"value": shown},
+		}})
+	}
+	switch data.(type) {
+	case map[string]any, []any:
+		return data, nil
+	}
+	return nil, dataType(data, "object, array")
+}
+
+// syntaxProblem tells the client where its JSON is broken.
+func syntaxProblem(err error) error {
+	e, ok := errors.AsType[*document.SyntaxError](err)
+	if !ok {
+		return invalidJSON("the body is not JSON", nil)
+	}
+	members := map[string]any{"offset": e.Offset, "rule": string(e.Rule)}
+	if e.Limit > 0 {
+		members["limit"] = e.Limit
+	}
+	return invalidJSON(e.Error(), members)
+}
+
+func invalidJSON(message string, members map[string]any) error {
+	all := map[string]any{"target": "body"}
+	for k, v := range members {
+		all[k] = v
+	}
+	return problem.Validation([]problem.Violation{{Path: "json", Code: "invalid", Message: message, Members: all}})
+}

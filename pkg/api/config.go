@@ -1,0 +1,68 @@
+package api
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/account"
+	"github.com/callflowd/callflowd/pkg/auth"
+	"github.com/callflowd/callflowd/pkg/callflow"
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/resource"
+	"github.com/callflowd/callflowd/pkg/route"
+	"github.com/callflowd/callflowd/pkg/schema"
+)
+
+// Config is what a [Server] is made of. The services and Couch must be set;
+// the rest has usable zero values.
+type Config struct {
+	Callflows *callflow.Service
+	Accounts  *account.Service
+	Auth      *auth.Service
+	Resources *resource.Service
+	Routes    *route.Indexes
+	Schemas   *schema.Registry
+	Couch     *couch.Client
+
+	Log     *zap.Logger
+	Node    string           // the envelope's node: an opaque name of this process
+	Version string           // the envelope's version
+	Now     func() time.Time // the clock of timestamps and rate limits
+	Limits  Limits
+	Proxies []netip.Prefix // peers whose X-Forwarded-For is believed
+	Apps    []App          // what apps_store lists; nil lists this server's callflows
+
+	Emergency []string // numbers that route_analysis guards; nil = Kazoo's
+
+	AdminElsewhere bool // health and metrics are served by [Server.Admin] alone
+	Collectors     []prometheus.Collector
+}
+
+// App is one item of a web console's app store.
+type App struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	APIURL string `json:"api_url"` // absolute, ending in a slash; "" is this server
+	Label  string `json:"label,omitempty"`
+	Icon   string `json:"icon,omitempty"`
+}
+
+func (c Config) orDefaults() Config {
+	c.Limits = c.Limits.orDefaults()
+	if c.Log == nil {
+		c.Log = zap.NewNop()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Node == "" {
+		c.Node = "callflowd"
+	}
+	if c.Version == "" {
+		c.Version = "dev"
+	}
+	return c
+}

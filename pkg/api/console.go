@@ -1,0 +1,60 @@
+package api
+
+import (
+	"encoding/json"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/number"
+)
+
+// listApps serves GET …/apps_store: what a web console offers to open, each
+// with the API it talks to (contract 10.18).
+func (s *Server) listApps(c *call) (*answer, error) {
+	apps := s.cfg.Apps
+	if apps == nil {
+		apps = []App{{ID: "callflows", Name: "callflows", Label: "Callflows"}}
+	}
+	out := make([]App, len(apps))
+	for i, app := range apps {
+		if app.APIURL == "" {
+			app.APIURL = c.baseURL()
+		}
+		out[i] = app
+	}
+	return &answer{data: out, digest: true}, nil
+}
+
+// baseURL is this API as the client reached it.
+func (c *call) baseURL() string {
+	scheme := "http"
+	if c.r.TLS != nil || c.r.Header.Get("X-Forwarded-Proto") == "https" {
+		scheme = "https"
+	}
+	host := c.r.Host
+	if host == "" {
+		host = "localhost"
+	}
+	return scheme + "://" + host + "/" + c.version + "/"
+}
+
+// listPhoneNumbers serves GET …/phone_numbers: the numbers of the public
+// network that callflows of the account use.
+func (s *Server) listPhoneNumbers(c *call) (*answer, error) {
+	numbers := map[string]any{}
+	more := false
+	view := s.cfg.Couch.Account(c.account()).View(c.ctx(), "callflows", "listing_by_number", couch.Query{})
+	for row, err := range view {
+		if err != nil {
+			return nil, err
+		}
+		var key string
+		if json.Unmarshal(row.Key, &key) != nil || !number.Reconcilable(key) {
+			continue
+		}
+		if more = len(numbers) >= s.cfg.Limits.MaxPageSize; more {
+			break
+		}
+		numbers[key] = map[string]any{"assigned_to": c.account(), "state": "in_service", "used_by": "callflow"}
+	}
+	return &answer{data: map[string]any{"numbers": numbers, "truncated": more}, digest: true}, nil
+}

@@ -1,0 +1,162 @@
+package api
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"testing"
+)
+
+func TestAccepts(t *testing.T) {
+	tests := []struct {
+		header string
+		want   bool
+	}{
+		{"", true},
+		{"*/*", true},
+		{"application/json", true},
+		{"Application/JSON; charset=utf-8", true},
+		{"application/json, text/javascript, */*; q=0.01", true},
+		{"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", true},
+		{"application/*", true},
+		{"application/x-json", true},
+		{"text/html", false},
+		{"image/png, application/json;q=0", false},
+		{"*/*;q=0", false},
+		{",", true},
+	}
+	for _, tt := range tests {
+		if got := accepts([]string{tt.header}, ""); got != tt.want {
+			t.Errorf("%q: %v, want %v", tt.header, got, tt.want)
+		}
+	}
+	if !accepts([]string{eventStream}, eventStream) {
+		t.Error("a feed is not served as events")
+	}
+}
+
+func TestAcceptsGzip(t *testing.T) {
+	tests := []struct {
+		header string
+		want   bool
+	}{
+		{"", false},
+		{"gzip", true},
+		{"deflate, GZIP;q=0.5", true},
+		{"gzip;q=0", false},
+		{"*", true},
+		{"*, gzip;q=0", false},
+		{"gzip; q = 0.0", false},
+		{"br", false},
+	}
+	for _, tt := range tests {
+		if got := acceptsGzip(http.Header{"Accept-Encoding": {tt.header}}); got != tt.want {
+			t.Errorf("%q: %v, want %v", tt.header, got, tt.want)
+		}
+	}
+}
+
+func TestSplitPath(t *testing.T) {
+	tests := []struct {
+		path, version, rest string
+		ok                  bool
+	}{
+		{"/v2/accounts", "v2", "/accounts", true},
+		{"/v1/accounts/", "v1", "/accounts", true},
+		{"/v2/accounts///", "v2", "/accounts", true},
+		{"/v2", "v2", "/", true},
+		{"/v3/accounts", "", "", false},
+		{"/", "", "", false},
+		{"", "", "", false},
+		{"accounts", "", "", false},
+	}
+	for _, tt := range tests {
+		version, rest, ok := splitPath(tt.path)
+		if version != tt.version || rest != tt.rest || ok != tt.ok {
+			t.Errorf("%q: %q %q %v", tt.path, version, rest, ok)
+		}
+	}
+}
+
+func TestRequestID(t *testing.T) {
+	if got := requestID("my-id_1.2"); got != "my-id_1.2" {
+		t.Errorf("a harmless id became %q", got)
+	}
+	for _, bad := range []string{"", "a b", "a\nb", "ü", `"x"`} {
+		if got := requestID(bad); len(got) != 32 {
+			t.Errorf("%q gave %q", bad, got)
+		}
+	}
+}
+
+func TestClientAddr(t *testing.T) {
+	s := &Server{cfg: Config{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}
+	tests := []struct {
+		name, peer, forwarded, want string
+	}{
+		{"direct", "192.0.2.1:80", "198.51.100.9", "192.0.2.1"},
+		{"by proxy", "10.0.0.1:80", "198.51.100.9", "198.51.100.9"},
+		{"forged in front", "10.0.0.1:80", "1.1.1.1, 198.51.100.9", "198.51.100.9"},
+		{"two proxies", "10.0.0.1:80", "198.51.100.9, 10.0.0.2", "198.51.100.9"},
+		{"nonsense", "10.0.0.1:80", "x, 198.51.100.9, y", "10.0.0.1"},
+		{"proxy alone", "10.0.0.1:80", "", "10.0.0.1"},
+		{"mapped", "[::ffff:192.0.2.1]:80", "", "192.0.2.1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.RemoteAddr = tt.peer
+			r.Header.Set("X-Forwarded-For", tt.forwarded)
+			if got := s.clientAddr(r).String(); got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestCredentialsOrder(t *testing.T) {
+	header := func(name, value string) func(*call) { return func(c *call) { c.r.Header.Set(name, value) } }
+	inData := func(name, value string) func(*call) {
+		return func(c *call) { c.data = map[string]any{name: value} }
+	}
+	tests := []struct {
+		name          string
+		give          []func(*call)
+		scheme, value string
+	}{
+		{"nothing", nil, "", ""},
+		{"header", []func(*call){header("X-Auth-Token", "h"), inData("auth_token", "d")}, "token", "h"},
+		{"empty header counts as none", []func(*call){header("X-Auth-Token", ""), inData("auth_token", "d")}, "token", "d"},
+		{"data before authorization", []func(*call){header("Authorization", "Bearer b"), inData("auth_token", "d")}, "token", "d"},
+		{"bearer", []func(*call){header("Authorization", "Bearer b")}, "bearer", "b"},
+		{"basic, any case", []func(*call){header("Authorization", "BASIC  YQ==")}, "basic", "YQ=="},
+		{"unknown scheme", []func(*call){header("Authorization", "Digest x")}, "unknown", "x"},
+		{"authorization value", []func(*call){inData("authorization", "Bearer v")}, "bearer", "v"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := &call{r: httptest.NewRequest(http.MethodGet, "/", nil)}
+			for _, give := range tt.give {
+				give(c)
+			}
+			if got := c.credentials(); got.Scheme != tt.scheme || got.Value != tt.value {
+				t.Errorf("got %q %q", got.Scheme, got.Value)
+			}
+		})
+	}
+}
+
+func TestCallbackName(t *testing.T) {
+	for fn, want := range map[string]bool{"cb": true, "jQuery1_$.x": true, "1a": false, "a(b": false, "a;b": false, ".a": false} {
+		if got := callbackName(fn); got != want {
+			t.Errorf("%q: %v", fn, got)
+		}
+	}
+}
+
+func TestShorten(t *testing.T) {
+	token := "eyJhbGciOiJSUzI1NiJ9.eyJhY2NvdW50X2lkIjoiYWJjIn0.c2lnbmF0dXJlc2lnbmF0dXJl"
+	if got := shorten("/v2/x/" + token); got != "/v2/x/…" {
+		t.Errorf("a credential in a path is logged: %q", got)
+	}
+}

@@ -1,0 +1,53 @@
+package api
+
+import (
+	"bytes"
+	"compress/gzip"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// compressFrom is the size in bytes from which compressing a body pays.
+const compressFrom = 1400
+
+// acceptsGzip reads Accept-Encoding (RFC 9110, section 12.5.3): gzip, or a
+// star that gzip is not excepted from, with a weight above zero.
+func acceptsGzip(h http.Header) bool {
+	star := false
+	for _, part := range strings.Split(strings.Join(h.Values("Accept-Encoding"), ","), ",") {
+		name, params, _ := strings.Cut(part, ";")
+		switch name = strings.TrimSpace(name); {
+		case strings.EqualFold(name, "gzip"), strings.EqualFold(name, "x-gzip"):
+			return weight(params) > 0
+		case name == "*":
+			star = weight(params) > 0
+		}
+	}
+	return star
+}
+
+// weight reads ;q=0.5; without one, or with one that is no number, it is 1.
+func weight(params string) float64 {
+	for _, p := range strings.Split(params, ";") {
+		key, value, ok := strings.Cut(strings.TrimSpace(p), "=")
+		if !ok || !strings.EqualFold(strings.TrimSpace(key), "q") {
+			continue
+		}
+		if q, err := strconv.ParseFloat(strings.TrimSpace(value), 64); err == nil {
+			return q
+		}
+	}
+	return 1
+}
+
+// compress gzips a whole body with a pooled writer.
+func (s *Server) compress(body []byte) []byte {
+	zw, _ := s.zippers.Get().(*gzip.Writer)
+	defer s.zippers.Put(zw)
+	var buf bytes.Buffer
+	zw.Reset(&buf)
+	_, _ = zw.Write(body) // a bytes.Buffer never fails
+	_ = zw.Close()
+	return buf.Bytes()
+}

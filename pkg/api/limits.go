@@ -1,0 +1,54 @@
+package api
+
+import (
+	"math"
+	"time"
+
+	"github.com/callflowd/callflowd/pkg/auth"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// Rate is a token bucket: Burst requests at once, refilled by PerSecond. A
+// negative Burst is no limit.
+type Rate struct {
+	Burst     int
+	PerSecond float64
+}
+
+// limiter makes the buckets of a rate; nil for one that limits nothing.
+func (r Rate) limiter(now func() time.Time) *auth.Limiter {
+	if r.Burst <= 0 {
+		return nil
+	}
+	return &auth.Limiter{Burst: r.Burst, Refill: r.PerSecond, Now: now}
+}
+
+// bucketState is the envelope's tokens: the caller's rate limit.
+type bucketState struct {
+	Consumed   int `json:"consumed"`
+	Remaining  int `json:"remaining"`
+	retryAfter int // seconds
+}
+
+// takeTokens charges the caller before anything costly is done for it, token
+// verification included. Peers on the loopback are not limited, and lookups
+// only where a rate for them is set (design section 7).
+func (s *Server) takeTokens(c *call) error {
+	limiter, cost := s.limiter, 1
+	if c.route != nil && c.route.traits.has(lookups) {
+		limiter = s.lookups
+	}
+	if c.route != nil && c.route.traits.has(login) {
+		cost = auth.AuthCost
+	}
+	if limiter == nil || c.client.IsLoopback() {
+		return nil
+	}
+	ok, remaining, wait := limiter.Take(auth.Bucket(c.client.String(), c.vars["account_id"]), cost)
+	c.bucket = bucketState{Consumed: cost, Remaining: remaining}
+	if !ok {
+		c.bucket = bucketState{Remaining: remaining, retryAfter: max(1, int(math.Ceil(wait.Seconds())))}
+		return &problem.Error{Code: problem.TooManyRequests}
+	}
+	return nil
+}

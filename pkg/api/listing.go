@@ -1,0 +1,171 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"iter"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/callflowd/callflowd/pkg/callflow"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// paging is what every listing understands (contract section 3).
+type paging struct {
+	size       int
+	all        bool // paginate=false
+	ascending  bool
+	start, end string // as sent
+	filter     document.Filter
+}
+
+// paging reads a listing's parameters.
+func (s *Server) paging(c *call) (paging, error) {
+	p := paging{
+		size: s.cfg.Limits.PageSize, all: !c.flag("paginate", true),
+		start: c.value("start_key"), end: c.value("end_key"),
+		filter: document.ParseFilter(plusses(c.query)),
+	}
+	switch {
+	case c.flag("descending", false):
+	case c.flag("ascending", false):
+		p.ascending = true
+	default:
+		p.ascending = !c.flag("descending", true)
+	}
+	if err := checkChunkSize(c); err != nil {
+		return p, err
+	}
+	v, ok := c.lookup("page_size")
+	if !ok {
+		return p, nil
+	}
+	n, err := integer(v)
+	if err != nil {
+		return p, faulty("invalid page size")
+	}
+	if n < 1 {
+		return p, faulty("page size must be at least 1")
+	}
+	p.size = min(n, s.cfg.Limits.MaxPageSize)
+	return p, nil
+}
+
+// checkChunkSize refuses the sizes Kazoo refuses; the chunks themselves are
+// our own affair.
+func checkChunkSize(c *call) error {
+	v, ok := c.lookup("chunk_size")
+	if !ok {
+		return nil
+	}
+	if n, err := integer(v); err != nil || n < 1 || n > 50 {
+		return faulty("chunk size must be from 1 to 50")
+	}
+	return nil
+}
+
+// integer reads a number sent as JSON or as text. One too large for an int is
+// as good as the largest.
+func integer(v any) (int, error) {
+	var text string
+	switch v := v.(type) {
+	case string:
+		text = v
+	case json.Number:
+		text = v.String()
+	}
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil && strings.Trim(text, "0123456789") == "" && text != "" {
+		return int(^uint32(0) >> 1), nil
+	}
+	return int(n), err
+}
+
+func faulty(message string) error {
+	return &problem.Error{Code: problem.FaultyRequest, Data: map[string]any{"message": message}}
+}
+
+// plusses puts back the plus sign of numbers in filters: sent raw in a query,
+// it arrives as a space (contract 10.15).
+func plusses(query url.Values) url.Values {
+	out := make(url.Values, len(query))
+	for key, values := range query {
+		fixed := make([]string, len(values))
+		for i, v := range values {
+			fixed[i] = plus(v)
+		}
+		out[key] = fixed
+	}
+	return out
+}
+
+func plus(v string) string {
+	if rest, ok := strings.CutPrefix(v, " "); ok && rest != "" && strings.Trim(rest, "0123456789") == "" {
+		return "+" + rest
+	}
+	return v
+}
+
+// streamed answers paginate=false: items go from the view to the client one
+// by one, and the paging members are left out.
+func streamed[T any](items func(context.Context) iter.Seq2[T, error]) *answer {
+	return &answer{stream: func(ctx context.Context, w io.Writer) error {
+		separator := "["
+		for item, err := range items(ctx) {
+			if err != nil {
+				return err
+			}
+			body, err := encode(item)
+			if err != nil {
+				return err
+			}
+			if _, err := io.WriteString(w, separator); err != nil {
+				return err
+			}
+			if _, err := w.Write(body); err != nil {
+				return err
+			}
+			separator = ","
+		}
+		if separator == "[" {
+			_, err := io.WriteString(w, "[]")
+			return err
+		}
+		_, err := io.WriteString(w, "]")
+		return err
+	}}
+}
+
+// listCallflows serves GET …/callflows.
+func (s *Server) listCallflows(c *call) (*answer, error) {
+	p, err := s.paging(c)
+	if err != nil {
+		return nil, err
+	}
+	o := callflow.ListOptions{
+		StartKey: callflow.DecodeStartKey(p.start), EndKey: callflow.DecodeStartKey(p.end),
+		PageSize: p.size, Ascending: p.ascending, Filter: p.filter,
+	}
+	if p.all {
+		return streamed(func(ctx context.Context) iter.Seq2[json.RawMessage, error] {
+			return s.cfg.Callflows.Stream(ctx, c.account(), o)
+		}), nil
+	}
+	found, err := s.cfg.Callflows.List(c.ctx(), c.account(), o)
+	if err != nil {
+		return nil, err
+	}
+	return page(found.Items, startToken(o.StartKey), startToken(found.NextStartKey)), nil
+}
+
+// startToken is a start key as envelopes carry it; none stays none.
+func startToken(id string) string {
+	if id == "" {
+		return ""
+	}
+	return callflow.EncodeStartKey(id)
+}

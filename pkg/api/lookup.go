@@ -1,0 +1,223 @@
+package api
+
+import (
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/route"
+)
+
+// routeData is what a lookup answers (design section 5).
+type routeData struct {
+	Number     string            `json:"number"`
+	Normalized string            `json:"normalized"`
+	Match      *match            `json:"match"`
+	CallflowID string            `json:"callflow_id,omitempty"`
+	Callflow   any               `json:"callflow,omitempty"`
+	AsOf       string            `json:"as_of"`
+	Incomplete bool              `json:"incomplete,omitempty"`
+	Steps      any               `json:"steps,omitempty"`
+	Candidates []route.Candidate `json:"candidates,omitempty"`
+	Skipped    []route.Skipped   `json:"skipped,omitempty"`
+}
+
+// match is how a callflow took a number.
+type match struct {
+	Kind          string            `json:"kind"`
+	Key           string            `json:"key"`
+	Form          string            `json:"form,omitempty"`
+	CaptureGroup  string            `json:"capture_group,omitempty"`
+	CaptureGroups map[string]string `json:"capture_groups,omitempty"`
+}
+
+// matchOf is nil where nothing took the number.
+func matchOf(r route.Result) *match {
+	if !r.Found {
+		return nil
+	}
+	m := r.Match
+	return &match{Kind: m.Kind, Key: m.Key, Form: m.Form, CaptureGroup: m.CaptureGroup, CaptureGroups: m.CaptureGroups}
+}
+
+// getRoute serves GET …/routes/{NUMBER}: the callflow that takes a number,
+// with ?explain=true how that came about, also where nothing takes it.
+func (s *Server) getRoute(c *call) (*answer, error) {
+	dialled := c.vars["number"]
+	if err := checkDialled("number", dialled); err != nil {
+		return nil, err
+	}
+	if at, given, err := c.at(); err != nil || given {
+		if err != nil {
+			return nil, err
+		}
+		return s.getRouteAt(c, dialled, at)
+	}
+	plan, err := s.cfg.Callflows.DialPlan(c.ctx(), c.account())
+	if err != nil {
+		return nil, err
+	}
+	explain := c.flag("explain", false)
+	found, err := s.cfg.Routes.Lookup(c.ctx(), c.account(), dialled, route.Options{
+		Plan: plan, Explain: explain, Consistent: c.flag("consistent", false),
+	})
+	if err != nil {
+		return nil, err
+	}
+	data := routeData{
+		Number: found.Number, Normalized: found.Normalized, Match: matchOf(found.Result), CallflowID: found.Match.CallflowID,
+		AsOf: found.AsOf.UTC().Format(time.RFC3339Nano), Incomplete: found.Incomplete, Skipped: found.Skipped,
+	}
+	if e := found.Explanation; e != nil {
+		data.Steps, data.Candidates = e.Steps, append([]route.Candidate{}, e.Candidates...)
+	}
+	if !found.Found {
+		return nil, nothingTakes(data, explain)
+	}
+	if found.Callflow != nil {
+		data.Callflow = found.Callflow.Public
+	}
+	return &answer{data: data}, nil
+}
+
+// nothingTakes is the 404 of a lookup; an explained one says why.
+func nothingTakes(data routeData, explain bool) error {
+	shown := map[string]any{
+		"message": "not found", "number": data.Number, "normalized": data.Normalized, "match": nil, "as_of": data.AsOf,
+	}
+	if data.Incomplete {
+		shown["incomplete"], shown["skipped"] = true, data.Skipped
+	}
+	if explain {
+		shown["steps"], shown["candidates"], shown["skipped"] = data.Steps, data.Candidates, data.Skipped
+	}
+	return &problem.Error{Code: problem.NotFound, Data: shown, Msg: "no callflow takes the number"}
+}
+
+// checkDialled refuses control characters (contract 9.15).
+func checkDialled(path, dialled string) error {
+	if !strings.ContainsFunc(dialled, unicode.IsControl) {
+		return nil
+	}
+	return problem.Validation([]problem.Violation{{
+		Path: path, Code: "error", Message: "a number cannot hold control characters", Members: map[string]any{"value": dialled},
+	}})
+}
+
+// changed is one number of POST …/routes.
+type changed struct {
+	Number     string `json:"number"`
+	Normalized string `json:"normalized"`
+	target
+}
+
+// target is where a number goes; both members are null where nothing takes it.
+type target struct {
+	Match      *match  `json:"match"`
+	CallflowID *string `json:"callflow_id"`
+}
+
+func targetOf(r route.Result) target {
+	m := matchOf(r)
+	if m == nil {
+		return target{}
+	}
+	return target{m, &r.Match.CallflowID}
+}
+
+// drafted is one number of POST …/routes with a draft.
+type drafted struct {
+	Number     string `json:"number"`
+	Normalized string `json:"normalized"`
+	Before     target `json:"before"`
+	After      target `json:"after"`
+	Changed    bool   `json:"changed"`
+}
+
+// compareRoutes serves POST …/routes: where many numbers go, and with drafts
+// which of them would go elsewhere.
+func (s *Server) compareRoutes(c *call) (*answer, error) {
+	data, err := c.object()
+	if err != nil {
+		return nil, err
+	}
+	numbers, drafts, err := s.routeQuery(data)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := s.cfg.Callflows.DialPlan(c.ctx(), c.account())
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.cfg.Routes.Many(c.ctx(), c.account(), numbers, drafts, plan)
+	if err != nil {
+		return nil, err
+	}
+	routes := make([]any, len(found))
+	for i, f := range found {
+		if len(drafts) == 0 {
+			routes[i] = changed{f.Number, f.Normalized, targetOf(f.Before)}
+			continue
+		}
+		routes[i] = drafted{f.Number, f.Normalized, targetOf(f.Before), targetOf(f.After), f.Changed}
+	}
+	return &answer{data: map[string]any{"routes": routes}}, nil
+}
+
+// routeQuery reads data.numbers and data.draft, one callflow or a list.
+func (s *Server) routeQuery(data document.Doc) (numbers []string, drafts []document.Doc, err error) {
+	list, ok := data["numbers"].([]any)
+	if !ok {
+		return nil, nil, required("numbers")
+	}
+	if len(list) > s.cfg.Limits.Routes {
+		return nil, nil, problem.Validation([]problem.Violation{{
+			Path: "numbers", Code: "maxItems", Message: "too many numbers at once", Members: map[string]any{"target": s.cfg.Limits.Routes},
+		}})
+	}
+	var wrong []problem.Violation
+	for i, v := range list {
+		n, isText := v.(string)
+		if !isText || checkDialled("", n) != nil {
+			wrong = append(wrong, problem.Violation{
+				Path: problem.Join("numbers", i), Code: "type", Message: "a number is a string without control characters",
+				Members: map[string]any{"target": "string", "value": v},
+			})
+		}
+		numbers = append(numbers, n)
+	}
+	draft, ok := data["draft"].([]any)
+	if one, isObject := data["draft"].(map[string]any); isObject {
+		draft, ok = []any{one}, true
+	}
+	if !ok && data["draft"] != nil {
+		wrong = append(wrong, problem.Violation{Path: "draft", Code: "type", Message: "a draft is a list of callflows"})
+	}
+	for i, v := range draft {
+		doc, isObject := v.(map[string]any)
+		if !isObject {
+			wrong = append(wrong, problem.Violation{Path: problem.Join("draft", i), Code: "type", Message: "a draft is a callflow"})
+		}
+		drafts = append(drafts, doc)
+	}
+	return numbers, drafts, problem.Validation(wrong)
+}
+
+// analyseRoutes serves GET …/route_analysis.
+func (s *Server) analyseRoutes(c *call) (*answer, error) {
+	plan, err := s.cfg.Callflows.DialPlan(c.ctx(), c.account())
+	if err != nil {
+		return nil, err
+	}
+	index, err := s.cfg.Routes.Index(c.ctx(), c.account())
+	if err != nil {
+		return nil, err
+	}
+	report := index.Analyze(route.AnalysisOptions{Plan: plan, Emergency: s.cfg.Emergency})
+	return &answer{data: map[string]any{
+		"findings":     append([]route.Finding{}, report.Findings...),
+		"not_analysed": append([]route.NotAnalysed{}, report.NotAnalysed...),
+	}, digest: true}, nil
+}

@@ -1,0 +1,82 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// endpoint is one path with its methods.
+type endpoint struct {
+	template string
+	methods  map[string]*row
+	allow    string // for Allow and CORS
+}
+
+// ServeHTTP is never reached: the router is asked for its match alone, since
+// the method may be tunnelled and is known only when the body is read.
+func (*endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }
+
+// mount fills the router from the table. Paths are tried in the table's
+// order.
+func (s *Server) mount(table []row) {
+	s.router = mux.NewRouter().UseEncodedPath().SkipClean(true)
+	s.endpoints = map[string]*endpoint{}
+	s.bare = map[string]*endpoint{}
+	for _, r := range table {
+		known := s.endpoints
+		if r.traits.has(bare) {
+			known = s.bare
+		}
+		res, ok := known[r.path]
+		if !ok {
+			res = &endpoint{template: r.path, methods: map[string]*row{}}
+			known[r.path] = res
+			if !r.traits.has(bare) {
+				s.router.Handle(r.path, res)
+			}
+		}
+		res.methods[r.method] = &r
+	}
+	for _, known := range []map[string]*endpoint{s.endpoints, s.bare} {
+		for _, res := range known {
+			res.allow = allowed(res.methods)
+		}
+	}
+}
+
+// allowed lists a path's methods for the Allow header.
+func allowed(methods map[string]*row) string {
+	list := []string{http.MethodOptions}
+	for m := range methods {
+		list = append(list, m)
+		if m == http.MethodGet {
+			list = append(list, http.MethodHead)
+		}
+	}
+	slices.Sort(list)
+	return strings.Join(list, ", ")
+}
+
+// match finds the endpoint of the call's path and its variables.
+func (s *Server) match(c *call) (*endpoint, error) {
+	plain, err := url.PathUnescape(c.path)
+	if err != nil {
+		return nil, &problem.Error{Code: problem.NotFound, Err: err}
+	}
+	r, u := *c.r, *c.r.URL
+	u.Path, u.RawPath = plain, c.path
+	r.URL = &u
+	var found mux.RouteMatch
+	if !s.router.Match(&r, &found) {
+		return nil, &problem.Error{Code: problem.NotFound, Msg: "no such path"}
+	}
+	res, _ := found.Handler.(*endpoint)
+	c.vars, err = unescape(found.Vars)
+	return res, err
+}

@@ -1,0 +1,134 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/callflowd/callflowd/pkg/auth"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// splitPath takes an escaped path apart: the version, and what follows it,
+// without trailing slashes. A path of another form gives false.
+func splitPath(escaped string) (version, rest string, ok bool) {
+	escaped = strings.TrimRight(escaped, "/")
+	trimmed, ok := strings.CutPrefix(escaped, "/")
+	if !ok {
+		return "", "", false
+	}
+	version, rest, _ = strings.Cut(trimmed, "/")
+	if version != "v1" && version != "v2" {
+		return "", "", false
+	}
+	return version, "/" + rest, true
+}
+
+// ownAlias is where /account/… is routed: as an account's path whose id
+// is not known before the token is (contract 1.1).
+const ownAlias = "/accounts/~"
+
+// aliasOwn rewrites the path of the token's own account.
+func aliasOwn(path string) (string, bool) {
+	if path == "/account" {
+		return ownAlias, true
+	}
+	if rest, ok := strings.CutPrefix(path, "/account/"); ok {
+		return ownAlias + "/" + rest, true
+	}
+	return path, false
+}
+
+// unescape decodes each path variable once.
+func unescape(vars map[string]string) (map[string]string, error) {
+	out := make(map[string]string, len(vars))
+	for name, v := range vars {
+		plain, err := url.PathUnescape(v)
+		if err != nil {
+			return nil, &problem.Error{Code: problem.NotFound, Msg: "path escape", Err: err}
+		}
+		out[name] = plain
+	}
+	return out, nil
+}
+
+// accountID checks the id in the path before anybody is authenticated: it
+// must have 32 characters (contract 1.1, 9.16).
+func accountID(id string) error {
+	if utf8.RuneCountInString(id) == 32 {
+		return nil
+	}
+	return &problem.Error{
+		Code: problem.MalformedIdentifier, Msg: "account id",
+		Data: map[string]any{"message": "invalid account_id '" + clip(id) + "'"},
+	}
+}
+
+// clip keeps what a client sent from filling our answers and logs.
+func clip(s string) string {
+	const most = 128
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
+// The schemes whose value is a token.
+const (
+	schemeToken  = "token"
+	schemeBearer = "bearer"
+)
+
+// credentials finds the caller's proof, first hit wins (contract 1.3). An
+// empty header counts as none (contract 10.12).
+func (c *call) credentials() auth.Credentials {
+	var out auth.Credentials
+	if token := c.r.Header.Get("X-Auth-Token"); token != "" {
+		out.Scheme, out.Value = schemeToken, token
+	} else if token := c.value("auth_token"); token != "" {
+		out.Scheme, out.Value = schemeToken, token
+	} else if header := c.r.Header.Get("Authorization"); header != "" {
+		out.Scheme, out.Value = parseAuthorization(header)
+	} else if value := c.value("authorization"); value != "" {
+		out.Scheme, out.Value = parseAuthorization(value)
+	}
+	return out
+}
+
+// parseAuthorization splits an Authorization header; a scheme that is not
+// Basic or Bearer is unknown, and so never valid.
+func parseAuthorization(header string) (kind, proof string) {
+	scheme, value, _ := strings.Cut(strings.TrimSpace(header), " ")
+	value = strings.TrimSpace(value)
+	switch {
+	case strings.EqualFold(scheme, "Basic"):
+		return "basic", value
+	case strings.EqualFold(scheme, "Bearer"):
+		return schemeBearer, value
+	}
+	return "unknown", value
+}
+
+// dropCredential keeps a token that came inside data out of the document.
+func (c *call) dropCredential() {
+	if m, ok := c.data.(map[string]any); ok {
+		delete(m, "auth_token")
+	}
+}
+
+// tunnel replaces POST by the verb the request names, as clients without the
+// other methods do (contract 9.6).
+func (c *call) tunnel() {
+	if c.r.Method != http.MethodPost {
+		return
+	}
+	verb := strings.ToUpper(strings.TrimSpace(c.value("verb")))
+	if verb == "" {
+		return
+	}
+	c.method = verb
+	if m, ok := c.data.(map[string]any); ok {
+		delete(m, "verb")
+	}
+}

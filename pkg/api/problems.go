@@ -1,0 +1,106 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// shape is how a code goes over the wire: its status, the envelope's message
+// and, where data says nothing better, data.message (contract 1.9).
+type shape struct {
+	status  int
+	message string
+	text    string // "" = data stays as it is
+}
+
+// shapeOf is the one table from problems to responses.
+func shapeOf(code problem.Code) shape {
+	switch code {
+	case problem.Invalid:
+		return shape{http.StatusBadRequest, "validation error", ""}
+	case problem.ParseError:
+		return shape{http.StatusBadRequest, "parse_error", "parse error"}
+	case problem.EmptyTree:
+		return shape{http.StatusBadRequest, "empty_tree_accounts_exist", "there are accounts, but the tree is empty"}
+	case problem.HasDescendants:
+		return shape{http.StatusBadRequest, "account_has_descendants", "there are accounts below this one"}
+	case problem.InvalidCredentials:
+		return shape{http.StatusUnauthorized, "invalid_credentials", "invalid credentials"}
+	case problem.TokenRejected:
+		return shape{http.StatusUnauthorized, "invalid credentials", ""}
+	case problem.Forbidden:
+		return shape{http.StatusForbidden, "forbidden", "forbidden"}
+	case problem.BadIdentifier:
+		return shape{http.StatusNotFound, "bad_identifier", "bad identifier"}
+	case problem.MalformedIdentifier:
+		return shape{http.StatusNotFound, "bad identifier", "bad identifier"}
+	case problem.NotFound:
+		return shape{http.StatusNotFound, "not_found", "not found"}
+	case problem.FaultyRequest:
+		return shape{http.StatusNotFound, "faulty_request", "faulty request"}
+	case problem.MethodNotAllowed:
+		return shape{http.StatusMethodNotAllowed, "invalid_method", "method not allowed"}
+	case problem.NotAcceptable:
+		return shape{http.StatusNotAcceptable, "not_acceptable", "this resource is served as application/json"}
+	case problem.Conflict:
+		return shape{http.StatusConflict, "datastore_conflict", "conflicting documents"}
+	case problem.PreconditionFailed:
+		return shape{http.StatusPreconditionFailed, "precondition_failed", "the stored revision does not meet the condition"}
+	case problem.TooLarge:
+		return shape{http.StatusRequestEntityTooLarge, "request_entity_too_large", "the request body is too large"}
+	case problem.UnsupportedMedia:
+		return shape{http.StatusUnsupportedMediaType, "unsupported_media_type", "send application/json"}
+	case problem.Locked:
+		return shape{http.StatusLocked, "locked", ""}
+	case problem.TooManyRequests:
+		return shape{http.StatusTooManyRequests, "too_many_requests", "too many requests"}
+	case problem.MissingDatabase:
+		return shape{http.StatusServiceUnavailable, "datastore_missing", "a database is missing"}
+	case problem.MissingView:
+		return shape{http.StatusServiceUnavailable, "datastore_missing_view", "a view is missing"}
+	case problem.Unavailable:
+		return shape{http.StatusServiceUnavailable, "datastore_unreachable", "the datastore cannot be reached"}
+	case problem.DatastoreFault:
+		return shape{http.StatusServiceUnavailable, "datastore_fault", "the datastore failed"}
+	}
+	return shape{http.StatusInternalServerError, "unspecified_fault", "something went wrong; the log has it under request_id"}
+}
+
+// statusGone is what the log says of a client that left before its answer.
+const statusGone = 499
+
+// classify finds what to tell the client. A deadline that ran out means that
+// storage did not answer in time, whatever the layers between made of it.
+func classify(err error) *problem.Error {
+	e := problem.AsError(err)
+	if e.Code == problem.Internal && errors.Is(err, context.DeadlineExceeded) {
+		return &problem.Error{Code: problem.Unavailable, Msg: "deadline", Err: err}
+	}
+	return e
+}
+
+// errorData is the data of an error envelope: always an object.
+func errorData(e *problem.Error, s shape) map[string]any {
+	data := maps.Clone(e.Data)
+	if data == nil || e.Code == problem.Internal {
+		data = map[string]any{}
+	}
+	if _, ok := data["message"]; !ok && s.text != "" {
+		data["message"] = s.text
+	}
+	return data
+}
+
+// dataType is the 400 of a data member that is of the wrong type (contract
+// 1.6).
+func dataType(value any, target string) error {
+	return problem.Validation([]problem.Violation{{
+		Path: "data", Code: "type",
+		Message: "data is not of the type " + target,
+		Members: map[string]any{"target": target, "value": value},
+	}})
+}

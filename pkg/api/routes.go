@@ -1,0 +1,165 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/callflowd/callflowd/pkg/resource"
+)
+
+// access says who may use a route.
+type access int
+
+const (
+	anyone    access = iota // no token needed
+	signedIn                // any valid token
+	ofAccount               // who may touch the account in the path: itself, its ancestors, the master
+)
+
+// trait is a bit of what sets a route apart.
+type trait int
+
+const (
+	login   trait = 1 << iota // guesses a credential: costs 35 tokens
+	secret                    // the path holds a credential: the log has the template only
+	lookups                   // its own rate limit
+	endless                   // streams or waits: no deadline
+	events                    // also served as server-sent events
+	bare                      // outside the envelope and outside /v2: no body, no token
+)
+
+func (t trait) has(one trait) bool { return t&one != 0 }
+
+// handler does the work of one route.
+type handler func(*Server, *call) (*answer, error)
+
+// row is one line of the table: a method of a path, what answers it, who may
+// ask, and what else the stages before the handler must know.
+type row struct {
+	method string
+	path   string // below the version, in mux's syntax
+	handle handler
+	access access
+	traits trait
+}
+
+const (
+	get    = http.MethodGet
+	put    = http.MethodPut
+	post   = http.MethodPost
+	patch  = http.MethodPatch
+	remove = http.MethodDelete
+)
+
+// acct is where everything of an account is.
+const acct = "/accounts/{account_id}"
+
+// routes is everything there is. The paths that switches ask stand first,
+// since they are tried in this order.
+func routes() []row {
+	table := slices.Concat(callflowRoutes(), loginRoutes(), accountRoutes(), otherRoutes(), metaflowRoutes(acct, accountMetaflows{}))
+	for _, kind := range resource.Kinds() {
+		table = append(table, collectionRoutes(kind)...)
+	}
+	return table
+}
+
+// callflowRoutes are the lookups and what they are made of.
+func callflowRoutes() []row {
+	return []row{
+		{get, acct + "/routes/{number}", (*Server).getRoute, ofAccount, lookups},
+		{post, acct + "/routes", (*Server).compareRoutes, ofAccount, 0},
+		{get, acct + "/route_analysis", (*Server).analyseRoutes, ofAccount, 0},
+		{get, acct + "/callflows", (*Server).listCallflows, ofAccount, endless},
+		{put, acct + "/callflows", (*Server).createCallflow, ofAccount, 0},
+		{post, acct + "/callflows/validate", (*Server).validateCallflow, ofAccount, 0},
+		{get, acct + "/callflows/{callflow_id}", (*Server).getCallflow, ofAccount, 0},
+		{post, acct + "/callflows/{callflow_id}", (*Server).replaceCallflow, ofAccount, 0},
+		{patch, acct + "/callflows/{callflow_id}", (*Server).patchCallflow, ofAccount, 0},
+		{remove, acct + "/callflows/{callflow_id}", (*Server).deleteCallflow, ofAccount, 0},
+		{get, acct + "/callflows/{callflow_id}/history", (*Server).listHistory, ofAccount, 0},
+		{get, acct + "/callflows/{callflow_id}/history/{revision}", (*Server).getVersion, ofAccount, 0},
+		{get, acct + "/callflows/{callflow_id}/diff", (*Server).diffCallflow, ofAccount, 0},
+		{post, acct + "/callflows/{callflow_id}/restore", (*Server).restoreCallflow, ofAccount, 0},
+		{get, acct + "/callflows/{callflow_id}/references", (*Server).listReferences, ofAccount, 0},
+		{get, acct + "/search", (*Server).search, ofAccount, 0},
+		{get, acct + "/search/multi", (*Server).searchMulti, ofAccount, 0},
+	}
+}
+
+// loginRoutes give and take tokens.
+func loginRoutes() []row {
+	return []row{
+		{put, "/user_auth", (*Server).userAuth, anyone, login},
+		{get, "/user_auth/{token}", (*Server).showUserAuth, signedIn, secret},
+		{put, "/api_auth", (*Server).apiAuth, anyone, login},
+		{get, "/token_auth", (*Server).showToken, signedIn, 0},
+		{remove, "/token_auth", (*Server).revokeToken, signedIn, 0},
+		{get, "/auth/tokeninfo", (*Server).tokenInfo, anyone, 0},
+		{post, "/auth/tokeninfo", (*Server).tokenInfo, anyone, 0},
+	}
+}
+
+// accountRoutes are accounts themselves, and what a console asks of one.
+func accountRoutes() []row {
+	return []row{
+		{put, "/accounts", (*Server).createAccount, signedIn, 0},
+		{get, acct, (*Server).getAccount, ofAccount, 0},
+		{put, acct, (*Server).createAccount, ofAccount, 0},
+		{post, acct, (*Server).replaceAccount, ofAccount, 0},
+		{patch, acct, (*Server).patchAccount, ofAccount, 0},
+		{remove, acct, (*Server).deleteAccount, ofAccount, 0},
+		{get, acct + "/children", (*Server).listChildren, ofAccount, 0},
+		{get, acct + "/descendants", (*Server).listDescendants, ofAccount, 0},
+		{get, acct + "/siblings", (*Server).listSiblings, ofAccount, 0},
+		{get, acct + "/parents", (*Server).listParents, ofAccount, 0},
+		{get, acct + "/tree", (*Server).listTree, ofAccount, 0},
+		{get, acct + "/api_key", (*Server).getAPIKey, ofAccount, 0},
+		{put, acct + "/api_key", (*Server).renewAPIKey, ofAccount, 0},
+		{post, acct + "/move", (*Server).moveAccount, ofAccount, 0},
+		{get, acct + "/apps_store", (*Server).listApps, ofAccount, 0},
+		{get, acct + "/phone_numbers", (*Server).listPhoneNumbers, ofAccount, 0},
+	}
+}
+
+// otherRoutes are schemas, the description of all this, and health.
+func otherRoutes() []row {
+	return []row{
+		{get, "/schemas", (*Server).listSchemas, anyone, 0},
+		{get, "/schemas/{schema_id}", (*Server).getSchema, anyone, 0},
+		{put, "/schemas/{schema_id}/validation", (*Server).validateDocument, signedIn, 0},
+		{get, acct + "/schemas", (*Server).listSchemas, ofAccount, 0},
+		{get, acct + "/schemas/{schema_id}", (*Server).getSchema, ofAccount, 0},
+		{put, acct + "/schemas/{schema_id}/validation", (*Server).validateDocument, ofAccount, 0},
+		{get, "/openapi.json", (*Server).getOpenAPI, anyone, 0},
+		{get, "/healthz", (*Server).healthz, anyone, bare},
+		{get, "/readyz", (*Server).readyz, anyone, bare},
+		{get, "/metrics", (*Server).showMetrics, anyone, bare},
+	}
+}
+
+// collectionRoutes are the rows of one generic collection.
+func collectionRoutes(kind resource.Kind) []row {
+	of := collection{kind}
+	all, one := acct+"/"+kind.Name, acct+"/"+kind.Name+"/{document_id}"
+	list := []row{
+		{get, all, of.list, ofAccount, endless},
+		{put, all, of.create, ofAccount, 0},
+		{get, one, of.get, ofAccount, 0},
+		{post, one, of.replace, ofAccount, 0},
+		{patch, one, of.patch, ofAccount, 0},
+		{remove, one, of.remove, ofAccount, 0},
+	}
+	return append(list, metaflowRoutes(one, documentMetaflows{kind})...)
+}
+
+// metaflowRoutes are the rows of the metaflows of an account or a document.
+func metaflowRoutes(under string, of metaflowOwner) []row {
+	m := metaflows{of}
+	return []row{
+		{get, under + "/metaflows", m.get, ofAccount, 0},
+		{post, under + "/metaflows", m.replace, ofAccount, 0},
+		{patch, under + "/metaflows", m.patch, ofAccount, 0},
+		{remove, under + "/metaflows", m.remove, ofAccount, 0},
+	}
+}

@@ -1,0 +1,203 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// serve is the outermost handler: it answers, whatever happens, and writes the
+// request's one log record. bareToo says whether health and metrics are here.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, bareToo bool) {
+	rec := &recorder{ResponseWriter: w}
+	c := s.newCall(r)
+	s.metrics.inFlight.Inc()
+	defer s.metrics.inFlight.Dec()
+	var failure error
+	defer func() {
+		broken := false
+		if v := recover(); v != nil {
+			failure = &problem.Error{Code: problem.Internal, Msg: fmt.Sprintf("panic: %v\n%s", v, debug.Stack())}
+			broken = s.fail(rec, c, failure)
+		}
+		s.finish(rec, c, failure)
+		if broken {
+			panic(http.ErrAbortHandler)
+		}
+	}()
+	h := rec.Header()
+	h.Set("X-Request-Id", c.requestID)
+	h.Set("X-Content-Type-Options", "nosniff")
+	setCORS(h, "")
+	if failure = s.answer(rec, c, bareToo); failure != nil && s.fail(rec, c, failure) {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// answer runs the stages and sends what they give.
+func (s *Server) answer(w http.ResponseWriter, c *call, bareToo bool) error {
+	if res, ok := s.bare[c.r.URL.Path]; ok && bareToo {
+		return s.answerBare(w, c, res)
+	}
+	if preflight(c.r) {
+		s.answerPreflight(w, c)
+		return nil
+	}
+	if err := s.stages(w, c); err != nil {
+		return err
+	}
+	if !c.route.traits.has(endless) {
+		ctx, cancel := context.WithTimeout(c.ctx(), s.cfg.Limits.Deadline)
+		defer cancel()
+		c.r = c.r.WithContext(ctx)
+	}
+	a, err := c.route.handle(s, c)
+	if err != nil {
+		return err
+	}
+	return s.respond(w, c, a)
+}
+
+// answerBare serves health and metrics.
+func (s *Server) answerBare(w http.ResponseWriter, c *call, res *endpoint) error {
+	c.route = res.methods[c.method]
+	if c.route == nil {
+		w.Header().Set("Allow", res.allow)
+		return &problem.Error{Code: problem.MethodNotAllowed}
+	}
+	a, err := c.route.handle(s, c)
+	if err != nil {
+		return err
+	}
+	return s.respond(w, c, a)
+}
+
+// answerPreflight lets a browser's script go on, on every path.
+func (s *Server) answerPreflight(w http.ResponseWriter, c *call) {
+	var ok bool
+	if c.version, c.path, ok = splitPath(c.r.URL.EscapedPath()); ok {
+		c.path, c.own = aliasOwn(c.path)
+		if res, err := s.match(c); err == nil {
+			setCORS(w.Header(), res.allow)
+		}
+	}
+	w.Header().Set("Content-Length", "0")
+	w.WriteHeader(http.StatusOK)
+}
+
+// fail sends an error. It reports true where the response has begun and can
+// only be broken off.
+func (s *Server) fail(rec *recorder, c *call, err error) (broken bool) {
+	if rec.status != 0 {
+		return !errors.Is(err, context.Canceled)
+	}
+	if c.r.Context().Err() != nil && errors.Is(err, context.Canceled) {
+		rec.status = statusGone
+		return false
+	}
+	e := classify(err)
+	shape := shapeOf(e.Code)
+	h := rec.Header()
+	h.Del("Location")
+	h.Del("Expires")
+	h.Del("ETag")
+	if rev, ok := e.Data["revision"].(string); ok {
+		h.Set("ETag", `"`+rev+`"`)
+	}
+	switch shape.status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", `Bearer realm="callflowd"`) // not Basic: browsers would ask for a password
+	case http.StatusTooManyRequests:
+		h.Set("Retry-After", strconv.Itoa(c.bucket.retryAfter))
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", "1")
+	case http.StatusRequestEntityTooLarge:
+		h.Set("Connection", "close")
+	}
+	env := s.envelopeOf(c)
+	env.Status, env.AuthToken = "error", ""
+	env.Error, env.Message, env.Data = strconv.Itoa(shape.status), shape.message, errorData(e, shape)
+	if sendErr := s.send(rec, c, shape.status, env); sendErr != nil {
+		env.Data = struct{}{} // data that cannot be encoded is our own fault
+		_ = s.send(rec, c, shape.status, env)
+	}
+	return false
+}
+
+// recorder remembers what was sent.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	n, err := r.ResponseWriter.Write(p)
+	r.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// finish counts the request and logs it once. The query string and the body
+// may hold tokens and are never logged, nor is a path that holds one.
+func (s *Server) finish(rec *recorder, c *call, failure error) {
+	took := s.cfg.Now().Sub(c.started)
+	template := "-"
+	path := shorten(c.r.URL.Path)
+	if c.route != nil {
+		template = c.route.path
+		if c.route.traits.has(secret) {
+			path = template
+		}
+	}
+	s.metrics.observe(template, c.method, rec.status, took)
+	fields := []zap.Field{
+		zap.String("request_id", c.requestID), zap.String("method", c.r.Method), zap.String("path", path),
+		zap.String("route", template), zap.Int("status", rec.status), zap.Int64("bytes", rec.bytes),
+		zap.Duration("took", took), zap.Stringer("client", c.client),
+	}
+	if c.identity.AccountID != "" {
+		fields = append(fields, zap.String("auth_account", c.identity.AccountID), zap.String("auth_user", c.identity.UserID))
+	}
+	if failure != nil {
+		fields = append(fields, zap.Error(failure))
+	}
+	switch {
+	case rec.status >= http.StatusInternalServerError:
+		s.cfg.Log.Error("request", fields...)
+	default:
+		s.cfg.Log.Info("request", fields...)
+	}
+}
+
+// shorten keeps segments of a path that may be credentials, and endless ones,
+// out of the log.
+func shorten(path string) string {
+	parts := strings.Split(clip(path), "/")
+	for i, p := range parts {
+		if len(p) >= 64 {
+			parts[i] = "…"
+		}
+	}
+	return strings.Join(parts, "/")
+}

@@ -1,0 +1,174 @@
+package api
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// stages brings a call to where its handler may run. Their order is what a
+// client without a token can learn: the faults of its own body and path, and
+// nothing about accounts (contract 9.16).
+func (s *Server) stages(w http.ResponseWriter, c *call) error {
+	var ok bool
+	if c.version, c.path, ok = splitPath(c.r.URL.EscapedPath()); !ok {
+		return &problem.Error{Code: problem.NotFound, Msg: "no such API version"}
+	}
+	if err := s.readBody(w, c); err != nil {
+		return err
+	}
+	c.tunnel()
+	c.path, c.own = aliasOwn(c.path)
+	res, err := s.match(c)
+	if err != nil {
+		return s.unknownPath(c, err)
+	}
+	setCORS(w.Header(), res.allow)
+	c.route = res.methods[c.method]
+	if c.route == nil {
+		w.Header().Set("Allow", res.allow)
+		return &problem.Error{Code: problem.MethodNotAllowed}
+	}
+	if id, named := c.vars["account_id"]; named && !c.own {
+		if err := accountID(id); err != nil {
+			return err
+		}
+	}
+	if err := s.takeTokens(c); err != nil {
+		return err
+	}
+	if err := s.authenticate(c); err != nil {
+		return err
+	}
+	return s.formats(c)
+}
+
+// unknownPath is a 404 for those who may know, and a 401 for the rest
+// (contract 1.1).
+func (s *Server) unknownPath(c *call, notFound error) error {
+	if err := s.takeTokens(c); err != nil {
+		return err
+	}
+	if err := s.identify(c); err != nil {
+		return err
+	}
+	return notFound
+}
+
+// identify finds out who calls.
+func (s *Server) identify(c *call) error {
+	proof := c.credentials()
+	id, err := s.cfg.Auth.Authenticate(c.ctx(), proof)
+	if err != nil {
+		return err
+	}
+	c.identity = id
+	if proof.Scheme == schemeToken || proof.Scheme == schemeBearer {
+		c.token = proof.Value
+	}
+	c.dropCredential()
+	return nil
+}
+
+// authenticate finds out who calls and whether the route is for them. An
+// account that Kazoo made gets the views it lacks, but for a lookup, which
+// must not need the database.
+func (s *Server) authenticate(c *call) error {
+	if c.route.access == anyone {
+		return nil
+	}
+	if err := s.identify(c); err != nil {
+		return err
+	}
+	if c.own {
+		c.vars["account_id"] = c.identity.AccountID
+	}
+	if c.route.access != ofAccount {
+		return nil
+	}
+	if err := s.authorise(c, c.account()); err != nil || c.route.traits.has(lookups) {
+		return err
+	}
+	return s.cfg.Accounts.Prepare(c.ctx(), c.account())
+}
+
+// authorise is where it is decided whether a caller may touch an account.
+func (s *Server) authorise(c *call, id string) error {
+	if !couch.IsAccountID(id) {
+		return &problem.Error{Code: problem.BadIdentifier, Data: map[string]any{"cause": id}}
+	}
+	return s.cfg.Auth.Authorize(c.ctx(), c.identity, id)
+}
+
+// formats checks what comes and what is to go back.
+func (s *Server) formats(c *call) error {
+	also := ""
+	if c.route.traits.has(events) {
+		also = eventStream
+	}
+	if err := c.acceptable(also); err != nil {
+		return err
+	}
+	if c.media == mediaOther && !c.reads() && c.method != http.MethodDelete {
+		return &problem.Error{Code: problem.UnsupportedMedia}
+	}
+	return nil
+}
+
+// newCall reads what needs no decision.
+func (s *Server) newCall(r *http.Request) *call {
+	c := &call{
+		r: r, started: s.cfg.Now(), method: r.Method, query: r.URL.Query(),
+		requestID: requestID(r.Header.Get("X-Request-Id")), client: s.clientAddr(r),
+	}
+	if c.method == http.MethodHead {
+		c.method = http.MethodGet
+	}
+	c.bucket = bucketState{Consumed: 0, Remaining: s.cfg.Limits.Rate.Burst}
+	return c
+}
+
+// requestID takes the client's id where it is harmless in headers and logs,
+// and makes one of 32 hex digits otherwise.
+func requestID(asked string) string {
+	if asked != "" && len(asked) <= 128 && strings.Trim(asked, idCharacters) == "" {
+		return asked
+	}
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+const idCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:/+=@"
+
+// clientAddr is the peer's address, or what a trusted proxy says in front of
+// it: the last address of X-Forwarded-For that is no proxy itself.
+func (s *Server) clientAddr(r *http.Request) netip.Addr {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	addr, _ := netip.ParseAddr(host)
+	addr = addr.Unmap()
+	if !s.trusted(addr) {
+		return addr
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0; i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		addr = hop.Unmap()
+		if !s.trusted(addr) {
+			break
+		}
+	}
+	return addr
+}

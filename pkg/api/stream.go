@@ -1,0 +1,131 @@
+package api
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+)
+
+// streamBuffer is how much of a streamed list is held back: what fails before
+// it is full still gets an error's status.
+const streamBuffer = 32 << 10
+
+// lateWriter writes the header with the first byte of the body.
+type lateWriter struct {
+	w       http.ResponseWriter
+	gone    bool // a write failed: the client left
+	started bool
+}
+
+func (l *lateWriter) Write(p []byte) (int, error) {
+	if !l.started {
+		l.started = true
+		l.w.WriteHeader(http.StatusOK)
+	}
+	n, err := l.w.Write(p)
+	l.gone = l.gone || err != nil
+	return n, err
+}
+
+// Flush hands on what net/http holds back.
+func (l *lateWriter) Flush() { _ = http.NewResponseController(l.w).Flush() }
+
+// sendStream sends an envelope whose data is written piece by piece. Memory
+// does not grow with it, except for a person's indented and a script's wrapped
+// answer.
+func (s *Server) sendStream(w http.ResponseWriter, c *call, a *answer) error {
+	if c.r.Method == http.MethodHead {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	if c.pretty() || c.jsonp() != "" {
+		return s.sendCollected(w, c, a)
+	}
+	rest, err := s.afterData(c, a)
+	if err != nil {
+		return err
+	}
+	late := &lateWriter{w: w}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Add("Vary", "Accept-Encoding")
+	out := io.Writer(late)
+	var zw *gzip.Writer
+	if acceptsGzip(c.r.Header) {
+		h.Set("Content-Encoding", "gzip")
+		zw, _ = s.zippers.Get().(*gzip.Writer)
+		defer s.zippers.Put(zw)
+		zw.Reset(late)
+		out = zw
+	}
+	buf := bufio.NewWriterSize(out, streamBuffer)
+	err = writeParts(c.ctx(), buf, a.stream, rest)
+	if err == nil && zw != nil {
+		err = zw.Close()
+	}
+	if late.gone {
+		return context.Canceled
+	}
+	if err != nil && !late.started {
+		h.Del("Content-Encoding")
+	}
+	return err
+}
+
+// writeParts puts the envelope around what the stream writes.
+func writeParts(ctx context.Context, buf *bufio.Writer, data stream, rest []byte) error {
+	if _, err := buf.WriteString(`{"data":`); err != nil {
+		return err
+	}
+	if err := data(ctx, buf); err != nil {
+		return err
+	}
+	if _, err := buf.Write(rest); err != nil {
+		return err
+	}
+	return buf.Flush()
+}
+
+// afterData encodes the envelope's other members, from the comma on.
+func (s *Server) afterData(c *call, a *answer) ([]byte, error) {
+	env := s.envelopeOf(c)
+	env.Revision, env.members = a.revision, a.members
+	whole, err := encode(env)
+	if err != nil {
+		return nil, err
+	}
+	return bytes.TrimPrefix(whole, []byte(`{"data":null`)), nil
+}
+
+// sendCollected is for the forms of an answer that need all of it at once.
+func (s *Server) sendCollected(w http.ResponseWriter, c *call, a *answer) error {
+	var buf bytes.Buffer
+	if err := a.stream(c.ctx(), &buf); err != nil {
+		return err
+	}
+	env := s.envelopeOf(c)
+	env.Revision, env.members, env.Data = a.revision, a.members, json.RawMessage(buf.Bytes())
+	return s.send(w, c, http.StatusOK, env)
+}
+
+// sendRaw sends an answer outside the envelope, whole or as it comes.
+func (s *Server) sendRaw(w http.ResponseWriter, c *call, status int, raw *rawBody) error {
+	if raw.stream == nil {
+		s.write(w, c, status, raw.contentType, raw.body)
+		return nil
+	}
+	h := w.Header()
+	h.Set("Content-Type", raw.contentType)
+	h.Set("Cache-Control", "no-cache")
+	late := &lateWriter{w: w}
+	err := raw.stream(c.ctx(), late)
+	if late.gone {
+		return context.Canceled
+	}
+	return err
+}
