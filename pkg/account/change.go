@@ -198,6 +198,7 @@ func (s *Service) mirror(ctx context.Context, id string) error {
 			fresh.SetRev(held.Rev())
 		}
 		err = s.accounts().Put(ctx, fresh)
+		s.generation.Add(1)
 		s.states.Delete(id)
 		if ignore(err, problem.Conflict) != nil {
 			return err

@@ -139,8 +139,7 @@ func TestCrashWhileDeleting(t *testing.T) {
 		first := &account.Service{Couch: couchtest.Open(t, address)}
 		master := ensureMaster(t, first).ID
 		id := create(t, first, master, "Acme")
-		_, err := first.EnsureMonth(t.Context(), id, time.Now())
-		check(t, err)
+		check(t, first.Couch.CreateDB(t.Context(), couch.MonthDB(id, time.Now())))
 		_, crash := dyingService(t, address, died).Delete(t.Context(), account.Write{ID: id}, true)
 		s := later(t, address)
 		wantSound(t, s)

@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/callflowd/callflowd/couchviews"
 	"github.com/callflowd/callflowd/pkg/couch"
@@ -74,21 +73,6 @@ func (s *Service) Forget(id string) {
 	s.init()
 	s.prepared.Delete(id)
 	s.states.Delete(id)
-}
-
-// EnsureMonth returns the database of an account's time series for the month
-// of t, creating it if it is absent.
-func (s *Service) EnsureMonth(ctx context.Context, id string, t time.Time) (*couch.DB, error) {
-	s.init()
-	name := couch.MonthDB(id, t)
-	if _, done := s.prepared.Get(name); done {
-		return s.Couch.DB(name), nil
-	}
-	if err := s.Couch.CreateDB(ctx, name); err != nil {
-		return nil, err
-	}
-	s.prepared.Put(name, struct{}{})
-	return s.Couch.DB(name), nil
 }
 
 // createDB makes an account's database with its design documents and the

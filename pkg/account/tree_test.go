@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/callflowd/callflowd/pkg/account"
+	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -91,9 +92,9 @@ func TestDelete(t *testing.T) {
 		ctx := t.Context()
 		id := create(t, s, master, "Acme")
 		below := create(t, s, id, "Below")
-		month, err := s.EnsureMonth(ctx, id, time.Now())
-		check(t, err)
-		_, err = s.Delete(ctx, account.Write{ID: master}, hard)
+		month := couch.MonthDB(id, time.Now())
+		check(t, s.Couch.CreateDB(ctx, month))
+		_, err := s.Delete(ctx, account.Write{ID: master}, hard)
 		wantCode(t, err, problem.Forbidden)
 		_, err = s.Delete(ctx, account.Write{ID: id}, hard)
 		wantCode(t, err, problem.HasDescendants)
@@ -117,7 +118,7 @@ func TestDelete(t *testing.T) {
 				t.Errorf("hard %v: the database is there %v", hard, has)
 			}
 		}
-		if has, err := s.Couch.HasDB(ctx, month.Name()); err != nil || has == hard {
+		if has, err := s.Couch.HasDB(ctx, month); err != nil || has == hard {
 			t.Errorf("hard %v: the month's database is there %v, %v", hard, has, err)
 		}
 		create(t, s, master, "Acme") // the name is free
