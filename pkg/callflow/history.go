@@ -6,6 +6,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/lru"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
@@ -27,18 +28,39 @@ func (s *Service) keep(ctx context.Context, accountID string, month time.Time, r
 		"revision":       replaced.Rev(),
 		"document":       withoutAttachments(replaced),
 	}
-	name := couch.MonthDB(accountID, month)
-	err := s.Couch.DB(name).Put(ctx, entry)
-	if problem.Is(err, problem.MissingDatabase) {
-		if err := s.Couch.CreateDB(ctx, name); err != nil {
+	db, err := s.monthDB(ctx, accountID, month)
+	if err != nil {
+		return err
+	}
+	err = db.Put(ctx, entry)
+	if problem.Is(err, problem.MissingDatabase) { // dropped since we made sure of it
+		if err := s.Couch.CreateDB(ctx, db.Name()); err != nil {
 			return err
 		}
-		err = s.Couch.DB(name).Put(ctx, entry)
+		err = db.Put(ctx, entry)
 	}
 	if problem.Is(err, problem.Conflict) {
 		return nil
 	}
 	return err
+}
+
+// knownMonths bounds how many monthly databases a service remembers to be
+// there.
+const knownMonths = 20_000
+
+// monthDB makes sure of the month's database before anything is sent to it:
+// CouchDB hangs up on a document for a database that is not there.
+func (s *Service) monthDB(ctx context.Context, accountID string, month time.Time) (*couch.DB, error) {
+	s.monthsOnce.Do(func() { s.monthsKnown = lru.New[string, struct{}](knownMonths) })
+	name := couch.MonthDB(accountID, month)
+	if _, known := s.monthsKnown.Get(name); !known {
+		if err := s.Couch.CreateDB(ctx, name); err != nil {
+			return nil, err
+		}
+		s.monthsKnown.Put(name, struct{}{})
+	}
+	return s.Couch.DB(name), nil
 }
 
 func historyID(month time.Time, callflowID, rev string) string {

@@ -47,6 +47,7 @@ package callflow
 import (
 	"context"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -54,6 +55,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/account"
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/lru"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/schema"
 )
@@ -72,7 +74,9 @@ type Service struct {
 	Log      *zap.Logger
 	Now      func() time.Time
 
-	locks keyedLocks
+	locks       keyedLocks
+	monthsOnce  sync.Once
+	monthsKnown *lru.Map[string, struct{}]
 }
 
 // Actor is who asks, as private fields and history remember it.

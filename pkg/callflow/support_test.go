@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/callflowd/callflowd/couchviews"
+	"github.com/callflowd/callflowd/pkg/account"
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 	"github.com/callflowd/callflowd/pkg/document"
@@ -27,20 +27,10 @@ func serviceOn(t testing.TB, client *couch.Client) *Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := couch.AccountDB(testAccount)
-	if err := client.CreateDB(t.Context(), name); err != nil {
+	if err := client.CreateDB(t.Context(), couch.AccountDB(testAccount)); err != nil {
 		t.Fatal(err)
 	}
-	designs, err := couchviews.Designs("account")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range designs {
-		if err := client.DB(name).SyncDesign(t.Context(), d); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return &Service{Couch: client, Schemas: registry}
+	return &Service{Couch: client, Schemas: registry, Accounts: &account.Service{Couch: client}}
 }
 
 // doc decodes a JSON object.
@@ -145,4 +135,13 @@ func withoutMessages(v any) any {
 		return out
 	}
 	return v
+}
+
+func mustJSON(t testing.TB, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
