@@ -1,0 +1,71 @@
+package callflow
+
+import (
+	"testing"
+
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+func TestThreeWayMerge(t *testing.T) {
+	s := newService(t)
+	base := create(t, s, `{"id":"c","name":"n","numbers":["1","2"],"flags":["a"],"flow":{"module":"menu","data":{},"children":{}}}`)
+	theirs := patch(t, s, "c", `{"name":"theirs","numbers":["2","3"],"flow":{"children":{"1":{"module":"hangup"}}}}`)
+	w := write(t, "c", `{"name":"n","numbers":["1","2","4158867900"],"flags":["a"],"flow":{"module":"menu","data":{"timeout":"5"},"children":{"2":{"module":"hangup"}}}}`)
+	w.Base = base.Rev()
+	saved, err := s.Replace(t.Context(), w)
+	if err != nil {
+		t.Fatalf("%v %v", err, problem.AsError(err).Data)
+	}
+	sameJSON(t, publicOf(saved.Doc), `{"name":"theirs","numbers":["2","+14158867900","3"],"patterns":[],"flags":["a"],
+		"flow":{"module":"menu","data":{"timeout":"5"},"children":{"1":{"module":"hangup","data":{}},"2":{"module":"hangup","data":{}}}}}`)
+	if got := history(t, s, "c")[0].Action; got != "merged" {
+		t.Errorf("history says %s", got)
+	}
+
+	w = write(t, "c", `{"_rev":"`+theirs.Rev()+`","name":"mine"}`)
+	saved, err = s.Patch(t.Context(), w)
+	if err != nil || saved.Doc.String("name") != "mine" || len(saved.Doc.Strings("numbers")) != 3 {
+		t.Errorf("a patch of an older version: %v, %v", saved.Doc, err)
+	}
+}
+
+func TestOverlappingEditsAreRefused(t *testing.T) {
+	s := newService(t)
+	base := create(t, s, `{"id":"c","name":"n","numbers":["1"],"x":1}`)
+	now := patch(t, s, "c", `{"name":"theirs","x":null}`)
+	w := write(t, "c", `{"name":"yours","x":2}`)
+	w.Base = base.Rev()
+	_, err := s.Patch(t.Context(), w)
+	wantError(t, err, problem.Conflict, `{"revision":"`+now.Rev()+`","conflicts":[
+		{"path":"name","base":"n","yours":"yours","theirs":"theirs"},{"path":"x","base":1,"yours":2}]}`)
+	w.Base = "9-gone"
+	_, err = s.Patch(t.Context(), w)
+	wantError(t, err, problem.Conflict, `{"base":"unavailable","revision":"`+now.Rev()+`"}`)
+	w.Base = base.Rev()
+	_, err = s.Delete(t.Context(), w, false)
+	wantError(t, err, problem.Conflict, `{"revision":"`+now.Rev()+`","conflicts":[{"path":"name","base":"n","theirs":"theirs"},{"path":"x","base":1,"theirs":null}]}`)
+	if got, err := s.Get(t.Context(), testAccount, "c"); err != nil || got.Rev() != now.Rev() {
+		t.Errorf("something was written: %v, %v", got, err)
+	}
+	w.Base = now.Rev()
+	if _, err = s.Delete(t.Context(), w, false); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestBaseFromHistory merges where the database has forgotten the base.
+func TestBaseFromHistory(t *testing.T) {
+	s := newService(t)
+	base := create(t, s, `{"id":"c","name":"n","numbers":["1"]}`)
+	patch(t, s, "c", `{"numbers":["1","2"]}`)
+	other := newService(t)
+	other.Now = s.Now
+	copyDatabases(t, s, other)
+	w := write(t, "c", `{"name":"new"}`)
+	w.Base = base.Rev()
+	saved, err := other.Patch(t.Context(), w)
+	if err != nil {
+		t.Fatalf("%v %v", err, problem.AsError(err).Data)
+	}
+	sameJSON(t, publicOf(saved.Doc), `{"name":"new","numbers":["1","2"],"patterns":[]}`)
+}
