@@ -76,7 +76,7 @@ func (v *save) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !isCallflow(v.w.ID, doc) || !doc.Live() && v.action != actionRestored {
+	if !isCallflow(v.w.ID, doc) || !doc.Live() && v.action != actionRestored && v.action != actionMerged {
 		return badIdentifier(v.w.ID)
 	}
 	v.stored = doc
@@ -153,7 +153,7 @@ func (v *save) readPlan(ctx context.Context) error {
 // compose makes the public document that the request asks for.
 func (v *save) compose(ctx context.Context) (document.Doc, error) {
 	yours := publicOf(v.w.Data)
-	if v.action == actionCreated || v.action == actionRestored {
+	if v.action == actionCreated || v.action == actionRestored || v.action == actionMerged {
 		return yours, nil
 	}
 	base, err := v.base(ctx)

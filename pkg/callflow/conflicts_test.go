@@ -1,0 +1,222 @@
+package callflow
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// copyDatabases replicates all databases of one server to another: every leaf
+// with its ancestry, as CouchDB's replicator does.
+func copyDatabases(t *testing.T, from, to *Service) {
+	t.Helper()
+	names, err := from.Couch.AllDBs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if !strings.HasPrefix(name, "account/") {
+			continue
+		}
+		if err := to.Couch.CreateDB(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+		copyDatabase(t, from.Couch.DB(name), to.Couch.DB(name))
+	}
+}
+
+func copyDatabase(t *testing.T, from, to *couch.DB) {
+	t.Helper()
+	page, err := from.Changes(t.Context(), couch.ChangesOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range page.Changes {
+		if strings.HasPrefix(change.ID, "_") {
+			continue
+		}
+		leaves, err := from.Leaves(t.Context(), change.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ancestry, err := from.Ancestry(t.Context(), change.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, leaf := range leaves {
+			leaf["_revisions"] = revisionsOf(t, ancestry[leaf.Rev()])
+		}
+		if err := to.BulkRevisions(t.Context(), leaves); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func revisionsOf(t *testing.T, path []string) map[string]any {
+	t.Helper()
+	generation, _, _ := strings.Cut(path[0], "-")
+	start, err := strconv.Atoi(generation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hashes := make([]string, len(path))
+	for i, rev := range path {
+		_, hashes[i], _ = strings.Cut(rev, "-")
+	}
+	return map[string]any{"start": start, "ids": hashes}
+}
+
+// sites are two servers with the same callflow, edited apart and replicated.
+func sites(t *testing.T, here, there string) (a, b *Service) {
+	t.Helper()
+	a, b = newService(t), newService(t)
+	create(t, a, `{"id":"c","name":"n","numbers":["1"]}`)
+	copyDatabases(t, a, b)
+	patch(t, a, "c", here)
+	patch(t, b, "c", there)
+	exchange(t, a, b)
+	return a, b
+}
+
+func exchange(t *testing.T, a, b *Service) {
+	t.Helper()
+	copyDatabases(t, a, b)
+	copyDatabases(t, b, a)
+}
+
+func conflicts(t *testing.T, s *Service) Conflicts {
+	t.Helper()
+	c, err := s.Conflicts(t.Context(), testAccount)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func revisions(items []HistoryItem) []string {
+	out := make([]string, len(items))
+	for i, item := range items {
+		out[i] = item.Revision
+	}
+	return out
+}
+
+func TestSitesConvergeByMerging(t *testing.T) {
+	a, b := sites(t, `{"numbers":["1","2"]}`, `{"name":"there"}`)
+	before := conflicts(t, a)
+	sameJSON(t, conflicts(t, b), mustJSON(t, before))
+	if len(before.Documents) != 1 || !before.Documents[0].Mergeable || before.Documents[0].Type != Type || len(before.Documents[0].Losers) != 1 {
+		t.Fatalf("conflicts %+v", before)
+	}
+	saved, err := a.Resolve(t.Context(), write(t, "c", `{}`), Resolution{Merge: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	exchange(t, a, b)
+	for _, s := range []*Service{a, b} {
+		sameJSON(t, conflicts(t, s), `{"documents":[],"numbers":[],"patterns":[]}`)
+		got, err := s.Get(t.Context(), testAccount, "c")
+		if err != nil || got.Rev() != saved.Doc.Rev() {
+			t.Fatalf("%v, %v", got, err)
+		}
+		sameJSON(t, publicOf(got), `{"name":"there","numbers":["1","2"],"patterns":[]}`)
+		revs := revisions(history(t, s, "c"))
+		for _, rev := range append(before.Documents[0].Losers, before.Documents[0].Winner) {
+			if !slices.Contains(revs, rev) {
+				t.Errorf("version %s is lost from history %v", rev, revs)
+			}
+		}
+	}
+}
+
+func TestOverlappingSitesAreResolvedByChoosing(t *testing.T) {
+	a, b := sites(t, `{"name":"here"}`, `{"name":"there"}`)
+	found := conflicts(t, a).Documents[0]
+	if found.Mergeable {
+		t.Fatalf("overlapping edits are mergeable: %+v", found)
+	}
+	_, err := a.Resolve(t.Context(), write(t, "c", `{}`), Resolution{Merge: true})
+	wantError(t, err, problem.Conflict, "")
+	_, err = a.Resolve(t.Context(), write(t, "c", `{}`), Resolution{Keep: "1-x"})
+	wantError(t, err, problem.Invalid, "")
+	for _, keep := range []string{found.Losers[0]} {
+		kept, err := a.Version(t.Context(), testAccount, "c", keep)
+		if err != nil {
+			t.Fatal(err)
+		}
+		saved, err := a.Resolve(t.Context(), write(t, "c", `{}`), Resolution{Keep: keep})
+		if err != nil || saved.Doc.String("name") != kept.String("name") {
+			t.Fatalf("kept %v, %v", saved.Doc, err)
+		}
+	}
+	exchange(t, a, b)
+	if got := conflicts(t, b).Documents; len(got) != 0 {
+		t.Errorf("still in conflict: %+v", got)
+	}
+	_, err = b.Resolve(t.Context(), write(t, "c", `{}`), Resolution{Merge: true})
+	wantError(t, err, problem.BadIdentifier, "")
+}
+
+func TestKeepingTheWinnerWritesNothingNew(t *testing.T) {
+	a, _ := sites(t, `{"name":"here"}`, `{"name":"there"}`)
+	winner := conflicts(t, a).Documents[0].Winner
+	saved, err := a.Resolve(t.Context(), write(t, "c", `{}`), Resolution{Keep: winner})
+	if err != nil || saved.Doc.Rev() != winner || len(conflicts(t, a).Documents) != 0 {
+		t.Errorf("%v, %v", saved.Doc, err)
+	}
+}
+
+func TestDeletedThereEditedHere(t *testing.T) {
+	a, b := newService(t), newService(t)
+	create(t, a, `{"id":"c","name":"n","numbers":["1"]}`)
+	copyDatabases(t, a, b)
+	patch(t, a, "c", `{"name":"here"}`)
+	deleted := remove(t, b, "c")
+	exchange(t, a, b)
+	if got := conflicts(t, a).Documents; len(got) != 1 || got[0].Mergeable {
+		t.Fatalf("conflicts %+v", got)
+	}
+	if _, err := a.Resolve(t.Context(), write(t, "c", `{}`), Resolution{Keep: deleted.Rev()}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := a.Get(t.Context(), testAccount, "c")
+	wantError(t, err, problem.BadIdentifier, "")
+}
+
+func TestNumbersBookedTwice(t *testing.T) {
+	s := newService(t)
+	create(t, s, `{"id":"a","numbers":["1","2"],"patterns":["^1$"]}`)
+	put(t, s, `{"_id":"b","pvt_type":"callflow","numbers":["2","2","3",5],"patterns":["^1$","^2$"]}`)
+	sameJSON(t, conflicts(t, s), `{"documents":[],"numbers":[{"number":"2","callflow_ids":["a","b"]}],"patterns":[{"pattern":"^1$","callflow_ids":["a","b"]}]}`)
+	_, err := s.Patch(t.Context(), write(t, "a", `{"name":"n"}`))
+	wantError(t, err, problem.Invalid, "")
+	patch(t, s, "a", `{"numbers":["1"],"patterns":[]}`)
+	if c := conflicts(t, s); len(c.Numbers) != 0 {
+		t.Errorf("conflicts %+v", c)
+	}
+}
+
+func TestConflictsOfOtherDocuments(t *testing.T) {
+	s := newService(t)
+	put(t, s, `{"_id":"d","pvt_type":"device","name":"x"}`)
+	loser := doc(t, `{"_id":"d","_rev":"1-0","pvt_type":"device","name":"y"}`)
+	if err := s.Couch.Account(testAccount).BulkRevisions(t.Context(), []document.Doc{loser}); err != nil {
+		t.Fatal(err)
+	}
+	found := conflicts(t, s).Documents
+	if len(found) != 1 || found[0].Type != "device" || found[0].Losers[0] != "1-0" {
+		t.Fatalf("conflicts %+v", found)
+	}
+	if _, err := s.Resolve(t.Context(), write(t, "d", `{}`), Resolution{Keep: "1-0"}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Couch.Account(testAccount).Get(t.Context(), "d")
+	if err != nil || got.String("name") != "y" || got.Type() != "device" || len(conflicts(t, s).Documents) != 0 {
+		t.Errorf("%v, %v", got, err)
+	}
+}

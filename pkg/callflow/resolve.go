@@ -1,0 +1,172 @@
+package callflow
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// Resolution says how to settle a conflict: by keeping one revision, or by
+// merging all of them.
+type Resolution struct {
+	Keep  string
+	Merge bool
+}
+
+// Resolve settles a document's conflicting revisions. Those that lose go to
+// history first; what is kept or merged becomes a new revision, through the
+// pipeline if it is a callflow; then the losing leaves are removed. It may be
+// repeated after a crash. A document without a conflict is
+// [problem.BadIdentifier]; a merge with overlapping edits is
+// [problem.Conflict].
+func (s *Service) Resolve(ctx context.Context, w Write, r Resolution) (Saved, error) {
+	leaves, err := s.living(ctx, w.AccountID, w.ID)
+	if err != nil {
+		return Saved{}, err
+	}
+	if len(leaves) < 2 {
+		return Saved{}, badIdentifier(w.ID)
+	}
+	wanted, err := s.settle(ctx, w, r, leaves)
+	if err != nil {
+		return Saved{}, err
+	}
+	month := s.now()
+	for _, leaf := range leaves[1:] {
+		if err := s.keep(ctx, w.AccountID, month, leaf); err != nil {
+			return Saved{}, err
+		}
+	}
+	saved, err := s.putSettled(ctx, w, leaves[0], wanted)
+	if err != nil {
+		return Saved{}, err
+	}
+	return saved, s.bury(ctx, w, leaves[1:])
+}
+
+// settle is the document that the resolution asks for.
+func (s *Service) settle(ctx context.Context, w Write, r Resolution, leaves []document.Doc) (document.Doc, error) {
+	if r.Merge && r.Keep == "" {
+		return s.mergeLeaves(ctx, w.AccountID, w.ID, leaves)
+	}
+	for _, leaf := range leaves {
+		if leaf.Rev() == r.Keep {
+			return leaf, nil
+		}
+	}
+	revs := make([]any, len(leaves))
+	for i, leaf := range leaves {
+		revs[i] = leaf.Rev()
+	}
+	return nil, problem.Validation([]problem.Violation{{
+		Path: "keep", Code: "enum", Message: "keep names one of the conflicting revisions, or merge is true",
+		Members: map[string]any{"target": revs, "value": r.Keep},
+	}})
+}
+
+// putSettled writes the document over the winner, unless it is the winner.
+func (s *Service) putSettled(ctx context.Context, w Write, winner, wanted document.Doc) (Saved, error) {
+	if document.Equal(map[string]any(publicOf(winner)), map[string]any(publicOf(wanted))) && winner.Live() == wanted.Live() {
+		return Saved{Doc: winner}, nil
+	}
+	if wanted.Type() == Type && wanted.Live() {
+		w.Data, w.Base, w.Check = wanted, "", onlyOver(winner)
+		return s.save(ctx, w, actionMerged)
+	}
+	next := wanted.Clone()
+	next.SetRev(winner.Rev())
+	s.sign(next, w, actionMerged)
+	if err := s.Couch.Account(w.AccountID).Put(ctx, next); err != nil {
+		return Saved{}, err
+	}
+	s.applied(w.AccountID, next)
+	return Saved{Doc: next}, nil
+}
+
+// onlyOver is a precondition that keeps a save from replacing anything but one
+// revision.
+func onlyOver(doc document.Doc) func(string) error {
+	return func(stored string) error {
+		if stored == doc.Rev() {
+			return nil
+		}
+		return &problem.Error{
+			Code: problem.Conflict, Msg: "written meanwhile: " + doc.ID(),
+			Data: map[string]any{"message": "conflicting documents", "revision": stored},
+		}
+	}
+}
+
+// bury puts tombstones on losing leaves.
+func (s *Service) bury(ctx context.Context, w Write, losers []document.Doc) error {
+	tombs := make([]document.Doc, len(losers))
+	for i, leaf := range losers {
+		tombs[i] = tombstone(leaf)
+	}
+	results, err := s.Couch.Account(w.AccountID).Bulk(ctx, tombs)
+	if err != nil {
+		return err
+	}
+	for _, r := range results {
+		if r.Err != nil && !problem.Is(r.Err, problem.Conflict) {
+			return r.Err
+		}
+	}
+	return nil
+}
+
+// mergeLeaves merges conflicting revisions one after the other, each with the
+// version they descend from. Without that version, or where edits overlap, or
+// where one was deleted and the other edited, it is [problem.Conflict].
+func (s *Service) mergeLeaves(ctx context.Context, accountID, id string, leaves []document.Doc) (document.Doc, error) {
+	ancestry, err := s.Couch.Account(accountID).Ancestry(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	merged := leaves[0]
+	for _, leaf := range leaves[1:] {
+		if merged.Live() != leaf.Live() || merged.Type() != leaf.Type() {
+			return nil, &problem.Error{
+				Code: problem.Conflict, Msg: "deleted here, edited there: " + id,
+				Data: map[string]any{"message": "conflicting documents", "revision": leaves[0].Rev()},
+			}
+		}
+		base, err := s.sharedBase(ctx, accountID, id, ancestry[leaves[0].Rev()], ancestry[leaf.Rev()], leaves[0])
+		if err != nil {
+			return nil, err
+		}
+		public, err := mergeOnto(base, publicOf(leaf), merged)
+		if err != nil {
+			return nil, err
+		}
+		next := maps.Clone(leaves[0])
+		maps.DeleteFunc(next, func(k string, _ any) bool { return !document.Private(k) })
+		maps.Copy(next, public)
+		merged = next
+	}
+	return merged, nil
+}
+
+// sharedBase is the latest version that both revisions descend from, from
+// storage or history.
+func (s *Service) sharedBase(
+	ctx context.Context, accountID, id string, one, other []string, stored document.Doc,
+) (document.Doc, error) {
+	for _, rev := range one {
+		if !slices.Contains(other, rev) {
+			continue
+		}
+		base, err := s.version(ctx, accountID, id, rev, stored)
+		if !problem.Is(err, problem.BadIdentifier) {
+			return base, err
+		}
+		break
+	}
+	return nil, &problem.Error{
+		Code: problem.Conflict, Msg: "no common version of " + id,
+		Data: map[string]any{"message": "conflicting documents", "base": "unavailable", "revision": stored.Rev()},
+	}
+}
