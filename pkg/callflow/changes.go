@@ -1,0 +1,83 @@
+package callflow
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
+)
+
+// Bounds of one answer of the change feed.
+const (
+	DefaultChanges = 100
+	MaxChanges     = 1_000
+	maxChangesWait = 60 * time.Second
+)
+
+// ChangesOptions choose part of an account's change feed.
+type ChangesOptions struct {
+	Since string        // LastSeq of an earlier page; "" for the beginning, "now" for the end
+	Limit int           // 0 means DefaultChanges; clamped to MaxChanges
+	Wait  time.Duration // how long to wait for a change if there is none yet; 0 does not wait
+}
+
+// Change is one document's latest change.
+type Change struct {
+	Seq      string `json:"seq"`
+	ID       string `json:"id"`
+	Type     string `json:"type"`
+	Revision string `json:"revision"`
+	Deleted  bool   `json:"deleted"` // soft-deleted ones too
+}
+
+// ChangesPage is one answer of the feed. LastSeq is where the next begins.
+type ChangesPage struct {
+	Changes []Change // never nil
+	LastSeq string
+}
+
+// Changes reads the account's change feed. Documents that are CouchDB's or
+// our own business are left out. Nothing is kept between two calls.
+func (s *Service) Changes(ctx context.Context, accountID string, o ChangesOptions) (ChangesPage, error) {
+	limit := min(o.Limit, MaxChanges)
+	if limit <= 0 {
+		limit = DefaultChanges
+	}
+	deadline := s.clock().Add(min(o.Wait, maxChangesWait))
+	out := ChangesPage{Changes: []Change{}, LastSeq: o.Since}
+	for {
+		left := deadline.Sub(s.clock())
+		q := couch.ChangesOptions{Since: out.LastSeq, Limit: limit - len(out.Changes), IncludeDocs: true}
+		if o.Wait > 0 && left > 0 && len(out.Changes) == 0 {
+			q.Longpoll, q.Timeout = true, left
+		}
+		page, err := s.Couch.Account(accountID).Changes(ctx, q)
+		if err != nil {
+			return ChangesPage{}, err
+		}
+		out.LastSeq = page.LastSeq
+		for _, c := range page.Changes {
+			if change, shown := changeOf(c); shown {
+				out.Changes = append(out.Changes, change)
+			}
+		}
+		more := len(page.Changes) == q.Limit && len(out.Changes) < limit
+		if !more && (len(out.Changes) > 0 || !q.Longpoll) {
+			return out, nil
+		}
+	}
+}
+
+// clock is the time that waits are measured with, whatever Now says.
+func (s *Service) clock() time.Time { return time.Now() }
+
+func changeOf(c couch.Change) (Change, bool) {
+	var doc document.Doc
+	if strings.HasPrefix(c.ID, "_") || json.Unmarshal(c.Doc, &doc) != nil || doc.Type() == reservationType {
+		return Change{}, false
+	}
+	return Change{Seq: c.Seq, ID: c.ID, Type: doc.Type(), Revision: doc.Rev(), Deleted: c.Deleted || !doc.Live()}, true
+}
