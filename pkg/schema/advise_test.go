@@ -110,17 +110,3 @@ func TestAdviseIsBounded(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
-
-func TestDistance(t *testing.T) {
-	tests := []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0}, {"a", "", 1}, {"", "ab", 2}, {"abc", "abc", 0}, {"abc", "acb", 1}, {"nmae", "name", 1}, {"kitten", "sitting", 3}, {"ca", "abc", 3},
-	}
-	for _, tt := range tests {
-		if got := distance(tt.a, tt.b); got != tt.want {
-			t.Errorf("%s to %s: %d, want %d", tt.a, tt.b, got, tt.want)
-		}
-	}
-}

@@ -102,8 +102,8 @@ func rat(n json.Number) *big.Rat {
 }
 
 // castNumber reads the text a client sent for an integer or a number: digits
-// with an optional sign, and for a number a fraction too (contract 11.8). The
-// result is a JSON literal.
+// with an optional sign (contract 11.8), and for a number a fraction and then
+// an exponent too, as Erlang reads floats. The result is a JSON literal.
 func castNumber(s string, fraction bool) (json.Number, bool) {
 	sign, digits := "", s
 	if s != "" && (s[0] == '+' || s[0] == '-') {
@@ -116,7 +116,7 @@ func castNumber(s string, fraction bool) (json.Number, bool) {
 		return "", false
 	}
 	whole, rest, dot := strings.Cut(digits, ".")
-	if !plainDigits(whole) || dot && (!fraction || !plainDigits(rest)) {
+	if !plainDigits(whole) || dot && (!fraction || !isFloat(digits)) {
 		return "", false
 	}
 	whole = strings.TrimLeft(whole, "0")
@@ -129,4 +129,15 @@ func castNumber(s string, fraction bool) (json.Number, bool) {
 		return "0", true
 	}
 	return json.Number(sign + whole), true
+}
+
+// isFloat tells whether s, which holds a point after its first digits, is a
+// finite float with a digit after it too.
+func isFloat(s string) bool {
+	_, fraction, _ := strings.Cut(s, ".")
+	if fraction == "" || fraction[0] < '0' || fraction[0] > '9' || strings.Trim(fraction, "0123456789eE+-") != "" {
+		return false
+	}
+	_, err := strconv.ParseFloat(s, 64)
+	return err == nil
 }

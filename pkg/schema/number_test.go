@@ -69,6 +69,13 @@ func TestCastNumber(t *testing.T) {
 		{"5.", true, ""},
 		{"1.2.3", true, ""},
 		{"7", true, "7"},
+		{"1.5e1", true, "1.5e1"},
+		{"1.5E-07", true, "1.5E-07"},
+		{"1.5e", true, ""},
+		{"1.e5", true, ""},
+		{"1.5e999", true, ""},
+		{"1.5e1", false, ""},
+		{"1e2", true, ""},
 		{strings.Repeat("9", 64), false, ""},
 	}
 	for _, tt := range tests {

@@ -87,7 +87,7 @@ func describe(code string, n *node, v any) (message string, target any) {
 	case codeType:
 		return "must be of type " + n.types + hint(n, v), n.types
 	case codeEnum:
-		return "must be one of " + list(n.enum), n.enum
+		return "must be one of " + list(n.enum) + meant(v, words(n.enum)), n.enum
 	case codeMinLength:
 		return fmt.Sprintf("must have at least %d characters", n.minLength), n.minLength
 	case codeMaxLength:
@@ -139,12 +139,39 @@ func hint(n *node, v any) string {
 	switch {
 	case v == nil:
 		return "; leave the member out rather than null"
-	case n.cast == kindInteger && kindOf(v) == kindFraction:
+	case n.cast == kindInteger && fractional(v):
 		return "; a fraction is not rounded"
 	case n.kinds == kindArray && kindOf(v) == kindString:
 		return "; put the string into brackets"
 	}
 	return ""
+}
+
+func fractional(v any) bool {
+	s, ok := v.(string)
+	if ok {
+		_, ok = castNumber(s, true)
+	}
+	return ok || kindOf(v) == kindFraction
+}
+
+// meant adds the candidate that v is a misspelling of.
+func meant(v any, candidates []string) string {
+	s, _ := v.(string)
+	if like := nearest(strings.ToLower(strings.TrimSpace(s)), candidates); like != "" {
+		return "; did you mean " + like + "?"
+	}
+	return ""
+}
+
+func words(values []any) []string {
+	var out []string
+	for _, v := range values {
+		if s, ok := v.(string); ok {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 func list(values []any) string {
@@ -158,7 +185,14 @@ func list(values []any) string {
 // unknownModule reports a module without a schema, at the module and, as
 // Kazoo does, at "schema" (contract 1.10-4).
 func (r *run) unknownModule(name, module string) {
-	r.add(r.pathText(), codeError, "there is no module of this name", map[string]any{"value": module})
+	if r.full() {
+		return
+	}
+	message := "there is no module of this name"
+	if len(r.found) < 100 && r.trial == 0 { // looking for what was meant takes a while
+		message += meant(module, r.reg.modules(strings.TrimSuffix(name, module)))
+	}
+	r.add(r.pathText(), codeError, message, map[string]any{"value": module})
 	v := unknownSchema(name)
 	r.add(v.Path, v.Code, v.Message, v.Members)
 }

@@ -69,6 +69,18 @@ func (r *Registry) WithURLs(policy URLPolicy) *Registry {
 // Names returns the names of all schemas in order.
 func (r *Registry) Names() []string { return slices.Sorted(maps.Keys(r.docs)) }
 
+// modules returns in order what follows prefix in the names of schemas.
+func (r *Registry) modules(prefix string) []string {
+	var out []string
+	for name := range r.docs {
+		if module, ok := strings.CutPrefix(name, prefix); ok {
+			out = append(out, module)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // Schema returns a copy of the schema document of that name.
 func (r *Registry) Schema(name string) (document.Doc, bool) {
 	doc, ok := r.docs[name]
@@ -79,9 +91,9 @@ func (r *Registry) Schema(name string) (document.Doc, bool) {
 }
 
 // Validate judges doc by the named schema. out is a deep copy of doc with
-// defaults and casts, to be stored if vs is empty. vs holds what is wrong,
-// ordered by path and code, at most 1,000 violations of the first of which
-// none is left out. A name that is not in the registry is a violation at path
+// defaults and casts, to be stored if vs is empty. vs holds all that is wrong,
+// ordered by path and code; after the first 1,000 violations the search ends.
+// A document nested deeper than 512 levels comes back as it is. A name that is not in the registry is a violation at path
 // "schema" (contract 1.9).
 func (r *Registry) Validate(name string, doc document.Doc) (out document.Doc, vs []problem.Violation) {
 	root, ok := r.nodes[name]
