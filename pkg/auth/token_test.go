@@ -118,6 +118,11 @@ func TestTwoProcesses(t *testing.T) {
 	token := a.login(t, a.master)
 	_, err := b.authenticate(token)
 	check(t, err)
+	// An account that one makes can be used at the other at once.
+	made := a.create(t, a.master, "Made")
+	identity, err := b.authenticate(a.login(t, made))
+	check(t, err)
+	check(t, b.Authorize(t.Context(), identity, made))
 	check(t, a.Rotate(t.Context()))
 	later := time.Now().Add(2 * time.Second)
 	b.Now = func() time.Time { return later } // keys are read again at most once a second
@@ -133,7 +138,7 @@ func TestTwoProcesses(t *testing.T) {
 			}
 		}
 	}
-	identity, err := a.authenticate(token)
+	identity, err = a.authenticate(token)
 	check(t, err)
 	check(t, a.Revoke(t.Context(), identity))
 	_, err = a.authenticate(token)
