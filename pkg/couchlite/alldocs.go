@@ -14,7 +14,13 @@ import (
 const chunk = 500
 
 // allDocs serves _all_docs.
-func (q *request) allDocs() error {
+func (q *request) allDocs() error { return q.listing("", "") }
+
+// designDocs serves _design_docs: the same for design documents.
+func (q *request) designDocs() error { return q.listing(`"_design/"`, `"_design0"`) }
+
+// listing answers one query, within from and to where they are given.
+func (q *request) listing(from, to string) error {
 	var body map[string]json.RawMessage
 	if q.Method == http.MethodPost {
 		if err := q.decode(&body); err != nil {
@@ -25,12 +31,99 @@ func (q *request) allDocs() error {
 	if err != nil {
 		return err
 	}
+	if from != "" {
+		rq.within(from, to)
+	}
 	q.w.Header().Set("Content-Type", "application/json")
 	out := newStream(q.w)
 	if err := q.db.listDocs(q.Context(), rq, out); err != nil {
 		return err
 	}
 	return out.finish("\n")
+}
+
+// within gives open ends of the range the bounds from and to, in the
+// direction of the listing.
+func (rq *rangeQuery) within(from, to string) {
+	if rq.descending {
+		from, to = to, from
+	}
+	if rq.start == nil {
+		rq.start = json.RawMessage(from)
+	}
+	if rq.end == nil {
+		rq.end = json.RawMessage(to)
+	}
+}
+
+// maxQueries bounds the queries of one request.
+const maxQueries = 1000
+
+// allDocsQueries serves _all_docs/queries.
+func (q *request) allDocsQueries() error {
+	var in struct{ Queries []map[string]json.RawMessage }
+	if err := q.decode(&in); err != nil {
+		return err
+	}
+	if in.Queries == nil || len(in.Queries) > maxQueries {
+		return badRequest("POST body must include `queries` parameter.")
+	}
+	queries := make([]rangeQuery, len(in.Queries))
+	for i, members := range in.Queries {
+		var err error
+		if queries[i], err = parseRangeQuery(q.query, members); err != nil {
+			return err
+		}
+	}
+	q.w.Header().Set("Content-Type", "application/json")
+	out := newStream(q.w)
+	out.text(`{"results":[`)
+	for i, rq := range queries {
+		if i > 0 {
+			out.text(",")
+		}
+		out.text("\r\n")
+		out.rows = 0
+		if err := q.db.listDocs(q.Context(), rq, out); err != nil {
+			return err
+		}
+	}
+	return out.finish("\r\n]}\n")
+}
+
+// localDocs serves _local_docs.
+func (q *request) localDocs() error {
+	rq, err := parseRangeQuery(q.query, nil)
+	if err != nil {
+		return err
+	}
+	limit := rq.limit
+	if limit < 0 {
+		limit = maxLookups
+	}
+	rows, err := q.db.file.r.QueryContext(q.Context(), `SELECT id, rev FROM locals ORDER BY id LIMIT ? OFFSET ?`, limit, rq.skip)
+	if err != nil {
+		return fmt.Errorf("list local documents: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	q.w.Header().Set("Content-Type", "application/json")
+	out := newStream(q.w)
+	out.text(`{"total_rows":null,"offset":null,"rows":[`)
+	for rows.Next() {
+		var r revision
+		var rev int64
+		if err := rows.Scan(&r.ID, &rev); err != nil {
+			return err
+		}
+		r.Rev = fmt.Sprintf("0-%d", rev)
+		if err := q.db.writeRow(q.Context(), r, r.ID, rangeQuery{}, out); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	return out.finish("\r\n]}\n")
 }
 
 // listDocs writes the answer to one query of _all_docs.

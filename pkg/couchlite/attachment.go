@@ -25,6 +25,7 @@ type attachment struct {
 	stub bool   // take the bytes from an ancestor's attachment of this name
 
 	follows bool // the bytes come in a later part of the request
+	gzipped bool // the bytes come compressed
 }
 
 func decodeAttachments(raw []byte) ([]attachment, error) {

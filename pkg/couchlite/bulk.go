@@ -1,6 +1,7 @@
 package couchlite
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,14 +39,14 @@ func (q *request) bulkDocs() error {
 	}
 	edits := make([]*edit, len(in.Docs))
 	for i, raw := range in.Docs {
-		e, err := parseDocument(raw, q.s.opts.MaxDocument)
+		e, err := parseBulk(raw, q.s.opts.MaxDocument)
 		if err != nil {
 			return err
 		}
 		if e.id == "" {
 			e.id = randomHex(16)
 		}
-		if in.NewEdits != nil && !*in.NewEdits {
+		if in.NewEdits != nil && !*in.NewEdits && !strings.HasPrefix(e.id, "_local/") {
 			if err := e.keepRevision(); err != nil {
 				return err
 			}
@@ -57,6 +58,17 @@ func (q *request) bulkDocs() error {
 		return err
 	}
 	return writeJSON(q.w, http.StatusCreated, bulkResults(edits, outcomes))
+}
+
+// parseBulk reads one document of _bulk_docs, local ones included.
+func parseBulk(raw []byte, maxSize int64) (*edit, error) {
+	if !bytes.Contains(raw, []byte(`"_local/`)) {
+		return parseDocument(raw, maxSize)
+	}
+	if e, err := parseLocal(raw, maxSize); err == nil && strings.HasPrefix(e.id, "_local/") {
+		return e, nil
+	}
+	return parseDocument(raw, maxSize)
 }
 
 // bulkResults lists every outcome, or only the failures where the revisions

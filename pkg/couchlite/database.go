@@ -25,7 +25,8 @@ CREATE TABLE state(
   version INTEGER NOT NULL, incarnation TEXT NOT NULL,
   seq INTEGER NOT NULL, docs INTEGER NOT NULL, deleted INTEGER NOT NULL,
   purge_seq INTEGER NOT NULL, revs_limit INTEGER NOT NULL, security TEXT NOT NULL);
-INSERT INTO state VALUES(1, 1, lower(hex(randomblob(8))), 0, 0, 0, 0, 1000, '{}');
+INSERT INTO state VALUES(1, 1, lower(hex(randomblob(8))), 0, 0, 0, 0, 1000,
+  '{"members":{"roles":["_admin"]},"admins":{"roles":["_admin"]}}');
 CREATE TABLE docs(
   num INTEGER PRIMARY KEY, id TEXT NOT NULL, seq INTEGER NOT NULL, deleted INTEGER NOT NULL,
   rev TEXT NOT NULL, body INTEGER NOT NULL, leaves INTEGER NOT NULL, tree BLOB NOT NULL);
@@ -56,6 +57,8 @@ type database struct {
 	writer *writer
 	state  atomic.Pointer[state] // as last committed
 	views  *viewSet
+
+	compacting atomic.Bool
 }
 
 // openDatabase opens the file of a database, or makes it. Errors wrap

@@ -61,4 +61,4 @@ func (f *updatesFeed) watch() <-chan struct{} {
 func (f *updatesFeed) park()                                  {}
 func (f *updatesFeed) resume(context.Context) (bool, error)   { return true, nil }
 func (f *updatesFeed) lastSeq() string                        { return f.log.encode(f.last) }
-func (f *updatesFeed) pending(context.Context) (int64, error) { return 0, nil }
+func (f *updatesFeed) pending(context.Context) (int64, error) { return -1, nil }

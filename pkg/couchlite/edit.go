@@ -76,13 +76,16 @@ func (w *writer) find(ctx context.Context, id string) (num int64, deleted bool, 
 }
 
 // parent checks that the edit may follow its base and returns what it
-// follows. A deleted document may be made anew without naming a revision.
+// follows. As in CouchDB a deleted document may only be made anew without
+// naming a revision, and one that never was may name any.
 func (e *edit) parent(tree *revtree.Tree) (revtree.Rev, error) {
 	winner, ok := tree.Winner()
 	switch {
-	case ok && e.base.IsZero() && winner.Deleted:
+	case !ok:
+		return e.base, nil
+	case winner.Deleted && e.base.IsZero() && !e.deleted:
 		return winner.Rev, nil
-	case ok == e.base.IsZero() || ok && !tree.IsLeaf(e.base):
+	case winner.Deleted || !tree.IsLeaf(e.base):
 		return revtree.Rev{}, errConflict()
 	}
 	return e.base, nil

@@ -17,10 +17,26 @@ type endpoint struct {
 // databaseEndpoints are the paths below a database that are no documents.
 func databaseEndpoints() map[string]endpoint {
 	return map[string]endpoint{
-		"_all_docs":           {"GET,HEAD,POST", (*request).allDocs},
-		"_bulk_docs":          {"POST", (*request).bulkDocs},
-		"_ensure_full_commit": {"POST", (*request).ensureFullCommit},
-		"_changes":            {"GET,HEAD,POST", (*request).changes},
+		"_all_docs":            {"GET,HEAD,POST", (*request).allDocs},
+		"_all_docs/queries":    {"POST", (*request).allDocsQueries},
+		"_bulk_docs":           {"POST", (*request).bulkDocs},
+		"_bulk_get":            {"POST", (*request).bulkGet},
+		"_changes":             {"GET,HEAD,POST", (*request).changes},
+		"_compact":             {"POST", (*request).compact},
+		"_design_docs":         {"GET,HEAD,POST", (*request).designDocs},
+		"_design_docs/queries": {"POST", (*request).allDocsQueries},
+		"_ensure_full_commit":  {"POST", (*request).ensureFullCommit},
+		"_explain":             {"POST", (*request).explain},
+		"_find":                {"POST", (*request).find},
+		"_index":               {"GET,POST", (*request).index},
+		"_local_docs":          {"GET,HEAD,POST", (*request).localDocs},
+		"_missing_revs":        {"POST", (*request).missingRevs},
+		"_purge":               {"POST", (*request).purge},
+		"_revs_diff":           {"POST", (*request).revsDiff},
+		"_revs_limit":          {"GET,PUT", (*request).revsLimit},
+		"_security":            {"GET,HEAD,PUT", (*request).security},
+		"_temp_view":           {"POST", (*request).tempView},
+		"_view_cleanup":        {"POST", (*request).viewCleanup},
 	}
 }
 
@@ -42,15 +58,18 @@ func (q *request) serveDatabase(name string, rest []string) error {
 		return q.serveInfo()
 	}
 	if e, ok := q.s.endpoints[rest[0]]; ok {
-		if len(rest) == 2 && rest[1] == "queries" {
-			if e, ok = q.s.endpoints[rest[0]+"/queries"]; !ok {
+		if len(rest) > 1 {
+			if e, ok = q.s.endpoints[strings.Join(rest, "/")]; !ok {
 				return errMissing()
 			}
-		} else if len(rest) > 1 {
-			return errMissing()
 		}
 		if !allowed(q.Method, e.methods) {
 			return q.notAllowed(e.methods)
+		}
+		if q.Method == http.MethodPost {
+			if err := q.jsonOnly(); err != nil {
+				return err
+			}
 		}
 		return e.serve(q)
 	}
@@ -104,11 +123,11 @@ func (q *request) serveDocumentPath(rest []string) error {
 func (q *request) serveDesign(ddoc string, rest []string) error {
 	switch {
 	case rest[0] == "_view" && len(rest) == 2:
-		return q.db.serveView(q.w, q.Request, ddoc, rest[1], false)
+		return q.serveView(ddoc, rest[1])
 	case rest[0] == "_view" && len(rest) == 3 && rest[2] == "queries":
-		return q.db.serveView(q.w, q.Request, ddoc, rest[1], true)
+		return q.serveViewQueries(ddoc, rest[1])
 	case rest[0] == "_info" && len(rest) == 1:
-		return q.db.serveDesignInfo(q.w, q.Request, ddoc)
+		return q.serveDesignInfo(ddoc)
 	}
 	return errMissing()
 }
@@ -155,6 +174,9 @@ func (q *request) serveInfo() error {
 	case http.MethodGet, http.MethodHead:
 		return writeJSON(q.w, http.StatusOK, q.db.info())
 	case http.MethodPost:
+		if err := q.jsonOnly(); err != nil {
+			return err
+		}
 		return q.postDocument()
 	}
 	return q.notAllowed("GET,HEAD,POST,PUT,DELETE")
@@ -167,7 +189,7 @@ func (db *database) info() map[string]any {
 	return map[string]any{
 		"db_name": db.name, "doc_count": st.docs, "doc_del_count": st.deleted,
 		"update_seq": db.encodeSeq(st.seq), "purge_seq": strconv.FormatInt(st.purgeSeq, 10) + "-" + st.incarnation,
-		"instance_start_time": "0", "compact_running": false, "disk_format_version": 8, "props": map[string]any{},
+		"instance_start_time": "0", "compact_running": db.compacting.Load(), "disk_format_version": 8, "props": map[string]any{},
 		"cluster": map[string]int{"q": 1, "n": 1, "w": 1, "r": 1},
 		"sizes":   map[string]int64{"file": size, "active": size, "external": size},
 	}

@@ -20,6 +20,8 @@ func (q *request) serveDocument(id string) error {
 		return q.putDocument(id)
 	case http.MethodDelete:
 		return q.deleteDocument(id)
+	case "COPY":
+		return q.copyDocument(id)
 	}
 	return q.notAllowed("DELETE,GET,HEAD,PUT,COPY")
 }
@@ -35,12 +37,10 @@ func (q *request) getDocument(id string) error {
 	if err != nil {
 		return err
 	}
-	var r revision
-	if rev := q.query.Get("rev"); rev != "" {
-		r, err = q.db.at(q.Context(), id, rev)
-	} else if r, err = q.db.winner(q.Context(), id); err == nil && r.Deleted {
-		err = errDeleted()
+	if which := q.query.Get("open_revs"); which != "" {
+		return q.getOpenRevs(id, which, o)
 	}
+	r, err := q.named(id)
 	if err != nil {
 		return err
 	}
@@ -50,12 +50,42 @@ func (q *request) getDocument(id string) error {
 		q.w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
+	if o.Attachments && len(r.Attachments) > 0 && strings.Contains(q.Header.Get("Accept"), "multipart/related") {
+		return q.getRelated(r, o)
+	}
 	body, err := q.db.render(q.Context(), r, o)
 	if err != nil {
 		return err
 	}
 	writeRaw(q.w, http.StatusOK, body)
 	return nil
+}
+
+// named returns the revision that ?rev= names, with latest=true the leaf that
+// it became; or else the winner, unless that is a tombstone.
+func (q *request) named(id string) (revision, error) {
+	rev := q.query.Get("rev")
+	if rev == "" {
+		r, err := q.db.winner(q.Context(), id)
+		if err == nil && r.Deleted {
+			err = errDeleted()
+		}
+		return r, err
+	}
+	if !q.flag("latest") {
+		return q.db.at(q.Context(), id, rev)
+	}
+	asked, err := revtree.ParseRev(rev)
+	if err != nil {
+		return revision{}, badRequest(err.Error())
+	}
+	found, err := q.db.openRevs(q.Context(), id, []revtree.Rev{asked}, true)
+	if err == nil && (len(found) == 0 || found[0].missing) {
+		return revision{}, errMissing()
+	} else if err != nil {
+		return revision{}, err
+	}
+	return found[0].revision, nil
 }
 
 // docOptions reads what a GET wants to see of a document.
@@ -97,11 +127,7 @@ func (q *request) putDocument(id string) error {
 	if err := checkID(id); err != nil {
 		return err
 	}
-	raw, err := q.body()
-	if err != nil {
-		return err
-	}
-	e, err := parseDocument(raw, q.s.opts.MaxDocument)
+	e, err := q.documentBody()
 	if err != nil {
 		return err
 	}
@@ -213,6 +239,31 @@ func (q *request) deleteDocument(id string) error {
 	}
 	q.writeSaved(http.StatusOK, e)
 	return nil
+}
+
+// copyDocument serves COPY: the content, under the id in Destination.
+func (q *request) copyDocument(id string) error {
+	target, err := url.Parse(q.Header.Get("Destination"))
+	if err != nil || target.Path == "" {
+		return badRequest("Destination header is mandatory for COPY.")
+	}
+	if target.IsAbs() || strings.HasPrefix(target.Path, "/") {
+		return badRequest("Destination URL must be relative.")
+	}
+	r, err := q.named(id)
+	if err != nil {
+		return err
+	}
+	e := &edit{id: target.Path, body: r.Body, attachments: r.Attachments}
+	if err := checkID(e.id); err != nil {
+		return err
+	}
+	if rev := target.Query().Get("rev"); rev != "" {
+		if err := e.setBase(rev); err != nil {
+			return err
+		}
+	}
+	return q.saveDocument(e)
 }
 
 // postDocument serves POST /{db}: a document whose id may be ours to choose.

@@ -47,3 +47,13 @@ func (q *request) uuids() error {
 	q.w.Header().Set("Cache-Control", "no-cache")
 	return writeJSON(q.w, http.StatusOK, map[string]any{"uuids": uuids})
 }
+
+func (q *request) activeTasks() error {
+	writeRaw(q.w, http.StatusOK, []byte("[]"))
+	return nil
+}
+
+func (q *request) membership() error {
+	writeRaw(q.w, http.StatusOK, []byte(`{"all_nodes":["couchlite@localhost"],"cluster_nodes":["couchlite@localhost"]}`))
+	return nil
+}

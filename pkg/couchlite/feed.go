@@ -77,6 +77,7 @@ type feed interface {
 	park()
 	resume(ctx context.Context) (alive bool, err error)
 	lastSeq() string
+	// pending counts the events not written, -1 when the feed does not say.
 	pending(ctx context.Context) (int64, error)
 }
 
@@ -93,7 +94,14 @@ func runFeed(q *request, f feed, o feedOptions) error {
 		if done || o.kind == feedNormal || o.kind == feedLongpoll && n > 0 {
 			break
 		}
-		out.flush()
+		if n == 0 && out.rows == 0 {
+			err = out.heartbeat() // tells the client that the feed stands
+		} else {
+			err = out.flush()
+		}
+		if err != nil {
+			return nil // the client left
+		}
 		f.park()
 		again := wait(ctx, q.s.stop, more, o, out)
 		alive, err := f.resume(ctx)
@@ -192,11 +200,12 @@ func (f *feedWriter) end(buf []byte, seq string) {
 func (f *feedWriter) err() error { return f.stream.err }
 
 // flush delivers everything up to now.
-func (f *feedWriter) flush() {
+func (f *feedWriter) flush() error {
 	f.send()
 	if f.stream.err == nil {
 		f.stream.err = http.NewResponseController(f.w).Flush()
 	}
+	return f.stream.err
 }
 
 func (f *feedWriter) heartbeat() error {
@@ -205,18 +214,20 @@ func (f *feedWriter) heartbeat() error {
 	} else {
 		f.text("\n")
 	}
-	f.flush()
-	return f.stream.err
+	return f.flush()
 }
 
-// finish ends the feed.
+// finish ends the feed. A negative pending is not shown.
 func (f *feedWriter) finish(lastSeq string, pending int64) error {
-	tail := strconv.FormatInt(pending, 10) + "}\n"
+	tail := `"last_seq":"` + lastSeq + `"`
+	if pending >= 0 {
+		tail += `,"pending":` + strconv.FormatInt(pending, 10)
+	}
 	switch f.kind {
 	case feedNormal, feedLongpoll:
-		return f.stream.finish("\n],\n\"last_seq\":\"" + lastSeq + "\",\"pending\":" + tail)
+		return f.stream.finish("\n],\n" + tail + "}\n")
 	case feedContinuous:
-		return f.stream.finish(`{"last_seq":"` + lastSeq + `","pending":` + tail)
+		return f.stream.finish("{" + tail + "}\n")
 	}
 	return f.stream.finish("")
 }

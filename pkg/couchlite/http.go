@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -174,6 +175,9 @@ func (q *request) serveServer(path []string) error {
 		"_uuids":      {"GET", q.uuids},
 		"_session":    {"GET,HEAD,POST,DELETE", q.session},
 		"_db_updates": {"GET", q.databaseUpdates},
+
+		"_active_tasks": {"GET", q.activeTasks},
+		"_membership":   {"GET", q.membership},
 	}
 	route, ok := routes[path[0]]
 	if !ok || len(path) > 1 {
@@ -205,6 +209,16 @@ func (q *request) notAllowed(methods string) error {
 
 // flag reads a boolean query parameter.
 func (q *request) flag(name string) bool { return q.query.Get(name) == "true" }
+
+// jsonOnly refuses a POST that does not say it is JSON, which is how a web
+// page of another origin would send one.
+func (q *request) jsonOnly() error {
+	kind, _, _ := mime.ParseMediaType(q.Header.Get("Content-Type"))
+	if kind != "application/json" {
+		return fail(http.StatusUnsupportedMediaType, "bad_content_type", "Content-Type must be application/json")
+	}
+	return nil
+}
 
 // body reads the whole request body, unpacked when it is compressed.
 func (q *request) body() ([]byte, error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
 	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
@@ -58,8 +59,8 @@ func (q *request) writeLocal(id string) error {
 	return nil
 }
 
-// parseLocal reads a local document. CouchDB does not mind which revision it
-// names: the last writer wins.
+// parseLocal reads a local document. As in CouchDB its new revision follows
+// the one it names, whichever that is: the last writer wins.
 func parseLocal(raw []byte, maxSize int64) (*edit, error) {
 	body, special, err := ejson.Split(raw)
 	if err != nil {
@@ -68,6 +69,9 @@ func parseLocal(raw []byte, maxSize int64) (*edit, error) {
 	e := &edit{body: body}
 	for _, m := range special {
 		if m.Name == "_rev" {
+			if e.base, err = localRev(m.Value); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		if err := e.setSpecial(m); err != nil {
@@ -78,6 +82,15 @@ func parseLocal(raw []byte, maxSize int64) (*edit, error) {
 		return nil, fail(http.StatusRequestEntityTooLarge, "document_too_large", e.id)
 	}
 	return e, nil
+}
+
+// localRev reads a quoted "0-N".
+func localRev(quoted []byte) (revtree.Rev, error) {
+	number, ok := strings.CutPrefix(strings.Trim(string(quoted), `"`), "0-")
+	if n, err := strconv.ParseInt(number, 10, 62); !ok || err != nil || n < 0 {
+		return revtree.Rev{}, badRequest("Invalid rev format")
+	}
+	return revtree.Rev{Hash: number}, nil
 }
 
 // local returns a local document as a client sees it.
@@ -97,18 +110,14 @@ func (db *database) local(ctx context.Context, id string) ([]byte, error) {
 
 // applyLocal writes or deletes a local document.
 func (w *writer) applyLocal(ctx context.Context, e *edit) error {
-	var rev int64
-	err := w.stmt.getLocal.QueryRowContext(ctx, e.id).Scan(&rev)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return err
-	}
 	if e.deleted {
-		e.rev = revtree.Rev{Gen: 0, Hash: "0"}
-		_, err = w.stmt.dropLocal.ExecContext(ctx, e.id)
+		e.rev = revtree.Rev{Hash: "0"}
+		_, err := w.stmt.dropLocal.ExecContext(ctx, e.id)
 		return err
 	}
+	rev, _ := strconv.ParseInt(e.base.Hash, 10, 62) // absent is 0
 	rev++
-	e.rev = revtree.Rev{Gen: 0, Hash: strconv.FormatInt(rev, 10)}
-	_, err = w.stmt.setLocal.ExecContext(ctx, e.id, rev, e.body)
+	e.rev = revtree.Rev{Hash: strconv.FormatInt(rev, 10)}
+	_, err := w.stmt.setLocal.ExecContext(ctx, e.id, rev, e.body)
 	return err
 }

@@ -1,10 +1,13 @@
 package couchlite
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/md5"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 
@@ -123,6 +126,7 @@ func (e *edit) setPath(raw []byte) error {
 func (e *edit) setAttachments(raw []byte) error {
 	var given map[string]struct {
 		ContentType string `json:"content_type"`
+		Encoding    string
 		Data        *string
 		Stub        bool
 		Follows     bool
@@ -138,13 +142,16 @@ func (e *edit) setAttachments(raw []byte) error {
 		if name == "" || strings.HasPrefix(name, "_") {
 			return badRequest("Attachment name '" + name + "' starts with prohibited character '_'")
 		}
-		a := attachment{Name: name, Type: g.ContentType, RevPos: g.RevPos, stub: g.Stub, follows: g.Follows, Length: g.Length}
+		a := attachment{Name: name, Type: g.ContentType, RevPos: g.RevPos, stub: g.Stub, follows: g.Follows, Length: g.Length, gzipped: g.Encoding == "gzip"}
 		if a.Type == "" {
 			a.Type = "application/octet-stream"
 		}
 		switch {
 		case g.Data != nil:
 			data, err := base64.StdEncoding.DecodeString(*g.Data)
+			if err == nil && a.gzipped {
+				data, err = gunzip(data, maxInflated)
+			}
 			if err != nil {
 				return badRequest("Invalid attachment data for " + name)
 			}
@@ -156,6 +163,22 @@ func (e *edit) setAttachments(raw []byte) error {
 		e.attachments = append(e.attachments, a)
 	}
 	return nil
+}
+
+// maxInflated bounds an attachment that comes compressed inside a document.
+const maxInflated = 64 << 20
+
+// gunzip unpacks at most limit bytes.
+func gunzip(packed []byte, limit int64) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(z, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		return nil, errTooLarge()
+	}
+	return data, err
 }
 
 // setData gives the attachment its bytes.

@@ -28,7 +28,9 @@ func newServer(t testing.TB) *Server {
 // call sends one request and returns the status and the body.
 func call(t testing.TB, s *Server, method, path, body string) (int, string) {
 	t.Helper()
-	resp := send(t, s, httptest.NewRequest(method, path, strings.NewReader(body)))
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	resp := send(t, s, r)
 	raw, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)

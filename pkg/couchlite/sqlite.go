@@ -38,7 +38,7 @@ func openFile(ctx context.Context, path string, o fileOptions) (*sqliteFile, err
 		sync = "FULL"
 	}
 	f := &sqliteFile{path: path}
-	pragmas := []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(" + sync + ")", "cache_size(-1000)", "journal_size_limit(4194304)"}
+	pragmas := []string{"busy_timeout(10000)", "auto_vacuum(INCREMENTAL)", "journal_mode(WAL)", "synchronous(" + sync + ")", "cache_size(-1000)", "journal_size_limit(4194304)"}
 	var err error
 	if f.w, err = openPool(path, 1, pragmas); err != nil {
 		return nil, err

@@ -42,7 +42,7 @@ type writeStatements struct {
 	findDoc, addDoc, setDoc, dropDoc   *sql.Stmt
 	addBody, getBody, dropBody         *sql.Stmt
 	findAttachment, addAttachment      *sql.Stmt
-	getLocal, setLocal, dropLocal      *sql.Stmt
+	setLocal, dropLocal                *sql.Stmt
 }
 
 func startWriter(ctx context.Context, db *database) (*writer, error) {
@@ -74,7 +74,6 @@ func startWriter(ctx context.Context, db *database) (*writer, error) {
 		{&s.dropBody, `DELETE FROM bodies WHERE num = ?`},
 		{&s.findAttachment, `SELECT num FROM attachments WHERE sha = ?`},
 		{&s.addAttachment, `INSERT INTO attachments(sha, data) VALUES(?, ?)`},
-		{&s.getLocal, `SELECT rev FROM locals WHERE id = ?`},
 		{&s.setLocal, `INSERT OR REPLACE INTO locals(id, rev, body) VALUES(?, ?, ?)`},
 		{&s.dropLocal, `DELETE FROM locals WHERE id = ?`},
 	} {

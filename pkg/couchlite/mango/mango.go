@@ -135,7 +135,7 @@ func join(parts []condition, anyOf bool) condition {
 
 // field is a condition on what a path of names leads to.
 func field(name string, arg any, not bool, depth int) (condition, error) {
-	path := splitPath(name)
+	path := Path(name)
 	inner, err := value(arg, not, depth)
 	if err != nil {
 		return nil, err
@@ -167,9 +167,9 @@ func wantsAbsent(arg any, not bool) bool {
 	return ok && len(object) == 1 && exists == not
 }
 
-// splitPath splits at dots; a backslash before a dot makes it part of the
+// Path splits a field's name at dots; a backslash before a dot makes it part of the
 // name.
-func splitPath(name string) []string {
+func Path(name string) []string {
 	path := []string{""}
 	for i := 0; i < len(name); i++ {
 		last := &path[len(path)-1]

@@ -11,8 +11,8 @@ import (
 
 func TestParseRev(t *testing.T) {
 	good := map[string]Rev{
-		"1-a":   {1, "a"},
-		"12-x-": {12, "x-"},
+		"1-a":                           {1, "a"},
+		"12-x-":                         {12, "x-"},
 		"2-" + strings.Repeat("AB", 16): {2, strings.Repeat("ab", 16)},
 		"2-" + strings.Repeat("AZ", 16): {2, strings.Repeat("AZ", 16)},
 	}

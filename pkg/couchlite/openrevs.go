@@ -1,0 +1,247 @@
+package couchlite
+
+import (
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+	"strconv"
+	"strings"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
+)
+
+// getOpenRevs serves GET ?open_revs=: the named revisions, or all leaves, as
+// a JSON array or, unless the client asks for JSON, as multipart/mixed.
+func (q *request) getOpenRevs(id, which string, o docOptions) error {
+	var asked []revtree.Rev
+	if which != "all" {
+		var err error
+		if asked, err = parseRevs(which); err != nil {
+			return err
+		}
+		if asked == nil {
+			asked = []revtree.Rev{}
+		}
+	}
+	revs, err := q.db.openRevs(q.Context(), id, asked, q.flag("latest"))
+	if err != nil {
+		return err
+	}
+	if strings.Contains(q.Header.Get("Accept"), "application/json") {
+		return q.openRevsJSON(revs, o)
+	}
+	return q.openRevsMixed(revs, o)
+}
+
+func (q *request) openRevsJSON(revs []openRev, o docOptions) error {
+	q.w.Header().Set("Content-Type", "application/json")
+	out := newStream(q.w)
+	out.text("[")
+	for i, r := range revs {
+		if i > 0 {
+			out.text(",")
+		}
+		if r.missing {
+			out.write(append(ejson.AppendString(append(out.buf, `{"missing":`...), r.Rev), '}'))
+			continue
+		}
+		doc, err := q.db.render(q.Context(), r.revision, o)
+		if err != nil {
+			return err
+		}
+		out.write(append(append(append(out.buf, `{"ok":`...), doc...), '}'))
+	}
+	return out.finish("]\n")
+}
+
+func (q *request) openRevsMixed(revs []openRev, o docOptions) error {
+	mixed := multipart.NewWriter(q.w)
+	q.w.Header().Set("Content-Type", `multipart/mixed; boundary="`+mixed.Boundary()+`"`)
+	for _, r := range revs {
+		if err := q.mixedPart(mixed, r, o); err != nil {
+			return err
+		}
+	}
+	_ = mixed.Close() // the client left
+	return nil
+}
+
+// mixedPart writes one revision: JSON, or with attachments a
+// multipart/related of its own.
+func (q *request) mixedPart(mixed *multipart.Writer, r openRev, o docOptions) error {
+	part := func(contentType string) io.Writer {
+		w, err := mixed.CreatePart(textproto.MIMEHeader{"Content-Type": {contentType}})
+		if err != nil {
+			return io.Discard // the client left
+		}
+		return w
+	}
+	if r.missing {
+		_, _ = part(`application/json; error="true"`).Write(append(ejson.AppendString([]byte(`{"missing":`), r.Rev), '}'))
+		return nil
+	}
+	parts, err := q.documentParts(r.revision, o)
+	if err != nil {
+		return err
+	}
+	if len(parts.follow) == 0 {
+		_, _ = part("application/json").Write(parts.doc)
+		return nil
+	}
+	boundary := randomHex(16)
+	parts.write(part(`multipart/related; boundary="`+boundary+`"`), boundary)
+	return nil
+}
+
+// documentParts is a document and the attachments sent after it.
+type documentParts struct {
+	doc    []byte
+	follow []attachment // with their data
+}
+
+func (q *request) documentParts(r revision, o docOptions) (p documentParts, err error) {
+	o.Follows = true
+	o.Attachments = true
+	if p.doc, err = q.db.render(q.Context(), r, o); err != nil {
+		return p, err
+	}
+	var t *revtree.Tree
+	if len(o.AttsSince) > 0 {
+		if t, _, err = q.db.tree(q.Context(), r.ID); err != nil {
+			return p, err
+		}
+	}
+	data, err := q.db.inline(q.Context(), r, o, t)
+	for _, a := range r.Attachments {
+		if raw, ok := data[a.Name]; ok {
+			a.data = raw
+			p.follow = append(p.follow, a)
+		}
+	}
+	return p, err
+}
+
+// write sends the parts as multipart/related. A failed write means that the
+// client left.
+func (p documentParts) write(to io.Writer, boundary string) {
+	related := multipart.NewWriter(to)
+	if related.SetBoundary(boundary) != nil {
+		return
+	}
+	w, err := related.CreatePart(textproto.MIMEHeader{"Content-Type": {"application/json"}})
+	if err != nil {
+		return
+	}
+	_, _ = w.Write(p.doc)
+	for _, a := range p.follow {
+		w, err := related.CreatePart(textproto.MIMEHeader{
+			"Content-Disposition": {`attachment; filename=` + strconv.Quote(a.Name)},
+			"Content-Type":        {headerSafe(a.Type)},
+			"Content-Length":      {strconv.Itoa(len(a.data))},
+		})
+		if err != nil {
+			return
+		}
+		_, _ = w.Write(a.data)
+	}
+	_ = related.Close()
+}
+
+// headerSafe is a content type that cannot break out of its header line.
+func headerSafe(contentType string) string {
+	if strings.ContainsAny(contentType, "\r\n") {
+		return "application/octet-stream"
+	}
+	return contentType
+}
+
+// getRelated serves a document with attachments=true to a client that asks
+// for multipart/related.
+func (q *request) getRelated(r revision, o docOptions) error {
+	parts, err := q.documentParts(r, o)
+	if err != nil {
+		return err
+	}
+	boundary := randomHex(16)
+	q.w.Header().Set("Content-Type", `multipart/related; boundary="`+boundary+`"`)
+	parts.write(q.w, boundary)
+	return nil
+}
+
+// relatedBody reads a PUT of multipart/related: the document and then, part
+// by part, the attachments that it says follow.
+func (q *request) relatedBody(raw []byte, boundary string) (*edit, error) {
+	bad := badRequest("Malformed multipart/related body.")
+	parts := multipart.NewReader(strings.NewReader(string(raw)), boundary)
+	first, err := parts.NextPart()
+	if err != nil {
+		return nil, bad
+	}
+	doc, err := io.ReadAll(first)
+	if err != nil {
+		return nil, bad
+	}
+	e, err := parseDocument(doc, q.s.opts.MaxDocument)
+	if err != nil {
+		return nil, err
+	}
+	for i := range e.attachments {
+		if !e.attachments[i].follows {
+			continue
+		}
+		part, err := parts.NextPart()
+		if err != nil {
+			return nil, bad
+		}
+		data, err := io.ReadAll(part)
+		if err != nil {
+			return nil, bad
+		}
+		a := e.following(i, part.FileName())
+		if a.gzipped {
+			if data, err = gunzip(data, q.s.opts.MaxBody); err != nil {
+				return nil, badRequest(fmt.Sprintf("Invalid attachment data for %s", a.Name))
+			}
+		}
+		a.setData(data)
+		a.follows = false
+	}
+	return e, nil
+}
+
+// following returns the attachment that a part carries: the one it names, or
+// the next in the document.
+func (e *edit) following(next int, name string) *attachment {
+	for i := range e.attachments {
+		if e.attachments[i].follows && e.attachments[i].Name == name {
+			return &e.attachments[i]
+		}
+	}
+	return &e.attachments[next]
+}
+
+// documentBody reads the document of a PUT, in either form.
+func (q *request) documentBody() (*edit, error) {
+	raw, err := q.body()
+	if err != nil {
+		return nil, err
+	}
+	kind, params, _ := mime.ParseMediaType(q.Header.Get("Content-Type"))
+	if kind == "multipart/related" {
+		return q.relatedBody(raw, params["boundary"])
+	}
+	e, err := parseDocument(raw, q.s.opts.MaxDocument)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range e.attachments {
+		if a.follows {
+			return nil, fail(http.StatusBadRequest, "bad_request", "Attachment "+a.Name+" does not follow.")
+		}
+	}
+	return e, nil
+}
