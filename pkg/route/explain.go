@@ -109,14 +109,13 @@ func lost(f, best found) string {
 }
 
 func (e *Explanation) noMatchStep(x *Index, dialled string) {
-	m, ok := x.noMatch(dialled)
-	_, exists := x.exact(NoMatch, NoMatch)
+	id := x.holder(NoMatch)
 	switch {
-	case ok:
-		e.step(NoMatch, "taken by callflow "+m.CallflowID, NoMatch)
-	case exists:
-		e.step(NoMatch, "not used: the number is not digits with a leading +", dialled)
-	default:
+	case id == "":
 		e.step(NoMatch, "no callflow has it", NoMatch)
+	case e.Found:
+		e.step(NoMatch, "taken by callflow "+id, NoMatch)
+	default:
+		e.step(NoMatch, "not used: the number is not digits with a leading +", dialled)
 	}
 }

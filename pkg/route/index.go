@@ -258,3 +258,14 @@ func (x *Index) Stats() Stats {
 	s.Bytes += p.base.dfa.size()
 	return s
 }
+
+// replace takes over all that another index holds, which must not be used
+// afterwards.
+func (x *Index) replace(other *Index) {
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.compiled, x.entries, x.numbers, x.shared = other.compiled, other.entries, other.numbers, other.shared
+	x.patterns.Store(other.patterns.Load())
+}

@@ -41,52 +41,70 @@ type Result struct {
 // Lookup finds the callflow for a number as dialled and as normalised
 // (contract 9.15). An empty number finds nothing.
 func (x *Index) Lookup(dialled, normalized string) Result {
-	if m, ok := x.exact(dialled, normalized); ok {
-		return Result{Match: m, Found: true}
-	}
-	var skipped []Skipped
-	if dialled != NoMatch && dialled != "" {
-		p := x.patterns.Load()
-		for i, n := range forms(dialled, normalized) {
-			var t tally
-			p.find(n, &t)
-			skipped = append(skipped, t.skipped...)
-			if t.best.row != nil {
-				return Result{Match: t.best.match(i), Found: true, Skipped: skipped, Incomplete: len(skipped) > 0}
-			}
-		}
-	}
-	m, ok := x.noMatch(dialled)
-	return Result{Match: m, Found: ok, Skipped: skipped, Incomplete: len(skipped) > 0}
-}
-
-// exact looks for a callflow with the number itself.
-func (x *Index) exact(dialled, normalized string) (Match, bool) {
-	if dialled == "" {
-		return Match{}, false
-	}
 	x.mu.RLock()
 	e, form, key := x.numbers[dialled], FormDialled, dialled
 	if e == nil && normalized != dialled {
 		e, form, key = x.numbers[normalized], FormNormalized, normalized
 	}
 	x.mu.RUnlock()
-	switch {
-	case e == nil:
-		return Match{}, false
-	case key == NoMatch:
-		return Match{Kind: KindNoMatch, Key: NoMatch, CallflowID: e.CallflowID}, true
+	if e != nil && dialled != "" && key != NoMatch {
+		return Result{Match: Match{Kind: KindNumber, Key: key, CallflowID: e.CallflowID, Form: form}, Found: true}
 	}
-	return Match{Kind: KindNumber, Key: key, CallflowID: e.CallflowID, Form: form}, true
+	return lookup(dialled, normalized, x.holder, x.patterns.Load())
 }
 
-// noMatch looks for the callflow that takes what nothing else takes: numbers
-// of digits with any number of leading plus signs (contract 5.1).
-func (x *Index) noMatch(dialled string) (Match, bool) {
-	if dialled == "" || strings.Trim(strings.TrimLeft(dialled, "+"), "0123456789") != "" {
-		return Match{}, false
+// holder returns the id of the callflow that takes the very number.
+func (x *Index) holder(n string) string {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if e := x.numbers[n]; e != nil {
+		return e.CallflowID
 	}
-	return x.exact(NoMatch, NoMatch)
+	return ""
+}
+
+// lookup is the whole rule, for whoever knows the holders of numbers.
+func lookup(dialled, normalized string, holder func(string) string, p *patterns) Result {
+	var r Result
+	if dialled == "" {
+		return r
+	}
+	for i, n := range forms(dialled, normalized) {
+		if id := holder(n); id != "" && n != NoMatch {
+			return Result{Match: Match{Kind: KindNumber, Key: n, CallflowID: id, Form: formName(i)}, Found: true}
+		}
+	}
+	if dialled == NoMatch {
+		return noMatch(r, holder)
+	}
+	for i, n := range forms(dialled, normalized) {
+		var t tally
+		p.find(n, &t)
+		r.Skipped = append(r.Skipped, t.skipped...)
+		r.Incomplete = len(r.Skipped) > 0
+		if t.best.row != nil {
+			r.Match, r.Found = t.best.match(i), true
+			return r
+		}
+	}
+	if usesNoMatch(dialled) {
+		return noMatch(r, holder)
+	}
+	return r
+}
+
+// noMatch completes r by the callflow that takes what nothing else takes.
+func noMatch(r Result, holder func(string) string) Result {
+	if id := holder(NoMatch); id != "" {
+		r.Match, r.Found = Match{Kind: KindNoMatch, Key: NoMatch, CallflowID: id}, true
+	}
+	return r
+}
+
+// usesNoMatch reports whether a number falls to the callflow of no_match:
+// digits only, after any number of leading plus signs (contract 5.1).
+func usesNoMatch(n string) bool {
+	return strings.Trim(strings.TrimLeft(n, "+"), "0123456789") == ""
 }
 
 func forms(dialled, normalized string) []string {

@@ -1,0 +1,170 @@
+package route
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/number"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// Options are what a lookup may ask for.
+type Options struct {
+	Plan       number.DialPlan // the account's own; the zero value is none
+	Explain    bool
+	Consistent bool // ask the views instead of the index
+	WithoutDoc bool // only the match, not the callflow
+}
+
+// Answer is the answer to a lookup.
+type Answer struct {
+	Number     string
+	Normalized string
+	Result
+	Explanation *Explanation // with Options.Explain
+	Callflow    *Stored      // what takes the number; nil if nothing does, or it cannot be read just now
+	AsOf        time.Time    // when the routes were last known to agree with the database
+}
+
+// Stored is a callflow as it was read. It is shared and must not be changed.
+type Stored struct {
+	Doc    document.Doc
+	Public json.RawMessage // the public fields, as JSON
+}
+
+// Lookup finds the callflow that takes a dialled number (contract 9.15).
+// Nothing found is no error. With the database down it answers from memory or
+// from the snapshot, and AsOf says how old that is.
+func (s *Indexes) Lookup(ctx context.Context, accountID, dialled string, o Options) (Answer, error) {
+	a := Answer{Number: dialled, Normalized: number.Normalize(dialled, o.Plan)}
+	l, err := s.account(ctx, accountID)
+	if err != nil {
+		return Answer{}, err
+	}
+	if o.Consistent {
+		return s.consistent(ctx, l, a, o)
+	}
+	for range 2 {
+		a.AsOf = l.current()
+		l.index.answer(&a, o)
+		if !a.Found || o.WithoutDoc {
+			return a, nil
+		}
+		a.Callflow, err = s.document(ctx, l, a.Match.CallflowID)
+		if !isCode(err, problem.BadIdentifier, problem.NotFound) {
+			return a, err
+		}
+		if err := l.refresh(ctx); err != nil { // it went away; see what is there now
+			return Answer{}, err
+		}
+	}
+	return a, nil
+}
+
+func (x *Index) answer(a *Answer, o Options) {
+	if !o.Explain {
+		a.Result = x.Lookup(a.Number, a.Normalized)
+		return
+	}
+	e := x.Explain(a.Number, o.Plan)
+	a.Result, a.Explanation = e.Result, &e
+}
+
+// consistent builds an index of this moment from the views and asks that.
+func (s *Indexes) consistent(ctx context.Context, l *live, a Answer, o Options) (Answer, error) {
+	a.AsOf = time.Now()
+	entries := map[string]*Entry{}
+	for _, n := range append(forms(a.Number, a.Normalized), NoMatch) {
+		err := l.eachRow(ctx, "listing_by_number", couch.Query{Key: n}, func(id, key string) {
+			e := entry(entries, id)
+			e.Numbers = append(e.Numbers, key)
+		})
+		if err != nil {
+			return Answer{}, err
+		}
+	}
+	err := l.eachRow(ctx, "listing_by_pattern", couch.Query{}, func(id, key string) {
+		e := entry(entries, id)
+		e.Patterns = append(e.Patterns, key)
+	})
+	if err != nil {
+		return Answer{}, err
+	}
+	index := NewIndex()
+	changes := make([]Change, 0, len(entries))
+	for id, e := range entries {
+		changes = append(changes, Change{id, e})
+	}
+	index.Update(changes)
+	index.answer(&a, o)
+	if a.Found && !o.WithoutDoc {
+		doc, err := l.db.Get(ctx, a.Match.CallflowID)
+		if err != nil {
+			return Answer{}, err
+		}
+		a.Callflow = newStored(doc)
+	}
+	return a, nil
+}
+
+func entry(entries map[string]*Entry, id string) *Entry {
+	if entries[id] == nil {
+		entries[id] = &Entry{CallflowID: id, Name: id}
+	}
+	return entries[id]
+}
+
+// eachRow calls fn for every row of a view of Kazoo's whose key is a string.
+func (l *live) eachRow(ctx context.Context, view string, q couch.Query, fn func(id, key string)) error {
+	for row, err := range l.db.View(ctx, "callflows", view, q) {
+		if err != nil {
+			return err
+		}
+		var key string
+		if json.Unmarshal(row.Key, &key) == nil {
+			fn(row.ID, key)
+		}
+	}
+	return nil
+}
+
+// document returns a callflow at the revision the index knows, from memory if
+// it is there. With the database down, an older one or the snapshot's is
+// better than none, and none is no error.
+func (s *Indexes) document(ctx context.Context, l *live, id string) (*Stored, error) {
+	key := docKey{l.id, id}
+	e, _ := l.index.Entry(id)
+	cached, ok := s.docs.Get(key)
+	if ok && cached.Doc.Rev() == e.Rev {
+		return cached, nil
+	}
+	doc, err := l.db.Get(ctx, id)
+	if err == nil {
+		stored := newStored(doc)
+		if len(stored.Public) <= cachedDocSize {
+			s.docs.Put(key, stored)
+		}
+		return stored, nil
+	}
+	if !isCode(err, problem.Unavailable, problem.DatastoreFault) || ctx.Err() != nil {
+		return nil, err
+	}
+	if ok {
+		return cached, nil
+	}
+	if doc := l.fromSnapshot(id); doc != nil {
+		return newStored(doc), nil
+	}
+	return nil, nil
+}
+
+func newStored(doc document.Doc) *Stored {
+	public, err := json.Marshal(doc.Public())
+	if err != nil {
+		public = json.RawMessage("{}")
+	}
+	return &Stored{Doc: doc, Public: public}
+}

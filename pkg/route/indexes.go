@@ -1,0 +1,277 @@
+package route
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/lru"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// Defaults of [Config].
+const (
+	defaultMemory = 512 << 20
+	defaultFeeds  = 200
+	cachedDocs    = 4096
+	cachedDocSize = 32 << 10 // larger documents are read each time
+)
+
+// Config says where the indexes come from and what they may take.
+type Config struct {
+	Couch *couch.Client
+	// Prepare puts the design documents of an account database in place, for
+	// accounts that others made. It may be nil.
+	Prepare func(ctx context.Context, accountID string) error
+	// Dir is where snapshots go; "" means none are kept.
+	Dir string
+	// SnapshotEvery is the least time between two snapshots of an account; 0
+	// means 5 minutes.
+	SnapshotEvery time.Duration
+	Log           *zap.Logger // nil means none
+	Memory        int         // bytes that all indexes may take, about; 0 means 512 MiB
+	Feeds         int         // accounts followed one by one where there is no _db_updates; 0 means 200
+}
+
+// Indexes holds the indexes of the accounts in use and keeps them fresh. Make
+// one with [NewIndexes], end it with [Indexes.Close]. It is safe for
+// concurrent use.
+type Indexes struct {
+	cfg    Config
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+	slots  chan struct{} // one for each refresh that may run at a time
+	docs   *lru.Map[docKey, *Stored]
+
+	feedUp   atomic.Bool // _db_updates is being followed
+	separate atomic.Bool // there is none: every account has a feed of its own
+	clock    atomic.Int64
+
+	mu       sync.RWMutex
+	accounts map[string]*live
+	closed   bool
+}
+
+type docKey struct{ account, id string }
+
+// NewIndexes starts following the server; it waits for nothing. Nothing is
+// loaded before it is asked for.
+func NewIndexes(cfg Config) *Indexes {
+	if cfg.Log == nil {
+		cfg.Log = zap.NewNop()
+	}
+	cfg.Memory = orDefault(cfg.Memory, defaultMemory)
+	cfg.Feeds = orDefault(cfg.Feeds, defaultFeeds)
+	if cfg.SnapshotEvery == 0 {
+		cfg.SnapshotEvery = 5 * time.Minute
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Indexes{
+		cfg: cfg, ctx: ctx, cancel: cancel,
+		slots: make(chan struct{}, 4), docs: lru.New[docKey, *Stored](cachedDocs),
+		accounts: map[string]*live{},
+	}
+	s.spawn(s.follow)
+	if cfg.Dir != "" {
+		s.spawn(s.keepSnapshots)
+	}
+	return s
+}
+
+func orDefault(n, otherwise int) int {
+	if n == 0 {
+		return otherwise
+	}
+	return n
+}
+
+// Close stops following and waits for what is under way.
+func (s *Indexes) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.cancel()
+	s.tasks.Wait()
+}
+
+// spawn runs a task that ends with the context it is given.
+func (s *Indexes) spawn(task func(ctx context.Context)) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	s.spawnLocked(task)
+}
+
+func (s *Indexes) spawnLocked(task func(ctx context.Context)) {
+	if s.closed {
+		return
+	}
+	s.tasks.Add(1)
+	go func() {
+		defer s.tasks.Done()
+		task(s.ctx)
+	}()
+}
+
+// account returns an account's index, loading it if need be. Where the
+// account has no database the error is [problem.MissingDatabase]; where the
+// datastore is down and there is no snapshot, [problem.Unavailable].
+func (s *Indexes) account(ctx context.Context, id string) (*live, error) {
+	s.mu.RLock()
+	l := s.accounts[id]
+	s.mu.RUnlock()
+	if l == nil {
+		if l = s.begin(id); l == nil {
+			return nil, &problem.Error{Code: problem.Unavailable, Msg: "the indexes are closed"}
+		}
+	}
+	l.used.Store(s.clock.Add(1))
+	select {
+	case <-l.ready:
+		return l, l.failed
+	default:
+	}
+	select {
+	case <-l.ready:
+		return l, l.failed
+	case <-ctx.Done():
+		return nil, &problem.Error{Code: problem.Unavailable, Msg: "load the routes of " + id, Err: ctx.Err()}
+	}
+}
+
+// begin starts loading an account, unless another caller has. The load goes
+// on when that caller gives up.
+func (s *Indexes) begin(id string) *live {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.accounts[id]; l != nil || s.closed {
+		return l
+	}
+	l := newLive(s, id)
+	s.accounts[id] = l
+	s.spawnLocked(func(ctx context.Context) {
+		l.failed = l.load(ctx)
+		close(l.ready)
+		if l.failed != nil {
+			s.drop(l)
+			return
+		}
+		s.evict(l)
+		if s.separate.Load() {
+			s.spawn(l.followAlone)
+		}
+	})
+	return l
+}
+
+// drop forgets an account; the next lookup loads it anew.
+func (s *Indexes) drop(l *live) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.accounts[l.id] == l {
+		delete(s.accounts, l.id)
+	}
+	l.cancel()
+}
+
+// evict drops accounts, the least recently used first, until the rest fits.
+func (s *Indexes) evict(keep *live) {
+	all := s.loaded()
+	slices.SortFunc(all, func(a, b *live) int { return int(b.used.Load() - a.used.Load()) })
+	total, feeds := int64(0), 0
+	for _, l := range all {
+		total += l.bytes.Load()
+		feeds++
+		if l != keep && (total > int64(s.cfg.Memory) || s.separate.Load() && feeds > s.cfg.Feeds) {
+			s.drop(l)
+		}
+	}
+}
+
+// loaded returns the accounts in memory whose loading has ended well.
+func (s *Indexes) loaded() []*live {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var all []*live
+	for _, l := range s.accounts {
+		select {
+		case <-l.ready:
+			all = append(all, l)
+		default:
+		}
+	}
+	return all
+}
+
+// Totals is what all indexes in memory hold, for the metrics.
+type Totals struct {
+	Accounts int
+	Bytes    int64
+	Fresh    bool // the server's changes are being followed
+}
+
+// Totals adds up the indexes in memory.
+func (s *Indexes) Totals() Totals {
+	t := Totals{Fresh: s.feedUp.Load() || s.separate.Load()}
+	for _, l := range s.loaded() {
+		t.Accounts++
+		t.Bytes += l.bytes.Load()
+	}
+	return t
+}
+
+// Apply makes a document just written visible to this process's lookups at
+// once. It takes the document as saved, with its private keys and new _rev; a
+// soft-deleted one and {_id, _rev, _deleted:true} take the callflow away.
+func (s *Indexes) Apply(accountID string, doc document.Doc) {
+	s.docs.Delete(docKey{accountID, doc.ID()})
+	s.mu.RLock()
+	l := s.accounts[accountID]
+	s.mu.RUnlock()
+	if l != nil {
+		l.wrote(doc)
+	}
+}
+
+// Holders returns, for each number and each pattern text, the ids of the
+// callflows that have it, lowest first. It may lag behind other processes'
+// writes.
+func (s *Indexes) Holders(ctx context.Context, accountID string, numbers, patterns []string) (byNumber, byPattern map[string][]string, err error) {
+	l, err := s.account(ctx, accountID)
+	if err != nil {
+		return nil, nil, err
+	}
+	byNumber, byPattern = map[string][]string{}, map[string][]string{}
+	for _, n := range numbers {
+		if ids := l.index.Holders(n); len(ids) > 0 {
+			byNumber[n] = ids
+		}
+	}
+	for _, p := range patterns {
+		if ids := l.index.PatternHolders(p); len(ids) > 0 {
+			byPattern[p] = ids
+		}
+	}
+	return byNumber, byPattern, nil
+}
+
+// Index returns an account's index, for analysis and drafts.
+func (s *Indexes) Index(ctx context.Context, accountID string) (*Index, error) {
+	l, err := s.account(ctx, accountID)
+	if err != nil {
+		return nil, err
+	}
+	return l.index, nil
+}
+
+func isCode(err error, codes ...problem.Code) bool {
+	var e *problem.Error
+	return errors.As(err, &e) && slices.Contains(codes, e.Code)
+}

@@ -1,0 +1,439 @@
+package route
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/callflowd/callflowd/couchviews"
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/couch/couchtest"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+const (
+	acct  = "0123456789abcdef0123456789abcdef"
+	other = "fedcba9876543210fedcba9876543210"
+)
+
+// site is a server with a switch and a second client that writes straight to
+// it, as Kazoo would.
+type site struct {
+	*testing.T
+	url   string
+	kazoo *couch.Client
+	down  atomic.Bool
+	deny  string // path prefix that answers 404
+	cut   func() // ends the connections
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{T: t}
+	target := couchtest.URL(t)
+	s.kazoo = couchtest.Open(t, target)
+	u, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(u)
+	proxy.FlushInterval = -1
+	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case s.down.Load():
+			panic(http.ErrAbortHandler)
+		case s.deny != "" && strings.HasPrefix(r.URL.Path, s.deny):
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprint(w, `{"error":"not_found","reason":"Database does not exist."}`)
+		default:
+			proxy.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	s.url = server.URL
+	s.cut = server.CloseClientConnections
+	return s
+}
+
+// account creates an account's database with its design documents.
+func (s *site) account(id string) *couch.DB {
+	s.Helper()
+	ctx := s.Context()
+	if err := s.kazoo.CreateDB(ctx, couch.AccountDB(id)); err != nil {
+		s.Fatal(err)
+	}
+	designs, err := couchviews.Designs("account")
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, d := range designs {
+		if d.ID() != "_design/callflows" && d.ID() != "_design/callflowd" {
+			continue
+		}
+		if err := s.kazoo.Account(id).SyncDesign(ctx, d); err != nil {
+			s.Fatal(err)
+		}
+	}
+	return s.kazoo.Account(id)
+}
+
+func (s *site) put(db *couch.DB, text string) document.Doc {
+	s.Helper()
+	doc := couchtest.JSON[document.Doc](s, text)
+	doc["pvt_type"] = "callflow"
+	if err := db.Put(s.Context(), doc); err != nil {
+		s.Fatal(err)
+	}
+	return doc
+}
+
+// open starts indexes; Dir and the like may be set in cfg.
+func (s *site) open(cfg Config) *Indexes {
+	s.Helper()
+	cfg.Couch = couchtest.Open(s, s.url)
+	x := NewIndexes(cfg)
+	s.Cleanup(x.Close)
+	return x
+}
+
+// takes looks a number up until the callflow taking it is the one wanted.
+func (s *site) takes(x *Indexes, number, want string) Answer {
+	s.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		a, err := x.Lookup(s.Context(), acct, number, Options{})
+		if err == nil && a.Match.CallflowID == want {
+			return a
+		}
+		if time.Now().After(deadline) {
+			s.Fatalf("%s goes to %q (%v), want %q", number, a.Match.CallflowID, err, want)
+		}
+		<-tick.C
+	}
+}
+
+func TestForeignWritesArrive(t *testing.T) {
+	for name, deny := range map[string]string{"_db_updates": "", "a feed per account": "/_db_updates"} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			s.deny = deny
+			db := s.account(acct)
+			doc := s.put(db, `{"_id":"cf1","numbers":["100"]}`)
+			x := s.open(Config{})
+			a := s.takes(x, "100", "cf1")
+			if a.Callflow == nil || a.Callflow.Doc.ID() != "cf1" || !strings.Contains(string(a.Callflow.Public), `"id":"cf1"`) {
+				t.Errorf("callflow %+v", a.Callflow)
+			}
+			s.put(db, `{"_id":"cf2","patterns":["^2(\\d*)$"],"numbers":["no_match"]}`)
+			s.takes(x, "201", "cf2")
+			s.takes(x, "301", "cf2") // no_match
+			doc["pvt_deleted"] = true
+			if err := db.Put(t.Context(), doc); err != nil {
+				t.Fatal(err)
+			}
+			s.takes(x, "100", "cf2")
+			s.put(db, `{"_id":"cf3","numbers":["100"]}`)
+			s.takes(x, "100", "cf3")
+		})
+	}
+}
+
+func TestFeedIsResumed(t *testing.T) {
+	s := newSite(t)
+	db := s.account(acct)
+	s.put(db, `{"_id":"cf1","numbers":["100"]}`)
+	x := s.open(Config{})
+	s.takes(x, "100", "cf1")
+
+	s.down.Store(true)
+	s.cut()
+	s.put(db, `{"_id":"cf2","numbers":["200"]}`)
+	a := s.takes(x, "100", "cf1") // goes on without the database
+	if a.Callflow == nil {
+		t.Error("the callflow was in memory")
+	}
+	if a, err := x.Lookup(t.Context(), acct, "200", Options{}); err != nil || a.Found {
+		t.Errorf("200 cannot be known: %+v, %v", a, err)
+	}
+	s.down.Store(false)
+	s.takes(x, "200", "cf2")
+}
+
+func TestAsOfStandsStillWithoutTheDatabase(t *testing.T) {
+	s := newSite(t)
+	s.put(s.account(acct), `{"_id":"cf1","numbers":["100"]}`)
+	x := s.open(Config{})
+	s.takes(x, "100", "cf1")
+	s.down.Store(true)
+	s.cut()
+	for x.feedUp.Load() { // the broken connection is noticed
+		s.takes(x, "100", "cf1")
+	}
+	first := s.takes(x, "100", "cf1").AsOf
+	if second := s.takes(x, "100", "cf1").AsOf; !second.Equal(first) {
+		t.Errorf("as_of moved from %v to %v", first, second)
+	}
+}
+
+func TestRecreatedDatabase(t *testing.T) {
+	for name, deny := range map[string]string{"_db_updates": "", "a feed per account": "/_db_updates"} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			s.deny = deny
+			db := s.account(acct)
+			for i := range 5 {
+				s.put(db, fmt.Sprintf(`{"_id":"cf%d","numbers":["10%d"]}`, i, i))
+			}
+			x := s.open(Config{})
+			s.takes(x, "101", "cf1")
+			if err := s.kazoo.DropDB(t.Context(), db.Name()); err != nil {
+				t.Fatal(err)
+			}
+			s.put(s.account(acct), `{"_id":"new","numbers":["200"]}`)
+			s.takes(x, "200", "new")
+			s.takes(x, "101", "")
+		})
+	}
+}
+
+func TestMissingDatabase(t *testing.T) {
+	s := newSite(t)
+	x := s.open(Config{})
+	_, err := x.Lookup(t.Context(), acct, "100", Options{})
+	if !problem.Is(err, problem.MissingDatabase) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestReadYourWrites(t *testing.T) {
+	s := newSite(t)
+	db := s.account(acct)
+	x := s.open(Config{})
+	if _, err := x.Lookup(t.Context(), acct, "100", Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		number := fmt.Sprintf("1%02d", i)
+		doc := s.put(db, fmt.Sprintf(`{"_id":"cf%d","numbers":[%q]}`, i, number))
+		x.Apply(acct, doc)
+		a, err := x.Lookup(t.Context(), acct, number, Options{})
+		if err != nil || a.Match.CallflowID != doc.ID() {
+			t.Fatalf("%s goes to %+v (%v)", number, a.Match, err)
+		}
+		x.Apply(acct, document.Doc{"_id": doc.ID(), "_rev": "9-z", "_deleted": true})
+		if a, _ := x.Lookup(t.Context(), acct, number, Options{}); a.Found {
+			t.Fatalf("%s still goes to %+v", number, a.Match)
+		}
+	}
+}
+
+func TestOlderRevisionsDoNotOverwriteOwnWrites(t *testing.T) {
+	s := newSite(t)
+	db := s.account(acct)
+	x := s.open(Config{})
+	doc := s.put(db, `{"_id":"cf","numbers":["100"]}`)
+	s.takes(x, "100", "cf")
+	l, err := x.account(t.Context(), acct)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale := doc.Clone()
+	doc["numbers"] = []any{"200"}
+	if err := db.Put(t.Context(), doc); err != nil {
+		t.Fatal(err)
+	}
+	x.Apply(acct, doc)
+	l.mu.Lock()
+	old := l.outranked(couch.Change{ID: "cf", Revs: []string{stale.Rev()}}, stale)
+	again := l.outranked(couch.Change{ID: "cf", Revs: []string{doc.Rev()}}, doc)
+	l.mu.Unlock()
+	if again || !old && len(l.written) > 0 {
+		t.Errorf("old outranked %v, own %v", old, again)
+	}
+	s.takes(x, "200", "cf")
+}
+
+func TestConsistentAsksTheViews(t *testing.T) {
+	s := newSite(t)
+	db := s.account(acct)
+	x := s.open(Config{})
+	if _, err := x.Lookup(t.Context(), acct, "100", Options{}); err != nil {
+		t.Fatal(err)
+	}
+	s.put(db, `{"_id":"b","numbers":["100"]}`)
+	s.put(db, `{"_id":"a","numbers":["100"],"patterns":["^2(\\d)$"]}`)
+	for number, want := range map[string]string{"100": "a", "21": "a", "3": ""} {
+		a, err := x.Lookup(t.Context(), acct, number, Options{Consistent: true, Explain: true})
+		if err != nil || a.Match.CallflowID != want || (a.Callflow != nil) != (want != "") || a.Explanation == nil {
+			t.Errorf("%s: %+v, %v", number, a, err)
+		}
+	}
+}
+
+func TestSnapshotAnswersBeforeTheDatabase(t *testing.T) {
+	s := newSite(t)
+	db := s.account(acct)
+	s.put(db, `{"_id":"cf1","name":"one","numbers":["100"],"flow":{"module":"user"}}`)
+	dir := t.TempDir()
+	x := s.open(Config{Dir: dir, SnapshotEvery: time.Hour})
+	s.takes(x, "100", "cf1")
+	l, err := x.account(t.Context(), acct)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.save(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	x.Close()
+	s.put(db, `{"_id":"cf2","numbers":["200"]}`)
+
+	s.down.Store(true)
+	s.cut()
+	x = s.open(Config{Dir: dir, SnapshotEvery: time.Hour})
+	a := s.takes(x, "100", "cf1")
+	if a.Callflow == nil || a.Callflow.Doc.String("name") != "one" {
+		t.Errorf("callflow %+v", a.Callflow)
+	}
+	if time.Since(a.AsOf) < 0 || a.AsOf.IsZero() {
+		t.Errorf("as of %v", a.AsOf)
+	}
+	s.down.Store(false)
+	s.takes(x, "200", "cf2") // by the changes since the snapshot
+}
+
+func TestSnapshotsAreKept(t *testing.T) {
+	s := newSite(t)
+	s.put(s.account(acct), `{"_id":"cf1","numbers":["100"]}`)
+	dir := t.TempDir()
+	x := s.open(Config{Dir: dir, SnapshotEvery: time.Millisecond})
+	s.takes(x, "100", "cf1")
+	path := filepath.Join(dir, acct+snapshotSuffix)
+	for {
+		if _, err := os.Stat(path); err == nil {
+			return
+		}
+		s.takes(x, "100", "cf1")
+	}
+}
+
+func TestDamagedSnapshot(t *testing.T) {
+	s := newSite(t)
+	s.put(s.account(acct), `{"_id":"cf1","numbers":["100"]}`)
+	dir := t.TempDir()
+	x := s.open(Config{Dir: dir, SnapshotEvery: time.Hour})
+	s.takes(x, "100", "cf1")
+	l, err := x.account(t.Context(), acct)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.save(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(l.owner.snapshotPath(acct))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(whole)
+	tests := map[string]string{
+		"empty":           "",
+		"cut":             text[:len(text)-20],
+		"changed":         strings.Replace(text, `"100"`, `"101"`, 1),
+		"another version": strings.Replace(text, `"version":1`, `"version":2`, 1),
+		"another account": strings.Replace(text, acct, other, 1),
+		"not JSON":        "x\n" + text,
+	}
+	for name, damaged := range tests {
+		path := filepath.Join(t.TempDir(), "f")
+		if err := os.WriteFile(path, []byte(damaged), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readSnapshot(path, acct); err == nil {
+			t.Errorf("%s: read", name)
+		}
+		if err := os.WriteFile(l.owner.snapshotPath(acct), []byte(damaged), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if snap := x.readSnapshot(acct); snap != nil {
+			t.Errorf("%s: used", name)
+		}
+	}
+}
+
+func TestEviction(t *testing.T) {
+	s := newSite(t)
+	for _, id := range []string{acct, other} {
+		s.put(s.account(id), `{"_id":"cf1","numbers":["100"],"patterns":["^2"]}`)
+	}
+	x := s.open(Config{Memory: 1})
+	for _, id := range []string{acct, other, acct} {
+		a, err := x.Lookup(t.Context(), id, "100", Options{})
+		if err != nil || a.Match.CallflowID != "cf1" {
+			t.Fatalf("%s: %+v, %v", id, a, err)
+		}
+	}
+	if got := x.Totals(); got.Accounts > 1 || got.Bytes == 0 {
+		t.Errorf("totals %+v", got)
+	}
+}
+
+func TestManyWithDrafts(t *testing.T) {
+	s := newSite(t)
+	db := s.account(acct)
+	s.put(db, `{"_id":"a","numbers":["100"]}`)
+	s.put(db, `{"_id":"b","numbers":["200","300"],"patterns":["^4(\\d)$"]}`)
+	x := s.open(Config{})
+	drafts := []document.Doc{
+		couchtest.JSON[document.Doc](t, `{"id":"b","numbers":["200"],"patterns":["^5(\\d)$"]}`),
+		couchtest.JSON[document.Doc](t, `{"numbers":["600","no_match","4158867900"]}`),
+		couchtest.JSON[document.Doc](t, `{"id":"a","_deleted":true}`),
+	}
+	tests := []struct{ number, before, after string }{
+		{"100", "a", "draft:1"},
+		{"200", "b", "b"},
+		{"300", "b", "draft:1"},
+		{"41", "b", "draft:1"},
+		{"51", "", "b"},
+		{"600", "", "draft:1"},
+		{"4158867900", "", "draft:1"},
+		{"*1", "", ""},
+	}
+	var numbers []string
+	for _, tt := range tests {
+		numbers = append(numbers, tt.number)
+	}
+	got, err := x.Many(t.Context(), acct, numbers, drafts, Options{}.Plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, tt := range tests {
+		g := got[i]
+		if g.Before.Match.CallflowID != tt.before || g.After.Match.CallflowID != tt.after || g.Changed != (tt.before != tt.after) {
+			t.Errorf("%s: %+v", tt.number, g)
+		}
+	}
+	if a, _ := x.Lookup(t.Context(), acct, "100", Options{}); a.Match.CallflowID != "a" {
+		t.Errorf("the drafts stayed: %+v", a.Match)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := x.Many(ctx, acct, numbers, nil, Options{}.Plan); err == nil {
+		t.Error("no error after the caller left")
+	}
+}

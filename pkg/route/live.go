@@ -1,0 +1,267 @@
+package route
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+const (
+	pageSize  = 200              // changes read at a time
+	guardTime = 30 * time.Second // how long an own write outranks older revisions from the feed
+)
+
+// live is one account's index and what keeps it fresh.
+type live struct {
+	id     string
+	owner  *Indexes
+	db     *couch.DB
+	index  *Index
+	ctx    context.Context // ends when the account is dropped
+	cancel context.CancelFunc
+	ready  chan struct{} // closed when loading has ended
+	failed error         // why it failed; set before ready is closed
+	used   atomic.Int64
+	bytes  atomic.Int64
+
+	reading sync.Mutex // one reader of changes at a time
+
+	mu         sync.Mutex
+	seq        string
+	asOf       time.Time // when the index was last known to agree with the database
+	dirty      bool      // something changed that has not been read
+	created    bool      // the database was created after the index was loaded, or may have been
+	refreshing bool
+	behind     bool // the snapshot on disk is older than the index
+	saved      time.Time
+	written    map[string]write
+	snapshot   *snapshot // documents for when the database is down
+}
+
+// write is a document of our own that the feed has not confirmed yet.
+type write struct {
+	rev string
+	at  time.Time
+}
+
+func newLive(s *Indexes, id string) *live {
+	ctx, cancel := context.WithCancel(s.ctx)
+	return &live{
+		id: id, owner: s, db: s.cfg.Couch.Account(id), index: NewIndex(),
+		ctx: ctx, cancel: cancel, ready: make(chan struct{}), written: map[string]write{},
+	}
+}
+
+// load fills the index: from the snapshot and the changes since, or from the
+// view. With the database down an old snapshot is better than nothing.
+func (l *live) load(ctx context.Context) error {
+	if snap := l.owner.readSnapshot(l.id); snap != nil {
+		l.index.Update(snap.entries)
+		l.seq, l.asOf, l.snapshot, l.saved = snap.seq, snap.at, snap, time.Now()
+		snap.entries = nil
+		err := l.refresh(ctx)
+		if isCode(err, problem.MissingDatabase) {
+			l.owner.removeSnapshot(l.id)
+			return err
+		}
+		if err != nil {
+			l.owner.cfg.Log.Warn("routes from a snapshot: the database cannot be read", zap.String("account_id", l.id), zap.Error(err))
+			l.mu.Lock()
+			l.dirty = true
+			l.mu.Unlock()
+		}
+		l.weigh()
+		return nil
+	}
+	if err := l.reload(ctx); err != nil {
+		return err
+	}
+	return l.refresh(ctx)
+}
+
+// reload reads the whole view. What changes meanwhile comes with the next
+// refresh.
+func (l *live) reload(ctx context.Context) error {
+	at := time.Now()
+	seq, err := l.db.UpdateSeq(ctx)
+	if err != nil {
+		return err
+	}
+	entries, err := l.readView(ctx)
+	if isCode(err, problem.MissingView) && l.owner.cfg.Prepare != nil {
+		if err := l.owner.cfg.Prepare(ctx, l.id); err != nil {
+			return err
+		}
+		entries, err = l.readView(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	index := NewIndex()
+	index.Update(entries)
+	l.index.replace(index)
+	l.mu.Lock()
+	l.seq, l.asOf, l.behind = seq, at, true
+	l.mu.Unlock()
+	l.weigh()
+	return nil
+}
+
+// readView reads what all live callflows contribute, without the documents.
+func (l *live) readView(ctx context.Context) ([]Change, error) {
+	var changes []Change
+	for row, err := range l.db.View(ctx, "callflowd", "routes", couch.Query{}) {
+		if err != nil {
+			return nil, err
+		}
+		var doc document.Doc
+		if json.Unmarshal(row.Value, &doc) != nil {
+			continue
+		}
+		doc["_id"], doc["_rev"], doc["pvt_type"] = row.ID, doc["rev"], "callflow"
+		if e, ok := EntryOf(doc); ok {
+			changes = append(changes, Change{row.ID, &e})
+		}
+	}
+	return changes, nil
+}
+
+func (l *live) weigh() { l.bytes.Store(int64(l.index.Stats().Bytes)) }
+
+// refresh reads the changes since the index's sequence. A sequence that
+// starts over means another database under the same name: the index is
+// thrown away.
+func (l *live) refresh(ctx context.Context) error {
+	l.reading.Lock()
+	defer l.reading.Unlock()
+	for {
+		at := time.Now()
+		l.mu.Lock()
+		since := l.seq
+		l.mu.Unlock()
+		page, err := l.db.Changes(ctx, couch.ChangesOptions{Since: since, Limit: pageSize})
+		if err != nil {
+			return err
+		}
+		if startsOver(since, page) {
+			if err := l.reload(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := l.take(ctx, page, at); err != nil {
+			return err
+		}
+		if len(page.Changes) < pageSize {
+			return nil
+		}
+	}
+}
+
+// take applies one page of changes.
+func (l *live) take(ctx context.Context, page couch.ChangesPage, at time.Time) error {
+	var ids []string
+	for _, c := range page.Changes {
+		if !c.Deleted && !strings.HasPrefix(c.ID, "_design/") {
+			ids = append(ids, c.ID)
+		}
+	}
+	docs := map[string]document.Doc{}
+	if len(ids) > 0 {
+		var err error
+		if docs, err = l.db.GetMany(ctx, ids); err != nil {
+			return err
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var changes []Change
+	for _, c := range page.Changes {
+		doc := docs[c.ID]
+		if l.outranked(c, doc) {
+			continue
+		}
+		change := Change{ID: c.ID}
+		if e, ok := EntryOf(doc); ok {
+			change.Entry = &e
+		}
+		if _, known := l.index.Entry(c.ID); known || change.Entry != nil {
+			changes = append(changes, change)
+			l.owner.docs.Delete(docKey{l.id, c.ID})
+		}
+	}
+	if len(changes) > 0 {
+		l.index.Update(changes)
+		l.behind = true
+	}
+	l.seq, l.asOf = page.LastSeq, at
+	return nil
+}
+
+// wrote applies a document of our own.
+func (l *live) wrote(doc document.Doc) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change := Change{ID: doc.ID()}
+	if e, ok := EntryOf(doc); ok {
+		change.Entry = &e
+	}
+	l.written[doc.ID()] = write{doc.Rev(), time.Now()}
+	l.index.Update([]Change{change})
+	l.behind = true
+}
+
+// outranked reports whether what the feed brought is older than a write of
+// our own. The guard ends when the feed reaches the write, or with time: then
+// the database has the last word whatever came of the write.
+func (l *live) outranked(c couch.Change, doc document.Doc) bool {
+	w, ok := l.written[c.ID]
+	if !ok {
+		return false
+	}
+	reached := doc.Rev() == w.rev || generation(doc.Rev()) > generation(w.rev)
+	for _, rev := range c.Revs {
+		reached = reached || rev == w.rev || generation(rev) > generation(w.rev)
+	}
+	if reached || time.Since(w.at) > guardTime {
+		delete(l.written, c.ID)
+		return false
+	}
+	return true
+}
+
+// generation returns the number a revision or a sequence starts with.
+func generation(rev string) int {
+	digits, _, _ := strings.Cut(rev, "-")
+	n, _ := strconv.Atoi(digits)
+	return n
+}
+
+// startsOver reports whether a page asked for since cannot follow it.
+func startsOver(since string, page couch.ChangesPage) bool {
+	if generation(page.LastSeq) < generation(since) {
+		return true
+	}
+	return len(page.Changes) > 0 && page.Changes[0].Seq != "" && generation(page.Changes[0].Seq) <= generation(since)
+}
+
+// current returns when the index was last known to agree with the database:
+// now, if changes are followed and none is waiting to be read.
+func (l *live) current() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.owner.feedUp.Load() && !l.dirty && !l.refreshing {
+		return time.Now()
+	}
+	return l.asOf
+}
