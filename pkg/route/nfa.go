@@ -157,3 +157,5 @@ func (n *nfa) follow(w *work, pc uint32, holds syntax.EmptyOp) {
 		}
 	}
 }
+
+func oneProg(p *pattern) []*syntax.Prog { return []*syntax.Prog{p.prog} }

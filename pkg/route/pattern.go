@@ -34,6 +34,7 @@ type pattern struct {
 	order    []int                 // group number by group of re, less one
 	net      func() (*regexp2.Regexp, error)
 	keep     bool
+	prefixes func() *prefixes
 }
 
 // extended reports whether only regexp2 can run the pattern.
@@ -68,6 +69,7 @@ func compile(text string) (*pattern, error) {
 			return nil, &PatternError{Pattern: text, Reason: "regexp2 cannot compile it"}
 		}
 	}
+	p.prefixes = lazyPrefixes(p)
 	p.spans, p.fixed = re.Spans()
 	p.fixed = p.fixed && p.exact && p.re != nil
 	return p, nil

@@ -1,0 +1,228 @@
+package route
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/callflowd/callflowd/pkg/number"
+)
+
+// Kinds of a finding.
+const (
+	Overlap        = "overlap"         // two callflows' patterns match the same number
+	Shadowed       = "shadowed"        // everything a pattern matches goes to others
+	Equal          = "equal"           // two callflows' patterns match the same numbers
+	TakesNumber    = "takes_number"    // a pattern matches another callflow's number, which keeps it
+	Unreachable    = "unreachable"     // a pattern matches nothing that could be dialled and reach it
+	Unanchored     = "unanchored"      // a pattern matches inside a number
+	Emergency      = "emergency"       // a pattern not meant for it takes an emergency number
+	Invalid        = "invalid"         // a pattern does not compile
+	ExtendedSyntax = "extended_syntax" // only regexp2 can run a pattern
+	DoubleBooked   = "double_booked"   // several callflows have the same number or pattern
+)
+
+// Severities of a finding.
+const (
+	Info    = "info"
+	Warning = "warning"
+	Error   = "error"
+)
+
+// Party is the other side of a finding.
+type Party struct {
+	CallflowID string `json:"callflow_id"`
+	Pattern    string `json:"pattern,omitempty"`
+	Number     string `json:"number,omitempty"`
+}
+
+// Finding is one thing worth knowing about an account's routes. A witness is
+// a shortest number that shows it, and the winner the callflow that a lookup
+// of the witness gives.
+type Finding struct {
+	Kind       string `json:"kind"`
+	Severity   string `json:"severity"`
+	CallflowID string `json:"callflow_id"`
+	Pattern    string `json:"pattern,omitempty"`
+	Other      *Party `json:"other,omitempty"`
+	Witness    string `json:"witness,omitempty"`
+	Winner     string `json:"winner,omitempty"`
+	Message    string `json:"message"`
+}
+
+// NotAnalysed is a pattern, or a pair of patterns, that nothing was proven of.
+type NotAnalysed struct {
+	CallflowID string `json:"callflow_id,omitempty"`
+	Pattern    string `json:"pattern,omitempty"`
+	Other      *Party `json:"other,omitempty"`
+	Reason     string `json:"reason"`
+}
+
+// Report is what an analysis found. NotAnalysed says where it stopped short:
+// the absence of a finding about what is listed there proves nothing.
+type Report struct {
+	Findings    []Finding     `json:"findings"`
+	NotAnalysed []NotAnalysed `json:"not_analysed"`
+}
+
+// AnalysisOptions bound an analysis.
+type AnalysisOptions struct {
+	Plan      number.DialPlan // for the lookups of witnesses
+	Emergency []string        // nil means Kazoo's default classifier
+	Only      string          // findings about this callflow only; "" means all
+	Alphabet  string          // what can be dialled; "" means Dialable and what patterns name
+	Steps     int             // work in all; 0 means 20 million transitions
+	Findings  int             // at most so many; 0 means 10,000
+}
+
+const (
+	defaultSteps    = 20_000_000
+	defaultFindings = 10_000
+	pairSteps       = 200_000 // work on one question
+	rivals          = 12      // patterns that one proof of shadowing takes into account
+)
+
+// analysis is one run over an account's routes. What it proves, it proves of
+// the strings over its alphabet, on the number as dialled.
+type analysis struct {
+	o        AnalysisOptions
+	index    *Index
+	patterns *patterns
+	rows     []*row // in view order
+	mine     []*row // those that findings are wanted of
+	alphabet []rune
+	merged   bool // some characters beyond the dialable ones stand for others
+	machines map[*pattern]*machine
+	steps    int
+	report   Report
+	full     bool
+}
+
+// Analyze examines an account's routes. Nothing is sampled: overlaps, equal
+// patterns and their witnesses come from automata; a pattern is called
+// shadowed only if every number it matches is proven to go elsewhere, which
+// needs patterns whose captures' lengths follow from the number's length.
+func (x *Index) Analyze(o AnalysisOptions) Report {
+	o.Steps, o.Findings = orDefault(o.Steps, defaultSteps), orDefault(o.Findings, defaultFindings)
+	if o.Emergency == nil {
+		o.Emergency = number.Emergency()
+	}
+	a := &analysis{
+		o: o, index: x, patterns: x.patterns.Load(), steps: o.Steps, machines: map[*pattern]*machine{},
+		report: Report{Findings: []Finding{}, NotAnalysed: []NotAnalysed{}},
+	}
+	a.choose()
+	a.alphabet = a.symbols()
+	a.doubleBooked()
+	for _, r := range a.mine {
+		a.single(r)
+	}
+	a.pairs()
+	a.takenNumbers()
+	slices.SortStableFunc(a.report.Findings, func(f, g Finding) int {
+		return cmp.Compare(rank(f.Severity), rank(g.Severity))
+	})
+	return a.report
+}
+
+// choose picks the rows to look at: all, or those of one callflow and those
+// that may have numbers in common with them.
+func (a *analysis) choose() {
+	a.rows = a.patterns.all()
+	a.mine = a.rows
+	if a.o.Only == "" {
+		return
+	}
+	a.mine = nil
+	for _, r := range a.rows {
+		if r.id == a.o.Only {
+			a.mine = append(a.mine, r)
+		}
+	}
+	a.rows = slices.DeleteFunc(slices.Clone(a.rows), func(r *row) bool {
+		return r.id != a.o.Only && !slices.ContainsFunc(a.mine, func(m *row) bool { return mayMeet(r, m) })
+	})
+}
+
+// mayMeet rules out pairs of patterns that begin differently, at little cost.
+func mayMeet(r, q *row) bool {
+	if r.re == nil || q.re == nil {
+		return false
+	}
+	return r.re == q.re || r.re.prefixes().meets(q.re.prefixes())
+}
+
+func (a *analysis) lookup(n string) Match {
+	return a.index.Lookup(n, number.Normalize(n, a.o.Plan)).Match
+}
+
+func rank(severity string) int { return slices.Index([]string{Error, Warning, Info}, severity) }
+
+// add records a finding if it concerns what was asked about.
+func (a *analysis) add(f Finding) {
+	if a.o.Only != "" && f.CallflowID != a.o.Only && (f.Other == nil || f.Other.CallflowID != a.o.Only) {
+		return
+	}
+	if len(a.report.Findings) >= a.o.Findings {
+		if !a.full {
+			a.full = true
+			a.skip(NotAnalysed{Reason: fmt.Sprintf("more than %d findings: the rest is left out", a.o.Findings)})
+		}
+		return
+	}
+	a.report.Findings = append(a.report.Findings, f)
+}
+
+func (a *analysis) skip(n NotAnalysed) { a.report.NotAnalysed = append(a.report.NotAnalysed, n) }
+
+// symbols returns what can be dialled, and one character for each class of
+// what patterns name besides: of those that no pattern tells apart one counts.
+func (a *analysis) symbols() []rune {
+	if a.o.Alphabet != "" {
+		return []rune(a.o.Alphabet)
+	}
+	known := map[string]bool{}
+	var sets [][]rune
+	var extra []rune
+	for _, r := range a.rows {
+		if r.re == nil || r.re.prog == nil {
+			continue
+		}
+		for i := range r.re.prog.Inst {
+			set := runes(&r.re.prog.Inst[i])
+			if key := setKey(set); set != nil && !known[key] {
+				known[key] = true
+				sets = append(sets, set)
+			}
+		}
+		extra = append(extra, named(r.re)...)
+	}
+	slices.Sort(extra)
+	extra = slices.Compact(extra)
+	classes, _ := newClasses(sets)
+	seen := map[uint16]bool{}
+	out := []rune(Dialable)
+	for _, c := range extra {
+		if class := classes.class(c); !seen[class] {
+			seen[class] = true
+			out = append(out, c)
+		}
+	}
+	a.merged = len(out) < len(Dialable)+len(extra)
+	return out
+}
+
+// machine returns a row's automaton, nil if it has none.
+func (a *analysis) machine(p *pattern) *machine {
+	m, ok := a.machines[p]
+	if !ok {
+		m = newMachine(p, a.alphabet)
+		a.machines[p] = m
+	}
+	return m
+}
+
+func lazyPrefixes(p *pattern) func() *prefixes {
+	return sync.OnceValue(func() *prefixes { return newPrefixes(p) })
+}

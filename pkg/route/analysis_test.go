@@ -1,0 +1,270 @@
+package route
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// strings6 are all strings of up to six symbols of an alphabet.
+func strings6(alphabet string) []string {
+	all := []string{""}
+	for from := 0; ; {
+		to := len(all)
+		if len(all[from]) == 6 {
+			return all[1:]
+		}
+		for _, s := range all[from:to] {
+			for _, c := range alphabet {
+				all = append(all, s+string(c))
+			}
+		}
+		from = to
+	}
+}
+
+func smallPattern() *rapid.Generator[string] {
+	return rapid.OneOf(
+		rapid.StringMatching(`\^(\\\*)?[12]{0,2}(\([12]?\[12\]\{1,2\}\)|\(\[12\]\*\)|\(\\d\+\)|\[12\]\?|\.\*|\([12]\|2[12]\))?\$?`),
+		rapid.StringMatching(`[\^$()|*+?12.]{1,6}`),
+		rapid.SampledFrom([]string{`^$`, `()`, `^(?!1)2`, `^(3|4)$`, `^1\d+$`, `^(1\d)$`, `^1(\d)$`, `^\*1([0-9]*)$`, `^(1|2)(1|2)$`, `2$`, `\b1`, `^1+$`}),
+	)
+}
+
+// Every claim of the analysis is held against all strings of up to six
+// symbols, and every pair that meets on one of them must be claimed.
+func TestAnalysisAgainstEnumeration(t *testing.T) {
+	const alphabet = "12*"
+	every := strings6(alphabet)
+	rapid.Check(t, func(t *rapid.T) {
+		x := NewIndex()
+		for i, text := range rapid.SliceOfN(smallPattern(), 1, 6).Draw(t, "patterns") {
+			e := Entry{CallflowID: fmt.Sprintf("cf%d", i), Patterns: []string{text}}
+			if rapid.Bool().Draw(t, "has number") {
+				e.Numbers = rapid.SliceOfN(rapid.SampledFrom(every[:120]), 0, 3).Draw(t, "numbers")
+			}
+			x.Apply(e)
+		}
+		report := x.Analyze(AnalysisOptions{Alphabet: alphabet, Emergency: []string{"11", "21"}})
+		w := newWorld(x, every)
+		for _, f := range report.Findings {
+			w.check(t, f)
+		}
+		w.complete(t, report)
+		for id := range w.entries {
+			only := x.Analyze(AnalysisOptions{Alphabet: alphabet, Emergency: []string{"11", "21"}, Only: id})
+			w.sameAs(t, report, only, id)
+		}
+	})
+}
+
+// world knows by trying which pattern matches which string.
+type world struct {
+	x       *Index
+	every   []string
+	rows    []*row
+	matches map[*row]map[string]bool
+	entries map[string]bool
+}
+
+func newWorld(x *Index, every []string) *world {
+	w := &world{x: x, every: every, rows: x.patterns.Load().all(), matches: map[*row]map[string]bool{}, entries: map[string]bool{}}
+	for _, r := range w.rows {
+		w.entries[r.id] = true
+		w.matches[r] = map[string]bool{}
+		for _, s := range every {
+			if r.re == nil {
+				continue
+			}
+			if _, ok, err := r.re.find(s); ok && err == nil {
+				w.matches[r][s] = true
+			}
+		}
+	}
+	return w
+}
+
+func (w *world) row(id, text string) *row {
+	for _, r := range w.rows {
+		if r.id == id && r.text == text {
+			return r
+		}
+	}
+	return nil
+}
+
+// takes reports whether a row matches a string of any length.
+func (w *world) takes(r *row, s string) bool {
+	_, ok, _ := r.re.find(s)
+	return ok
+}
+
+// won reports whether the lookup of s gives the row.
+func (w *world) won(r *row, s string) bool {
+	m := w.x.Lookup(s, s).Match
+	return m.Kind == KindPattern && m.Key == r.text && m.CallflowID == r.id
+}
+
+func (w *world) check(t *rapid.T, f Finding) {
+	r := w.row(f.CallflowID, f.Pattern)
+	if f.Witness != "" && f.Winner != w.x.Lookup(f.Witness, f.Witness).Match.CallflowID {
+		t.Fatalf("wrong winner: %+v", f)
+	}
+	switch f.Kind {
+	case Overlap, Equal:
+		w.checkPair(t, f, r, w.row(f.Other.CallflowID, f.Other.Pattern))
+	case Shadowed:
+		for s := range w.matches[r] {
+			if w.won(r, s) {
+				t.Fatalf("not shadowed, it wins %s: %+v", s, f)
+			}
+		}
+	case Unreachable:
+		for s := range w.matches[r] {
+			if len(w.x.Holders(s)) == 0 {
+				t.Fatalf("reached by %s: %+v", s, f)
+			}
+		}
+	case Unanchored:
+		if strings.Contains(f.Message, "$ at its end") && !slices.ContainsFunc(w.every, func(s string) bool {
+			return w.takes(r, s) && w.takes(r, s+"1") && w.takes(r, s+"2*") && w.takes(r, s+"*11")
+		}) {
+			t.Fatalf("nothing goes on: %+v", f)
+		}
+	case TakesNumber:
+		if !w.takes(r, f.Witness) || !slices.Contains(w.x.Holders(f.Witness), f.Other.CallflowID) || slices.Contains(w.x.Holders(f.Witness), r.id) {
+			t.Fatalf("not another's number: %+v", f)
+		}
+	case Emergency:
+		if !w.won(r, f.Witness) {
+			t.Fatalf("does not take it: %+v", f)
+		}
+	}
+}
+
+func (w *world) checkPair(t *rapid.T, f Finding, r, q *row) {
+	if !w.takes(r, f.Witness) || !w.takes(q, f.Witness) {
+		t.Fatalf("no common number: %+v", f)
+	}
+	for _, s := range w.every {
+		both := w.matches[r][s] && w.matches[q][s]
+		if both && len(s) < len(f.Witness) {
+			t.Fatalf("%s is shorter: %+v", s, f)
+		}
+		if f.Kind == Equal && w.matches[r][s] != w.matches[q][s] {
+			t.Fatalf("%s tells them apart: %+v", s, f)
+		}
+	}
+}
+
+// complete checks that nothing that meets on a short string is left out.
+func (w *world) complete(t *rapid.T, report Report) {
+	claimed := map[[2]*row]bool{}
+	taken := map[string]bool{}
+	for _, f := range report.Findings {
+		switch r := w.row(f.CallflowID, f.Pattern); f.Kind {
+		case Overlap, Equal:
+			q := w.row(f.Other.CallflowID, f.Other.Pattern)
+			claimed[[2]*row{r, q}], claimed[[2]*row{q, r}] = true, true
+		case TakesNumber, Emergency, Unreachable:
+			taken[f.Kind+f.CallflowID+f.Witness] = true
+		}
+	}
+	for _, r := range w.rows {
+		if r.re == nil || !r.re.exact {
+			continue
+		}
+		if len(w.matches[r]) == 0 && !r.re.extended() && strings.HasSuffix(r.text, "$") && !strings.ContainsAny(r.text, "*+.") && !taken[Unreachable+r.id] {
+			t.Fatalf("%s matches nothing", r.text)
+		}
+		for s := range w.matches[r] {
+			holders := w.x.Holders(s)
+			if len(holders) > 0 && !slices.Contains(holders, r.id) && !taken[TakesNumber+r.id+s] {
+				t.Fatalf("%s matches the number %s", r.text, s)
+			}
+			if (s == "11" || s == "21") && w.won(r, s) && !strings.Contains(r.text, s) && !taken[Emergency+r.id+s] {
+				t.Fatalf("%s takes the emergency number %s", r.text, s)
+			}
+			for _, q := range w.rows {
+				if q != r && q.re != nil && q.re.exact && w.matches[q][s] && !claimed[[2]*row{r, q}] {
+					t.Fatalf("%s and %s share %s", r.text, q.text, s)
+				}
+			}
+		}
+	}
+}
+
+// sameAs checks that an analysis for one callflow finds what the whole one
+// finds about it.
+func (w *world) sameAs(t *rapid.T, whole, only Report, id string) {
+	count := func(report Report) map[string]int {
+		out := map[string]int{}
+		for _, f := range report.Findings {
+			mine := f.CallflowID == id || f.Other != nil && f.Other.CallflowID == id
+			own := f.CallflowID == id || f.Kind != Shadowed && f.Kind != Unreachable
+			if mine && own {
+				out[f.Kind+f.Witness]++
+			}
+		}
+		return out
+	}
+	a, b := count(whole), count(only)
+	for k, n := range a {
+		if b[k] != n {
+			t.Fatalf("%s: whole %v, only %v", id, a, b)
+		}
+	}
+}
+
+func TestAnalysisExamples(t *testing.T) {
+	tests := []struct {
+		name     string
+		patterns []string
+		kind     string
+		of       string // the pattern the finding is about
+		witness  string
+	}{
+		{"a wider pattern takes all", []string{`^\*56([0-9]*)$`, `^\*5([0-9]*)$`}, Shadowed, `^\*56([0-9]*)$`, "*56"},
+		{"overlap", []string{`^(2\d{3})$`, `^(26\d{2})$`}, Overlap, `^(2\d{3})$`, "2600"},
+		{"equal", []string{`^(2\d)$`, `^2(\d)$`}, Equal, `^(2\d)$`, "20"},
+		{"unreachable", []string{`^$`}, Unreachable, `^$`, ""},
+		{"contradiction", []string{`^1\B2\b3$`}, Unreachable, `^1\B2\b3$`, ""},
+		{"unanchored", []string{`600`}, Unanchored, `600`, ""},
+		{"emergency", []string{`^(9\d\d)$`}, Emergency, `^(9\d\d)$`, "911"},
+		{"invalid", []string{`*5`}, Invalid, `*5`, ""},
+		{"extended", []string{`^(?!911)(\d{3})$`}, ExtendedSyntax, `^(?!911)(\d{3})$`, ""},
+		{"double booked", []string{`^1$`, `^1$`}, DoubleBooked, `^1$`, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			x := NewIndex()
+			for i, p := range tt.patterns {
+				x.Apply(Entry{CallflowID: fmt.Sprint(i), Patterns: []string{p}})
+			}
+			report := x.Analyze(AnalysisOptions{})
+			for _, f := range report.Findings {
+				if f.Kind == tt.kind && f.Pattern == tt.of && f.Witness == tt.witness {
+					return
+				}
+			}
+			t.Errorf("findings %+v", report.Findings)
+		})
+	}
+}
+
+func TestAnalysisSaysWhereItStops(t *testing.T) {
+	x := NewIndex()
+	for i := range 8 {
+		x.Apply(Entry{CallflowID: fmt.Sprint(i), Patterns: []string{fmt.Sprintf(`^%d?(\d{3})$`, i)}})
+	}
+	x.Apply(Entry{CallflowID: "x", Patterns: []string{`^(?=1)1$`}})
+	if r := x.Analyze(AnalysisOptions{Steps: 50}); len(r.NotAnalysed) < 2 {
+		t.Errorf("not analysed: %+v", r.NotAnalysed)
+	}
+	if r := x.Analyze(AnalysisOptions{Findings: 3}); len(r.Findings) != 3 || len(r.NotAnalysed) < 2 {
+		t.Errorf("%d findings, not analysed: %+v", len(r.Findings), r.NotAnalysed)
+	}
+}

@@ -1,0 +1,278 @@
+package route
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// doubleBooked reports numbers and patterns that several callflows have.
+func (a *analysis) doubleBooked() {
+	for _, n := range a.index.sharedNumbers() {
+		holders := a.index.Holders(n)
+		for _, id := range holders[min(1, len(holders)):] {
+			a.add(Finding{
+				Kind: DoubleBooked, Severity: Error, CallflowID: id, Witness: n, Winner: holders[0],
+				Other:   &Party{CallflowID: holders[0], Number: n},
+				Message: fmt.Sprintf("callflow %s has the number %s too and takes it, since its id is lower", holders[0], n),
+			})
+		}
+	}
+	for i, r := range a.rows {
+		if i == 0 || a.rows[i-1].text != r.text || a.rows[i-1].id == r.id {
+			continue
+		}
+		a.add(Finding{
+			Kind: DoubleBooked, Severity: Error, CallflowID: a.rows[i-1].id, Pattern: r.text,
+			Other:   &Party{CallflowID: r.id, Pattern: r.text},
+			Message: fmt.Sprintf("callflow %s has the same pattern and comes first, since its id is higher", r.id),
+		})
+	}
+}
+
+// sharedNumbers returns the numbers that several callflows have, sorted.
+func (x *Index) sharedNumbers() []string {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return slices.Sorted(maps.Keys(x.shared))
+}
+
+// single reports what is to be said about one pattern alone.
+func (a *analysis) single(r *row) {
+	f := Finding{CallflowID: r.id, Pattern: r.text}
+	switch {
+	case r.re == nil:
+		f.Kind, f.Severity = Invalid, Error
+		f.Message = "never matches, since it does not compile: " + r.reason.Error()
+		a.add(f)
+		return
+	case r.re.extended():
+		f.Kind, f.Severity = ExtendedSyntax, Info
+		f.Message = "uses syntax beyond RE2: it is run with a time limit and not analysed"
+		a.add(f)
+	}
+	a.emergency(r)
+	m := a.machine(r.re)
+	if m == nil {
+		a.skip(NotAnalysed{CallflowID: r.id, Pattern: r.text, Reason: whyNot(r.re)})
+		return
+	}
+	a.unanchored(r, m)
+	a.unreachable(r, m)
+}
+
+func whyNot(p *pattern) string {
+	if !p.exact {
+		return "only regexp2 can run it"
+	}
+	return fmt.Sprintf("its automaton has more than %d states", maxMachine)
+}
+
+func (a *analysis) unanchored(r *row, m *machine) {
+	var ends []string
+	if !r.re.anchored {
+		ends = append(ends, "^ at its start")
+	}
+	if m.open {
+		ends = append(ends, "$ at its end")
+	}
+	if len(ends) > 0 {
+		a.add(Finding{
+			Kind: Unanchored, Severity: Info, CallflowID: r.id, Pattern: r.text,
+			Message: "also matches longer numbers that contain what it describes: it has no " + strings.Join(ends, " and no "),
+		})
+	}
+}
+
+// unreachable reports a pattern that matches no number, or only numbers that
+// callflows have as such.
+func (a *analysis) unreachable(r *row, m *machine) {
+	const most = 100 // numbers that are looked at one by one
+	var own []string
+	steps := pairSteps
+	complete := eachString(m, a.alphabet, most, &steps, func(s string) bool {
+		if a.index.holder(s) == "" {
+			own = nil
+			return false
+		}
+		own = append(own, s)
+		return true
+	})
+	f := Finding{Kind: Unreachable, Severity: Warning, CallflowID: r.id, Pattern: r.text}
+	switch {
+	case complete && len(own) == 0:
+		f.Message = "matches no number that can be dialled"
+	case complete && !a.merged:
+		f.Witness, f.Winner = own[0], a.lookup(own[0]).CallflowID
+		f.Message = "matches only numbers that callflows have themselves, and those come first"
+	default:
+		return
+	}
+	a.add(f)
+}
+
+// eachString calls fn for the non-empty strings a machine accepts, shortest
+// first, until fn says no. It reports whether it came to the end of all of
+// them, with at most so many seen.
+func eachString(m *machine, alphabet []rune, most int, steps *int, fn func(s string) bool) bool {
+	type path struct {
+		at int32
+		s  string
+	}
+	useful := m.useful()
+	queue := []path{{0, ""}}
+	for count := 0; len(queue) > 0; queue = queue[1:] {
+		for symbol, r := range alphabet {
+			if *steps--; *steps < 0 {
+				return false
+			}
+			at := m.next[queue[0].at][symbol]
+			if at == dead || !useful[at] {
+				continue
+			}
+			s := queue[0].s + string(r)
+			if m.accept[at] {
+				if count++; count > most || !fn(s) {
+					return false
+				}
+			}
+			if len(queue) > 20*most {
+				return false
+			}
+			queue = append(queue, path{at, s})
+		}
+	}
+	return true
+}
+
+// useful returns the states from which an accepting one can be reached.
+func (m *machine) useful() []bool {
+	back := make([][]int32, len(m.next))
+	for from, row := range m.next {
+		for _, to := range row {
+			if to != dead {
+				back[to] = append(back[to], int32(from))
+			}
+		}
+	}
+	out := slices.Clone(m.accept)
+	var todo []int32
+	for at, yes := range out {
+		if yes {
+			todo = append(todo, int32(at))
+		}
+	}
+	for len(todo) > 0 {
+		at := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, from := range back[at] {
+			if !out[from] {
+				out[from] = true
+				todo = append(todo, from)
+			}
+		}
+	}
+	return out
+}
+
+// emergency reports an emergency number that goes to a pattern which does
+// not name it.
+func (a *analysis) emergency(r *row) {
+	for _, n := range a.o.Emergency {
+		if strings.Contains(r.text, n) {
+			continue
+		}
+		got := a.lookup(n)
+		if got.Kind == KindPattern && got.CallflowID == r.id && got.Key == r.text {
+			a.add(Finding{
+				Kind: Emergency, Severity: Error, CallflowID: r.id, Pattern: r.text, Witness: n, Winner: r.id,
+				Message: fmt.Sprintf("takes the emergency number %s, which it does not name", n),
+			})
+		}
+	}
+}
+
+// takenNumbers reports patterns that match other callflows' numbers. The
+// numbers stay where they are, since exact numbers come first; the finding
+// says what the pattern would get without them.
+func (a *analysis) takenNumbers() {
+	const each = 20 // numbers reported of one pattern
+	taken := map[*row][]string{}
+	a.eachTaken(func(r *row, n string) { taken[r] = append(taken[r], n) })
+	for _, r := range a.patterns.all() {
+		numbers := taken[r]
+		slices.SortFunc(numbers, byLength)
+		for i, n := range numbers {
+			if i == each {
+				a.skip(NotAnalysed{CallflowID: r.id, Pattern: r.text, Reason: fmt.Sprintf("%d more numbers of other callflows match", len(numbers)-each)})
+				break
+			}
+			holder := a.index.holder(n)
+			a.add(Finding{
+				Kind: TakesNumber, Severity: Info, CallflowID: r.id, Pattern: r.text,
+				Other: &Party{CallflowID: holder, Number: n}, Witness: n, Winner: a.lookup(n).CallflowID,
+				Message: fmt.Sprintf("also matches %s, a number of callflow %s, which keeps it", n, holder),
+			})
+		}
+	}
+}
+
+// eachTaken calls fn for each of the rows wanted and each number of another
+// callflow that it matches, and for each number of the callflow wanted that
+// another row matches.
+func (a *analysis) eachTaken(fn func(r *row, n string)) {
+	report := func(r *row, n string, holders []string) {
+		if r.re != nil && r.re.exact && !slices.Contains(holders, r.id) {
+			fn(r, n)
+		}
+	}
+	if len(a.mine) > 0 {
+		mine := newSet(a.mine, cacheBytes)
+		a.index.eachNumber(func(n string, holders []string) {
+			for _, i := range mine.candidates(n, nil) {
+				report(mine.rows[i], n, holders)
+			}
+		})
+	}
+	e, ok := a.index.Entry(a.o.Only)
+	if !ok {
+		return
+	}
+	for _, n := range unique(e.Numbers) {
+		if n == NoMatch {
+			continue
+		}
+		t := tally{all: true}
+		a.patterns.find(n, &t)
+		for _, f := range t.matched {
+			report(f.row, n, a.index.Holders(n))
+		}
+	}
+}
+
+// eachNumber calls fn for every number but no_match, with the callflows that
+// have it. Writers wait meanwhile.
+func (x *Index) eachNumber(fn func(n string, holders []string)) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	var one [1]string
+	for n, e := range x.numbers {
+		if n == NoMatch || n == "" {
+			continue
+		}
+		holders := one[:]
+		holders[0] = e.CallflowID
+		if all := x.shared[n]; all != nil {
+			holders = ids(all)
+		}
+		fn(n, holders)
+	}
+}
+
+func byLength(a, b string) int {
+	if len(a) != len(b) {
+		return len(a) - len(b)
+	}
+	return strings.Compare(a, b)
+}
