@@ -39,13 +39,8 @@ func reference(t *testing.T, text string) any {
 	return v
 }
 
-func TestDecodeErrors(t *testing.T) {
-	nine := strings.Repeat("9", 65)
-	tests := []struct {
-		text   string
-		rule   Rule
-		offset int
-	}{
+func TestDecodeSyntax(t *testing.T) {
+	tryErrors(t, []errorTest{
 		{``, RuleSyntax, 0},
 		{`  `, RuleSyntax, 2},
 		{`{`, RuleSyntax, 1},
@@ -76,6 +71,12 @@ func TestDecodeErrors(t *testing.T) {
 		{`"\ud800\u12"`, RuleSyntax, 11},
 		{"\ufeff{}", RuleSyntax, 0},
 		{"\x00", RuleSyntax, 0},
+	})
+}
+
+func TestDecodeRules(t *testing.T) {
+	nine := strings.Repeat("9", 65)
+	tryErrors(t, []errorTest{
 		{`{} x`, RuleTrailing, 3},
 		{`{}{}`, RuleTrailing, 2},
 		{`{"a":1,"a":2}`, RuleDuplicateKey, 7},
@@ -91,7 +92,18 @@ func TestDecodeErrors(t *testing.T) {
 		{`-1e9999999`, RuleNumberRange, 0},
 		{`[` + nine + `]`, RuleNumberLength, 1},
 		{`0.` + nine, RuleNumberLength, 0},
-	}
+	})
+}
+
+// errorTest is a text and where the first rule it breaks is broken.
+type errorTest struct {
+	text   string
+	rule   Rule
+	offset int
+}
+
+func tryErrors(t *testing.T, tests []errorTest) {
+	t.Helper()
 	for _, tt := range tests {
 		_, err := Decode([]byte(tt.text), Limits{})
 		var syntax *SyntaxError

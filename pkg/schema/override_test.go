@@ -73,9 +73,10 @@ func TestWithRefusesBroken(t *testing.T) {
 		"too deep":                   deep,
 		"empty enum":                 `{"enum":[]}`,
 	}
+	base := embedded(t)
 	for name, text := range tests {
 		t.Run(name, func(t *testing.T) {
-			r, warnings := embedded(t).With(map[string]document.Doc{"broken": doc(t, text), "callflows.menu": doc(t, text)})
+			r, warnings := base.With(map[string]document.Doc{"broken": doc(t, text), "callflows.menu": doc(t, text)})
 			if len(warnings) != 2 || warnings[0].Members["schema"] != "broken" || warnings[1].Members["schema"] != "callflows.menu" {
 				t.Fatalf("warnings %v", warnings)
 			}
@@ -119,17 +120,18 @@ func TestNothingIsFetched(t *testing.T) {
 	if err := os.WriteFile(file, []byte(`{}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	base := embedded(t)
 	for _, target := range []string{srv.URL + "/s.json", srv.URL + "/s.json#/definitions/a", "file://" + file, file, "//" + srv.Listener.Addr().String() + "/s", "../schemas/callflows.json"} {
 		for _, form := range []string{
 			`{"$ref":%q}`, `{"properties":{"a":{"$ref":%q}}}`, `{"allOf":[{"$ref":%q}]}`, `{"definitions":{"a":{"$ref":%q}},"$ref":"#/definitions/a"}`,
 		} {
-			_, warnings := embedded(t).With(map[string]document.Doc{"s": doc(t, fmt.Sprintf(form, target))})
+			_, warnings := base.With(map[string]document.Doc{"s": doc(t, fmt.Sprintf(form, target))})
 			if len(warnings) != 1 {
 				t.Errorf(form+": warnings %v", target, warnings)
 			}
 		}
 		for _, form := range []string{`{"$schema":%q}`, `{"id":%q,"type":"object"}`, `{"id":%q,"$ref":"metaflow"}`, `{"enum":[{"$ref":%q}]}`, `{"default":{"$ref":%q,"id":"http://x/"}}`} {
-			r, _ := embedded(t).With(map[string]document.Doc{"s": doc(t, fmt.Sprintf(form, target))})
+			r, _ := base.With(map[string]document.Doc{"s": doc(t, fmt.Sprintf(form, target))})
 			r.Validate("s", document.Doc{"module": "hangup"})
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -70,11 +71,18 @@ func parseURL(raw string) (u *url.URL, reason string) {
 }
 
 // hostName brings a host into the form a resolver would make of it: lower
-// case, compatibility forms folded (full-width digits and dots), without zone
-// and final dot.
+// case, compatibility forms folded (full-width digits and dots), without
+// invisible characters, zone and final dot.
 func hostName(host string) string {
-	host = strings.ToLower(norm.NFKC.String(host))
-	host = strings.ReplaceAll(host, "\u3002", ".")
+	host = strings.Map(func(c rune) rune {
+		switch {
+		case c == '\u3002':
+			return '.'
+		case c == '\u00ad' || unicode.Is(unicode.Variation_Selector, c) || unicode.Is(unicode.Cf, c):
+			return -1
+		}
+		return c
+	}, strings.ToLower(norm.NFKC.String(host)))
 	host, _, _ = strings.Cut(host, "%")
 	return strings.TrimSuffix(host, ".")
 }
