@@ -1,6 +1,7 @@
 package couch_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/callflowd/callflowd/pkg/couch/couchtest"
@@ -54,5 +55,44 @@ func TestSyncDesign(t *testing.T) {
 				t.Error("written again although nothing differs")
 			}
 		})
+	}
+}
+
+// TestSyncDesigns meets one that is absent, one of ours that is older, one
+// that is current and one that Kazoo wrote.
+func TestSyncDesigns(t *testing.T) {
+	db := newDB(t)
+	for id, stored := range map[string]string{
+		"_design/older":  `{"callflowd":true,"views":{"v":{"map":"old"}}}`,
+		"_design/kazoos": `{"views":{"v":{"map":"theirs"}}}`,
+	} {
+		doc := couchtest.JSON[document.Doc](t, stored)
+		doc["_id"] = id
+		if err := db.Put(t.Context(), doc); err != nil {
+			t.Skipf("the server itself refuses such a document: %v", err)
+		}
+	}
+	ours := func() []document.Doc {
+		var docs []document.Doc
+		for _, id := range []string{"_design/absent", "_design/kazoos", "_design/older"} {
+			doc := couchtest.JSON[document.Doc](t, `{"language":"javascript","views":{"v":{"map":"function(doc) {}"}}}`)
+			doc["_id"] = id
+			docs = append(docs, doc)
+		}
+		return docs
+	}
+	var revs []string
+	for range 2 {
+		check(t, db.SyncDesigns(t.Context(), ours()))
+		got, err := db.GetMany(t.Context(), []string{"_design/absent", "_design/kazoos", "_design/older"})
+		check(t, err)
+		now := []string{got["_design/absent"].Rev(), got["_design/kazoos"].Rev(), got["_design/older"].Rev()}
+		if revs != nil && !slices.Equal(now, revs) {
+			t.Errorf("written again although nothing differs: %q, were %q", now, revs)
+		}
+		revs = now
+	}
+	if revs[0][:2] != "1-" || revs[1][:2] != "1-" || revs[2][:2] != "2-" {
+		t.Errorf("revisions %q", revs)
 	}
 }
