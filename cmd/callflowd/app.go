@@ -3,10 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"path/filepath"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/callflowd/callflowd/pkg/account"
 	"github.com/callflowd/callflowd/pkg/api"
@@ -14,6 +15,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/callflow"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/resource"
+	"github.com/callflowd/callflowd/pkg/route"
 	"github.com/callflowd/callflowd/pkg/schema"
 )
 
@@ -23,15 +25,16 @@ const (
 	lastRetry  = 15 * time.Second
 )
 
-// recoverEvery is how often accounts that another process left half made are
-// looked for.
-const recoverEvery = time.Hour
+// tidyEvery is how often what crashes and time have left behind is cleared up.
+const tidyEvery = time.Hour
 
 // app is the domain, wired, and the API on top of it.
 type app struct {
 	log      *zap.Logger
 	accounts *account.Service
 	auth     *auth.Service
+	routes   *route.Indexes
+	snapshot *authorityFile // nil where the databases are embedded, and so never away
 	server   *api.Server
 }
 
@@ -40,20 +43,33 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	accounts := &account.Service{Couch: store.client, Log: log.Named("account"), Validate: schemas.Validate}
-	tokens := &auth.Service{Couch: store.client, Accounts: accounts, Log: log.Named("auth")}
-	callflows := &callflow.Service{Couch: store.client, Schemas: schemas, Log: log.Named("callflow")}
-	resources := &resource.Service{Couch: store.client, Schemas: schemas, Hash: auth.UserCredentials}
-	server := api.New(api.Config{
-		Callflows: callflows, Accounts: accounts, Auth: tokens, Resources: resources, Schemas: schemas, Couch: store.client,
-		Log: log.Named("api"), Version: version(), Limits: opts.Limits.api(), Proxies: opts.Limits.TrustedProxy,
-		AdminElsewhere: opts.AdminListen != "",
+	a := &app{log: log}
+	a.accounts = &account.Service{Couch: store.client, Log: log.Named("account"), Validate: schemas.Validate}
+	a.auth = &auth.Service{Couch: store.client, Accounts: a.accounts, Log: log.Named("auth")}
+	indexes := route.Config{Couch: store.client, Prepare: a.accounts.Prepare, Log: log.Named("route")}
+	if store.lite == nil {
+		indexes.Dir = filepath.Join(opts.DataDir, "routes")
+		a.snapshot = &authorityFile{filepath.Join(opts.DataDir, "authority.json"), a.auth, a.accounts, log}
+	}
+	a.routes = route.NewIndexes(indexes)
+	a.server = api.New(api.Config{
+		Callflows: &callflow.Service{
+			Couch: store.client, Schemas: schemas, Accounts: a.accounts, Index: a.routes, Log: log.Named("callflow"),
+		},
+		Accounts: a.accounts, Auth: a.auth, Routes: a.routes, Schemas: schemas, Couch: store.client,
+		Resources: &resource.Service{Couch: store.client, Schemas: schemas, Hash: auth.UserCredentials},
+		Log:       log.Named("api"), Version: version(), Limits: opts.Limits.api(), Proxies: opts.Limits.TrustedProxy,
+		AdminElsewhere: opts.AdminListen != "", Collectors: indexMetrics(a.routes),
 	})
-	return &app{log, accounts, tokens, server}, nil
+	return a, nil
 }
 
+// close ends what runs beside the requests.
+func (a *app) close() { a.routes.Close() }
+
 // prepare makes sure that the databases and the master account are there, and
-// waits as long as it takes for a CouchDB that cannot be reached.
+// waits as long as it takes for a CouchDB that cannot be reached. Meanwhile
+// requests are answered as far as snapshots know the answer.
 func (a *app) prepare(ctx context.Context, key apiKey) (account.Master, error) {
 	var master account.Master
 	err := a.untilReachable(ctx, func() (err error) {
@@ -73,6 +89,9 @@ func (a *app) untilReachable(ctx context.Context, do func() error) error {
 		if !problem.Is(err, problem.Unavailable) {
 			return err
 		}
+		if wait == firstRetry && a.snapshot != nil {
+			a.snapshot.restore()
+		}
 		a.log.Warn("the database cannot be reached; trying again", zap.Duration("in", wait), zap.Error(err))
 		select {
 		case <-ctx.Done():
@@ -84,22 +103,26 @@ func (a *app) untilReachable(ctx context.Context, do func() error) error {
 
 // follow keeps what this process knows up to date until ctx ends.
 func (a *app) follow(ctx context.Context) {
-	var group errgroup.Group
-	group.Go(func() error { a.accounts.Follow(ctx); return nil })
-	group.Go(func() error { a.auth.Follow(ctx); return nil })
-	group.Go(func() error { a.recover(ctx); return nil })
-	_ = group.Wait() // none of them fails
+	var group sync.WaitGroup
+	group.Go(func() { a.accounts.Follow(ctx) })
+	group.Go(func() { a.auth.Follow(ctx) })
+	group.Go(func() { a.tidy(ctx) })
+	if a.snapshot != nil {
+		group.Go(func() { a.snapshot.keep(ctx) })
+	}
+	group.Wait()
 }
 
-// recover finishes, now and then, what a crash of some process left half done.
-func (a *app) recover(ctx context.Context) {
+// tidy finishes, now and then, what some process left half done when it
+// crashed, and forgets revocations of tokens that have expired.
+func (a *app) tidy(ctx context.Context) {
 	for ctx.Err() == nil {
-		if err := a.accounts.Recover(ctx); err != nil && !errors.Is(err, context.Canceled) {
-			a.log.Warn("half-made accounts could not be finished", zap.Error(err))
+		if err := errors.Join(a.accounts.Recover(ctx), a.auth.Purge(ctx)); err != nil && ctx.Err() == nil {
+			a.log.Warn("tidying up has to wait", zap.Error(err))
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(recoverEvery):
+		case <-time.After(tidyEvery):
 		}
 	}
 }

@@ -95,8 +95,8 @@ func (c caller) createAccount(data any) string {
 	return "/v2/accounts/" + created.ID
 }
 
-// route is what a lookup answers, as far as these tests look.
-type route struct {
+// routed is what a lookup answers, as far as these tests look.
+type routed struct {
 	Match struct {
 		Kind          string            `json:"kind"`
 		Key           string            `json:"key"`
@@ -110,13 +110,13 @@ type route struct {
 }
 
 // lookup asks which callflow takes a dialled number.
-func (c caller) lookup(account, dialled string) (route, int) {
+func (c caller) lookup(account, dialled string) (routed, int) {
 	c.t.Helper()
 	env, err := c.try("GET", account+"/routes/"+url.PathEscape(dialled), nil)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	var r route
+	var r routed
 	if env.Status == http.StatusOK {
 		env.decode(c.t, &r)
 	}

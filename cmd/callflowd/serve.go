@@ -29,6 +29,7 @@ func serve(ctx context.Context, opts *options, log *zap.Logger, stdout io.Writer
 	if err != nil {
 		return err
 	}
+	defer app.close()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		return serveAll(ctx, log, opts.ShutdownTimeout, listeners.endpoints(app, store))

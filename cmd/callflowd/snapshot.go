@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/account"
+	"github.com/callflowd/callflowd/pkg/auth"
+)
+
+// snapshotEvery is how much of what authorises a caller a crash may forget.
+const snapshotEvery = time.Minute
+
+// authority is what authenticating and authorising needs while the database
+// is away. It holds no secret.
+type authority struct {
+	Auth     auth.Snapshot        `json:"auth"`
+	Accounts []account.Remembered `json:"accounts"`
+}
+
+// authorityFile keeps an authority in the data directory.
+type authorityFile struct {
+	path     string
+	auth     *auth.Service
+	accounts *account.Service
+	log      *zap.Logger
+}
+
+// restore takes the file into memory. That there is none is no news.
+func (f *authorityFile) restore() {
+	raw, err := os.ReadFile(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	var known authority
+	if err == nil {
+		err = json.Unmarshal(raw, &known)
+	}
+	if err == nil {
+		f.accounts.Restore(known.Accounts)
+		err = f.auth.Restore(known.Auth)
+	}
+	if err != nil {
+		f.log.Warn("the snapshot of keys and accounts is of no use", zap.Error(err))
+		return
+	}
+	f.log.Info("going on with a snapshot of keys and accounts", zap.Time("taken", known.Auth.Taken))
+}
+
+// keep writes the file now and then, and once more when ctx ends.
+func (f *authorityFile) keep(ctx context.Context) {
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-time.After(snapshotEvery):
+		}
+		if err := f.write(); err != nil {
+			f.log.Warn("the snapshot of keys and accounts cannot be written", zap.Error(err))
+		}
+	}
+}
+
+// write replaces the file as a whole or not at all.
+func (f *authorityFile) write() error {
+	raw, err := json.Marshal(authority{f.auth.Snapshot(), f.accounts.Snapshot()})
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(f.path), "authority-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name()) // gone already where all went well
+	_, err = file.Write(raw)
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), f.path)
+}
