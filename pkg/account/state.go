@@ -47,11 +47,14 @@ func (s *Service) State(ctx context.Context, id string) (State, error) {
 	if !couch.IsAccountID(id) {
 		return State{}, unknown(id)
 	}
-	now := s.Now()
 	held, ok := s.states.Get(id)
+	if ok && s.following.Load() {
+		return held.state, nil
+	}
+	now := s.Now()
 	trusted := ok && s.trusted(held, now)
 	switch {
-	case ok && (s.following.Load() || now.Sub(held.read) < freshFor):
+	case ok && now.Sub(held.read) < freshFor:
 		return held.state, nil
 	case trusted && now.UnixNano() < s.askAgain.Load():
 		return held.state, nil
