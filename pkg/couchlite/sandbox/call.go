@@ -17,11 +17,12 @@ type MapResult struct {
 	Err  error // *[ExceptionError] or *[LimitError]
 }
 
-// Map runs every function of the machine on a document, which is JSON. Results
-// are in the order of the functions. The error is [ErrAbandoned], and then
+// Map runs every function of the machine on a document, which is JSON, except
+// those whose numbers are in skip. Results are in the order of the functions.
+// The error is [ErrAbandoned], and then
 // names in results the function that does not stop, or says that the document
 // is no JSON; those before it have their results.
-func (m *Machine) Map(ctx context.Context, document []byte) ([]MapResult, error) {
+func (m *Machine) Map(ctx context.Context, document []byte, skip map[int]bool) ([]MapResult, error) {
 	results := make([]MapResult, len(m.realms))
 	err := m.do(ctx, func() error {
 		n, err := parse(document)
@@ -29,7 +30,9 @@ func (m *Machine) Map(ctx context.Context, document []byte) ([]MapResult, error)
 			return err
 		}
 		for i, r := range m.realms {
-			results[i] = r.mapDocument(n)
+			if !skip[i] {
+				results[i] = r.mapDocument(n)
+			}
 		}
 		return nil
 	})

@@ -44,7 +44,7 @@ func rows(result sandbox.MapResult) string {
 
 func mapOne(t testing.TB, source, document string) sandbox.MapResult {
 	t.Helper()
-	results, err := newMachine(t, source).Map(t.Context(), []byte(document))
+	results, err := newMachine(t, source).Map(t.Context(), []byte(document), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +217,7 @@ func TestLimits(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			m := newMachine(t, tt.source, `function(doc) { emit(doc._id, 1) }`)
-			results, err := m.Map(t.Context(), []byte(`{"_id":"a"}`))
+			results, err := m.Map(t.Context(), []byte(`{"_id":"a"}`), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -231,7 +231,7 @@ func TestLimits(t *testing.T) {
 			if got := rows(results[1]); got != `"a"=1` {
 				t.Errorf("the other function: %s, %v", got, results[1].Err)
 			}
-			if results, err = m.Map(t.Context(), []byte(`{"_id":"b"}`)); err != nil || rows(results[1]) != `"b"=1` {
+			if results, err = m.Map(t.Context(), []byte(`{"_id":"b"}`), nil); err != nil || rows(results[1]) != `"b"=1` {
 				t.Errorf("the next document: %v, %v", results, err)
 			}
 		})
