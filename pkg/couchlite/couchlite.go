@@ -53,6 +53,8 @@ type Server struct {
 	updates *updateLog
 	cookies *cookieJar
 
+	machines *machinePool // that run the functions of design documents
+
 	endpoints map[string]endpoint // below a database
 
 	mu     sync.Mutex // guards what follows
@@ -74,7 +76,7 @@ func Open(o Options) (*Server, error) {
 	o.MaxOpen = cmp.Or(o.MaxOpen, 200)
 	s := &Server{
 		opts: o, log: o.Log, dir: o.Dir, temp: o.Dir == "",
-		endpoints: databaseEndpoints(), slots: map[string]*slot{}, topics: map[string]chan struct{}{}, stop: make(chan struct{}),
+		endpoints: databaseEndpoints(), slots: map[string]*slot{}, topics: map[string]chan struct{}{}, stop: make(chan struct{}), machines: newMachinePool(),
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()

@@ -37,9 +37,6 @@ func (designFilter) match(c changeRow) (bool, error) {
 func (designFilter) needsBody() bool { return false }
 func (designFilter) close()          {}
 
-// scriptFilter is a filter function or a view of a design document.
-func (q *request) scriptFilter() (filter, error) { return nil, errMissing() }
-
 // selectorFilter lets documents through that a selector means.
 type selectorFilter struct{ *mango.Selector }
 

@@ -1,0 +1,244 @@
+package couchlite
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+)
+
+// viewRow is one entry as it is read.
+type viewRow struct {
+	k          []byte
+	id         string
+	key, value []byte
+}
+
+// errEnough ends a scan whose rows suffice.
+var errEnough = errors.New("enough rows")
+
+// scan calls fn for the entries of a range, in order or backwards. Equal keys
+// of one document keep their order in both directions. fn may return errEnough.
+// A row's bytes are fn's only until it returns.
+func (s snapshot) scan(ctx context.Context, number int, r keyRange, descending bool, fn func(viewRow) error) error {
+	text, args := `SELECT k, id, key, value FROM entries WHERE view = ? AND k >= ?`, []any{number, r.lo}
+	if r.lo == nil {
+		args[1] = []byte{0}
+	}
+	if r.hi != nil {
+		text, args = text+` AND k < ?`, append(args, r.hi)
+	}
+	if descending {
+		text += ` ORDER BY k DESC`
+	} else {
+		text += ` ORDER BY k`
+	}
+	rows, err := s.tx.QueryContext(ctx, text, args...)
+	if err != nil {
+		return fmt.Errorf("read view: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	if descending {
+		fn = backwards(fn)
+	}
+	if err := each(rows, fn); err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read view: %w", err)
+	}
+	return nil
+}
+
+// each hands rows to fn, and at the end one without k.
+func each(rows *sql.Rows, fn func(viewRow) error) error {
+	for rows.Next() {
+		var r viewRow
+		var raw [4]sql.RawBytes
+		if err := rows.Scan(&raw[0], &raw[1], &raw[2], &raw[3]); err != nil {
+			return fmt.Errorf("read view: %w", err)
+		}
+		r.k, r.id, r.key, r.value = raw[0], string(raw[1]), raw[2], raw[3]
+		if err := fn(r); err != nil {
+			return err
+		}
+	}
+	return fn(viewRow{})
+}
+
+// backwards turns the rows of one document and key around again.
+func backwards(fn func(viewRow) error) func(viewRow) error {
+	var held []viewRow
+	flush := func() error {
+		for i := range held {
+			if err := fn(held[len(held)-1-i]); err != nil {
+				return err
+			}
+		}
+		held = held[:0]
+		return nil
+	}
+	return func(r viewRow) error {
+		if len(held) > 0 && !sameKey(held[0], r) {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		if r.k == nil {
+			return fn(r)
+		}
+		held = append(held, viewRow{bytes.Clone(r.k), r.id, bytes.Clone(r.key), bytes.Clone(r.value)})
+		return nil
+	}
+}
+
+func sameKey(a, b viewRow) bool {
+	n := len(a.k) - suffixSize
+	return len(b.k) == len(a.k) && bytes.Equal(a.k[:n], b.k[:n])
+}
+
+// viewReader writes the answer to one query of a map view.
+type viewReader struct {
+	db       *database
+	snapshot snapshot
+	view     view
+	query    viewQuery
+	ranges   []keyRange
+	out      *stream
+	skip     int
+	left     int // -1: no limit
+}
+
+// write writes the whole answer object.
+func (v *viewReader) write(ctx context.Context) error {
+	if err := v.head(ctx); err != nil {
+		return err
+	}
+	v.skip, v.left = v.query.skip, v.query.limit
+	for _, r := range v.ranges {
+		if v.left == 0 {
+			break
+		}
+		if err := v.snapshot.scan(ctx, v.view.number, r, v.query.descending, func(row viewRow) error {
+			return v.row(ctx, row)
+		}); err != nil {
+			return err
+		}
+	}
+	v.out.text("\r\n]}")
+	return v.out.flushed()
+}
+
+// head writes what stands before the rows.
+func (v *viewReader) head(ctx context.Context) error {
+	if v.query.unsorted {
+		v.out.text(`{"rows":[`)
+		return nil
+	}
+	total, err := v.snapshot.total(ctx, v.view.number)
+	if err != nil {
+		return fmt.Errorf("count view: %w", err)
+	}
+	offset, err := v.offset(ctx, total)
+	if err != nil {
+		return fmt.Errorf("count view: %w", err)
+	}
+	v.out.text(fmt.Sprintf(`{"total_rows":%d,"offset":%d,`, total, min(total, offset+int64(v.query.skip))))
+	if v.query.updateSeq {
+		v.out.text(`"update_seq":"` + v.db.encodeSeq(v.snapshot.seq) + `",`)
+	}
+	v.out.text(`"rows":[`)
+	return nil
+}
+
+// offset counts the entries that sort before the first row of the query: with
+// several keys, of the first key that has any.
+func (v *viewReader) offset(ctx context.Context, total int64) (int64, error) {
+	var before int64
+	for i, r := range v.ranges {
+		start, end := int64(0), total
+		var err error
+		if r.lo != nil {
+			if start, err = v.snapshot.rank(ctx, v.view.number, r.lo); err != nil {
+				return 0, err
+			}
+		}
+		if len(v.ranges) > 1 || v.query.descending {
+			if end, err = v.rankOrAll(ctx, r.hi, total); err != nil {
+				return 0, err
+			}
+		}
+		if before = start; v.query.descending {
+			before = total - end
+		}
+		if end > start || i == len(v.ranges)-1 {
+			break
+		}
+	}
+	return before, nil
+}
+
+func (v *viewReader) rankOrAll(ctx context.Context, k []byte, total int64) (int64, error) {
+	if k == nil {
+		return total, nil
+	}
+	return v.snapshot.rank(ctx, v.view.number, k)
+}
+
+// row writes one row, unless it is skipped.
+func (v *viewReader) row(ctx context.Context, r viewRow) error {
+	if r.k == nil {
+		return nil
+	}
+	if v.skip > 0 {
+		v.skip--
+		return nil
+	}
+	if v.left == 0 {
+		return errEnough
+	}
+	v.left--
+	buf := append(v.out.row(), `{"id":`...)
+	buf = ejson.AppendString(buf, r.id)
+	buf = append(append(buf, `,"key":`...), r.key...)
+	buf = append(append(buf, `,"value":`...), r.value...)
+	if v.query.includeDocs {
+		doc, err := v.document(ctx, r)
+		if err != nil {
+			return err
+		}
+		buf = append(append(buf, `,"doc":`...), doc...)
+	}
+	v.out.write(append(buf, '}'))
+	if v.left == 0 {
+		return errEnough
+	}
+	return v.out.err
+}
+
+// document returns the document of a row, or the one its value links to by
+// _id and _rev; null when there is none.
+func (v *viewReader) document(ctx context.Context, r viewRow) ([]byte, error) {
+	id, rev := r.id, ""
+	if r.value[0] == '{' && bytes.Contains(r.value, []byte(`"_`)) {
+		var link struct {
+			ID  any    `json:"_id"`
+			Rev string `json:"_rev"`
+		}
+		if json.Unmarshal(r.value, &link) == nil {
+			if s, ok := link.ID.(string); ok {
+				id = s
+			}
+			rev = link.Rev
+		}
+	}
+	doc, deleted, err := v.db.docBody(ctx, id, rev, v.query.docs)
+	if isMissing(err) || deleted || err != nil && asFailure(err).Status == 400 {
+		return []byte("null"), nil
+	}
+	return doc, err
+}
