@@ -2,6 +2,7 @@ package callflow
 
 import (
 	"context"
+	"sync"
 	"testing"
 
 	"github.com/callflowd/callflowd/pkg/document"
@@ -40,13 +41,20 @@ func TestMovingANumber(t *testing.T) {
 }
 
 // silent is an index that knows nothing, as one that lags behind.
-type silent struct{ applied []document.Doc }
+type silent struct {
+	mu      sync.Mutex
+	applied []document.Doc
+}
 
 func (*silent) Holders(context.Context, string, []string, []string) (numbers, patterns map[string][]string, err error) {
 	return nil, nil, nil
 }
 
-func (i *silent) Apply(_ string, doc document.Doc) { i.applied = append(i.applied, doc) }
+func (i *silent) Apply(_ string, doc document.Doc) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.applied = append(i.applied, doc)
+}
 
 func TestReservationsKeepNumbersUniqueWithoutTheIndex(t *testing.T) {
 	s := newService(t)
