@@ -71,31 +71,33 @@ func (r *run) member(n *node, m map[string]any, key string, value any) {
 // whole object, as Kazoo does, unless it is large and would be repeated for
 // each of its members.
 func extraValue(m map[string]any, value any) any {
-	if weight(m) > 2048 {
-		return value
+	if room := 2048; fits(m, &room) {
+		return m
 	}
-	return m
+	return value
 }
 
-// weight is roughly the size of a value as JSON, in bytes.
-func weight(v any) int {
+// fits tells whether a value takes no more than about room bytes as JSON. It
+// looks no further than that.
+func fits(v any, room *int) bool {
+	*room -= 4
 	switch v := v.(type) {
 	case string:
-		return len(v)
+		*room -= len(v)
 	case []any:
-		n := 2
 		for _, e := range v {
-			n += 1 + weight(e)
+			if !fits(e, room) {
+				return false
+			}
 		}
-		return n
 	case map[string]any:
-		n := 2
 		for k, e := range v {
-			n += 4 + len(k) + weight(e)
+			if *room -= len(k); !fits(e, room) {
+				return false
+			}
 		}
-		return n
 	}
-	return 4
+	return *room >= 0
 }
 
 func (r *run) depend(n *node, d dependency, m map[string]any) {

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -159,6 +160,20 @@ func TestReportIsBounded(t *testing.T) {
 		if size := len(brief(vs)); len(vs) == 0 || len(vs) > maxFound || size > 4<<20 {
 			t.Errorf("%d violations of %d bytes", len(vs), size)
 		}
+	}
+}
+
+// TestManyUnwantedMembers would take minutes if each of them were looked at
+// for the report of every other.
+func TestManyUnwantedMembers(t *testing.T) {
+	numbers := map[string]any{}
+	for i := range 100_000 {
+		numbers[fmt.Sprint("k", i)] = json.Number("1")
+	}
+	in := document.Doc{"metaflow": map[string]any{"numbers": numbers}}
+	_, vs := embedded(t).Validate("callflows", in)
+	if len(vs) != maxFound || vs[0].Members["value"] != json.Number("1") {
+		t.Errorf("%d violations", len(vs))
 	}
 }
 
