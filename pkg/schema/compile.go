@@ -100,15 +100,15 @@ func resolve(doc map[string]any, pointer string) (map[string]any, error) {
 	return nil, fmt.Errorf("no schema at %s", pointer)
 }
 
-// target compiles what a $ref names: a schema of the registry, and perhaps a
-// part of it. There is no other kind of reference.
+// target compiles what a $ref names: a schema of the registry, or a part of
+// its own document ("#/definitions/x"). There is no other kind of reference.
 func (s scope) target(ref string) *node {
 	name, pointer, _ := strings.Cut(strings.TrimPrefix(ref, "./"), "#")
 	if name == "" {
 		name = s.name
 	}
-	if pointer != "" && !strings.HasPrefix(pointer, "/") {
-		s.fail("$ref %q has a fragment that is no JSON pointer", ref)
+	if pointer != "" && (name != s.name || pointer[0] != '/') {
+		s.fail("$ref %q has a fragment that is no JSON pointer into this schema", ref)
 		return nil
 	}
 	if _, ok := s.docs[name]; !ok {

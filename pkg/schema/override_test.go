@@ -64,6 +64,8 @@ func TestWithRefusesBroken(t *testing.T) {
 		"unknown below":              `{"properties":{"a":{"items":{"anyOf":[{"$ref":"nosuch#/x"}]}}}}`,
 		"pointer to nothing":         `{"$ref":"#/definitions/a"}`,
 		"fragment is no pointer":     `{"$ref":"#a"}`,
+		"part of another schema":     `{"$ref":"callflows#/properties/name"}`,
+		"nothing in another schema":  `{"$ref":"callflows.play#/nosuch"}`,
 		"reference is no string":     `{"$ref":7}`,
 		"refers to itself":           `{"$ref":"#"}`,
 		"refers to itself in allOf":  `{"allOf":[{"anyOf":[{"$ref":"broken"}]}]}`,
@@ -87,6 +89,21 @@ func TestWithRefusesBroken(t *testing.T) {
 				t.Errorf("the embedded schema is not in force: %v", vs)
 			}
 		})
+	}
+}
+
+func TestWithResolvesPointers(t *testing.T) {
+	r, warnings := embedded(t).With(map[string]document.Doc{
+		"s": doc(t, `{"list":[{"type":"null"},{"type":"string"}],"definitions":{"a~/b":{"$ref":"#/list/1"}},"properties":{"x":{"$ref":"#/definitions/a~0~1b"},"y":{"$ref":"s#/properties/x"}}}`),
+	})
+	if _, vs := r.Validate("s", doc(t, `{"x":1,"y":2}`)); len(warnings) > 0 || brief(vs) != "x type, y type" {
+		t.Errorf("%v, %v", warnings, vs)
+	}
+	for _, pointer := range []string{"#/2", "#/list/2", "#/list/x", "#/list", "#/list/1/type/x", "#/nosuch/x"} {
+		_, warnings := r.With(map[string]document.Doc{"p": doc(t, `{"list":[{},{"type":"null"}],"$ref":"`+pointer+`"}`)})
+		if len(warnings) != 1 {
+			t.Errorf("%s: %v", pointer, warnings)
+		}
 	}
 }
 
