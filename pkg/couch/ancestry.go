@@ -41,5 +41,8 @@ func (d *DB) Ancestry(ctx context.Context, id string) (map[string][]string, erro
 		}
 		out[row.OK.Rev] = path
 	}
+	if len(out) == 0 {
+		return nil, d.absent(id, "get the ancestry of")
+	}
 	return out, nil
 }
