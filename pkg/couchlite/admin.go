@@ -76,6 +76,9 @@ func (q *request) revsLimit() error {
 
 // viewCleanup serves _view_cleanup.
 func (q *request) viewCleanup() error {
+	if err := q.db.views.cleanup(q.Context()); err != nil {
+		return err
+	}
 	return q.ok(http.StatusAccepted)
 }
 

@@ -55,7 +55,8 @@ type Server struct {
 
 	machines *machinePool // that run the functions of design documents
 
-	endpoints map[string]endpoint // below a database
+	endpoints map[string]endpoint    // below a database
+	template  func() ([]byte, error) // an empty database's file
 
 	mu     sync.Mutex // guards what follows
 	slots  map[string]*slot
@@ -92,6 +93,7 @@ func Open(o Options) (*Server, error) {
 			return nil, fmt.Errorf("couchlite: %w", err)
 		}
 	}
+	s.template = sync.OnceValues(s.makeTemplate)
 	if s.cookies, err = newCookieJar(); err != nil {
 		return nil, fmt.Errorf("couchlite: %w", err)
 	}

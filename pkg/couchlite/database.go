@@ -25,7 +25,7 @@ CREATE TABLE state(
   version INTEGER NOT NULL, incarnation TEXT NOT NULL,
   seq INTEGER NOT NULL, docs INTEGER NOT NULL, deleted INTEGER NOT NULL,
   purge_seq INTEGER NOT NULL, revs_limit INTEGER NOT NULL, security TEXT NOT NULL);
-INSERT INTO state VALUES(1, 1, lower(hex(randomblob(8))), 0, 0, 0, 0, 1000,
+INSERT INTO state VALUES(1, 1, '` + blankIncarnation + `', 0, 0, 0, 0, 1000,
   '{"members":{"roles":["_admin"]},"admins":{"roles":["_admin"]}}');
 CREATE TABLE docs(
   num INTEGER PRIMARY KEY, id TEXT NOT NULL, seq INTEGER NOT NULL, deleted INTEGER NOT NULL,
@@ -70,6 +70,11 @@ func (s *Server) openDatabase(ctx context.Context, name string, create bool) (*d
 	} else if err != nil && !create {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
+	if create {
+		if err := s.placeFile(path); err != nil {
+			return nil, fmt.Errorf("create database: %w", err)
+		}
+	}
 	file, err := openFile(ctx, path, fileOptions{durable: !s.temp, readers: 4, schema: databaseSchema})
 	if err != nil {
 		return nil, err
@@ -80,10 +85,6 @@ func (s *Server) openDatabase(ctx context.Context, name string, create bool) (*d
 		return nil, fmt.Errorf("open database %s: %w", name, err)
 	}
 	if create {
-		if err := syncDir(filepath.Dir(path), !s.temp); err != nil {
-			_ = db.close()
-			return nil, err
-		}
 		s.committed(name, updateCreated)
 	}
 	return db, nil

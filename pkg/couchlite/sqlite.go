@@ -38,17 +38,22 @@ func openFile(ctx context.Context, path string, o fileOptions) (*sqliteFile, err
 		sync = "FULL"
 	}
 	f := &sqliteFile{path: path}
-	pragmas := []string{"busy_timeout(10000)", "auto_vacuum(INCREMENTAL)", "journal_mode(WAL)", "synchronous(" + sync + ")", "cache_size(-1000)", "journal_size_limit(4194304)"}
+	// The driver applies _pragma after _auto_vacuum and before _journal_mode,
+	// whose switch to WAL then waits for the disk or not, as it should.
+	settings := url.Values{
+		"_auto_vacuum": {"INCREMENTAL"}, "_journal_mode": {"WAL"},
+		"_pragma": {"busy_timeout(10000)", "synchronous(" + sync + ")", "cache_size(-1000)", "journal_size_limit(4194304)"},
+	}
 	var err error
-	if f.w, err = openPool(path, 1, pragmas); err != nil {
+	if f.w, err = openPool(path, 1, settings); err != nil {
 		return nil, err
 	}
 	if err := f.layOut(ctx, o.schema); err != nil {
 		_ = f.w.Close()
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	pragmas = []string{"busy_timeout(10000)", "query_only(1)", "cache_size(-1000)"}
-	if f.r, err = openPool(path, o.readers, pragmas); err != nil {
+	settings = url.Values{"_pragma": {"busy_timeout(10000)", "query_only(1)", "cache_size(-1000)"}}
+	if f.r, err = openPool(path, o.readers, settings); err != nil {
 		_ = f.w.Close()
 		return nil, err
 	}
@@ -66,8 +71,8 @@ func (f *sqliteFile) layOut(ctx context.Context, schema string) error {
 	return err
 }
 
-func openPool(path string, conns int, pragmas []string) (*sql.DB, error) {
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + url.Values{"_pragma": pragmas}.Encode()
+func openPool(path string, conns int, settings url.Values) (*sql.DB, error) {
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + settings.Encode()
 	pool, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
