@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -146,6 +148,10 @@ func lockedError(key, message string, cause any) error {
 	}}
 }
 
+// longpoll is how long the change feed is silent at most before it is asked
+// again, so that a dead connection is noticed soon.
+const longpoll = 5 * time.Second
+
 // Follow keeps states in memory current by the change feed of the database of
 // copies, until ctx is done. Without it they are asked for every two seconds.
 func (s *Service) Follow(ctx context.Context) {
@@ -165,9 +171,11 @@ func (s *Service) Follow(ctx context.Context) {
 			s.vouched.Store(s.Now().UnixNano())
 			s.following.Store(true)
 		}
-		page, err := s.accounts().Changes(ctx, couch.ChangesOptions{Since: since, Longpoll: true})
+		page, err := s.accounts().Changes(ctx, couch.ChangesOptions{Since: since, Longpoll: true, Timeout: longpoll})
 		if err != nil {
-			s.following.Store(false)
+			if s.following.Swap(false) && ctx.Err() == nil {
+				s.Log.Warn("the change feed of the accounts is lost", zap.Error(err))
+			}
 			since = ""
 			s.pause(ctx)
 			continue

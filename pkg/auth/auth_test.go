@@ -13,15 +13,25 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// world is a server with a master account, a reseller below it, a customer
-// below that and another customer beside the reseller.
+// world is a server with a master account and others; see newWorld and
+// newTree.
 type world struct {
 	*auth.Service
 	accounts                          *account.Service
 	master, reseller, customer, other string
 }
 
+// newWorld has a customer right below the master account.
 func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := process(t, couchtest.New(t))
+	w.customer = w.create(t, w.master, "Customer")
+	return w
+}
+
+// newTree has a reseller below the master account, a customer below that and
+// another one beside the reseller.
+func newTree(t *testing.T) *world {
 	t.Helper()
 	w := process(t, couchtest.New(t))
 	w.reseller = w.create(t, w.master, "Reseller")
@@ -135,7 +145,7 @@ func TestAPIAuth(t *testing.T) {
 }
 
 func TestUserAuth(t *testing.T) {
-	w := newWorld(t)
+	w := newTree(t)
 	user := w.addUser(t, w.customer, "Ann", "s3cret")
 	md5Hash, sha1Hash := user.String("pvt_md5_auth"), user.String("pvt_sha1_auth")
 	check(t, w.Couch.CreateDB(t.Context(), "numbers/+1415"))
@@ -190,7 +200,7 @@ func TestDisabledUser(t *testing.T) {
 }
 
 func TestBasic(t *testing.T) {
-	w := newWorld(t)
+	w := newTree(t)
 	user := w.addUser(t, w.customer, "ann", "pw")
 	tests := []struct {
 		name, text string
@@ -226,7 +236,7 @@ func TestBasic(t *testing.T) {
 }
 
 func TestAuthorize(t *testing.T) {
-	w := newWorld(t)
+	w := newTree(t)
 	nobody := account.NewID()
 	const ok, no, none = "", problem.Forbidden, problem.BadIdentifier
 	tests := []struct {
@@ -264,7 +274,7 @@ func codeOf(err error) problem.Code {
 // TestLocked disables an account in the middle of the tree: it and those
 // below it are locked out, those above are not.
 func TestLocked(t *testing.T) {
-	w := newWorld(t)
+	w := newTree(t)
 	tokens := map[string]string{}
 	for _, id := range []string{w.master, w.reseller, w.customer} {
 		tokens[id] = w.login(t, id)

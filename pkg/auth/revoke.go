@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -122,6 +124,10 @@ func (s *Service) Purge(ctx context.Context) error {
 	return err
 }
 
+// longpoll is how long the change feed is silent at most before it is asked
+// again, so that a dead connection is noticed soon.
+const longpoll = 5 * time.Second
+
 // Follow keeps keys and revocations current by the change feed of
 // system_auth until ctx is done. Without it each token is asked about every
 // two seconds.
@@ -132,7 +138,9 @@ func (s *Service) Follow(ctx context.Context) {
 	for ctx.Err() == nil {
 		next, err := s.followOnce(ctx, since)
 		if since = next; err != nil {
-			s.following.Store(false)
+			if s.following.Swap(false) && ctx.Err() == nil {
+				s.Log.Warn("the change feed of keys and revocations is lost", zap.Error(err))
+			}
 			pause(ctx)
 		}
 	}
@@ -151,7 +159,7 @@ func (s *Service) followOnce(ctx context.Context, since string) (string, error) 
 		s.following.Store(true)
 		return seq, nil
 	}
-	page, err := s.db().Changes(ctx, couch.ChangesOptions{Since: since, Longpoll: true, IncludeDocs: true})
+	page, err := s.db().Changes(ctx, couch.ChangesOptions{Since: since, Longpoll: true, Timeout: longpoll, IncludeDocs: true})
 	if err != nil {
 		return "", err
 	}
