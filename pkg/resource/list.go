@@ -22,6 +22,7 @@ type ListOptions struct {
 	Start, End *Position // inclusive; nil = the view's ends
 	PageSize   int
 	Ascending  bool // Kazoo's default is descending
+	Distinct   bool // of a document's rows on a page, only the first
 	Filter     document.Filter
 }
 
@@ -41,14 +42,19 @@ func (k Kind) Listing() View { return View{k.Design, "crossbar_listing"} }
 // the page is full.
 func (s *Service) List(ctx context.Context, accountID string, view View, o ListOptions) (Page, error) {
 	page := Page{Items: []json.RawMessage{}}
+	seen := map[string]bool{}
 	query := o.query()
-	if o.Filter.Empty() {
+	if o.Filter.Empty() && !o.Distinct {
 		query.Limit = o.PageSize + 1
 	}
 	for row, err := range s.rows(ctx, accountID, view, query, o.Filter) {
 		if err != nil {
 			return Page{}, err
 		}
+		if o.Distinct && seen[row.ID] {
+			continue
+		}
+		seen[row.ID] = true
 		if len(page.Items) == o.PageSize {
 			page.Next = &Position{Key: row.Key, ID: row.ID}
 			break
