@@ -3,10 +3,10 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"os"
 	"testing"
 
-	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 )
 
@@ -51,40 +51,60 @@ func TestKazooSequence(t *testing.T) {
 		want(http.StatusBadRequest)
 }
 
+// expectedLookup is a row of testdata/accounts/harbourside/lookups.json.
+type expectedLookup struct {
+	Dialled  string
+	Callflow string
+	Kind     string
+	Key      string
+	Capture  string `json:"capture_group"`
+	Status   int
+}
+
 // TestBusinessAccount loads a believable account over the API and asks where
 // numbers go.
 func TestBusinessAccount(t *testing.T) {
-	if testing.Short() {
-		t.Skip("loads a whole account")
+	const dir = "../../testdata/accounts/harbourside/"
+	w := newWorld(t, nil)
+	made := w.send(put, "/v2/accounts", `{"data":`+readFile(t, dir+"account.json")+`}`).want(http.StatusCreated)
+	base := "/v2/accounts/" + made.data("id").(string)
+	count := 0
+	for _, name := range []string{"departments", "escalation", "extensions", "feature-codes", "main-number", "other-numbers"} {
+		var flows []json.RawMessage
+		if err := json.Unmarshal([]byte(readFile(t, dir+name+".json")), &flows); err != nil {
+			t.Fatal(err)
+		}
+		for _, flow := range flows {
+			w.send(put, base+"/callflows", `{"data":`+string(flow)+`}`).want(http.StatusCreated)
+			count++
+		}
 	}
-	const dir = "../../testdata/accounts/business/"
-	raw, err := os.ReadFile(dir + "callflows.json")
-	if err != nil {
-		t.Skip(err)
+	if got := len(w.send(get, base+"/callflows?paginate=false", "").want(http.StatusOK).items()); got != count {
+		t.Errorf("%d of %d callflows listed", got, count)
 	}
-	var flows []json.RawMessage
-	if err := json.Unmarshal(raw, &flows); err != nil {
+	var lookups []expectedLookup
+	if err := json.Unmarshal([]byte(readFile(t, dir+"lookups.json")), &lookups); err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t, nil)
-	acct, mine := w.newAccount("business")
-	for _, flow := range flows {
-		mine.send(put, "/v2/accounts/"+acct+"/callflows", `{"data":`+string(flow)+`}`).want(http.StatusCreated)
-	}
-	if got := len(mine.send(get, "/v2/accounts/"+acct+"/callflows?paginate=false", "").want(http.StatusOK).items()); got != len(flows) {
-		t.Errorf("%d of %d callflows listed", got, len(flows))
+	for _, l := range lookups {
+		r := w.send(get, base+"/routes/"+url.PathEscape(l.Dialled), "")
+		if l.Status != 0 {
+			r.want(l.Status)
+			continue
+		}
+		capture, _ := r.data("match", "capture_group").(string)
+		if r.data("callflow", "name") != l.Callflow || r.data("match", "kind") != l.Kind || r.data("match", "key") != l.Key ||
+			l.Capture != "" && capture != l.Capture {
+			t.Errorf("%s: %v by %v, want %+v", l.Dialled, r.data("callflow", "name"), r.data("match"), l)
+		}
 	}
 }
 
-// storeRaw puts a document into an account's database past the API, as Kazoo
-// or another site would.
-func (w *world) storeRaw(accountID, text string) {
-	w.t.Helper()
-	var doc document.Doc
-	if err := json.Unmarshal([]byte(text), &doc); err != nil {
-		w.t.Fatal(err)
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := w.couch.DB(couch.AccountDB(accountID)).Put(w.t.Context(), doc); err != nil {
-		w.t.Fatal(err)
-	}
+	return string(raw)
 }

@@ -52,6 +52,9 @@ func callflowOperations() []operation {
 		{get, cf + "/references", "Documents that point at a callflow", nil, "", "References", false},
 		{get, acct + "/search", "Search documents by prefix", append([]string{"t", "q", "v"}, paging...), "", "Items", false},
 		{get, acct + "/search/multi", "Search by several fields", []string{"t", "by_name", "by_number", "by_name_and_number"}, "", "SearchResults", false},
+		{get, acct + "/conflicts", "Conflicting revisions and numbers booked twice", nil, "", "Conflicts", false},
+		{post, acct + "/conflicts/{document_id}", "Resolve a document's conflict", nil, "Resolution", "Document", false},
+		{get, acct + "/changes", "Feed of document changes", []string{"since", "feed", "limit"}, "", "Changes", false},
 	}
 }
 

@@ -84,6 +84,9 @@ func callflowRoutes() []row {
 		{get, acct + "/callflows/{callflow_id}/references", (*Server).listReferences, ofAccount, 0},
 		{get, acct + "/search", (*Server).search, ofAccount, 0},
 		{get, acct + "/search/multi", (*Server).searchMulti, ofAccount, 0},
+		{get, acct + "/conflicts", (*Server).listConflicts, ofAccount, 0},
+		{post, acct + "/conflicts/{document_id}", (*Server).resolveConflict, ofAccount, 0},
+		{get, acct + "/changes", (*Server).listChanges, ofAccount, endless | events},
 	}
 }
 

@@ -76,7 +76,7 @@ func (s *Server) searchOptions(c *call, kind, value string) (resource.ListOption
 	high, _ := json.Marshal([]string{kind, prefix + "\ufff0"})
 	o := resource.ListOptions{
 		Start: &resource.Position{Key: low}, End: &resource.Position{Key: high},
-		PageSize: p.size, Ascending: p.ascending, Filter: p.filter,
+		PageSize: p.size, Ascending: p.ascending, Distinct: true, Filter: p.filter,
 	}
 	if !o.Ascending {
 		o.Start, o.End = o.End, o.Start

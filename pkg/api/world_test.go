@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/callflow"
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/couch/couchtest"
+	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/resource"
 	"github.com/callflowd/callflowd/pkg/route"
 	"github.com/callflowd/callflowd/pkg/schema"
@@ -35,6 +37,8 @@ type world struct {
 	auth    *auth.Service
 	master  string // account id
 	token   string // of the master account; sent unless a request says otherwise
+
+	undescribed bool // responses are not held against the OpenAPI document, which takes a while
 }
 
 // newWorld starts one; configure, if not nil, changes its Config.
@@ -134,7 +138,9 @@ func (w *world) do(r *http.Request, body string) response {
 	w.handler.ServeHTTP(rec, r)
 	got := response{t: w.t, status: rec.Code, header: rec.Header(), body: rec.Body.String()}
 	got.wellFormed(r)
-	describe(w.t).check(r, body, got)
+	if !w.undescribed {
+		describe(w.t).check(r, body, got)
+	}
 	return got
 }
 
@@ -240,12 +246,40 @@ func (w *world) newCallflow(accountID, data string) string {
 	return id
 }
 
+// signingKeys are the documents of the first world's keys. Later worlds get
+// them too: making an RSA key takes longer than most tests.
+var signingKeys struct {
+	sync.Mutex
+	docs []document.Doc
+}
+
 // newAuth starts the service that logins go to.
 func newAuth(t testing.TB, client *couch.Client, accounts *account.Service) *auth.Service {
 	t.Helper()
+	signingKeys.Lock()
+	defer signingKeys.Unlock()
+	db := client.DB("system_auth")
+	for _, doc := range signingKeys.docs {
+		if err := db.Put(t.Context(), doc.Clone()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	service := &auth.Service{Couch: client, Accounts: accounts, Now: noon, Evenness: time.Nanosecond}
 	if err := service.Start(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	if signingKeys.docs == nil {
+		for row, err := range db.AllDocs(t.Context(), couch.Query{IncludeDocs: true}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			doc, err := row.Document()
+			if err != nil {
+				t.Fatal(err)
+			}
+			delete(doc, "_rev")
+			signingKeys.docs = append(signingKeys.docs, doc)
+		}
 	}
 	return service
 }

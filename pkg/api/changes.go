@@ -1,0 +1,94 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/callflowd/callflowd/pkg/callflow"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// feedWait is how long a longpoll waits for a change, and how often a stream
+// of events shows that it is alive and checks that its caller may still see it.
+const feedWait = 30 * time.Second
+
+// listChanges serves GET …/changes?since=…: a page of changes, with
+// feed=longpoll at least one where there is one in time, or server-sent events
+// for those who accept them.
+func (s *Server) listChanges(c *call) (*answer, error) {
+	o := callflow.ChangesOptions{Since: c.value("since")}
+	if v, ok := c.lookup("limit"); ok {
+		n, err := integer(v)
+		if err != nil || n < 1 {
+			return nil, faulty("invalid limit")
+		}
+		o.Limit = n
+	}
+	if wantsEvents(c.r.Header) {
+		return s.streamChanges(c, o), nil
+	}
+	switch feed := c.value("feed"); feed {
+	case "", "normal":
+	case "longpoll":
+		o.Wait = feedWait
+	default:
+		return nil, problem.Validation([]problem.Violation{{
+			Path: "feed", Code: "enum", Message: "feed is normal or longpoll",
+			Members: map[string]any{"target": []string{"normal", "longpoll"}, "value": clip(feed)},
+		}})
+	}
+	found, err := s.cfg.Callflows.Changes(c.ctx(), c.account(), o)
+	if err != nil {
+		return nil, err
+	}
+	return &answer{data: found.Changes, members: members{LastSeq: found.LastSeq}}, nil
+}
+
+// streamChanges sends changes as they come (WHATWG HTML, section 9.2). A
+// browser that connects again says where it was in Last-Event-ID.
+func (s *Server) streamChanges(c *call, o callflow.ChangesOptions) *answer {
+	if id := c.r.Header.Get("Last-Event-ID"); id != "" {
+		o.Since = id
+	}
+	o.Wait = feedWait
+	return &answer{raw: &rawBody{contentType: eventStream, stream: func(ctx context.Context, w flushWriter) error {
+		if _, err := fmt.Fprint(w, ": changes\n\n"); err != nil {
+			return err
+		}
+		for {
+			w.Flush()
+			found, err := s.cfg.Callflows.Changes(ctx, c.account(), o)
+			if err != nil {
+				return err
+			}
+			for _, change := range found.Changes {
+				body, err := encode(change)
+				if err != nil {
+					return err
+				}
+				if _, err := fmt.Fprintf(w, "id: %s\nevent: change\ndata: %s\n\n", change.Seq, body); err != nil {
+					return err
+				}
+			}
+			if len(found.Changes) == 0 {
+				if _, err := fmt.Fprint(w, ": still here\n\n"); err != nil {
+					return err
+				}
+			}
+			o.Since = found.LastSeq
+			if err := s.stillAllowed(c); err != nil {
+				return err
+			}
+		}
+	}}}
+}
+
+// stillAllowed checks the caller of a long answer again: its token may have
+// expired, and its account may have been moved or locked.
+func (s *Server) stillAllowed(c *call) error {
+	if _, err := s.cfg.Auth.Authenticate(c.ctx(), c.credentials()); err != nil {
+		return err
+	}
+	return s.authorise(c, c.account())
+}
