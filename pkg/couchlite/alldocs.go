@@ -31,7 +31,7 @@ func (q *request) listing(from, to string) error {
 	if err != nil {
 		return err
 	}
-	if from != "" {
+	if rq.design = from != ""; rq.design {
 		rq.within(from, to)
 	}
 	q.w.Header().Set("Content-Type", "application/json")
@@ -123,30 +123,35 @@ func (q *request) localDocs() error {
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	return out.finish("\r\n]}\n")
+	out.endRows()
+	return out.finish("\n")
 }
 
 // listDocs writes the answer to one query of _all_docs.
 func (db *database) listDocs(ctx context.Context, rq rangeQuery, out *stream) error {
 	st := db.state.Load()
-	head := fmt.Sprintf(`{"total_rows":%d,`, st.docs)
+	seq := ""
 	if rq.updateSeq {
-		head += `"update_seq":"` + db.encodeSeq(st.seq) + `",`
+		seq = `"update_seq":"` + db.encodeSeq(st.seq) + `",`
 	}
 	if rq.keys != nil {
-		out.text(head + `"offset":null,"rows":[`)
+		out.text(fmt.Sprintf(`{"total_rows":%d,"offset":null,%s"rows":[`, st.docs, seq))
 		return db.listKeys(ctx, rq, out)
 	}
 	ids := rq.ids()
-	offset, err := db.offset(ctx, ids, rq)
+	total, err := db.total(ctx, rq)
 	if err != nil {
 		return err
 	}
-	out.text(fmt.Sprintf(`%s"offset":%d,"rows":[`, head, offset))
+	offset, err := db.offset(ctx, ids, rq, total)
+	if err != nil {
+		return err
+	}
+	out.text(fmt.Sprintf(`{"total_rows":%d,"offset":%d,%s"rows":[`, total, offset, seq))
 	if err := db.listRange(ctx, ids, rq, out); err != nil {
 		return err
 	}
-	out.text("\r\n]}")
+	out.endRows()
 	return nil
 }
 
@@ -195,20 +200,31 @@ func (rq rangeQuery) ids() idRange {
 	return r
 }
 
+// total counts the documents, or the design documents, that there are.
+func (db *database) total(ctx context.Context, rq rangeQuery) (n int64, err error) {
+	if !rq.design {
+		return db.state.Load().docs, nil
+	}
+	row := db.file.r.QueryRowContext(ctx, `SELECT count(*) FROM docs WHERE deleted = 0 AND id > '_design/' AND id < '_design0'`)
+	if err := row.Scan(&n); err != nil {
+		return 0, fmt.Errorf("count design documents: %w", err)
+	}
+	return n, nil
+}
+
 // offset counts the rows the listing leaves out before its first.
-func (db *database) offset(ctx context.Context, ids idRange, rq rangeQuery) (int64, error) {
-	st := db.state.Load()
+func (db *database) offset(ctx context.Context, ids idRange, rq rangeQuery, total int64) (int64, error) {
 	n := int64(0)
 	switch {
 	case ids.empty:
-		return st.docs, nil
-	case ids.before != "":
+		return total, nil
+	case ids.before != "" && !rq.design:
 		row := db.file.r.QueryRowContext(ctx, `SELECT count(*) FROM docs d WHERE `+ids.before, ids.beforeArgs...)
 		if err := row.Scan(&n); err != nil {
 			return 0, fmt.Errorf("count documents: %w", err)
 		}
 	}
-	return min(n+int64(rq.skip), st.docs), nil
+	return min(n+int64(rq.skip), total), nil
 }
 
 // listRange writes the rows of a range, chunk by chunk.
@@ -331,7 +347,7 @@ func (db *database) listKeys(ctx context.Context, rq rangeQuery, out *stream) er
 			return err
 		}
 	}
-	out.text("\r\n]}")
+	out.endRows()
 	return out.flushed()
 }
 

@@ -25,8 +25,8 @@ const maxBulk = 100_000
 // own outcome.
 func (q *request) bulkDocs() error {
 	var in struct {
-		Docs     []json.RawMessage `json:"docs"`
-		NewEdits *bool             `json:"new_edits"`
+		Docs     json.RawMessage `json:"docs"`
+		NewEdits *bool           `json:"new_edits"`
 	}
 	if err := q.decode(&in); err != nil {
 		return err
@@ -34,11 +34,15 @@ func (q *request) bulkDocs() error {
 	if in.Docs == nil {
 		return badRequest("POST body must include `docs` parameter.")
 	}
-	if len(in.Docs) > maxBulk {
+	var docs []json.RawMessage
+	if json.Unmarshal(in.Docs, &docs) != nil || docs == nil {
+		return badRequest("`docs` parameter must be an array.")
+	}
+	if len(docs) > maxBulk {
 		return errTooLarge()
 	}
-	edits := make([]*edit, len(in.Docs))
-	for i, raw := range in.Docs {
+	edits := make([]*edit, len(docs))
+	for i, raw := range docs {
 		e, err := parseBulk(raw, q.s.opts.MaxDocument)
 		if err != nil {
 			return err

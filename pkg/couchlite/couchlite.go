@@ -55,8 +55,9 @@ type Server struct {
 
 	machines *machinePool // that run the functions of design documents
 
-	endpoints map[string]endpoint    // below a database
-	template  func() ([]byte, error) // an empty database's file
+	serverEndpoints map[string]endpoint
+	endpoints       map[string]endpoint    // below a database
+	template        func() ([]byte, error) // an empty database's file
 
 	mu     sync.Mutex // guards what follows
 	slots  map[string]*slot
@@ -77,7 +78,7 @@ func Open(o Options) (*Server, error) {
 	o.MaxOpen = cmp.Or(o.MaxOpen, 200)
 	s := &Server{
 		opts: o, log: o.Log, dir: o.Dir, temp: o.Dir == "",
-		endpoints: databaseEndpoints(), slots: map[string]*slot{}, topics: map[string]chan struct{}{}, stop: make(chan struct{}), machines: newMachinePool(),
+		serverEndpoints: serverEndpoints(), endpoints: databaseEndpoints(), slots: map[string]*slot{}, topics: map[string]chan struct{}{}, stop: make(chan struct{}), machines: newMachinePool(),
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()

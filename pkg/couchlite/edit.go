@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"errors"
+	"slices"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
 	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
@@ -115,7 +116,7 @@ func (e *edit) hash(base revtree.Rev) string {
 	term = ejson.AppendTerm(term, e.body)
 	if len(e.attachments) > 0 {
 		term = ejson.AppendListHead(term, len(e.attachments))
-		for _, a := range e.attachments {
+		for _, a := range slices.Backward(e.attachments) { // CouchDB folds from the left
 			term = ejson.AppendTupleHead(term, 3)
 			term = ejson.AppendBinary(term, []byte(a.Name))
 			term = ejson.AppendBinary(term, []byte(a.Type))

@@ -83,7 +83,7 @@ func (q *request) writeAttachment(id, name string) error {
 		if at >= 0 {
 			e.attachments = slices.Delete(e.attachments, at, at+1)
 		}
-		e.attachments = append(e.attachments, a)
+		e.attachments = slices.Insert(e.attachments, 0, a) // in front, as CouchDB, whose revision depends on it
 		return q.saveDocument(e)
 	case at < 0:
 		return errNoAttachment()

@@ -158,7 +158,7 @@ func (q *request) absolute(path string) string {
 
 func (q *request) deleteDatabase(name string) error {
 	if q.query.Has("rev") {
-		return badRequest("You tried to DELETE a database with a ?rev= parameter. Did you mean to DELETE a document instead?")
+		return badRequest("You tried to DELETE a database with a ?=rev parameter. Did you mean to DELETE a document instead?")
 	}
 	// What began with the request ends without it.
 	if err := q.s.destroy(context.WithoutCancel(q.Context()), name); err != nil {
@@ -179,7 +179,7 @@ func (q *request) serveInfo() error {
 		}
 		return q.postDocument()
 	}
-	return q.notAllowed("GET,HEAD,POST,PUT,DELETE")
+	return q.notAllowed("DELETE,GET,HEAD,POST")
 }
 
 // info is what GET /{db} says.

@@ -166,6 +166,9 @@ func (q *request) saveDocument(e *edit) error {
 		return err
 	}
 	status := http.StatusCreated
+	if e.deleted {
+		status = http.StatusOK
+	}
 	if q.query.Get("batch") == "ok" {
 		status = http.StatusAccepted
 	}
@@ -228,7 +231,7 @@ func (q *request) deleteDocument(id string) error {
 	if err != nil {
 		return err
 	}
-	if e.base.IsZero() && winner.Deleted {
+	if winner.Deleted {
 		return errDeleted()
 	}
 	if e.base.IsZero() {

@@ -43,7 +43,7 @@ type selectorFilter struct{ *mango.Selector }
 func newSelectorFilter(raw json.RawMessage) (filter, error) {
 	s, err := mango.New(raw)
 	if err != nil {
-		return nil, selectorFailure(err)
+		return nil, badRequest(err.Error())
 	}
 	return selectorFilter{s}, nil
 }

@@ -137,13 +137,19 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case len(segments) == 0:
 		return req.welcome()
-	case segments[0][0] == '_' && !validName(segments[0]):
-		return req.serveServer(segments)
+	case !open(segments[0]):
+		if err := req.mustBeAdmin(); err != nil {
+			return err
+		}
 	}
-	if err := req.mustBeAdmin(); err != nil && s.opts.Admin != nil {
-		return err
+	e, ok := s.serverEndpoints[segments[0]]
+	if !ok || len(segments) > 1 {
+		return req.serveDatabase(segments[0], segments[1:])
 	}
-	return req.serveDatabase(segments[0], segments[1:])
+	if !allowed(r.Method, e.methods) {
+		return req.notAllowed(e.methods)
+	}
+	return e.serve(req)
 }
 
 // splitPath returns the unescaped segments of a path; an escaped slash stays
@@ -164,33 +170,23 @@ func splitPath(escaped string) ([]string, error) {
 	return segments, nil
 }
 
-func (q *request) serveServer(path []string) error {
-	routes := map[string]struct {
-		methods string
-		serve   func() error
-	}{
-		"_up":         {"GET,HEAD", q.up},
-		"_all_dbs":    {"GET,HEAD", q.allDatabases},
-		"_dbs_info":   {"GET,HEAD,POST", q.databasesInfo},
-		"_uuids":      {"GET", q.uuids},
-		"_session":    {"GET,HEAD,POST,DELETE", q.session},
-		"_db_updates": {"GET", q.databaseUpdates},
-
-		"_active_tasks": {"GET", q.activeTasks},
-		"_membership":   {"GET", q.membership},
+// serverEndpoints are the paths that are no databases. Those that are open
+// to everyone say so.
+func serverEndpoints() map[string]endpoint {
+	return map[string]endpoint{
+		"_active_tasks": {"GET", (*request).activeTasks},
+		"_all_dbs":      {"GET,HEAD", (*request).allDatabases},
+		"_db_updates":   {"GET", (*request).databaseUpdates},
+		"_dbs_info":     {"GET,HEAD,POST", (*request).databasesInfo},
+		"_membership":   {"GET", (*request).membership},
+		"_session":      {"GET,HEAD,POST,DELETE", (*request).session},
+		"_up":           {"GET,HEAD", (*request).up},
+		"_uuids":        {"GET", (*request).uuids},
 	}
-	route, ok := routes[path[0]]
-	if !ok || len(path) > 1 {
-		return fail(http.StatusNotFound, "not_found", "missing")
-	}
-	if !allowed(q.Method, route.methods) {
-		return q.notAllowed(route.methods)
-	}
-	if err := q.mustBeAdmin(); err != nil && path[0] != "_up" && path[0] != "_session" && path[0] != "_uuids" {
-		return err
-	}
-	return route.serve()
 }
+
+// open reports whether anonymous users may use the path.
+func open(name string) bool { return name == "_session" || name == "_up" || name == "_uuids" }
 
 func allowed(method, methods string) bool {
 	for m := range strings.SplitSeq(methods, ",") {

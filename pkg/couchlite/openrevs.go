@@ -31,6 +31,9 @@ func (q *request) getOpenRevs(id, which string, o docOptions) error {
 	if err != nil {
 		return err
 	}
+	if which == "all" && len(revs) == 0 {
+		return errMissing()
+	}
 	if strings.Contains(q.Header.Get("Accept"), "application/json") {
 		return q.openRevsJSON(revs, o)
 	}

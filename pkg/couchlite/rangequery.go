@@ -20,6 +20,7 @@ type rangeQuery struct {
 	updateSeq    bool
 	limit, skip  int // limit -1: none
 	docs         docOptions
+	design       bool // only design documents
 }
 
 // parseRangeQuery reads query parameters and, over them, the members of a
@@ -32,6 +33,9 @@ func parseRangeQuery(values url.Values, body map[string]json.RawMessage) (rangeQ
 		}
 	}
 	for name, v := range body {
+		if name == "keys" && v[0] != '[' {
+			return q, badRequest("`keys` body member must be an array.")
+		}
 		if err := q.set(name, v); err != nil {
 			return q, err
 		}

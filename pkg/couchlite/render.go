@@ -81,12 +81,12 @@ func appendRevision(dst []byte, r revision, t *revtree.Tree, o docOptions, data 
 	dst = append(dst, `,"_rev":"`...)
 	dst = append(dst, r.Rev...)
 	dst = append(dst, '"')
-	if r.Deleted {
-		dst = append(dst, `,"_deleted":true`...)
-	}
 	if len(r.Body) > 2 {
 		dst = append(dst, ',')
 		dst = append(dst, r.Body[1:len(r.Body)-1]...)
+	}
+	if r.Deleted {
+		dst = append(dst, `,"_deleted":true`...)
 	}
 	if len(r.Attachments) > 0 {
 		dst = appendAttachments(dst, r.Attachments, o, data)

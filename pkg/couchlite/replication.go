@@ -117,10 +117,13 @@ func (q *request) bulkGet() error {
 	q.w.Header().Set("Content-Type", "application/json")
 	out := newStream(q.w)
 	out.text(`{"results":[`)
-	for _, doc := range in.Docs {
-		buf := append(out.row(), `{"id":`...)
+	for i, doc := range in.Docs {
+		if i > 0 {
+			out.text(",")
+		}
+		buf := append(out.buf, `{"id":`...)
 		if doc.ID == nil {
-			out.write(append(buf, `null,"docs":[{"error":{"id":null,"rev":null,"error":"bad_request","reason":"document id missed"}}]}`...))
+			out.write(append(buf, `null,"docs":[{"error":{"rev":null,"reason":"document id missed","id":null,"error":"bad_request"}}]}`...))
 			continue
 		}
 		o := base
@@ -177,10 +180,10 @@ func (q *request) bulkGetOne(id string, rev *string, o docOptions) ([]byte, erro
 }
 
 func bulkGetError(id, rev string, f *failure) []byte {
-	out := ejson.AppendString([]byte(`{"error":{"id":`), id)
-	out = ejson.AppendString(append(out, `,"rev":`...), rev)
-	out = ejson.AppendString(append(out, `,"error":`...), f.Code)
-	return append(ejson.AppendString(append(out, `,"reason":`...), f.Reason), "}}"...)
+	out := ejson.AppendString([]byte(`{"error":{"rev":`), rev)
+	out = ejson.AppendString(append(out, `,"reason":`...), f.Reason)
+	out = ejson.AppendString(append(out, `,"id":`...), id)
+	return append(ejson.AppendString(append(out, `,"error":`...), f.Code), "}}"...)
 }
 
 // openRev is one revision asked for by open_revs or _bulk_get.

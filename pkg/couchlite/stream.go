@@ -31,6 +31,14 @@ func (s *stream) row() []byte {
 	return append(s.buf, "\r\n"...)
 }
 
+// endRows ends the list of rows and the object it is in.
+func (s *stream) endRows() {
+	if s.rows == 0 {
+		s.text("\r\n")
+	}
+	s.text("\r\n]}")
+}
+
 // write takes back what row returned, with the row appended.
 func (s *stream) write(buf []byte) {
 	if s.buf = buf; len(s.buf) >= streamBuffer {

@@ -1,7 +1,7 @@
 // Package ejson reads JSON the way CouchDB does and writes the one form in
 // which couchlite stores it: no white space, strings unescaped as far as JSON
 // allows, integers with every digit, floats in the shortest form that reads
-// back, always with a fraction, and of equal keys the last.
+// back and shows that it is one, and of equal keys the last.
 //
 // [AppendTerm] gives the Erlang external term of such a value, over which
 // CouchDB computes revisions.

@@ -165,8 +165,8 @@ func (p *parser) digits() bool {
 	return p.pos > start
 }
 
-// appendFloat writes the shortest decimal that reads back as f, with a
-// fraction, in exponent form from 1e21 on and below 1e-6.
+// appendFloat writes the shortest decimal that reads back as f: with a
+// fraction, or in exponent form from 1e21 on and below 1e-6.
 func appendFloat(dst []byte, f float64) []byte {
 	if f == 0 {
 		if math.Signbit(f) {
@@ -185,14 +185,10 @@ func appendFloat(dst []byte, f float64) []byte {
 		return append(dst, ".0"...)
 	}
 	dst = strconv.AppendFloat(dst, f, 'e', -1, 64)
-	for i, c := range dst[start:] {
-		switch c {
-		case '.':
-			return dst
-		case 'e':
-			tail := string(dst[start+i:])
-			return append(append(dst[:start+i], ".0"...), tail...)
-		}
+	// Go writes at least two digits of an exponent.
+	if n := len(dst); dst[n-2] == '0' && (dst[n-3] == '-' || dst[n-3] == '+') {
+		dst[n-2] = dst[n-1]
+		dst = dst[:n-1]
 	}
 	return dst
 }

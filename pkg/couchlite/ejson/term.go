@@ -185,7 +185,7 @@ func (t *termer) number() {
 	start, float := t.pos, false
 	for t.pos < len(t.src) {
 		c := t.src[t.pos]
-		if c == '.' {
+		if c == '.' || c == 'e' {
 			float = true
 		} else if c == ',' || c == ']' || c == '}' {
 			break
