@@ -28,9 +28,13 @@ func (r *Registry) With(overrides map[string]document.Doc) (*Registry, []problem
 		})
 	}
 	taken := map[string]document.Doc{}
+	meta, unusable := metaSchema()
 	for _, name := range slices.Sorted(maps.Keys(overrides)) {
-		doc := ownKeys(overrides[name])
-		if err := checkSchema(doc); err != nil {
+		doc, err := ownKeys(overrides[name]), unusable
+		if err == nil {
+			err = checkSchema(meta, doc)
+		}
+		if err != nil {
 			warn(name, err)
 			continue
 		}
@@ -65,8 +69,9 @@ func ownKeys(doc document.Doc) document.Doc {
 	return out
 }
 
-// checkSchema judges a schema document that nobody has judged before.
-func checkSchema(doc document.Doc) (err error) {
+// checkSchema judges a schema document that nobody has judged before. It
+// takes the meta-schema, compiled.
+func checkSchema(meta *gojsonschema.Schema, doc document.Doc) (err error) {
 	if err := bounded(map[string]any(doc), 0); err != nil {
 		return err
 	}
@@ -75,34 +80,22 @@ func checkSchema(doc document.Doc) (err error) {
 			err = fmt.Errorf("gojsonschema gave up: %v", p)
 		}
 	}()
-	loader := gojsonschema.NewSchemaLoader()
-	loader.Draft, loader.AutoDetect, loader.Validate = gojsonschema.Draft4, false, true
-	// Only the meta-schema is applied: what the document refers to is never
-	// looked for here.
-	return loader.AddSchemas(gojsonschema.NewRawLoader(withoutRefs(map[string]any(doc))))
+	result, err := meta.Validate(gojsonschema.NewRawLoader(map[string]any(doc)))
+	if err != nil {
+		return err
+	}
+	for _, e := range result.Errors() {
+		return errors.New(e.String())
+	}
+	return nil
 }
 
-// withoutRefs copies a schema without the keywords that gojsonschema would
-// resolve.
-func withoutRefs(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for key, e := range v {
-			_, text := e.(string)
-			if !text || key != "$ref" && key != "id" && key != "$schema" {
-				out[key] = withoutRefs(e)
-			}
-		}
-		return out
-	case []any:
-		out := make([]any, len(v))
-		for i, e := range v {
-			out[i] = withoutRefs(e)
-		}
-		return out
-	}
-	return v
+// metaSchema compiles draft-04's meta-schema, which gojsonschema carries with
+// it: its address is only a name here.
+func metaSchema() (*gojsonschema.Schema, error) {
+	loader := gojsonschema.NewSchemaLoader()
+	loader.Draft, loader.AutoDetect = gojsonschema.Draft4, false
+	return loader.Compile(gojsonschema.NewReferenceLoader("http://json-schema.org/draft-04/schema"))
 }
 
 // bounded refuses what gojsonschema panics or stalls on.

@@ -126,9 +126,21 @@ func TestWithDropsWhatBreaksOthers(t *testing.T) {
 	}
 }
 
+// refuse fails the test at any request.
+type refuse struct{ t *testing.T }
+
+func (r refuse) RoundTrip(req *http.Request) (*http.Response, error) {
+	r.t.Errorf("%s was asked for", req.URL)
+	return nil, http.ErrServerClosed
+}
+
 // TestNothingIsFetched holds that a reference never leaves the registry: a
-// listener and a file that every kind of reference names stay untouched.
+// listener and a file that every kind of reference names stay untouched, and
+// no request is made, not even for the meta-schema.
 func TestNothingIsFetched(t *testing.T) {
+	transport := http.DefaultTransport
+	http.DefaultTransport = refuse{t}
+	t.Cleanup(func() { http.DefaultTransport = transport })
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		t.Errorf("%s was fetched", r.URL)
 	}))

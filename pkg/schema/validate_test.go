@@ -195,13 +195,17 @@ func TestDeepDocuments(t *testing.T) {
 
 func TestEverySchemaIsNamedAfterItsFile(t *testing.T) {
 	r := embedded(t)
+	meta, err := metaSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
 	modules := map[string]int{}
 	for _, name := range r.Names() {
 		d, _ := r.Schema(name)
 		if d["_id"] != name || d["$schema"] != "http://json-schema.org/draft-04/schema#" || d["description"] == nil {
 			t.Errorf("%s: %v %v %v", name, d["_id"], d["$schema"], d["description"])
 		}
-		if err := checkSchema(d); err != nil {
+		if err := checkSchema(meta, d); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		kind, _, _ := strings.Cut(name, ".")
