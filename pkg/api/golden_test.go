@@ -76,7 +76,7 @@ func TestGoldenBodyErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := w.as("").send(put, "/v2/accounts/"+w.master+"/callflows", tt.body, "X-Request-Id", "golden")
+			r := w.in(t).as("").send(put, "/v2/accounts/"+w.master+"/callflows", tt.body, "X-Request-Id", "golden")
 			golden(t, tt.name, w.master, r)
 		})
 	}
@@ -118,7 +118,7 @@ func TestGoldenExamples(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			golden(t, tt.name, w.master, w.send(tt.method, tt.path, tt.body, "X-Request-Id", "golden"))
+			golden(t, tt.name, w.master, w.in(t).send(tt.method, tt.path, tt.body, "X-Request-Id", "golden"))
 		})
 	}
 }

@@ -94,6 +94,13 @@ func (w *world) as(token string) *world {
 	return &other
 }
 
+// in returns the same world for a subtest.
+func (w *world) in(t *testing.T) *world {
+	other := *w
+	other.t = t
+	return &other
+}
+
 // newAccount makes an account below the caller's and returns its id and a
 // caller of its own.
 func (w *world) newAccount(name string) (string, *world) {
