@@ -16,6 +16,7 @@ import (
 // key of the emitted key, the document's id, and which of the document's equal
 // keys it is; view is the number of the map function. ranks count entries, a
 // hundred or two to a row, so that an offset is not counted entry by entry.
+// entriesIndex finds the entries of a document; the first build goes without.
 const indexSchema = `
 CREATE TABLE meta(
   only_row INTEGER PRIMARY KEY CHECK(only_row = 1),
@@ -24,10 +25,11 @@ INSERT INTO meta VALUES(1, '', 0, 0);
 CREATE TABLE entries(
   view INTEGER NOT NULL, k BLOB NOT NULL, id TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL,
   PRIMARY KEY(view, k)) WITHOUT ROWID;
-CREATE INDEX entries_id ON entries(id);
 CREATE TABLE ranks(view INTEGER NOT NULL, lo BLOB NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(view, lo)) WITHOUT ROWID;
 CREATE TABLE broken(view INTEGER PRIMARY KEY, reason TEXT NOT NULL);
 `
+
+const entriesIndex = `CREATE INDEX IF NOT EXISTS entries_id ON entries(id)`
 
 // viewIndex is the index of a design document's views.
 type viewIndex struct {
