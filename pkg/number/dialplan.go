@@ -3,10 +3,12 @@ package number
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 
+	"github.com/callflowd/callflowd/pkg/number/pcre"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
@@ -26,13 +28,14 @@ type DialPlan struct {
 type rule struct {
 	key            string
 	re             *regexp.Regexp
+	order          []int // the group of the key that each group of re is
 	prefix, suffix string
 }
 
 // ParseDialPlan reads the dial_plan object of an account document as it was
 // stored, since the order of its members matters. Nothing, null and anything
-// but an object is an empty plan. A key that does not compile is skipped and
-// reported (contract 11.14).
+// but an object is an empty plan. A key that does not compile, or needs what
+// Go's regexp does not have, is skipped and reported (contract 11.14).
 func ParseDialPlan(raw json.RawMessage) (DialPlan, []problem.Warning) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
@@ -51,13 +54,13 @@ func ParseDialPlan(raw json.RawMessage) (DialPlan, []problem.Warning) {
 		if len(plan.rules) == maxRules {
 			return plan, append(warnings, dialPlanWarning(key, fmt.Sprintf("only the first %d rules count", maxRules)))
 		}
-		re, err := compile(key)
+		re, order, err := compile(key)
 		if err != nil {
 			warnings = append(warnings, dialPlanWarning(key, "skipped: "+err.Error()))
 			continue
 		}
 		fields, _ := value.(map[string]any)
-		plan.rules = append(plan.rules, rule{key, re, text(fields["prefix"]), text(fields["suffix"])})
+		plan.rules = append(plan.rules, rule{key, re, order, text(fields["prefix"]), text(fields["suffix"])})
 	}
 	return plan, warnings
 }
@@ -66,11 +69,22 @@ func dialPlanWarning(key, message string) problem.Warning {
 	return problem.Warning{Path: problem.Join("dial_plan", key), Code: "error", Message: message}
 }
 
-func compile(key string) (*regexp.Regexp, error) {
+// compile reads a key as PCRE does, in which $ and \Z also match before a
+// final newline: see [rule.capture].
+func compile(key string) (*regexp.Regexp, []int, error) {
 	if len(key) > maxKey {
-		return nil, fmt.Errorf("longer than %d bytes", maxKey)
+		return nil, nil, fmt.Errorf("longer than %d bytes", maxKey)
 	}
-	return regexp.Compile(key)
+	parsed, err := pcre.Parse(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	plain, order, ok := parsed.RE2()
+	if !ok {
+		return nil, nil, errors.New("look-around, back-references and the like are not supported in a dial plan")
+	}
+	re, err := regexp.Compile(plain)
+	return re, order, err
 }
 
 // text is a prefix or suffix as Kazoo casts it: a number or a boolean counts
@@ -100,17 +114,22 @@ func (p DialPlan) apply(number string) (*rule, string) {
 	return nil, number
 }
 
-// capture tries the number as it is and then without its final newline, at
-// which PCRE's $ also matches.
+// capture returns the group with the highest number that took part, or the
+// whole match. It tries the number as it is and then without its final
+// newline, at which $ also matches.
 func (r *rule) capture(number string) (string, bool) {
 	loc := r.re.FindStringSubmatchIndex(number)
 	if loc == nil && strings.HasSuffix(number, "\n") {
 		loc = r.re.FindStringSubmatchIndex(strings.TrimSuffix(number, "\n"))
 	}
-	for i := len(loc) - 2; i >= 0; i -= 2 {
-		if loc[i] >= 0 {
-			return number[loc[i]:loc[i+1]], true
+	if loc == nil {
+		return "", false
+	}
+	start, end, last := loc[0], loc[1], 0
+	for i, group := range r.order {
+		if from := loc[2*i+2]; from >= 0 && group > last {
+			start, end, last = from, loc[2*i+3], group
 		}
 	}
-	return "", false
+	return number[start:end], true
 }

@@ -86,6 +86,8 @@ func TestParseDialPlan(t *testing.T) {
 		{"last group that took part", `{"^(1)(2)?$":{"prefix":"x"}}`, 1, 0, "1", "x1"},
 		{"no + before an area code", `{"^9(.*)$":{"prefix":"+"}}`, 1, 0, "94158867900", "+4158867900"},
 		{"first match wins", `{"^1":{"prefix":"a"},"1":{"prefix":"b"}}`, 2, 0, "1", "a1"},
+		{"read as PCRE", `{"^(?<x>\\d{,2}|\\Q*\\E\\d)$":{"prefix":"a"}}`, 1, 0, "*5", "a*5"},
+		{"beyond RE2", `{"^(?!9)1":{"prefix":"a"},"1":{"prefix":"b"}}`, 1, 1, "1", "b1"},
 		{"broken key", `{"^(":{"prefix":"9"},"1":{"prefix":"b"}}`, 1, 1, "1", "b1"},
 		{"long key", `{"` + strings.Repeat("1", 1025) + `":{}}`, 0, 1, "1", "1"},
 		{"broken JSON", `{"1":{"prefix":"b"},"2"`, 1, 1, "1", "b1"},

@@ -137,8 +137,23 @@ const (
 
 // width returns the number of characters n matches if that is always the
 // same, as a look-behind needs it.
-func (r *Regexp) width(n *node, depth int) (int, bool) {
-	if depth > maxDepth {
+func (r *Regexp) width(n *node) (int, bool) {
+	m := measure{re: r, left: maxMeasure}
+	w, ok := m.width(n)
+	return w, ok && m.left > 0
+}
+
+// maxMeasure bounds the parts that one measurement visits: calls may lead to
+// the same ones again and again.
+const maxMeasure = 10_000
+
+type measure struct {
+	re   *Regexp
+	left int
+}
+
+func (m *measure) width(n *node) (int, bool) {
+	if m.left--; m.left <= 0 {
 		return 0, false
 	}
 	switch n.op {
@@ -147,7 +162,7 @@ func (r *Regexp) width(n *node, depth int) (int, bool) {
 	case opCat:
 		sum := 0
 		for _, s := range n.sub {
-			w, ok := r.width(s, depth+1)
+			w, ok := m.width(s)
 			if !ok {
 				return 0, false
 			}
@@ -155,29 +170,34 @@ func (r *Regexp) width(n *node, depth int) (int, bool) {
 		}
 		return sum, true
 	case opAlt, opCond:
-		if n.never {
-			return r.width(n.sub[1], depth+1)
-		}
-		first, ok := r.width(n.sub[0], depth+1)
-		for _, s := range n.sub[1:] {
-			w, same := r.width(s, depth+1)
-			ok = ok && same && w == first
-		}
-		return first, ok
+		return m.same(n)
 	case opRepeat:
-		w, ok := r.width(n.sub[0], depth+1)
+		w, ok := m.width(n.sub[0])
 		return w * n.min, ok && n.min == n.max
 	case opGroup, opAtomic:
-		return r.width(n.sub[0], depth+1)
+		return m.width(n.sub[0])
 	case opCall:
-		if g := r.groups[n.number]; len(g) > 0 {
-			return r.width(g[0], depth+1)
+		if g := m.re.groups[n.number]; len(g) > 0 {
+			return m.width(g[0])
 		}
 		return 0, false
 	case opBackref:
 		return 0, false
 	}
 	return 0, true
+}
+
+// same returns the width that all alternatives have.
+func (m *measure) same(n *node) (int, bool) {
+	if n.never {
+		return m.width(n.sub[1])
+	}
+	first, ok := m.width(n.sub[0])
+	for _, s := range n.sub[1:] {
+		w, fixed := m.width(s)
+		ok = ok && fixed && w == first
+	}
+	return first, ok
 }
 
 // nullable reports whether n can match the empty string. It may err on the

@@ -107,7 +107,7 @@ func (p *parser) checkBehind(n *node) {
 		list = n.sub[0].sub
 	}
 	for _, alt := range list {
-		if _, ok := p.re.width(alt, 0); !ok {
+		if _, ok := p.re.width(alt); !ok {
 			p.failAt(n.offset, "lookbehind assertion is not fixed length")
 		}
 	}

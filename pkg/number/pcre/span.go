@@ -42,17 +42,17 @@ func (s *spans) walk(r *Regexp, n *node, left, right edge) bool {
 		rights := make([]edge, len(n.sub)+1)
 		rights[len(n.sub)] = right
 		for i := len(n.sub) - 1; i >= 0; i-- {
-			rights[i] = rights[i+1].plus(r.width(n.sub[i], 0))
+			rights[i] = rights[i+1].plus(r.width(n.sub[i]))
 		}
 		for i, part := range n.sub {
 			if !s.walk(r, part, left, rights[i+1]) {
 				return false
 			}
-			left = left.plus(r.width(part, 0))
+			left = left.plus(r.width(part))
 		}
 		return true
 	case opGroup:
-		width, fixed := r.width(n, 0)
+		width, fixed := r.width(n)
 		start, ok1 := border(left, right.plus(width, fixed))
 		end, ok2 := border(left.plus(width, fixed), right)
 		s.list = append(s.list, Span{n.number, start, end})
