@@ -147,10 +147,13 @@ func (a *analysis) choose() {
 
 // mayMeet rules out pairs of patterns that begin differently, at little cost.
 func mayMeet(r, q *row) bool {
+	if r.text == q.text {
+		return true
+	}
 	if r.re == nil || q.re == nil {
 		return false
 	}
-	return r.re == q.re || r.re.prefixes().meets(q.re.prefixes())
+	return r.re.prefixes().meets(q.re.prefixes())
 }
 
 func (a *analysis) lookup(n string) Match {

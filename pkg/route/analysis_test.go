@@ -79,7 +79,7 @@ func newWorld(x *Index, every []string) *world {
 			if r.re == nil {
 				continue
 			}
-			if _, ok, err := r.re.find(s); ok && err == nil {
+			if _, ok, err := r.re.find(s, new(budget)); ok && err == nil {
 				w.matches[r][s] = true
 			}
 		}
@@ -98,7 +98,7 @@ func (w *world) row(id, text string) *row {
 
 // takes reports whether a row matches a string of any length.
 func (w *world) takes(r *row, s string) bool {
-	_, ok, _ := r.re.find(s)
+	_, ok, _ := r.re.find(s, new(budget))
 	return ok
 }
 

@@ -52,8 +52,12 @@ func (e *Explanation) patternSteps(x *Index, dialled, normalized string) {
 			e.Skipped = append(e.Skipped, Skipped{r.id, r.text, "does not compile: " + r.reason.Error()})
 		}
 	}
-	if dialled == NoMatch || dialled == "" {
+	switch {
+	case dialled == NoMatch || dialled == "":
 		e.step("patterns", "not tried on this number", dialled)
+		return
+	case len(dialled) > maxNumber:
+		e.step("patterns", fmt.Sprintf("not tried: the number is longer than %d bytes", maxNumber), dialled)
 		return
 	}
 	decided := e.Match.Kind == KindNumber

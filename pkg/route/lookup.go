@@ -77,8 +77,9 @@ func lookup(dialled, normalized string, holder func(string) string, p *patterns)
 	if dialled == NoMatch {
 		return noMatch(r, holder)
 	}
+	var time budget
 	for i, n := range forms(dialled, normalized) {
-		var t tally
+		t := tally{budget: &time}
 		p.find(n, &t)
 		r.Skipped = append(r.Skipped, t.skipped...)
 		r.Incomplete = len(r.Skipped) > 0

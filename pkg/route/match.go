@@ -1,7 +1,9 @@
 package route
 
 import (
+	"errors"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/dlclark/regexp2/v2"
@@ -14,9 +16,11 @@ type capture struct {
 	named  map[string]string // the named groups that took something; nil if none
 }
 
+var errSpent = errors.New("not tried: the time for patterns beyond RE2 was spent")
+
 // find runs the pattern on a number. An error means regexp2 ran out of time
-// or stack, and that nothing is known.
-func (p *pattern) find(number string) (capture, bool, error) {
+// or stack, or had none left, and that nothing is known.
+func (p *pattern) find(number string, b *budget) (capture, bool, error) {
 	newline := p.lineEnds && strings.HasSuffix(number, "\n")
 	if p.re != nil && !newline {
 		loc := p.re().FindStringSubmatchIndex(number)
@@ -25,15 +29,30 @@ func (p *pattern) find(number string) (capture, bool, error) {
 		}
 		return p.choose(p.plainGroups(number, loc)), true, nil
 	}
-	net, err := p.net()
-	if err != nil {
-		return capture{}, false, err
-	}
-	m, err := net.FindStringMatch(number)
+	m, err := p.backtrack(number, b)
 	if err != nil || m == nil {
 		return capture{}, false, err
 	}
 	return p.choose(p.netGroups(number, m)), true, nil
+}
+
+// backtrack runs the pattern in regexp2, for as long as b allows.
+func (p *pattern) backtrack(number string, b *budget) (*regexp2.Match, error) {
+	limit := b.next()
+	if limit == 0 {
+		return nil, errSpent
+	}
+	compiled := p.net
+	if limit == shortMatch {
+		compiled = p.short
+	}
+	net, err := compiled()
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	defer func() { b.spent += time.Since(start) }()
+	return net.FindStringMatch(number)
 }
 
 // read returns the captures of an ASCII number that the pattern is known to

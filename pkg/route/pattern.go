@@ -16,6 +16,7 @@ const (
 	MaxPattern = 1024                 // bytes of a pattern
 	MaxProgram = 2000                 // instructions of the compiled program
 	maxMatch   = 5 * time.Millisecond // one match in regexp2
+	shortMatch = 2 * time.Millisecond // and when little time is left
 )
 
 // pattern is a compiled pattern, shared by all that carry the same text.
@@ -33,6 +34,7 @@ type pattern struct {
 	re       func() *regexp.Regexp // nil if only regexp2 can run it
 	order    []int                 // group number by group of re, less one
 	net      func() (*regexp2.Regexp, error)
+	short    func() (*regexp2.Regexp, error) // net with shortMatch for its limit
 	keep     bool
 	prefixes func() *prefixes
 }
@@ -57,7 +59,8 @@ func compile(text string) (*pattern, error) {
 	if err != nil {
 		return nil, patternError(text, err)
 	}
-	p.net = sync.OnceValues(func() (*regexp2.Regexp, error) { return compileNet(backtrack) })
+	p.net = sync.OnceValues(func() (*regexp2.Regexp, error) { return compileNet(backtrack, maxMatch) })
+	p.short = sync.OnceValues(func() (*regexp2.Regexp, error) { return compileNet(backtrack, shortMatch) })
 	if err := p.compileSuperset(re); err != nil {
 		return nil, err
 	}
@@ -108,12 +111,12 @@ func (p *pattern) compileSuperset(re *pcre.Regexp) error {
 // the whole process: by default a limit of 5 ms takes 200.
 var preciseClock = sync.OnceFunc(func() { regexp2.SetTimeoutCheckPeriod(time.Millisecond) })
 
-func compileNet(text string) (*regexp2.Regexp, error) {
+func compileNet(text string, limit time.Duration) (*regexp2.Regexp, error) {
 	preciseClock()
 	re, err := regexp2.Compile(text, regexp2.None)
 	if err != nil {
 		return nil, err
 	}
-	re.MatchTimeout = maxMatch
+	re.MatchTimeout = limit
 	return re, nil
 }

@@ -2,6 +2,7 @@ package route
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -43,19 +44,22 @@ func compareRows(a, b *row) int {
 	return strings.Compare(a.id, b.id)
 }
 
-// budget is the time regexp2 may still take in one lookup (design section 7).
-type budget struct{ deadline time.Time }
+// budget is the time that regexp2's matches in one lookup have taken together
+// (design section 7).
+type budget struct{ spent time.Duration }
 
-// perLookup is what all of regexp2's matches in one lookup may take together.
+// perLookup is what they may take.
 const perLookup = 8 * time.Millisecond
 
-// allows reports whether one more match, which may take its full time, fits.
-func (b *budget) allows() bool {
-	if b.deadline.IsZero() {
-		b.deadline = time.Now().Add(perLookup)
-		return true
+// next returns how long one more match may take; 0 means there is no time.
+func (b *budget) next() time.Duration {
+	switch left := perLookup - b.spent; {
+	case left >= maxMatch:
+		return maxMatch
+	case left >= shortMatch:
+		return shortMatch
 	}
-	return time.Until(b.deadline) >= maxMatch
+	return 0
 }
 
 // found is a row that matched and what it captured.
@@ -66,7 +70,7 @@ type found struct {
 
 // tally collects the rows that match one number and picks the winner.
 type tally struct {
-	budget  budget
+	budget  *budget // nil means one of its own
 	best    found
 	matched []found   // all of them, if all is set
 	skipped []Skipped // rows that were not tried to the end
@@ -83,12 +87,13 @@ type Skipped struct {
 // try runs one row that may match. Rows come last in view order first, so of
 // equals the first stays (contract 11.16).
 func (t *tally) try(r *row, number string) {
-	if r.re.extended() && !t.budget.allows() {
-		t.skip(r, "the time for patterns beyond RE2 was spent")
-		return
+	if t.budget == nil {
+		t.budget = new(budget)
 	}
-	c, ok, err := r.re.find(number)
+	c, ok, err := r.re.find(number, t.budget)
 	switch {
+	case errors.Is(err, errSpent):
+		t.skip(r, err.Error())
 	case err != nil:
 		t.skip(r, "stopped: it takes too long on this number")
 	case ok:

@@ -33,7 +33,7 @@ func (a *analysis) pairs() {
 
 // compare compares two patterns and remembers which have numbers in common.
 func (a *analysis) compare(r, q *row, met map[*row][]*row) bool {
-	if !mayMeet(r, q) || a.machine(r.re) == nil || a.machine(q.re) == nil {
+	if r.re == nil || q.re == nil || !mayMeet(r, q) || a.machine(r.re) == nil || a.machine(q.re) == nil {
 		return true
 	}
 	if a.steps <= 0 {
