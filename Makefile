@@ -2,11 +2,12 @@
 # needed; Go fetches the modules and, if it is older than go.mod asks for, its
 # own toolchain.
 
-GO      ?= go
-BIN     ?= bin/callflowd
-PKGS    ?= ./...
-RUN     ?= .
+GO       ?= go
+BIN      ?= bin/callflowd
+PKGS     ?= ./...
+RUN      ?= .
 FUZZTIME ?= 20s
+STRESS   ?= 30s
 
 # The race detector needs cgo and a C compiler; without them the tests run
 # without it, and say so.
@@ -14,13 +15,13 @@ CC_FOUND := $(shell command -v $$($(GO) env CC) 2>/dev/null)
 RACE     := $(if $(and $(filter 1,$(shell $(GO) env CGO_ENABLED)),$(CC_FOUND)),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race-note check fmt lint vuln bench cover e2e fuzz clean
+.PHONY: help build run test race-note check fmt lint vuln bench cover e2e fuzz stress clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 build: ## build the static binary bin/callflowd
-	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/callflowd
+	CGO_ENABLED=0 $(GO) build -o $(BIN) ./cmd/callflowd
 
 run: build ## build, start on embedded storage in ./callflowd-data, print a curl line to try (ARGS='--listen …')
 	@exec $(BIN) serve $(ARGS)
@@ -70,6 +71,9 @@ fuzz: ## every fuzz target for FUZZTIME each (default 20s)
 	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 	  done; \
 	done
+
+stress: ## many writers and faulty storage, for STRESS each (default 30s)
+	STRESS=$(STRESS) $(GO) test $(RACE) -count=1 -timeout 30m -run 'ManyWriters|FaultyStorage' $(PKGS)
 
 clean: ## remove what was built; the data directory stays
 	rm -rf bin cover.out
