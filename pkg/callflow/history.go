@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/lru"
@@ -59,8 +61,46 @@ func (s *Service) monthDB(ctx context.Context, accountID string, month time.Time
 			return nil, err
 		}
 		s.monthsKnown.Put(name, struct{}{})
+		s.expire(ctx, accountID, month)
 	}
 	return s.Couch.DB(name), nil
+}
+
+// expireMonths is how many months behind the retention are looked at for
+// entries that have to go: more than one, in case nothing was written for a
+// while.
+const expireMonths = 3
+
+// expire deletes history that is older than HistoryMonths. It runs when a
+// month begins; what fails is logged, and tried again by the next process.
+func (s *Service) expire(ctx context.Context, accountID string, month time.Time) {
+	if s.HistoryMonths <= 0 {
+		return
+	}
+	first := time.Date(month.UTC().Year(), month.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)
+	for n := range expireMonths {
+		old := first.AddDate(0, -s.HistoryMonths-n, 0)
+		err := deleteHistory(ctx, s.Couch.DB(couch.MonthDB(accountID, old)), old)
+		if err != nil && !problem.Is(err, problem.MissingDatabase) {
+			s.log().Warn("old history stays", zap.String("account", accountID), zap.Error(err))
+		}
+	}
+}
+
+// deleteHistory deletes the entries of a month; other documents stay.
+func deleteHistory(ctx context.Context, db *couch.DB, month time.Time) error {
+	prefix := month.Format("200601") + "-"
+	var tombs []document.Doc
+	for row, err := range db.AllDocs(ctx, couch.Query{StartKey: prefix, EndKey: prefix + "\ufff0", IncludeDocs: true}) {
+		if err != nil {
+			return err
+		}
+		if entry, err := row.Document(); err == nil && entry.Type() == historyType {
+			tombs = append(tombs, document.Doc{"_id": entry.ID(), "_rev": entry.Rev(), "_deleted": true})
+		}
+	}
+	_, err := db.Bulk(ctx, tombs)
+	return err
 }
 
 func historyID(month time.Time, callflowID, rev string) string {

@@ -94,6 +94,34 @@ func TestHistoryIsWrittenFirstAndOnce(t *testing.T) {
 	}
 }
 
+func TestHistoryExpires(t *testing.T) {
+	s := newService(t)
+	s.HistoryMonths = 2
+	set := clock(s)
+	month := func(m time.Month) { set(time.Date(2024, m, 15, 0, 0, 0, 0, time.UTC)) }
+	month(1)
+	create(t, s, `{"id":"c","numbers":["1"]}`)
+	patch(t, s, "c", `{"n":1}`)
+	cdr := doc(t, `{"_id":"202401-call","pvt_type":"cdr"}`)
+	january := s.Couch.DB(couch.MonthDB(testAccount, s.now()))
+	if err := january.Put(t.Context(), cdr); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		month time.Month
+		want  int // versions known, the stored one included
+	}{{2, 3}, {3, 3}, {6, 2}} {
+		month(step.month)
+		patch(t, s, "c", `{"n":2}`)
+		if got := len(history(t, s, "c")); got != step.want {
+			t.Errorf("in %s: %d versions, want %d", step.month, got, step.want)
+		}
+	}
+	if _, err := january.Get(t.Context(), "202401-call"); err != nil {
+		t.Errorf("somebody else's document is gone: %v", err)
+	}
+}
+
 func TestHistoryOfWhatKazooWrote(t *testing.T) {
 	s := newService(t)
 	clock(s)

@@ -73,6 +73,9 @@ type Service struct {
 	Index    Index            // nil asks the views
 	Log      *zap.Logger
 	Now      func() time.Time
+	// HistoryMonths is how many months of history are kept besides the
+	// current one; 0 keeps all.
+	HistoryMonths int
 
 	locks       keyedLocks
 	monthsOnce  sync.Once
