@@ -103,6 +103,7 @@ func TestFaultyStorage(t *testing.T) {
 		return false
 	})
 	l.settled(t, steady)
+	nothingIsStuck(t, steady)
 	if l.acks == 0 {
 		t.Error("nothing was ever acknowledged")
 	}

@@ -73,3 +73,30 @@ func TestRequestVectors(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// FuzzClean holds that no document makes the pipeline panic, and that what
+// it makes of a document passes unchanged.
+func FuzzClean(f *testing.F) {
+	registry, err := schema.Embedded()
+	if err != nil {
+		f.Fatal(err)
+	}
+	s := &Service{Schemas: registry}
+	f.Add(`{"numbers":["4158867900"],"patterns":["^1$"],"flow":{"module":"user","data":{"timeout":"20"}}}`)
+	f.Add(`{"numbers":[[1],"",null],"patterns":["("],"flow":{"children":{"":{}}}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		value, err := document.Decode([]byte(text), document.Limits{})
+		object, ok := value.(map[string]any)
+		if err != nil || !ok {
+			return
+		}
+		out, problems := s.clean(publicOf(object), number.DialPlan{})
+		if len(problems) > 0 {
+			return
+		}
+		again, problems := s.clean(out, number.DialPlan{})
+		if len(problems) > 0 || !document.Equal(map[string]any(again), map[string]any(out)) {
+			t.Errorf("%v became %v, %v", out, again, problems)
+		}
+	})
+}
