@@ -119,8 +119,9 @@ func (q *request) answerView(d *design, name string, queries []viewQuery, multip
 	}
 	q.w.Header().Set("Content-Type", "application/json")
 	q.w.Header().Set("Cache-Control", "must-revalidate")
-	out := newStream(q.w)
-	return x.read(q.Context(), func(s snapshot) error {
+	held := &heldWriter{ResponseWriter: q.w}
+	out := newStream(held)
+	err = x.read(q.Context(), func(s snapshot) error {
 		if multiple {
 			out.text(`{"results":[`)
 		}
@@ -139,6 +140,43 @@ func (q *request) answerView(d *design, name string, queries []viewQuery, multip
 		}
 		return out.finish("\n")
 	})
+	if err != nil {
+		return err
+	}
+	return held.release()
+}
+
+// maxHeld is how many bytes of an answer are held back while it is read.
+const maxHeld = 4 << 20
+
+// heldWriter keeps a response until it is complete or grows large, so that a
+// slow client does not hold a snapshot of the index, and an error that comes
+// late can still be told.
+type heldWriter struct {
+	http.ResponseWriter
+	held   []byte
+	direct bool
+}
+
+func (h *heldWriter) Write(p []byte) (int, error) {
+	if h.direct {
+		return h.ResponseWriter.Write(p)
+	}
+	h.held = append(h.held, p...)
+	if len(h.held) > maxHeld {
+		return len(p), h.release()
+	}
+	return len(p), nil
+}
+
+// release sends what is held; what follows goes straight to the client.
+func (h *heldWriter) release() error {
+	held := h.held
+	h.held, h.direct = nil, true
+	if len(held) > 0 {
+		_, _ = h.ResponseWriter.Write(held) // that the client has left is no error
+	}
+	return nil
 }
 
 func (v *viewReader) answer(ctx context.Context) error {

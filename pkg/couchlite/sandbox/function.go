@@ -26,7 +26,12 @@ var labels = regexp.MustCompile(`[\w$]\s*:\s*(for|while|do|if|switch|try|with|[\
 type Function struct {
 	name    string
 	program *goja.Program
+	literal bool
 }
+
+// Literal says whether the source is plainly a function, so that evaluating it
+// can do nothing but succeed.
+func (f *Function) Literal() bool { return f.literal }
 
 // Name returns the name that Compile was given.
 func (f *Function) Name() string { return f.name }
@@ -40,20 +45,19 @@ func Compile(name, source string) (*Function, error) {
 		return nil, compileErrorf("missing function")
 	}
 	expression := strings.TrimRight(source, "; \t\r\n")
-	program, err := compile(name, "("+expression+"\n)")
-	if err != nil {
-		script, scriptErr := compile(name, source)
-		if scriptErr != nil {
-			return nil, compileErrorf("%s (%s)", err, source)
-		}
-		program = script
+	f, err := compile(name, "("+expression+"\n)")
+	if err == nil {
+		return f, nil
 	}
-	return &Function{name: name, program: program}, nil
+	if f, scriptErr := compile(name, source); scriptErr == nil {
+		return f, nil
+	}
+	return nil, compileErrorf("%s (%s)", err, source)
 }
 
 // compile refuses what would let parsing, compiling or running recurse or
 // compute without bound.
-func compile(name, source string) (*goja.Program, error) {
+func compile(name, source string) (*Function, error) {
 	if len(source) > maxSource {
 		return nil, compileErrorf("source is longer than %d bytes", maxSource)
 	}
@@ -64,26 +68,26 @@ func compile(name, source string) (*goja.Program, error) {
 		return nil, compileErrorf("source has too many labels")
 	}
 	type outcome struct {
-		program *goja.Program
-		err     error
+		function *Function
+		err      error
 	}
 	// Some sources take the parser quadratic time. It ends, but not for us.
 	done := make(chan outcome, 1)
 	go func() {
-		program, err := parseAndCompile(name, source)
-		done <- outcome{program, err}
+		f, err := parseAndCompile(name, source)
+		done <- outcome{f, err}
 	}()
 	timer := time.NewTimer(compileTime)
 	defer timer.Stop()
 	select {
 	case o := <-done:
-		return o.program, o.err
+		return o.function, o.err
 	case <-timer.C:
 		return nil, compileErrorf("source takes too long to compile")
 	}
 }
 
-func parseAndCompile(name, source string) (program *goja.Program, err error) {
+func parseAndCompile(name, source string) (f *Function, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = compileErrorf("%v", p)
@@ -96,10 +100,26 @@ func parseAndCompile(name, source string) (program *goja.Program, err error) {
 	if err := inspect(reflect.ValueOf(tree.Body), 0); err != nil {
 		return nil, err
 	}
-	if program, err = goja.CompileAST(tree, false); err != nil {
+	program, err := goja.CompileAST(tree, false)
+	if err != nil {
 		return nil, compileErrorf("%s", err)
 	}
-	return program, nil
+	return &Function{name: name, program: program, literal: isLiteral(tree)}, nil
+}
+
+func isLiteral(tree *ast.Program) bool {
+	if len(tree.Body) != 1 {
+		return false
+	}
+	statement, ok := tree.Body[0].(*ast.ExpressionStatement)
+	if !ok {
+		return false
+	}
+	switch statement.Expression.(type) {
+	case *ast.FunctionLiteral, *ast.ArrowFunctionLiteral:
+		return true
+	}
+	return false
 }
 
 // nesting returns how deep brackets nest at most, in strings and comments too.

@@ -12,12 +12,9 @@
     Object.defineProperty(object, name, { value: value, writable: true, enumerable: false, configurable: true });
   }
 
-  function guardAll(object, kind, special) {
-    Object.getOwnPropertyNames(object).forEach(function (name) {
-      var d = Object.getOwnPropertyDescriptor(object, name);
-      if (name !== "constructor" && typeof d.value === "function") {
-        if (special[name] !== "") hide(object, name, guard(d.value, special[name] || kind));
-      }
+  function guardEach(object, kind, names) {
+    names.forEach(function (name) {
+      if (typeof object[name] === "function") hide(object, name, guard(object[name], kind));
     });
   }
 
@@ -47,24 +44,25 @@
   }
   var Reflect_construct = Reflect.construct;
 
-  guardAll(Array.prototype, "array", {
-    join: "join", toString: "join", toLocaleString: "join", concat: "concat", push: "", pop: "", values: ""
-  });
+  guardEach(Array.prototype, "array", Object.getOwnPropertyNames(Array.prototype).filter(function (name) {
+    return ["constructor", "push", "pop", "at", "keys", "values", "entries", "join", "toString", "toLocaleString", "concat"].indexOf(name) < 0;
+  }));
+  guardEach(Array.prototype, "join", ["join", "toString", "toLocaleString"]);
+  guardEach(Array.prototype, "concat", ["concat"]);
   // Spreading walks sparse arrays of any length, one next() after the other.
-  [[][Symbol.iterator](), ""[Symbol.iterator]()].forEach(function (iterator) {
-    guardAll(Object.getPrototypeOf(iterator), "step", {});
-  });
-  guardAll(String.prototype, "string", {
-    repeat: "repeat", padStart: "pad", padEnd: "pad", replace: "replace", replaceAll: "replace"
-  });
-  guardAll(RegExp.prototype, "string", { compile: "pattern" });
-  hide(Array, "from", guard(Array.from, "arguments"));
-  hide(String, "raw", guard(String.raw, "arguments"));
-  hide(Function.prototype, "apply", guard(Function.prototype.apply, "arguments"));
-  guardAll(Object, "object", {});
-  ["encodeURI", "encodeURIComponent", "decodeURI", "decodeURIComponent", "escape", "unescape"].forEach(function (name) {
-    hide(global, name, guard(global[name], "string"));
-  });
+  guardEach(Object.getPrototypeOf([][Symbol.iterator]()), "step", ["next"]);
+  guardEach(Object.getPrototypeOf(""[Symbol.iterator]()), "step", ["next"]);
+  guardEach(String.prototype, "string", ["split", "match", "matchAll", "search", "normalize", "concat"]);
+  guardEach(String.prototype, "repeat", ["repeat"]);
+  guardEach(String.prototype, "pad", ["padStart", "padEnd"]);
+  guardEach(String.prototype, "replace", ["replace", "replaceAll"]);
+  guardEach(RegExp.prototype, "string", ["exec", "test"]);
+  guardEach(RegExp.prototype, "pattern", ["compile"]);
+  guardEach(Array, "arguments", ["from"]);
+  guardEach(String, "arguments", ["raw"]);
+  guardEach(Function.prototype, "arguments", ["apply"]);
+  guardEach(Object, "object", ["keys", "values", "entries", "assign", "getOwnPropertyNames", "getOwnPropertyDescriptors"]);
+  guardEach(global, "string", ["encodeURI", "encodeURIComponent", "decodeURI", "decodeURIComponent", "escape", "unescape"]);
 
   // In JavaScript, where a call can be interrupted.
   hide(Array.prototype, "flat", function flat(depth) {

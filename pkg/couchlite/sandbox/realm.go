@@ -165,11 +165,11 @@ func (r *realm) syntaxError(message string) *goja.Object {
 // module, exports and require.
 func (r *realm) compileModule(call goja.FunctionCall) goja.Value {
 	source := "(function (module, exports, require) {" + call.Argument(0).String() + "\n})"
-	program, err := compile(call.Argument(1).String(), source)
+	f, err := compile(call.Argument(1).String(), source)
 	if err != nil {
 		panic(r.syntaxError(err.Error()))
 	}
-	v, err := r.vm.RunProgram(program)
+	v, err := r.vm.RunProgram(f.program)
 	if err != nil {
 		panic(err)
 	}
