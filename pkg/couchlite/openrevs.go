@@ -6,7 +6,6 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
-	"net/textproto"
 	"strconv"
 	"strings"
 
@@ -62,29 +61,23 @@ func (q *request) openRevsJSON(revs []openRev, o docOptions) error {
 }
 
 func (q *request) openRevsMixed(revs []openRev, o docOptions) error {
-	mixed := multipart.NewWriter(q.w)
-	q.w.Header().Set("Content-Type", `multipart/mixed; boundary="`+mixed.Boundary()+`"`)
+	mixed := &multiparts{w: q.w, boundary: randomHex(16)}
+	q.w.Header().Set("Content-Type", `multipart/mixed; boundary="`+mixed.boundary+`"`)
 	for _, r := range revs {
 		if err := q.mixedPart(mixed, r, o); err != nil {
 			return err
 		}
 	}
-	_ = mixed.Close() // the client left
+	mixed.close()
 	return nil
 }
 
 // mixedPart writes one revision: JSON, or with attachments a
 // multipart/related of its own.
-func (q *request) mixedPart(mixed *multipart.Writer, r openRev, o docOptions) error {
-	part := func(contentType string) io.Writer {
-		w, err := mixed.CreatePart(textproto.MIMEHeader{"Content-Type": {contentType}})
-		if err != nil {
-			return io.Discard // the client left
-		}
-		return w
-	}
+func (q *request) mixedPart(mixed *multiparts, r openRev, o docOptions) error {
 	if r.missing {
-		_, _ = part(`application/json; error="true"`).Write(append(ejson.AppendString([]byte(`{"missing":`), r.Rev), '}'))
+		mixed.next(`Content-Type: application/json; error="true"`)
+		mixed.write(append(ejson.AppendString([]byte(`{"missing":`), r.Rev), '}'))
 		return nil
 	}
 	parts, err := q.documentParts(r.revision, o)
@@ -92,12 +85,42 @@ func (q *request) mixedPart(mixed *multipart.Writer, r openRev, o docOptions) er
 		return err
 	}
 	if len(parts.follow) == 0 {
-		_, _ = part("application/json").Write(parts.doc)
+		mixed.next("Content-Type: application/json")
+		mixed.write(parts.doc)
 		return nil
 	}
 	boundary := randomHex(16)
-	parts.write(part(`multipart/related; boundary="`+boundary+`"`), boundary)
+	mixed.next(`Content-Type: multipart/related; boundary="` + boundary + `"`)
+	parts.write(q.w, boundary)
 	return nil
+}
+
+// multiparts writes the parts of a multipart body. It ends at the closing
+// boundary, since CouchDB's replicator waits for ever when a line break
+// follows that. A failed write means that the client left.
+type multiparts struct {
+	w        io.Writer
+	boundary string
+	begun    bool
+}
+
+// next begins a part with these header lines.
+func (m *multiparts) next(headers ...string) {
+	line := "--" + m.boundary + "\r\n"
+	if m.begun {
+		line = "\r\n" + line
+	}
+	m.begun = true
+	m.write([]byte(line + strings.Join(headers, "\r\n") + "\r\n\r\n"))
+}
+
+func (m *multiparts) write(p []byte) { _, _ = m.w.Write(p) }
+
+func (m *multiparts) close() {
+	if m.begun {
+		m.write([]byte("\r\n"))
+	}
+	m.write([]byte("--" + m.boundary + "--"))
 }
 
 // documentParts is a document and the attachments sent after it.
@@ -128,30 +151,22 @@ func (q *request) documentParts(r revision, o docOptions) (p documentParts, err 
 	return p, err
 }
 
-// write sends the parts as multipart/related. A failed write means that the
-// client left.
+// write sends the parts as multipart/related.
 func (p documentParts) write(to io.Writer, boundary string) {
-	related := multipart.NewWriter(to)
-	if related.SetBoundary(boundary) != nil {
-		return
-	}
-	w, err := related.CreatePart(textproto.MIMEHeader{"Content-Type": {"application/json"}})
-	if err != nil {
-		return
-	}
-	_, _ = w.Write(p.doc)
+	related := &multiparts{w: to, boundary: boundary}
+	related.next("Content-Type: application/json")
+	related.write(p.doc)
 	for _, a := range p.follow {
-		w, err := related.CreatePart(textproto.MIMEHeader{
-			"Content-Disposition": {`attachment; filename=` + strconv.Quote(a.Name)},
-			"Content-Type":        {headerSafe(a.Type)},
-			"Content-Length":      {strconv.Itoa(len(a.data))},
-		})
-		if err != nil {
-			return
-		}
-		_, _ = w.Write(a.data)
+		related.next("Content-Disposition: attachment; filename="+quoteName(a.Name),
+			"Content-Type: "+headerSafe(a.Type), "Content-Length: "+strconv.Itoa(len(a.data)))
+		related.write(a.data)
 	}
-	_ = related.Close()
+	related.close()
+}
+
+// quoteName quotes a file name for a header line.
+func quoteName(name string) string {
+	return `"` + strings.NewReplacer(`"`, `\"`, `\`, `\\`, "\r", "", "\n", "").Replace(name) + `"`
 }
 
 // headerSafe is a content type that cannot break out of its header line.
