@@ -50,8 +50,8 @@ type Service struct {
 	states     *lru.Map[string, cached]
 	prepared   *lru.Map[string, struct{}]
 	generation atomic.Uint64 // counts what the change feed brought
-	following  atomic.Bool   // the feed is alive: cached states are current
-	vouched    atomic.Int64  // until when the feed was alive, Unix nanoseconds
+	epoch      atomic.Uint64 // counts the lives of the change feed
+	following  atomic.Bool   // the feed is alive: states read in its life are current
 	askAgain   atomic.Int64  // the database did not answer: not before then, Unix nanoseconds
 	master     atomic.Pointer[string]
 }

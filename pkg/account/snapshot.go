@@ -22,8 +22,8 @@ func (s *Service) Snapshot() []Remembered {
 	now := s.Now()
 	for _, c := range held {
 		read := c.read
-		if s.following.Load() {
-			read = now // the feed vouches for it
+		if s.watched(c) {
+			read = now
 		}
 		out = append(out, Remembered{State: c.state, Read: read})
 	}
@@ -42,6 +42,6 @@ func (s *Service) Restore(snapshot []Remembered) {
 		if oldest := s.Now().Add(-freshFor); read.After(oldest) {
 			read = oldest // never fresh
 		}
-		s.states.Put(r.State.ID, cached{r.State, read})
+		s.states.Put(r.State.ID, cached{state: r.State, read: read})
 	}
 }

@@ -27,9 +27,11 @@ type State struct {
 // Below reports whether the account is id or below it.
 func (st State) Below(id string) bool { return st.ID == id || slices.Contains(st.Tree, id) }
 
+// cached is a state as it was known at a time.
 type cached struct {
 	state State
 	read  time.Time
+	epoch uint64 // the life of the change feed that watches over it
 }
 
 // freshFor is how long a state is trusted while no change feed says
@@ -50,7 +52,7 @@ func (s *Service) State(ctx context.Context, id string) (State, error) {
 		return State{}, unknown(id)
 	}
 	held, ok := s.states.Get(id)
-	if ok && s.following.Load() {
+	if ok && s.watched(held) {
 		return held.state, nil
 	}
 	now := s.Now()
@@ -67,13 +69,13 @@ func (s *Service) State(ctx context.Context, id string) (State, error) {
 		asking, cancel = context.WithTimeout(ctx, patience)
 		defer cancel()
 	}
-	generation := s.generation.Load()
+	generation, epoch := s.generation.Load(), s.epoch.Load()
 	doc, err := s.liveCopy(asking, id)
 	switch {
 	case err == nil:
 		state := stateOf(doc)
 		if s.generation.Load() == generation { // else the read may be older than a change we were told of
-			s.states.Put(id, cached{state, now})
+			s.states.Put(id, cached{state, now, epoch})
 		}
 		return state, nil
 	case problem.Is(err, problem.BadIdentifier):
@@ -85,14 +87,14 @@ func (s *Service) State(ctx context.Context, id string) (State, error) {
 	return State{}, err
 }
 
-// trusted reports whether a remembered state may stand in for the database:
-// it was read, or the change feed vouched for it, recently enough.
+// watched reports whether the change feed would have told us of a change.
+func (s *Service) watched(held cached) bool {
+	return s.following.Load() && held.epoch == s.epoch.Load()
+}
+
+// trusted reports whether a remembered state may stand in for the database.
 func (s *Service) trusted(held cached, now time.Time) bool {
-	known := held.read
-	if vouched := time.Unix(0, s.vouched.Load()); vouched.After(known) {
-		known = vouched
-	}
-	return now.Sub(known) < s.StaleFor
+	return now.Sub(held.read) < s.StaleFor
 }
 
 func unreachable(err error) bool {
@@ -156,33 +158,42 @@ const longpoll = 5 * time.Second
 // copies, until ctx is done. Without it they are asked for every two seconds.
 func (s *Service) Follow(ctx context.Context) {
 	s.init()
-	defer s.following.Store(false)
-	since := ""
 	for ctx.Err() == nil {
-		if since == "" {
-			seq, err := s.accounts().UpdateSeq(ctx)
-			if err != nil {
-				s.pause(ctx)
-				continue
-			}
-			since = seq
-			s.changed(nil)
-			s.states.Clear()
-			s.vouched.Store(s.Now().UnixNano())
+		since, err := s.accounts().UpdateSeq(ctx)
+		if err == nil {
+			s.generation.Add(1)
+			s.epoch.Add(1)
 			s.following.Store(true)
+			err = s.follow(ctx, since)
+			s.following.Store(false)
+			s.Log.Info("the change feed of the accounts has ended", zap.Error(err))
 		}
+		if ctx.Err() == nil {
+			s.pause(ctx)
+		}
+	}
+}
+
+// follow forgets what changes until the feed is lost. What was not changed by
+// then was current then.
+func (s *Service) follow(ctx context.Context, since string) error {
+	epoch, alive := s.epoch.Load(), s.Now()
+	defer func() {
+		s.states.Update(func(held cached) cached {
+			if held.epoch == epoch && held.read.Before(alive) {
+				held.read = alive
+			}
+			return held
+		})
+	}()
+	for {
 		page, err := s.accounts().Changes(ctx, couch.ChangesOptions{Since: since, Longpoll: true, Timeout: longpoll})
 		if err != nil {
-			if s.following.Swap(false) && ctx.Err() == nil {
-				s.Log.Warn("the change feed of the accounts is lost", zap.Error(err))
-			}
-			since = ""
-			s.pause(ctx)
-			continue
+			return err
 		}
 		since = page.LastSeq
 		s.changed(page.Changes)
-		s.vouched.Store(s.Now().UnixNano())
+		alive = s.Now()
 	}
 }
 

@@ -2,8 +2,10 @@ package account_test
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -204,6 +206,61 @@ func TestStateOutlivesTheDatabase(t *testing.T) {
 		t.Errorf("after 23 hours: %v, %v", state, err)
 	}
 	now = now.Add(2 * time.Hour)
+	_, err = s.State(t.Context(), master)
+	wantCode(t, err, problem.Unavailable)
+}
+
+// TestStateOutlivesTheFeed loses the feed and the database after a day: what
+// the feed watched over until then is known as of then. The clock stands
+// still meanwhile, so that only the feed brings anything new.
+func TestStateOutlivesTheFeed(t *testing.T) {
+	address := couchtest.URL(t)
+	other := &account.Service{Couch: couchtest.Open(t, address)}
+	master := ensureMaster(t, other).ID
+	id := create(t, other, master, "Other")
+	s, kill := mortalService(t, address, 1_000_000)
+	var now atomic.Int64
+	now.Store(time.Now().UnixNano())
+	s.Now = func() time.Time { return time.Unix(0, now.Load()) }
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		s.Follow(ctx)
+		close(done)
+	}()
+	renamed := func(round int) (seen bool) { // by the other process, seen by this one
+		if round%1000 == 999 {
+			t.Fatal("the feed says nothing")
+		}
+		name := fmt.Sprintf("Name %d", round)
+		_, err := s.State(ctx, id)
+		check(t, err)
+		_, err = other.Patch(ctx, account.Write{ID: id, Data: document.Doc{"name": name}})
+		check(t, err)
+		for range 1000 {
+			state, err := s.State(ctx, id)
+			check(t, err)
+			if state.Name == name {
+				return true
+			}
+		}
+		return false
+	}
+	for round := 0; !renamed(round); round++ { // until the feed is alive
+	}
+	_, err := s.State(ctx, master)
+	check(t, err)
+	now.Add(int64(20 * time.Hour))
+	for round := 1000; !renamed(round); round++ {
+	}
+	kill()
+	cancel()
+	<-done
+	now.Add(int64(20 * time.Hour))
+	if _, err := s.State(t.Context(), master); err != nil {
+		t.Errorf("20 hours after the feed was lost: %v", err)
+	}
+	now.Add(int64(5 * time.Hour))
 	_, err = s.State(t.Context(), master)
 	wantCode(t, err, problem.Unavailable)
 }

@@ -79,6 +79,15 @@ func (m *Map[K, V]) Len() int {
 	return len(m.items)
 }
 
+// Update replaces every value by what change makes of it.
+func (m *Map[K, V]) Update(change func(V) V) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range m.items {
+		e.Value.(*entry[K, V]).value = change(e.Value.(*entry[K, V]).value)
+	}
+}
+
 // Values returns the values, most recently used first.
 func (m *Map[K, V]) Values() []V {
 	m.mu.Lock()
