@@ -100,7 +100,7 @@ func steady(body string) string {
 	body = seqs.ReplaceAllString(body, `$1"`)
 	body = boundaries.ReplaceAllString(body, `${1}BOUNDARY`)
 	body = strings.ReplaceAll(hosts.ReplaceAllString(body, "/"), "\r\n", "~")
-		return strings.TrimRight(strings.ReplaceAll(body, "\n", "~"), "~")
+	return strings.TrimRight(strings.ReplaceAll(body, "\n", "~"), "~")
 }
 
 // sendLine sends one request of the script.

@@ -1,0 +1,103 @@
+package couchlite
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// adminServer returns a server that knows one user, admin:secret.
+func adminServer(t testing.TB) *Server {
+	t.Helper()
+	s, err := Open(Options{Admin: &Credentials{"admin", "secret"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func TestAuthentication(t *testing.T) {
+	s := adminServer(t)
+	stale := s.cookies.sign("admin", time.Now().Add(-time.Second))
+	tests := []struct {
+		name, method, path string
+		header             http.Header
+		status             int
+		reason             string
+	}{
+		{"welcome", "GET", "/", nil, 200, ""},
+		{"up", "GET", "/_up", nil, 200, ""},
+		{"own session", "GET", "/_session", nil, 200, `{"name":null,"roles":[]}`},
+		{"list", "GET", "/_all_dbs", nil, 401, "You are not a server admin."},
+		{"create", "PUT", "/db", nil, 401, "You are not a server admin."},
+		{"read", "GET", "/db/a", nil, 401, "You are not a server admin."},
+		{"absent database", "GET", "/nope", nil, 401, "You are not a server admin."},
+		{"basic", "PUT", "/db", http.Header{"Authorization": {"Basic YWRtaW46c2VjcmV0"}}, 201, ""},
+		{"wrong password", "GET", "/db", http.Header{"Authorization": {"Basic YWRtaW46eA=="}}, 401, "Name or password is incorrect."},
+		{"wrong password where none is asked", "GET", "/_up", http.Header{"Authorization": {"Basic YWRtaW46eA=="}}, 401, "Name or password"},
+		{"cookie", "GET", "/db", http.Header{"Cookie": {"AuthSession=" + s.cookies.sign("admin", time.Now().Add(time.Minute))}}, 200, ""},
+		{"cookie of another user", "GET", "/db", http.Header{"Cookie": {"AuthSession=" + s.cookies.sign("bob", time.Now().Add(time.Minute))}}, 401, ""},
+		{"stale cookie", "GET", "/db", http.Header{"Cookie": {"AuthSession=" + stale}}, 401, ""},
+		{"forged cookie", "GET", "/db", http.Header{"Cookie": {"AuthSession=YWRtaW46ZmZmZmZmZmY6MDA"}}, 401, ""},
+		{"no cookie at all", "GET", "/db", http.Header{"Cookie": {"AuthSession=***"}}, 401, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := httptest.NewRequest(tt.method, tt.path, nil)
+			if tt.header != nil {
+				r.Header = tt.header
+			}
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, r)
+			if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.reason) {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+		})
+	}
+}
+
+func TestLogIn(t *testing.T) {
+	s := adminServer(t)
+	tests := []struct {
+		name, contentType, body string
+		status                  int
+	}{
+		{"JSON", "application/json", `{"name":"admin","password":"secret"}`, 200},
+		{"form", "application/x-www-form-urlencoded", `name=admin&password=secret`, 200},
+		{"wrong", "application/json", `{"name":"admin","password":"x"}`, 401},
+		{"empty", "application/json", ``, 401},
+		{"broken", "application/json", `{`, 400},
+		{"wrong type", "application/json", `{"name":1}`, 400},
+		{"broken form", "application/x-www-form-urlencoded", `name=%zz`, 400},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := httptest.NewRequest("POST", "/_session", strings.NewReader(tt.body))
+			r.Header.Set("Content-Type", tt.contentType)
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, r)
+			if w.Code != tt.status || (w.Header().Get("Set-Cookie") != "") != (tt.status == 200) {
+				t.Fatalf("%d %s, cookie %q", w.Code, w.Body, w.Header().Get("Set-Cookie"))
+			}
+			if tt.status != 200 {
+				return
+			}
+			again := httptest.NewRequest("GET", "/_session", nil)
+			again.Header.Set("Cookie", w.Header().Get("Set-Cookie"))
+			w = httptest.NewRecorder()
+			s.ServeHTTP(w, again)
+			if !strings.Contains(w.Body.String(), `"authenticated":"cookie"`) {
+				t.Errorf("session %s", w.Body)
+			}
+		})
+	}
+	r := httptest.NewRequest("DELETE", "/_session", nil)
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	if cookie := w.Header().Get("Set-Cookie"); !strings.Contains(cookie, "AuthSession=;") {
+		t.Errorf("after logging out: %q", cookie)
+	}
+}
