@@ -27,7 +27,7 @@ func (v *save) advise(ctx context.Context) {
 	if len(references) == 0 {
 		return
 	}
-	targets, err := v.db.GetMany(ctx, idsOf(references))
+	targets, err := getMany(ctx, v.db, idsOf(references))
 	if err == nil {
 		v.warnings = append(v.warnings, dangling(references, targets, v.w.ID)...)
 		err = v.adviseCycle(ctx, references, targets)
@@ -123,7 +123,7 @@ func (c *cycleSearch) follow(id string, references []schema.Reference) []string 
 
 func (c *cycleSearch) expand(ctx context.Context, level []string) ([]string, error) {
 	missing := slices.DeleteFunc(slices.Clone(level), func(id string) bool { return c.docs[id] != nil })
-	docs, err := c.db.GetMany(ctx, missing)
+	docs, err := getMany(ctx, c.db, missing)
 	if err != nil {
 		return nil, err
 	}

@@ -23,18 +23,26 @@ const (
 // dialPlan reads an account's own dial plan from its account document. An
 // account without one, or without a document, has an empty plan.
 func (s *Service) dialPlan(ctx context.Context, accountID string) (number.DialPlan, []problem.Warning, error) {
-	for row, err := range s.Couch.Account(accountID).AllDocs(ctx, couch.Query{Keys: []any{accountID}, IncludeDocs: true}) {
+	db := s.Couch.Account(accountID)
+	doc, err := db.Get(ctx, accountID)
+	if problem.Is(err, problem.BadIdentifier) || err == nil && len(doc.Object("dial_plan")) == 0 {
+		return number.DialPlan{}, nil, nil
+	}
+	if err != nil {
+		return number.DialPlan{}, nil, err
+	}
+	// The order of the rules counts, and a decoded document has lost it.
+	for row, err := range db.AllDocs(ctx, couch.Query{Keys: []any{accountID}, IncludeDocs: true}) {
 		if err != nil {
 			return number.DialPlan{}, nil, err
 		}
-		var doc struct {
+		var raw struct {
 			DialPlan json.RawMessage `json:"dial_plan"`
 		}
-		if json.Unmarshal(row.Doc, &doc) != nil {
-			continue
+		if json.Unmarshal(row.Doc, &raw) == nil {
+			plan, warnings := number.ParseDialPlan(raw.DialPlan)
+			return plan, warnings, nil
 		}
-		plan, warnings := number.ParseDialPlan(doc.DialPlan)
-		return plan, warnings, nil
 	}
 	return number.DialPlan{}, nil, nil
 }

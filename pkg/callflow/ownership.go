@@ -26,10 +26,7 @@ func (s *Service) foreign(ctx context.Context, accountID string, doc document.Do
 	}
 	var out []string
 	for db, numbers := range byDB {
-		docs, err := s.Couch.DB(db).GetMany(ctx, numbers)
-		if problem.Is(err, problem.MissingDatabase) {
-			continue
-		}
+		docs, err := s.numberDocs(ctx, db, numbers)
 		if err != nil {
 			return nil, err
 		}
@@ -45,6 +42,19 @@ func (s *Service) foreign(ctx context.Context, accountID string, doc document.Do
 	}
 	slices.Sort(out)
 	return out, nil
+}
+
+// numberDocs reads number documents. Whether their database is there is asked
+// first, without a body: CouchDB hangs up on a body for one that is not.
+func (s *Service) numberDocs(ctx context.Context, db string, numbers []string) (map[string]document.Doc, error) {
+	if there, err := s.Couch.HasDB(ctx, db); !there || err != nil {
+		return nil, err
+	}
+	docs, err := s.Couch.DB(db).GetMany(ctx, numbers)
+	if problem.Is(err, problem.MissingDatabase) {
+		return nil, nil
+	}
+	return docs, err
 }
 
 // mayUse judges one number document: it must be available, or assigned to the

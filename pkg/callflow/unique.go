@@ -145,7 +145,7 @@ func uniqueViolations(ctx context.Context, db *couch.DB, claims []*claim) ([]pro
 	if len(held) == 0 {
 		return nil, nil
 	}
-	docs, err := db.GetMany(ctx, slices.Sorted(maps.Keys(holders)))
+	docs, err := getMany(ctx, db, slices.Sorted(maps.Keys(holders)))
 	if err != nil {
 		return nil, err
 	}
