@@ -14,6 +14,9 @@ func (c *call) acceptable(also string) error {
 	if v := c.value("accept"); v != "" {
 		ranges = []string{v}
 	}
+	if len(ranges) == 0 || len(ranges) == 1 && ranges[0] == "*/*" {
+		return nil
+	}
 	if accepts(ranges, also) {
 		return nil
 	}

@@ -33,6 +33,10 @@ type members struct {
 	Warnings     []map[string]any `json:"warnings,omitempty"`
 }
 
+func (m *members) none() bool {
+	return m.PageSize == nil && m.StartKey == "" && m.NextStartKey == "" && m.LastSeq == "" && m.Uncertain == nil && len(m.Warnings) == 0
+}
+
 // stream writes the envelope's data. An error after the first byte breaks the
 // connection, so that the client cannot take half a list for a whole one.
 type stream func(context.Context, io.Writer) error

@@ -34,6 +34,9 @@ func conditionOf(h http.Header) condition {
 // without quotes, as some clients send a revision, are taken as they stand.
 // Absent or empty headers give nil.
 func parseTags(lines []string) *tags {
+	if len(lines) == 0 {
+		return nil
+	}
 	rest := strings.Join(lines, ",")
 	out := &tags{}
 	for {

@@ -12,17 +12,24 @@ const (
 	corsExpose = "content-type, x-auth-token, x-request-id, x-kazoo-cluster-id, location, etag, allow, retry-after"
 )
 
-// setCORS lets scripts of any origin use the API: what they may do depends on
-// the token they hold, never on a cookie (contract 1.5).
-func setCORS(h http.Header, methods string) {
-	if methods == "" {
-		methods = corsMethods
+// corsHeaders are the values that let scripts of any origin use the API: what
+// they may do depends on the token they hold, never on a cookie (contract
+// 1.5). They are shared between responses and never changed.
+type corsHeaders struct{ origin, methods, allow, expose, maxAge []string }
+
+func newCORS(methods string) corsHeaders {
+	return corsHeaders{
+		origin: []string{"*"}, methods: []string{methods}, allow: []string{corsAllow}, expose: []string{corsExpose},
+		maxAge: []string{"86400"},
 	}
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Allow-Methods", methods)
-	h.Set("Access-Control-Allow-Headers", corsAllow)
-	h.Set("Access-Control-Expose-Headers", corsExpose)
-	h.Set("Access-Control-Max-Age", "86400")
+}
+
+func (v *corsHeaders) set(h http.Header) {
+	h["Access-Control-Allow-Origin"] = v.origin
+	h["Access-Control-Allow-Methods"] = v.methods
+	h["Access-Control-Allow-Headers"] = v.allow
+	h["Access-Control-Expose-Headers"] = v.expose
+	h["Access-Control-Max-Age"] = v.maxAge
 }
 
 // preflight reports whether an OPTIONS request is a browser's question.

@@ -47,11 +47,14 @@ func (s *Server) getRouteAt(c *call, dialled string, at time.Time) (*answer, err
 	if err != nil {
 		return nil, err
 	}
-	return &answer{
-		data: routeData{
-			Number: found.Number, Normalized: found.Normalized, Match: matchOf(route.Result{Match: found.Match, Found: true}),
-			CallflowID: found.Callflow.ID(), Callflow: found.Callflow.Public(), AsOf: at.UTC().Format(time.RFC3339Nano), Skipped: found.Skipped,
-		},
-		members: members{Uncertain: uncertain},
-	}, nil
+	public, err := encode(found.Callflow.Public())
+	if err != nil {
+		return nil, err
+	}
+	data := routeData{
+		Number: found.Number, Normalized: found.Normalized, Match: matchOf(route.Result{Match: found.Match, Found: true}),
+		CallflowID: found.Callflow.ID(), AsOf: at.UTC().Format(time.RFC3339Nano), Skipped: found.Skipped,
+	}
+	body, err := data.with(public)
+	return &answer{data: body, members: members{Uncertain: uncertain}}, err
 }

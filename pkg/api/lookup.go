@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 	"unicode"
@@ -16,7 +17,6 @@ type routeData struct {
 	Normalized string            `json:"normalized"`
 	Match      *match            `json:"match"`
 	CallflowID string            `json:"callflow_id,omitempty"`
-	Callflow   any               `json:"callflow,omitempty"`
 	AsOf       string            `json:"as_of"`
 	Incomplete bool              `json:"incomplete,omitempty"`
 	Steps      any               `json:"steps,omitempty"`
@@ -76,10 +76,21 @@ func (s *Server) getRoute(c *call) (*answer, error) {
 	if !found.Found {
 		return nil, nothingTakes(data, explain)
 	}
-	if found.Callflow != nil {
-		data.Callflow = found.Callflow.Public
+	if found.Callflow == nil {
+		return &answer{data: data}, nil // the database is down, and the callflow was not read before
 	}
-	return &answer{data: data}, nil
+	body, err := data.with(found.Callflow.Public)
+	return &answer{data: body}, err
+}
+
+// with adds the callflow, which is JSON already.
+func (d *routeData) with(callflow json.RawMessage) (json.RawMessage, error) {
+	body, err := encode(d)
+	if err != nil {
+		return nil, err
+	}
+	body = append(body[:len(body)-1], `,"callflow":`...)
+	return append(append(body, callflow...), '}'), nil
 }
 
 // nothingTakes is the 404 of a lookup; an explained one says why.

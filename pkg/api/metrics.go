@@ -17,6 +17,7 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 	inFlight prometheus.Gauge
 	page     http.Handler
+	outside  *routeMetrics // of paths that are not in the table
 }
 
 func newMetrics(others []prometheus.Collector) *metrics {
@@ -37,17 +38,41 @@ func newMetrics(others []prometheus.Collector) *metrics {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registry.MustRegister(others...)
 	m.page = promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{DisableCompression: true})
+	m.outside = m.route("-")
 	return m
 }
 
-// observe counts one request. A method that HTTP does not define is counted as
-// another, so that a client cannot make up series.
-func (m *metrics) observe(route, method string, status int, took time.Duration) {
+// routeMetrics are one path's series, found once.
+type routeMetrics struct {
+	template string
+	seconds  prometheus.Observer
+	found    prometheus.Counter // GET answered with 200
+}
+
+func (m *metrics) route(template string) *routeMetrics {
+	return &routeMetrics{
+		template: template, seconds: m.seconds.WithLabelValues(template),
+		found: m.requests.WithLabelValues(template, http.MethodGet, "200"),
+	}
+}
+
+// observe counts one request; one outside the table has no row. A method that
+// HTTP does not define is counted as another, so that a client cannot make up
+// series.
+func (m *metrics) observe(r *row, method string, status int, took time.Duration) {
+	count := m.outside
+	if r != nil {
+		count = r.count
+	}
+	count.seconds.Observe(took.Seconds())
+	if method == http.MethodGet && status == http.StatusOK {
+		count.found.Inc()
+		return
+	}
 	switch method {
 	case http.MethodGet, http.MethodPut, http.MethodPost, http.MethodPatch, http.MethodDelete, http.MethodOptions:
 	default:
 		method = "other"
 	}
-	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
-	m.seconds.WithLabelValues(route).Observe(took.Seconds())
+	m.requests.WithLabelValues(count.template, method, strconv.Itoa(status)).Inc()
 }

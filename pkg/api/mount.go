@@ -16,6 +16,7 @@ type endpoint struct {
 	template string
 	methods  map[string]*row
 	allow    string // for Allow and CORS
+	cors     corsHeaders
 }
 
 // ServeHTTP is never reached: the router is asked for its match alone, since
@@ -25,6 +26,7 @@ func (*endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) { http.NotFou
 // mount fills the router from the table. Paths are tried in the table's
 // order.
 func (s *Server) mount(table []row) {
+	s.cors = newCORS(corsMethods)
 	s.router = mux.NewRouter().UseEncodedPath().SkipClean(true)
 	s.endpoints = map[string]*endpoint{}
 	s.bare = map[string]*endpoint{}
@@ -41,11 +43,13 @@ func (s *Server) mount(table []row) {
 				s.router.Handle(r.path, res)
 			}
 		}
+		r.count = s.metrics.route(r.path)
 		res.methods[r.method] = &r
 	}
 	for _, known := range []map[string]*endpoint{s.endpoints, s.bare} {
 		for _, res := range known {
 			res.allow = allowed(res.methods)
+			res.cors = newCORS(res.allow)
 		}
 	}
 }
@@ -77,6 +81,6 @@ func (s *Server) match(c *call) (*endpoint, error) {
 		return nil, &problem.Error{Code: problem.NotFound, Msg: "no such path"}
 	}
 	res, _ := found.Handler.(*endpoint)
-	c.vars, err = unescape(found.Vars)
-	return res, err
+	c.vars = found.Vars
+	return res, unescape(c.vars)
 }

@@ -40,17 +40,19 @@ func aliasOwn(path string) (string, bool) {
 	return path, false
 }
 
-// unescape decodes each path variable once.
-func unescape(vars map[string]string) (map[string]string, error) {
-	out := make(map[string]string, len(vars))
+// unescape decodes each path variable once, in place.
+func unescape(vars map[string]string) error {
 	for name, v := range vars {
+		if !strings.Contains(v, "%") {
+			continue
+		}
 		plain, err := url.PathUnescape(v)
 		if err != nil {
-			return nil, &problem.Error{Code: problem.NotFound, Msg: "path escape", Err: err}
+			return &problem.Error{Code: problem.NotFound, Msg: "path escape", Err: err}
 		}
-		out[name] = plain
+		vars[name] = plain
 	}
-	return out, nil
+	return nil
 }
 
 // accountID checks the id in the path before anybody is authenticated: it

@@ -8,30 +8,13 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 )
-
-// envelope is a response as Kazoo sends it (contract 1.7).
-type envelope struct {
-	Data      any          `json:"data"`
-	Status    string       `json:"status"`
-	Error     string       `json:"error,omitempty"`
-	Message   string       `json:"message,omitempty"`
-	RequestID string       `json:"request_id"`
-	Revision  string       `json:"revision,omitempty"`
-	AuthToken string       `json:"auth_token,omitempty"`
-	Tokens    *bucketState `json:"tokens"`
-	Node      string       `json:"node"`
-	Timestamp string       `json:"timestamp"`
-	Version   string       `json:"version"`
-	members
-}
 
 // envelopeOf fills in what every envelope has.
 func (s *Server) envelopeOf(c *call) envelope {
 	return envelope{
-		Status: "success", RequestID: c.requestID, Tokens: &c.bucket, Node: s.cfg.Node,
-		Timestamp: s.cfg.Now().UTC().Format(time.RFC3339), Version: s.cfg.Version, AuthToken: c.token,
+		status: "success", requestID: c.requestID, tokens: c.bucket, authToken: c.token,
+		node: s.cfg.Node, version: s.cfg.Version, timestamp: s.cfg.Now(),
 	}
 }
 
@@ -46,46 +29,64 @@ func (s *Server) respond(w http.ResponseWriter, c *call, a *answer) error {
 	if a.location != "" {
 		h.Set("Location", a.location)
 	}
-	if c.reads() && a.raw == nil {
-		h.Set("Expires", "Fri, 01 Jan 1999 00:00:00 GMT")
-	}
 	if a.raw != nil {
 		return s.sendRaw(w, c, status, a.raw)
+	}
+	if c.reads() {
+		h["Expires"] = s.expires
 	}
 	if a.stream != nil {
 		return s.sendStream(w, c, a)
 	}
-	env := s.envelopeOf(c)
-	env.Revision, env.members = a.revision, a.members
-	if a.authToken != "" {
-		env.AuthToken = a.authToken
-	}
-	env.Data = a.data
-	if a.data == nil {
-		env.Data = struct{}{}
+	data, err := dataJSON(a.data)
+	if err != nil {
+		return err
 	}
 	etag := a.etag
 	if a.digest {
-		data, err := encode(a.data)
-		if err != nil {
-			return err
-		}
-		env.Data = json.RawMessage(data)
 		etag = digestOf(data, a.members)
 	}
 	if etag != "" {
 		h.Set("ETag", `"`+etag+`"`)
-	}
-	if cond := conditionOf(c.r.Header); c.reads() && status == http.StatusOK && etag != "" {
-		if cond.unchanged(etag) {
-			w.WriteHeader(http.StatusNotModified)
-			return nil
-		}
-		if cond.match != nil && !cond.match.has(etag, true) {
-			return preconditionFailed("If-Match", a.revision)
+		if done, err := s.conditional(w, c, status, etag, a.revision); done || err != nil {
+			return err
 		}
 	}
-	return s.send(w, c, status, env)
+	env := s.envelopeOf(c)
+	env.revision, env.members = a.revision, a.members
+	if a.authToken != "" {
+		env.authToken = a.authToken
+	}
+	return s.send(w, c, status, env, data)
+}
+
+// conditional answers a GET of what the client has with 304, and one of what
+// it expects otherwise with 412.
+func (s *Server) conditional(w http.ResponseWriter, c *call, status int, etag, revision string) (done bool, err error) {
+	cond := conditionOf(c.r.Header)
+	if !c.reads() || status != http.StatusOK {
+		return false, nil
+	}
+	if cond.unchanged(etag) {
+		w.WriteHeader(http.StatusNotModified)
+		return true, nil
+	}
+	if cond.match != nil && !cond.match.has(etag, true) {
+		return false, preconditionFailed("If-Match", revision)
+	}
+	return false, nil
+}
+
+// dataJSON encodes an answer's data. JSON that is there already is taken as it
+// is; none is an empty object.
+func dataJSON(data any) ([]byte, error) {
+	switch data := data.(type) {
+	case nil:
+		return []byte("{}"), nil
+	case json.RawMessage:
+		return data, nil
+	}
+	return encode(data)
 }
 
 // digestOf is the ETag of a list: the same page has the same digest, whatever
@@ -110,8 +111,8 @@ func encode(v any) ([]byte, error) {
 
 // send writes an envelope: indented when asked for, wrapped in a function call
 // for jsonp, compressed where it pays. A failed write means the client left.
-func (s *Server) send(w http.ResponseWriter, c *call, status int, env envelope) error {
-	body, err := encode(env)
+func (s *Server) send(w http.ResponseWriter, c *call, status int, env envelope, data []byte) error {
+	body, err := env.append(make([]byte, 0, len(data)+envelopeSize), data)
 	if err != nil {
 		return err
 	}

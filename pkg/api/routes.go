@@ -41,6 +41,7 @@ type row struct {
 	handle handler
 	access access
 	traits trait
+	count  *routeMetrics // set when the table is mounted
 }
 
 const (
@@ -67,77 +68,77 @@ func routes() []row {
 // callflowRoutes are the lookups and what they are made of.
 func callflowRoutes() []row {
 	return []row{
-		{get, acct + "/routes/{number}", (*Server).getRoute, ofAccount, lookups},
-		{post, acct + "/routes", (*Server).compareRoutes, ofAccount, 0},
-		{get, acct + "/route_analysis", (*Server).analyseRoutes, ofAccount, 0},
-		{get, acct + "/callflows", (*Server).listCallflows, ofAccount, endless},
-		{put, acct + "/callflows", (*Server).createCallflow, ofAccount, 0},
-		{post, acct + "/callflows/validate", (*Server).validateCallflow, ofAccount, 0},
-		{get, acct + "/callflows/{callflow_id}", (*Server).getCallflow, ofAccount, 0},
-		{post, acct + "/callflows/{callflow_id}", (*Server).replaceCallflow, ofAccount, 0},
-		{patch, acct + "/callflows/{callflow_id}", (*Server).patchCallflow, ofAccount, 0},
-		{remove, acct + "/callflows/{callflow_id}", (*Server).deleteCallflow, ofAccount, 0},
-		{get, acct + "/callflows/{callflow_id}/history", (*Server).listHistory, ofAccount, 0},
-		{get, acct + "/callflows/{callflow_id}/history/{revision}", (*Server).getVersion, ofAccount, 0},
-		{get, acct + "/callflows/{callflow_id}/diff", (*Server).diffCallflow, ofAccount, 0},
-		{post, acct + "/callflows/{callflow_id}/restore", (*Server).restoreCallflow, ofAccount, 0},
-		{get, acct + "/callflows/{callflow_id}/references", (*Server).listReferences, ofAccount, 0},
-		{get, acct + "/search", (*Server).search, ofAccount, 0},
-		{get, acct + "/search/multi", (*Server).searchMulti, ofAccount, 0},
-		{get, acct + "/conflicts", (*Server).listConflicts, ofAccount, 0},
-		{post, acct + "/conflicts/{document_id}", (*Server).resolveConflict, ofAccount, 0},
-		{get, acct + "/changes", (*Server).listChanges, ofAccount, endless | events},
+		{get, acct + "/routes/{number}", (*Server).getRoute, ofAccount, lookups, nil},
+		{post, acct + "/routes", (*Server).compareRoutes, ofAccount, 0, nil},
+		{get, acct + "/route_analysis", (*Server).analyseRoutes, ofAccount, 0, nil},
+		{get, acct + "/callflows", (*Server).listCallflows, ofAccount, endless, nil},
+		{put, acct + "/callflows", (*Server).createCallflow, ofAccount, 0, nil},
+		{post, acct + "/callflows/validate", (*Server).validateCallflow, ofAccount, 0, nil},
+		{get, acct + "/callflows/{callflow_id}", (*Server).getCallflow, ofAccount, 0, nil},
+		{post, acct + "/callflows/{callflow_id}", (*Server).replaceCallflow, ofAccount, 0, nil},
+		{patch, acct + "/callflows/{callflow_id}", (*Server).patchCallflow, ofAccount, 0, nil},
+		{remove, acct + "/callflows/{callflow_id}", (*Server).deleteCallflow, ofAccount, 0, nil},
+		{get, acct + "/callflows/{callflow_id}/history", (*Server).listHistory, ofAccount, 0, nil},
+		{get, acct + "/callflows/{callflow_id}/history/{revision}", (*Server).getVersion, ofAccount, 0, nil},
+		{get, acct + "/callflows/{callflow_id}/diff", (*Server).diffCallflow, ofAccount, 0, nil},
+		{post, acct + "/callflows/{callflow_id}/restore", (*Server).restoreCallflow, ofAccount, 0, nil},
+		{get, acct + "/callflows/{callflow_id}/references", (*Server).listReferences, ofAccount, 0, nil},
+		{get, acct + "/search", (*Server).search, ofAccount, 0, nil},
+		{get, acct + "/search/multi", (*Server).searchMulti, ofAccount, 0, nil},
+		{get, acct + "/conflicts", (*Server).listConflicts, ofAccount, 0, nil},
+		{post, acct + "/conflicts/{document_id}", (*Server).resolveConflict, ofAccount, 0, nil},
+		{get, acct + "/changes", (*Server).listChanges, ofAccount, endless | events, nil},
 	}
 }
 
 // loginRoutes give and take tokens.
 func loginRoutes() []row {
 	return []row{
-		{put, "/user_auth", (*Server).userAuth, anyone, login},
-		{get, "/user_auth/{token}", (*Server).showUserAuth, signedIn, secret},
-		{put, "/api_auth", (*Server).apiAuth, anyone, login},
-		{get, "/token_auth", (*Server).showToken, signedIn, 0},
-		{remove, "/token_auth", (*Server).revokeToken, signedIn, 0},
-		{get, "/auth/tokeninfo", (*Server).tokenInfo, anyone, 0},
-		{post, "/auth/tokeninfo", (*Server).tokenInfo, anyone, 0},
+		{put, "/user_auth", (*Server).userAuth, anyone, login, nil},
+		{get, "/user_auth/{token}", (*Server).showUserAuth, signedIn, secret, nil},
+		{put, "/api_auth", (*Server).apiAuth, anyone, login, nil},
+		{get, "/token_auth", (*Server).showToken, signedIn, 0, nil},
+		{remove, "/token_auth", (*Server).revokeToken, signedIn, 0, nil},
+		{get, "/auth/tokeninfo", (*Server).tokenInfo, anyone, 0, nil},
+		{post, "/auth/tokeninfo", (*Server).tokenInfo, anyone, 0, nil},
 	}
 }
 
 // accountRoutes are accounts themselves, and what a console asks of one.
 func accountRoutes() []row {
 	return []row{
-		{put, "/accounts", (*Server).createAccount, signedIn, 0},
-		{get, acct, (*Server).getAccount, ofAccount, 0},
-		{put, acct, (*Server).createAccount, ofAccount, 0},
-		{post, acct, (*Server).replaceAccount, ofAccount, 0},
-		{patch, acct, (*Server).patchAccount, ofAccount, 0},
-		{remove, acct, (*Server).deleteAccount, ofAccount, 0},
-		{get, acct + "/children", (*Server).listChildren, ofAccount, 0},
-		{get, acct + "/descendants", (*Server).listDescendants, ofAccount, 0},
-		{get, acct + "/siblings", (*Server).listSiblings, ofAccount, 0},
-		{get, acct + "/parents", (*Server).listParents, ofAccount, 0},
-		{get, acct + "/tree", (*Server).listTree, ofAccount, 0},
-		{get, acct + "/api_key", (*Server).getAPIKey, ofAccount, 0},
-		{put, acct + "/api_key", (*Server).renewAPIKey, ofAccount, 0},
-		{post, acct + "/move", (*Server).moveAccount, ofAccount, 0},
-		{get, acct + "/apps_store", (*Server).listApps, ofAccount, 0},
-		{get, acct + "/phone_numbers", (*Server).listPhoneNumbers, ofAccount, 0},
+		{put, "/accounts", (*Server).createAccount, signedIn, 0, nil},
+		{get, acct, (*Server).getAccount, ofAccount, 0, nil},
+		{put, acct, (*Server).createAccount, ofAccount, 0, nil},
+		{post, acct, (*Server).replaceAccount, ofAccount, 0, nil},
+		{patch, acct, (*Server).patchAccount, ofAccount, 0, nil},
+		{remove, acct, (*Server).deleteAccount, ofAccount, 0, nil},
+		{get, acct + "/children", (*Server).listChildren, ofAccount, 0, nil},
+		{get, acct + "/descendants", (*Server).listDescendants, ofAccount, 0, nil},
+		{get, acct + "/siblings", (*Server).listSiblings, ofAccount, 0, nil},
+		{get, acct + "/parents", (*Server).listParents, ofAccount, 0, nil},
+		{get, acct + "/tree", (*Server).listTree, ofAccount, 0, nil},
+		{get, acct + "/api_key", (*Server).getAPIKey, ofAccount, 0, nil},
+		{put, acct + "/api_key", (*Server).renewAPIKey, ofAccount, 0, nil},
+		{post, acct + "/move", (*Server).moveAccount, ofAccount, 0, nil},
+		{get, acct + "/apps_store", (*Server).listApps, ofAccount, 0, nil},
+		{get, acct + "/phone_numbers", (*Server).listPhoneNumbers, ofAccount, 0, nil},
 	}
 }
 
 // otherRoutes are schemas, the description of all this, and health.
 func otherRoutes() []row {
 	return []row{
-		{get, "/schemas", (*Server).listSchemas, anyone, 0},
-		{get, "/schemas/{schema_id}", (*Server).getSchema, anyone, 0},
-		{put, "/schemas/{schema_id}/validation", (*Server).validateDocument, signedIn, 0},
-		{get, acct + "/schemas", (*Server).listSchemas, ofAccount, 0},
-		{get, acct + "/schemas/{schema_id}", (*Server).getSchema, ofAccount, 0},
-		{put, acct + "/schemas/{schema_id}/validation", (*Server).validateDocument, ofAccount, 0},
-		{get, "/openapi.json", (*Server).getOpenAPI, anyone, 0},
-		{get, "/healthz", (*Server).healthz, anyone, bare},
-		{get, "/readyz", (*Server).readyz, anyone, bare},
-		{get, "/metrics", (*Server).showMetrics, anyone, bare},
+		{get, "/schemas", (*Server).listSchemas, anyone, 0, nil},
+		{get, "/schemas/{schema_id}", (*Server).getSchema, anyone, 0, nil},
+		{put, "/schemas/{schema_id}/validation", (*Server).validateDocument, signedIn, 0, nil},
+		{get, acct + "/schemas", (*Server).listSchemas, ofAccount, 0, nil},
+		{get, acct + "/schemas/{schema_id}", (*Server).getSchema, ofAccount, 0, nil},
+		{put, acct + "/schemas/{schema_id}/validation", (*Server).validateDocument, ofAccount, 0, nil},
+		{get, "/openapi.json", (*Server).getOpenAPI, anyone, 0, nil},
+		{get, "/healthz", (*Server).healthz, anyone, bare, nil},
+		{get, "/readyz", (*Server).readyz, anyone, bare, nil},
+		{get, "/metrics", (*Server).showMetrics, anyone, bare, nil},
 	}
 }
 
@@ -146,12 +147,12 @@ func collectionRoutes(kind resource.Kind) []row {
 	of := collection{kind}
 	all, one := acct+"/"+kind.Name, acct+"/"+kind.Name+"/{document_id}"
 	list := []row{
-		{get, all, of.list, ofAccount, endless},
-		{put, all, of.create, ofAccount, 0},
-		{get, one, of.get, ofAccount, 0},
-		{post, one, of.replace, ofAccount, 0},
-		{patch, one, of.patch, ofAccount, 0},
-		{remove, one, of.remove, ofAccount, 0},
+		{get, all, of.list, ofAccount, endless, nil},
+		{put, all, of.create, ofAccount, 0, nil},
+		{get, one, of.get, ofAccount, 0, nil},
+		{post, one, of.replace, ofAccount, 0, nil},
+		{patch, one, of.patch, ofAccount, 0, nil},
+		{remove, one, of.remove, ofAccount, 0, nil},
 	}
 	return append(list, metaflowRoutes(one, documentMetaflows{kind})...)
 }
@@ -160,9 +161,9 @@ func collectionRoutes(kind resource.Kind) []row {
 func metaflowRoutes(under string, of metaflowOwner) []row {
 	m := metaflows{of}
 	return []row{
-		{get, under + "/metaflows", m.get, ofAccount, 0},
-		{post, under + "/metaflows", m.replace, ofAccount, 0},
-		{patch, under + "/metaflows", m.patch, ofAccount, 0},
-		{remove, under + "/metaflows", m.remove, ofAccount, 0},
+		{get, under + "/metaflows", m.get, ofAccount, 0, nil},
+		{post, under + "/metaflows", m.replace, ofAccount, 0, nil},
+		{patch, under + "/metaflows", m.patch, ofAccount, 0, nil},
+		{remove, under + "/metaflows", m.remove, ofAccount, 0, nil},
 	}
 }

@@ -36,7 +36,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, bareToo bool) {
 	h := rec.Header()
 	h.Set("X-Request-Id", c.requestID)
 	h.Set("X-Content-Type-Options", "nosniff")
-	setCORS(h, "")
+	s.cors.set(h)
 	if failure = s.answer(rec, c, bareToo); failure != nil && s.fail(rec, c, failure) {
 		panic(http.ErrAbortHandler)
 	}
@@ -54,7 +54,7 @@ func (s *Server) answer(w http.ResponseWriter, c *call, bareToo bool) error {
 	if err := s.stages(w, c); err != nil {
 		return err
 	}
-	if !c.route.traits.has(endless) {
+	if c.route.traits&(endless|lookups) == 0 {
 		ctx, cancel := context.WithTimeout(c.ctx(), s.cfg.Limits.Deadline)
 		defer cancel()
 		c.r = c.r.WithContext(ctx)
@@ -86,7 +86,7 @@ func (s *Server) answerPreflight(w http.ResponseWriter, c *call) {
 	if c.version, c.path, ok = splitPath(c.r.URL.EscapedPath()); ok {
 		c.path, c.own = aliasOwn(c.path)
 		if res, err := s.match(c); err == nil {
-			setCORS(w.Header(), res.allow)
+			res.cors.set(w.Header())
 		}
 	}
 	w.Header().Set("Content-Length", "0")
@@ -123,12 +123,13 @@ func (s *Server) fail(rec *recorder, c *call, err error) (broken bool) {
 		h.Set("Connection", "close")
 	}
 	env := s.envelopeOf(c)
-	env.Status, env.AuthToken = "error", ""
-	env.Error, env.Message, env.Data = strconv.Itoa(shape.status), shape.message, errorData(e, shape)
-	if sendErr := s.send(rec, c, shape.status, env); sendErr != nil {
-		env.Data = struct{}{} // data that cannot be encoded is our own fault
-		_ = s.send(rec, c, shape.status, env)
+	env.status, env.authToken = "error", ""
+	env.code, env.message = strconv.Itoa(shape.status), shape.message
+	data, encodeErr := encode(errorData(e, shape))
+	if encodeErr != nil { // data that cannot be encoded is our own fault
+		data = []byte("{}")
 	}
+	_ = s.send(rec, c, shape.status, env, data)
 	return false
 }
 
@@ -170,7 +171,7 @@ func (s *Server) finish(rec *recorder, c *call, failure error) {
 			path = template
 		}
 	}
-	s.metrics.observe(template, c.method, rec.status, took)
+	s.metrics.observe(c.route, c.method, rec.status, took)
 	fields := []zap.Field{
 		zap.String("request_id", c.requestID), zap.String("method", c.r.Method), zap.String("path", path),
 		zap.String("route", template), zap.Int("status", rec.status), zap.Int64("bytes", rec.bytes),

@@ -60,7 +60,7 @@ func TestProblemTable(t *testing.T) {
 func serving(t *testing.T, handle handler, log *zap.Logger) http.Handler {
 	t.Helper()
 	s := New(Config{Now: noon, Log: log})
-	s.mount([]row{{get, "/x", handle, anyone, 0}, {get, "/secret/{token}", handle, anyone, secret}})
+	s.mount([]row{{get, "/x", handle, anyone, 0, nil}, {get, "/secret/{token}", handle, anyone, secret, nil}})
 	return s.Handler()
 }
 

@@ -62,6 +62,8 @@ type Server struct {
 	router    *mux.Router
 	endpoints map[string]*endpoint // by mux template
 	bare      map[string]*endpoint // by path
+	expires   []string             // of every GET; shared, never changed
+	cors      corsHeaders          // of a path outside the table
 	limiter   *auth.Limiter        // nil = no limit
 	lookups   *auth.Limiter        // nil = no limit
 	metrics   *metrics
@@ -77,6 +79,7 @@ func New(cfg Config) *Server {
 		limiter: cfg.Limits.Rate.limiter(cfg.Now),
 		lookups: cfg.Limits.Lookups.limiter(cfg.Now),
 		metrics: newMetrics(cfg.Collectors),
+		expires: []string{"Fri, 01 Jan 1999 00:00:00 GMT"},
 		zippers: sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }},
 	}
 	s.openAPI = sync.OnceValues(func() ([]byte, error) { return openAPIDocument(cfg.Version) })

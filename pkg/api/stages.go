@@ -29,7 +29,7 @@ func (s *Server) stages(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return s.unknownPath(c, err)
 	}
-	setCORS(w.Header(), res.allow)
+	res.cors.set(w.Header())
 	c.route = res.methods[c.method]
 	if c.route == nil {
 		w.Header().Set("Allow", res.allow)
@@ -124,8 +124,11 @@ func (s *Server) formats(c *call) error {
 // newCall reads what needs no decision.
 func (s *Server) newCall(r *http.Request) *call {
 	c := &call{
-		r: r, started: s.cfg.Now(), method: r.Method, query: r.URL.Query(),
+		r: r, started: s.cfg.Now(), method: r.Method,
 		requestID: requestID(r.Header.Get("X-Request-Id")), client: s.clientAddr(r),
+	}
+	if r.URL.RawQuery != "" {
+		c.query = r.URL.Query()
 	}
 	if c.method == http.MethodHead {
 		c.method = http.MethodGet

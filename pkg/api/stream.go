@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 )
@@ -46,7 +45,9 @@ func (s *Server) sendStream(w http.ResponseWriter, c *call, a *answer) error {
 	if c.pretty() || c.jsonp() != "" {
 		return s.sendCollected(w, c, a)
 	}
-	rest, err := s.afterData(c, a)
+	env := s.envelopeOf(c)
+	env.revision, env.members = a.revision, a.members
+	rest, err := env.appendRest(nil)
 	if err != nil {
 		return err
 	}
@@ -91,17 +92,6 @@ func writeParts(ctx context.Context, buf *bufio.Writer, data stream, rest []byte
 	return buf.Flush()
 }
 
-// afterData encodes the envelope's other members, from the comma on.
-func (s *Server) afterData(c *call, a *answer) ([]byte, error) {
-	env := s.envelopeOf(c)
-	env.Revision, env.members = a.revision, a.members
-	whole, err := encode(env)
-	if err != nil {
-		return nil, err
-	}
-	return bytes.TrimPrefix(whole, []byte(`{"data":null`)), nil
-}
-
 // sendCollected is for the forms of an answer that need all of it at once.
 func (s *Server) sendCollected(w http.ResponseWriter, c *call, a *answer) error {
 	var buf bytes.Buffer
@@ -109,8 +99,8 @@ func (s *Server) sendCollected(w http.ResponseWriter, c *call, a *answer) error 
 		return err
 	}
 	env := s.envelopeOf(c)
-	env.Revision, env.members, env.Data = a.revision, a.members, json.RawMessage(buf.Bytes())
-	return s.send(w, c, http.StatusOK, env)
+	env.revision, env.members = a.revision, a.members
+	return s.send(w, c, http.StatusOK, env, buf.Bytes())
 }
 
 // sendRaw sends an answer outside the envelope, whole or as it comes.

@@ -1,0 +1,87 @@
+package api
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+)
+
+// envelope is a response as Kazoo sends it, but for its data (contract 1.7).
+type envelope struct {
+	status        string // "success" or "error"
+	code, message string // of an error
+	requestID     string
+	revision      string
+	authToken     string
+	tokens        bucketState
+	node, version string
+	timestamp     time.Time
+	members       members
+}
+
+// envelopeSize is about what an envelope takes beside its data.
+const envelopeSize = 1200
+
+// append writes the envelope around data, which is JSON. It stands in for
+// encoding/json because every answer passes here.
+func (e *envelope) append(b, data []byte) ([]byte, error) {
+	b = append(b, `{"data":`...)
+	b = append(b, data...)
+	return e.appendRest(b)
+}
+
+// appendRest writes what comes behind data, from the comma on.
+func (e *envelope) appendRest(b []byte) ([]byte, error) {
+	b = appendMember(b, "status", e.status)
+	if e.code != "" {
+		b = appendMember(b, "error", e.code)
+		b = appendMember(b, "message", e.message)
+	}
+	b = appendMember(b, "request_id", e.requestID)
+	if e.revision != "" {
+		b = appendMember(b, "revision", e.revision)
+	}
+	if e.authToken != "" {
+		b = appendMember(b, "auth_token", e.authToken)
+	}
+	b = append(b, `,"tokens":{"consumed":`...)
+	b = strconv.AppendInt(b, int64(e.tokens.Consumed), 10)
+	b = append(b, `,"remaining":`...)
+	b = strconv.AppendInt(b, int64(e.tokens.Remaining), 10)
+	b = append(b, '}')
+	b = appendMember(b, "node", e.node)
+	b = append(b, `,"timestamp":"`...)
+	b = e.timestamp.UTC().AppendFormat(b, time.RFC3339)
+	b = append(b, '"')
+	b = appendMember(b, "version", e.version)
+	if e.members.none() {
+		return append(b, '}'), nil
+	}
+	more, err := encode(e.members)
+	if err != nil {
+		return nil, err
+	}
+	more[0] = ','
+	return append(b, more...), nil
+}
+
+// appendMember writes one member whose name needs no escapes.
+func appendMember(b []byte, name, value string) []byte {
+	b = append(b, ',', '"')
+	b = append(b, name...)
+	b = append(b, '"', ':')
+	return appendString(b, value)
+}
+
+// appendString writes a JSON string.
+func appendString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			quoted, _ := json.Marshal(s) // a string never fails
+			return append(b, quoted...)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
+}
