@@ -1,6 +1,7 @@
 package route
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"time"
@@ -13,7 +14,7 @@ import (
 
 // Options are what a lookup may ask for.
 type Options struct {
-	Plan       number.DialPlan // the account's own; the zero value is none
+	Plan       number.DialPlan // instead of the account's own, which an empty one means
 	Explain    bool
 	Consistent bool // ask the views instead of the index
 	WithoutDoc bool // only the match, not the callflow
@@ -39,11 +40,14 @@ type Stored struct {
 // Nothing found is no error. With the database down it answers from memory or
 // from the snapshot, and AsOf says how old that is.
 func (s *Indexes) Lookup(ctx context.Context, accountID, dialled string, o Options) (Answer, error) {
-	a := Answer{Number: dialled, Normalized: number.Normalize(dialled, o.Plan)}
 	l, err := s.account(ctx, accountID)
 	if err != nil {
 		return Answer{}, err
 	}
+	if o.Plan.Empty() {
+		o.Plan = l.plan.Load().DialPlan
+	}
+	a := Answer{Number: dialled, Normalized: number.Normalize(dialled, o.Plan)}
 	if o.Consistent {
 		return s.consistent(ctx, l, a, o)
 	}
@@ -124,7 +128,7 @@ func (l *live) eachRow(ctx context.Context, view string, q couch.Query, fn func(
 			return err
 		}
 		var key string
-		if json.Unmarshal(row.Key, &key) == nil {
+		if bytes.HasPrefix(row.Key, []byte(`"`)) && json.Unmarshal(row.Key, &key) == nil {
 			fn(row.ID, key)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/lru"
+	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
@@ -269,6 +270,15 @@ func (s *Indexes) Index(ctx context.Context, accountID string) (*Index, error) {
 		return nil, err
 	}
 	return l.index, nil
+}
+
+// Plan returns the account's dial plan, as the index knows it.
+func (s *Indexes) Plan(ctx context.Context, accountID string) (number.DialPlan, error) {
+	l, err := s.account(ctx, accountID)
+	if err != nil {
+		return number.DialPlan{}, err
+	}
+	return l.plan.Load().DialPlan, nil
 }
 
 func isCode(err error, codes ...problem.Code) bool {

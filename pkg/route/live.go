@@ -13,6 +13,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
@@ -33,6 +34,7 @@ type live struct {
 	failed error         // why it failed; set before ready is closed
 	used   atomic.Int64
 	bytes  atomic.Int64
+	plan   atomic.Pointer[plan]
 
 	reading sync.Mutex // one reader of changes at a time
 
@@ -56,10 +58,43 @@ type write struct {
 
 func newLive(s *Indexes, id string) *live {
 	ctx, cancel := context.WithCancel(s.ctx)
-	return &live{
+	l := &live{
 		id: id, owner: s, db: s.cfg.Couch.Account(id), index: NewIndex(),
 		ctx: ctx, cancel: cancel, ready: make(chan struct{}), written: map[string]write{},
 	}
+	l.plan.Store(new(plan))
+	return l
+}
+
+// plan is the account's dial plan, as stored and as read.
+type plan struct {
+	raw json.RawMessage
+	number.DialPlan
+}
+
+func (l *live) setPlan(raw json.RawMessage) {
+	parsed, warnings := number.ParseDialPlan(raw)
+	for _, w := range warnings {
+		l.owner.cfg.Log.Warn("the account's dial plan", zap.String("account_id", l.id), zap.String("path", w.Path), zap.String("problem", w.Message))
+	}
+	l.plan.Store(&plan{raw, parsed})
+}
+
+// readPlan reads the dial plan from the account's document, whose members'
+// order counts.
+func (l *live) readPlan(ctx context.Context) error {
+	for row, err := range l.db.AllDocs(ctx, couch.Query{Keys: []any{l.id}, IncludeDocs: true}) {
+		if err != nil {
+			return err
+		}
+		var doc struct {
+			DialPlan json.RawMessage `json:"dial_plan"`
+		}
+		if len(row.Doc) > 0 && json.Unmarshal(row.Doc, &doc) == nil {
+			l.setPlan(doc.DialPlan)
+		}
+	}
+	return nil
 }
 
 // load fills the index: from the snapshot and the changes since, or from the
@@ -69,6 +104,7 @@ func (l *live) load(ctx context.Context) error {
 		l.index.Update(snap.entries)
 		l.seq, l.asOf, l.snapshot, l.saved = snap.seq, snap.at, snap, time.Now()
 		snap.entries = nil
+		l.setPlan(snap.plan)
 		err := l.refresh(ctx)
 		if isCode(err, problem.MissingDatabase) {
 			l.owner.removeSnapshot(l.id)
@@ -105,6 +141,9 @@ func (l *live) reload(ctx context.Context) error {
 		entries, err = l.readView(ctx)
 	}
 	if err != nil {
+		return err
+	}
+	if err := l.readPlan(ctx); err != nil {
 		return err
 	}
 	index := NewIndex()
@@ -174,6 +213,11 @@ func (l *live) take(ctx context.Context, page couch.ChangesPage, at time.Time) e
 	for _, c := range page.Changes {
 		if !c.Deleted && !strings.HasPrefix(c.ID, "_design/") {
 			ids = append(ids, c.ID)
+		}
+		if c.ID == l.id {
+			if err := l.readPlan(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	docs := map[string]document.Doc{}

@@ -29,10 +29,11 @@ const (
 )
 
 type snapshotHeader struct {
-	Version int       `json:"version"`
-	Account string    `json:"account"`
-	Seq     string    `json:"seq"`
-	At      time.Time `json:"at"`
+	Version int             `json:"version"`
+	Account string          `json:"account"`
+	Seq     string          `json:"seq"`
+	At      time.Time       `json:"at"`
+	Plan    json.RawMessage `json:"dial_plan,omitempty"`
 }
 
 // snapshot is a file's content. The documents stay in the file.
@@ -40,6 +41,7 @@ type snapshot struct {
 	path    string
 	seq     string
 	at      time.Time
+	plan    json.RawMessage
 	entries []Change
 	places  map[string]place
 }
@@ -95,7 +97,7 @@ func readSnapshot(path, account string) (*snapshot, error) {
 	if head.Version != snapshotVersion || head.Account != account {
 		return nil, fmt.Errorf("version %d of account %q", head.Version, head.Account)
 	}
-	snap := &snapshot{path: path, seq: head.Seq, at: head.At, places: map[string]place{}}
+	snap := &snapshot{path: path, seq: head.Seq, at: head.At, plan: head.Plan, places: map[string]place{}}
 	for {
 		at, sum := r.offset, r.digest()
 		line, err := r.next()
@@ -204,7 +206,7 @@ func (l *live) save(ctx context.Context) error {
 }
 
 func (l *live) write(ctx context.Context) error {
-	head := snapshotHeader{Version: snapshotVersion, Account: l.id, At: time.Now()}
+	head := snapshotHeader{Version: snapshotVersion, Account: l.id, At: time.Now(), Plan: l.plan.Load().raw}
 	var err error
 	if head.Seq, err = l.db.UpdateSeq(ctx); err != nil {
 		return err
