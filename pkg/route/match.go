@@ -36,23 +36,33 @@ func (p *pattern) find(number string, b *budget) (capture, bool, error) {
 	return p.choose(p.netGroups(number, m)), true, nil
 }
 
-// backtrack runs the pattern in regexp2, for as long as b allows.
+// backtrack runs the pattern in regexp2, for as long as b allows. It tries
+// once more when the time runs out: on a busy machine it may have been spent
+// waiting.
 func (p *pattern) backtrack(number string, b *budget) (*regexp2.Match, error) {
-	limit := b.next()
-	if limit == 0 {
-		return nil, errSpent
+	err := errSpent
+	for range 2 {
+		limit := b.next()
+		if limit == 0 {
+			break
+		}
+		compiled := p.net
+		if limit == shortMatch {
+			compiled = p.short
+		}
+		var net *regexp2.Regexp
+		if net, err = compiled(); err != nil {
+			return nil, err
+		}
+		var m *regexp2.Match
+		start := time.Now()
+		m, err = net.FindStringMatch(number)
+		b.spent += time.Since(start)
+		if err == nil {
+			return m, nil
+		}
 	}
-	compiled := p.net
-	if limit == shortMatch {
-		compiled = p.short
-	}
-	net, err := compiled()
-	if err != nil {
-		return nil, err
-	}
-	start := time.Now()
-	defer func() { b.spent += time.Since(start) }()
-	return net.FindStringMatch(number)
+	return nil, err
 }
 
 // read returns the captures of an ASCII number that the pattern is known to

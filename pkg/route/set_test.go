@@ -53,6 +53,9 @@ func TestSetAgreesWithScan(t *testing.T) {
 			scan(s.rows, n, &want)
 			s.find(n, &got)
 			s.find(n, &every)
+			if len(want.skipped)+len(got.skipped)+len(every.skipped) > 0 {
+				continue // the machine is too busy for regexp2's time limit
+			}
 			same(t, n, want.best, got.best)
 			same(t, n, want.best, every.best)
 			if !slices.EqualFunc(want.matched, every.matched, func(a, b found) bool { return a.row == b.row }) {
@@ -111,6 +114,9 @@ func TestIndexAgreesWithRebuilt(t *testing.T) {
 		fresh.Update(all)
 		for _, n := range rapid.SliceOfN(numberText(), 1, 12).Draw(t, "dialled") {
 			a, b := x.Lookup(n, "+1"+n), fresh.Lookup(n, "+1"+n)
+			if a.Incomplete || b.Incomplete {
+				continue // the machine is too busy for regexp2's time limit
+			}
 			if a.Found != b.Found || a.Match.CallflowID != b.Match.CallflowID || a.Match.Key != b.Match.Key || a.Match.CaptureGroup != b.Match.CaptureGroup {
 				t.Fatalf("%q: %+v, rebuilt %+v", n, a, b)
 			}
