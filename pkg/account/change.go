@@ -1,7 +1,9 @@
 package account
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 
 	"go.uber.org/zap"
@@ -38,16 +40,18 @@ func (s *Service) definition(ctx context.Context, id string) (document.Doc, erro
 	if err != nil {
 		return nil, err
 	}
-	if doc.Type() != accountType || !doc.Live() {
+	if !isLive(doc) {
 		return nil, unknown(id)
 	}
 	return doc, nil
 }
 
+func isLive(doc document.Doc) bool { return doc.Type() == accountType && doc.Live() }
+
 // liveCopy reads an account from the database of copies.
 func (s *Service) liveCopy(ctx context.Context, id string) (document.Doc, error) {
 	doc, err := s.accounts().Get(ctx, id)
-	if problem.Is(err, problem.BadIdentifier) || err == nil && (doc.Type() != accountType || !doc.Live()) {
+	if problem.Is(err, problem.BadIdentifier) || err == nil && !isLive(doc) {
 		return nil, unknown(id)
 	}
 	return doc, err
@@ -126,7 +130,7 @@ func (s *Service) save(ctx context.Context, stored, doc document.Doc, actor Acto
 		err = problem.Validation(append(vs, taken...))
 	}
 	if err == nil {
-		err = s.Couch.Account(id).Put(ctx, doc)
+		err = s.putOwn(ctx, doc)
 	}
 	if err != nil {
 		s.clean(ctx, func(ctx context.Context) error { return s.release(ctx, without(took, claimsOf(stored)), id) })
@@ -146,11 +150,22 @@ func (s *Service) save(ctx context.Context, stored, doc document.Doc, actor Acto
 	return saved, s.release(ctx, without(claimsOf(stored), took), id)
 }
 
+// putOwn saves the account's own document. A dial plan that has not changed
+// keeps its order.
+func (s *Service) putOwn(ctx context.Context, doc document.Doc) error {
+	db := s.Couch.Account(doc.ID())
+	_, plan, err := read(ctx, db, doc.ID())
+	if ignore(err, problem.BadIdentifier) != nil {
+		return err
+	}
+	return putOrdered(ctx, db, doc, plan)
+}
+
 // revert puts the former document back where a reservation was lost.
 func (s *Service) revert(ctx context.Context, stored, saved document.Doc) error {
 	back := stored.Clone()
 	back.SetRev(saved.Rev())
-	err := s.Couch.Account(stored.ID()).Put(ctx, back)
+	err := s.putOwn(ctx, back)
 	if err == nil {
 		err = s.mirror(ctx, stored.ID())
 	}
@@ -180,24 +195,26 @@ func (s *Service) mirror(ctx context.Context, id string) error {
 	var err error
 	for range writeTries {
 		var own, held document.Doc
-		own, err = s.Couch.Account(id).Get(ctx, id)
+		var plan, heldPlan json.RawMessage
+		own, plan, err = read(ctx, s.Couch.Account(id), id)
 		if problem.Is(err, problem.BadIdentifier) || problem.Is(err, problem.MissingDatabase) {
 			return nil // nothing to copy from
 		}
 		if err != nil {
 			return err
 		}
-		if held, err = s.copyOf(ctx, id); err != nil {
+		held, heldPlan, err = read(ctx, s.accounts(), id)
+		if ignore(err, problem.BadIdentifier) != nil {
 			return err
 		}
 		fresh := withoutRev(own)
-		if held != nil && document.Equal(map[string]any(fresh), map[string]any(withoutRev(held))) {
+		if held != nil && bytes.Equal(plan, heldPlan) && document.Equal(map[string]any(fresh), map[string]any(withoutRev(held))) {
 			return nil
 		}
 		if held != nil {
 			fresh.SetRev(held.Rev())
 		}
-		err = s.accounts().Put(ctx, fresh)
+		err = putOrdered(ctx, s.accounts(), fresh, plan)
 		s.generation.Add(1)
 		s.states.Delete(id)
 		if ignore(err, problem.Conflict) != nil {

@@ -76,7 +76,7 @@ func (s *Service) markDeleted(ctx context.Context, w Write) (document.Doc, error
 		}
 		doc["pvt_deleted"] = true
 		s.stamp(doc, w.Actor)
-		err = s.Couch.Account(w.ID).Put(ctx, doc)
+		err = s.putOwn(ctx, doc)
 		if err == nil {
 			return doc, s.mirror(ctx, w.ID)
 		}

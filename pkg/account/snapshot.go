@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/number"
 )
 
 // Remembered is the state of an account and when it was read, in a form that
@@ -42,6 +43,7 @@ func (s *Service) Restore(snapshot []Remembered) {
 		if oldest := s.Now().Add(-freshFor); read.After(oldest) {
 			read = oldest // never fresh
 		}
+		r.State.DialPlan, _ = number.ParseDialPlan(r.State.DialPlanSource)
 		s.states.Put(r.State.ID, cached{state: r.State, read: read})
 	}
 }

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -9,10 +10,11 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// State is what authorisation asks of an account.
+// State is what authorisation and number lookups ask of an account.
 type State struct {
 	ID         string
 	Name       string
@@ -22,6 +24,9 @@ type State struct {
 	Superduper bool  // may touch every account
 	Reseller   bool
 	ResellerID string
+	DialPlan   number.DialPlan `json:"-"` // without the rules that do not compile
+	// DialPlanSource is the dial plan as it is written in the document.
+	DialPlanSource json.RawMessage `json:",omitempty"`
 }
 
 // Below reports whether the account is id or below it.
@@ -70,10 +75,13 @@ func (s *Service) State(ctx context.Context, id string) (State, error) {
 		defer cancel()
 	}
 	generation, epoch := s.generation.Load(), s.epoch.Load()
-	doc, err := s.liveCopy(asking, id)
+	doc, plan, err := read(asking, s.accounts(), id)
+	if err == nil && !isLive(doc) {
+		err = unknown(id)
+	}
 	switch {
 	case err == nil:
-		state := stateOf(doc)
+		state := stateOf(doc, plan)
 		if s.generation.Load() == generation { // else the read may be older than a change we were told of
 			s.states.Put(id, cached{state, now, epoch})
 		}
@@ -101,12 +109,13 @@ func unreachable(err error) bool {
 	return problem.Is(err, problem.Unavailable) || problem.Is(err, problem.DatastoreFault)
 }
 
-func stateOf(doc document.Doc) State {
+func stateOf(doc document.Doc, plan json.RawMessage) State {
 	state := State{
 		ID: doc.ID(), Name: doc.String("name"), Tree: tree(doc), Enabled: enabled(doc),
 		Superduper: document.Truthy(doc["pvt_superduper_admin"]), Reseller: document.Truthy(doc["pvt_reseller"]),
-		ResellerID: doc.String("pvt_reseller_id"),
+		ResellerID: doc.String("pvt_reseller_id"), DialPlanSource: plan,
 	}
+	state.DialPlan, _ = number.ParseDialPlan(plan)
 	if at, ok := doc.Seconds("pvt_trial_expires"); ok && at > 0 {
 		state.Expires = at
 	}

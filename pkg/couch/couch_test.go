@@ -1,6 +1,7 @@
 package couch_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -103,6 +104,18 @@ func TestDocuments(t *testing.T) {
 	_, err = db.Get(ctx, "cf")
 	wantCode(t, err, problem.BadIdentifier)
 	put(t, db, `{"_id":"cf","name":"again"}`)
+}
+
+func TestGetRawKeepsOrder(t *testing.T) {
+	db := newDB(t)
+	check(t, db.Put(t.Context(), document.Doc{"_id": "a", "plan": json.RawMessage(`{"z":1,"a":2,"m":3}`)}))
+	raw, err := db.GetRaw(t.Context(), "a")
+	check(t, err)
+	if !bytes.Contains(raw, []byte(`{"z":1,"a":2,"m":3}`)) {
+		t.Errorf("got %s", raw)
+	}
+	_, err = db.GetRaw(t.Context(), "nope")
+	wantCode(t, err, problem.BadIdentifier)
 }
 
 func TestIDsThatNeedEscaping(t *testing.T) {
