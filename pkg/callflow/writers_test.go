@@ -14,6 +14,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/route"
 )
 
 // How hard the tests with many writers try. STRESS=30s makes them go on for
@@ -166,21 +167,23 @@ func nothingIsStuck(t *testing.T, s *Service) {
 	}
 }
 
-// twoServices are like two processes on one server, with indexes that know
-// nothing, so that reservations alone keep the peace.
-func twoServices(t *testing.T) []*Service {
+// twoServices are like two processes on one server.
+func twoServices(t *testing.T, index func(*Service) Index) []*Service {
 	t.Helper()
 	address := couchtest.URL(t)
 	services := make([]*Service, 2)
 	for i := range services {
 		services[i] = serviceOn(t, couchtest.Open(t, address))
-		services[i].Index = &silent{}
+		services[i].Index = index(services[i])
 	}
 	return services
 }
 
+// noIndex knows nothing, so that reservations alone keep the peace.
+func noIndex(*Service) Index { return &silent{} }
+
 func TestManyWritersFightForNumbers(t *testing.T) {
-	services := twoServices(t)
+	services := twoServices(t, noIndex)
 	l := brawl(t, services, never)
 	l.settled(t, services[0])
 	nothingIsStuck(t, services[0])
@@ -189,8 +192,45 @@ func TestManyWritersFightForNumbers(t *testing.T) {
 	}
 }
 
+// TestManyWritersAndTheirIndexes has the routes answer from memory: at the
+// end each process must know what the other has written.
+func TestManyWritersAndTheirIndexes(t *testing.T) {
+	var indexes []*route.Indexes
+	services := twoServices(t, func(s *Service) Index {
+		x := route.NewIndexes(route.Config{Couch: s.Couch, Prepare: s.Accounts.Prepare})
+		t.Cleanup(x.Close)
+		indexes = append(indexes, x)
+		return x
+	})
+	l := brawl(t, services, never)
+	l.settled(t, services[0])
+	nothingIsStuck(t, services[1])
+	for number, id := range l.holders {
+		for i, x := range indexes {
+			eventually(t, func() bool {
+				answer, err := x.Lookup(t.Context(), testAccount, number, route.Options{})
+				return err == nil && answer.Found && answer.Match.CallflowID == id
+			}, fmt.Sprintf("index %d never sends %s to %s", i, number, id))
+		}
+	}
+}
+
+// eventually waits for what a change feed brings.
+func eventually(t *testing.T, holds func() bool, otherwise string) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for range 1000 {
+		if holds() {
+			return
+		}
+		<-tick.C
+	}
+	t.Error(otherwise)
+}
+
 func TestManyWritersPatchOneCallflow(t *testing.T) {
-	services := twoServices(t)
+	services := twoServices(t, noIndex)
 	id := create(t, services[0], `{"numbers":["1"]}`).ID()
 	more := rounds(t)
 	var mu sync.Mutex
