@@ -59,6 +59,15 @@ func asOf(versions []document.Doc, t int64) (doc document.Doc, sure bool) {
 	return oldest, false
 }
 
+// Route is where a dialled number goes.
+type Route struct {
+	Number     string // as dialled
+	Normalized string
+	Match      route.Match
+	Callflow   document.Doc    // with private keys
+	Skipped    []route.Skipped // patterns that could not be tried
+}
+
 // LookupAt answers where a number went at a time, from history. The dial plan
 // is today's. uncertain lists the callflows that were written around that
 // time without leaving history.

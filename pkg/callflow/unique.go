@@ -180,3 +180,11 @@ func uniqueViolation(kind string, claims []*claim, docs map[string]document.Doc)
 		Members: map[string]any{"cause": claims[0].key.text, "causes": causes},
 	}
 }
+
+// prepareViews makes sure that the account's database has its views.
+func (s *Service) prepareViews(ctx context.Context, accountID string) error {
+	if s.Accounts == nil {
+		return nil
+	}
+	return s.Accounts.Prepare(ctx, accountID)
+}
