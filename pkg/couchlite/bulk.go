@@ -83,7 +83,11 @@ func bulkResults(edits []*edit, outcomes []error) []bulkResult {
 		switch {
 		case outcomes[i] != nil:
 			f := asFailure(outcomes[i])
-			results = append(results, bulkResult{ID: e.id, Error: f.Code, Reason: f.Reason})
+			r := bulkResult{ID: e.id, Error: f.Code, Reason: f.Reason}
+			if e.replicated {
+				r.Rev = e.path.Rev().String()
+			}
+			results = append(results, r)
 		case !e.replicated:
 			results = append(results, bulkResult{OK: true, ID: e.id, Rev: e.rev.String()})
 		}
@@ -96,7 +100,7 @@ func bulkResults(edits []*edit, outcomes []error) []bulkResult {
 func (db *database) saveAll(ctx context.Context, edits []*edit) ([]error, error) {
 	outcomes := make([]error, len(edits))
 	for i, e := range edits {
-		outcomes[i] = db.check(e)
+		outcomes[i] = db.check(ctx, e)
 	}
 	err := db.writer.do(ctx, func(w *writer) error {
 		for i, e := range edits {

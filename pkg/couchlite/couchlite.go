@@ -9,9 +9,9 @@
 // opened when they are asked for; idle ones are closed.
 //
 // Left out: the replicator itself (_replicate, _replicator, _scheduler),
-// shards and cluster endpoints, show, list and update functions,
-// validate_doc_update, partitioned databases, and users other than the one
-// server admin. _find looks at every document, whatever indexes were made.
+// shards and cluster endpoints, show, list and update functions, partitioned
+// databases, and users other than the one server admin. _find looks at every
+// document, whatever indexes were made.
 package couchlite
 
 import (

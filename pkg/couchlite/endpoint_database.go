@@ -122,6 +122,8 @@ func (q *request) serveDocumentPath(rest []string) error {
 // serveDesign serves a design document's functions.
 func (q *request) serveDesign(ddoc string, rest []string) error {
 	switch {
+	case rest[0] == "_view" && len(rest) == 1:
+		return q.notAllowed("GET,POST,HEAD")
 	case rest[0] == "_view" && len(rest) == 2:
 		return q.serveView(ddoc, rest[1])
 	case rest[0] == "_view" && len(rest) == 3 && rest[2] == "queries":

@@ -207,18 +207,19 @@ func (e *edit) keepRevision() error {
 
 // save checks and writes one edit.
 func (db *database) save(ctx context.Context, e *edit) error {
-	if err := db.check(e); err != nil {
+	if err := db.check(ctx, e); err != nil {
 		return err
 	}
 	return db.writer.do(ctx, func(w *writer) error { return w.apply(context.Background(), e) })
 }
 
-// check refuses a design document that cannot work.
-func (db *database) check(e *edit) error {
+// check refuses a design document that cannot work, and what a design
+// document's validate_doc_update forbids.
+func (db *database) check(ctx context.Context, e *edit) error {
 	if strings.HasPrefix(e.id, "_design/") && !e.deleted && !e.replicated {
 		return db.checkDesign(e.body)
 	}
-	return nil
+	return db.views.validate(ctx, e)
 }
 
 // deleteDocument serves DELETE of a document.

@@ -59,7 +59,7 @@ func (v *viewReader) reduce(ctx context.Context) error {
 			return err
 		}
 	}
-	v.out.text("\r\n]}")
+	v.out.endRows()
 	return v.out.flushed()
 }
 

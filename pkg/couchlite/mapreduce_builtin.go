@@ -50,10 +50,8 @@ func sumReducer() *reducer {
 		value: func(context.Context) ([]byte, error) {
 			defer func() { sum, failed = nil, nil }()
 			if failed != nil {
-				return appendSum(nil, map[string]any{
-					"error": json.RawMessage(`"builtin_reduce_error"`), "caused_by": failed.cause,
-					"reason": json.RawMessage(ejson.AppendString(nil, failed.Error())),
-				}), nil
+				return fmt.Appendf(nil, `{"error":"builtin_reduce_error","reason":%s,"caused_by":%s}`,
+					ejson.AppendString(nil, failed.Error()), failed.cause), nil
 			}
 			return appendSum(nil, sum), nil
 		},
@@ -163,8 +161,6 @@ func appendSum(dst []byte, sum any) []byte {
 			dst = appendSum(append(ejson.AppendString(dst, name), ':'), s[name])
 		}
 		return append(dst, '}')
-	case json.RawMessage:
-		return append(dst, s...)
 	}
 	return append(dst, '0')
 }

@@ -1,11 +1,13 @@
 package couchlite
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -26,9 +28,9 @@ type scriptReducer struct {
 	server  *Server
 	machine *sandbox.Machine
 
-	keys, values []byte // JSON arrays being built
-	rows         int
-	partial      []json.RawMessage // results of reduce, for rereduce
+	rows    []viewRow // to be reduced next
+	size    int
+	partial []json.RawMessage // results of reduce, for rereduce
 }
 
 // newScriptReducer returns the reducer of a source, and what gives its machine
@@ -55,23 +57,27 @@ func newScriptReducer(ctx context.Context, s *Server, source string) (*reducer, 
 }
 
 func (r *scriptReducer) add(ctx context.Context, row viewRow) error {
-	open := byte(',')
-	if r.rows == 0 {
-		open = '['
-	}
-	r.keys = append(append(append(r.keys, open, '['), row.key...), ',')
-	r.keys = append(ejson.AppendString(r.keys, row.id), ']')
-	r.values = append(append(r.values, open), row.value...)
-	if r.rows++; r.rows < reduceRows && len(r.values)+len(r.keys) < reduceBytes {
+	r.rows = append(r.rows, viewRow{id: row.id, key: bytes.Clone(row.key), value: bytes.Clone(row.value)})
+	r.size += len(row.id) + len(row.key) + len(row.value)
+	if len(r.rows) < reduceRows && r.size < reduceBytes {
 		return nil
 	}
 	return r.flush(ctx)
 }
 
-// flush reduces the rows at hand.
+// flush reduces the rows at hand, the last one first, as CouchDB hands them
+// over.
 func (r *scriptReducer) flush(ctx context.Context) error {
-	keys, values := append(r.keys, ']'), append(r.values, ']')
-	r.keys, r.values, r.rows = r.keys[:0], r.values[:0], 0
+	keys, values := make([]byte, 0, 2*r.size), make([]byte, 0, r.size+len(r.rows)+2)
+	open := byte('[')
+	for _, row := range slices.Backward(r.rows) {
+		keys = append(append(append(keys, open, '['), row.key...), ',')
+		keys = append(ejson.AppendString(keys, row.id), ']')
+		values = append(append(values, open), row.value...)
+		open = ','
+	}
+	keys, values = append(keys, ']'), append(values, ']')
+	r.rows, r.size = r.rows[:0], 0
 	result, err := r.call(ctx, keys, values, false)
 	if err != nil {
 		return err
@@ -118,8 +124,8 @@ func (r *scriptReducer) call(ctx context.Context, keys, values []byte, again boo
 // value returns the result of the group. It is always rereduced, as CouchDB
 // does when it puts its shards together.
 func (r *scriptReducer) value(ctx context.Context) ([]byte, error) {
-	defer func() { r.keys, r.values, r.rows, r.partial = r.keys[:0], r.values[:0], 0, r.partial[:0] }()
-	if r.rows > 0 {
+	defer func() { r.rows, r.size, r.partial = r.rows[:0], 0, r.partial[:0] }()
+	if len(r.rows) > 0 {
 		if err := r.flush(ctx); err != nil {
 			return nil, err
 		}

@@ -23,6 +23,8 @@ type viewSet struct {
 	closed  bool
 	designs map[string]cachedDesign // by id without _design/
 	indexes map[string]*viewIndex   // by digest
+
+	validating *validators // as last read, or nil
 }
 
 type cachedDesign struct {
@@ -144,21 +146,28 @@ func (s *viewSet) cleanup(ctx context.Context) error {
 
 func (s *viewSet) usedDigests(ctx context.Context) (map[string]bool, error) {
 	used := map[string]bool{}
+	return used, s.eachDesign(ctx, func(id string, body []byte) {
+		if d, err := parseDesign(id, body); err == nil {
+			used[d.digest] = true
+		}
+	})
+}
+
+// eachDesign calls fn for every design document.
+func (s *viewSet) eachDesign(ctx context.Context, fn func(id string, body []byte)) error {
 	rows, err := s.db.file.r.QueryContext(ctx, `SELECT d.id, b.body FROM docs d JOIN bodies b ON b.num = d.body
 		WHERE d.deleted = 0 AND d.id >= '_design/' AND d.id < '_design0'`)
 	if err != nil {
-		return nil, fmt.Errorf("list design documents: %w", err)
+		return fmt.Errorf("list design documents: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var id string
 		var body []byte
 		if err := rows.Scan(&id, &body); err != nil {
-			return nil, err
+			return err
 		}
-		if d, err := parseDesign(id, body); err == nil {
-			used[d.digest] = true
-		}
+		fn(id, body)
 	}
-	return used, rows.Err()
+	return rows.Err()
 }

@@ -179,9 +179,12 @@ func checkFunction(source string, modules []byte) error {
 	_, err = sandbox.NewMachine(context.Background(), sandbox.Config{Functions: []*sandbox.Function{f}, Modules: modules})
 	var exception *sandbox.ExceptionError
 	if errors.As(err, &exception) {
-		return errors.New(exception.Message)
+		err = errors.New(exception.Message)
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("%w (%s)", err, source)
+	}
+	return nil
 }
 
 func invalidDesign(reason string) *failure {
@@ -195,16 +198,22 @@ func checkDesignTypes(body []byte) error {
 		return invalidDesign("The design document is no object.")
 	}
 	for _, m := range []struct{ name, types string }{
-		{"filters", "object"}, {"language", "string"}, {"lists", "object"}, {"options", "object"},
-		{"rewrites", "string or array"}, {"shows", "object"}, {"updates", "object"},
-		{"validate_doc_update", "string"}, {"views", "object"},
+		{"filters", "object"},
+		{"language", "string"},
+		{"lists", "object"},
+		{"options", "object"},
+		{"rewrites", "array or string"},
+		{"shows", "object"},
+		{"updates", "object"},
+		{"validate_doc_update", "string"},
+		{"views", "object"},
 	} {
 		if err := wantType(m.name, doc[m.name], m.types); err != nil {
 			return err
 		}
 	}
 	for _, m := range []string{"filters", "lists", "shows", "updates"} {
-		if err := checkMembers(m, doc[m], "object or string"); err != nil {
+		if err := checkMembers(m, doc[m], "string or object"); err != nil {
 			return err
 		}
 	}

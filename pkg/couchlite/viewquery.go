@@ -25,7 +25,6 @@ type viewQuery struct {
 	docs               docOptions
 	update             string // true, false or lazy
 	updateSeq          bool
-	unsorted           bool
 	partition          bool
 	reduces, multiKeys bool // decided by resolve
 }
@@ -105,8 +104,8 @@ func (q *viewQuery) set(name string, p parameter) (err error) {
 func (q *viewQuery) setFlag(name string, p parameter) error {
 	target := map[string]*bool{
 		"descending": &q.descending, "inclusive_end": &q.exclusiveEnd, "include_docs": &q.includeDocs,
-		"attachments": &q.docs.Attachments, "update_seq": &q.updateSeq, "sorted": &q.unsorted,
-		"reduce": nil, "group": nil, "conflicts": nil, "att_encoding_info": nil,
+		"attachments": &q.docs.Attachments, "update_seq": &q.updateSeq,
+		"reduce": nil, "group": nil, "conflicts": nil, "att_encoding_info": nil, "sorted": nil,
 	}
 	to, known := target[name]
 	if !known {
@@ -123,9 +122,9 @@ func (q *viewQuery) setFlag(name string, p parameter) error {
 		q.group = &v
 	case "conflicts":
 		q.conflicts, q.docs.Conflicts = &v, v
-	case "inclusive_end", "sorted":
+	case "inclusive_end":
 		*to = !v
-	case "att_encoding_info":
+	case "att_encoding_info", "sorted": // of no effect here
 	default:
 		*to = v
 	}

@@ -129,16 +129,12 @@ func (v *viewReader) write(ctx context.Context) error {
 			return err
 		}
 	}
-	v.out.text("\r\n]}")
+	v.out.endRows()
 	return v.out.flushed()
 }
 
 // head writes what stands before the rows.
 func (v *viewReader) head(ctx context.Context) error {
-	if v.query.unsorted {
-		v.out.text(`{"rows":[`)
-		return nil
-	}
 	total, err := v.snapshot.total(ctx, v.view.number)
 	if err != nil {
 		return fmt.Errorf("count view: %w", err)
@@ -226,15 +222,14 @@ func (v *viewReader) document(ctx context.Context, r viewRow) ([]byte, error) {
 	id, rev := r.id, ""
 	if r.value[0] == '{' && bytes.Contains(r.value, []byte(`"_`)) {
 		var link struct {
-			ID  any    `json:"_id"`
-			Rev string `json:"_rev"`
+			ID  json.RawMessage `json:"_id"`
+			Rev string          `json:"_rev"`
 		}
-		if json.Unmarshal(r.value, &link) == nil {
-			if s, ok := link.ID.(string); ok {
-				id = s
-			}
-			rev = link.Rev
+		_ = json.Unmarshal(r.value, &link)
+		if link.ID != nil && json.Unmarshal(link.ID, &id) != nil || string(link.ID) == "null" {
+			return []byte("null"), nil
 		}
+		rev = link.Rev
 	}
 	doc, deleted, err := v.db.docBody(ctx, id, rev, v.query.docs)
 	if isMissing(err) || deleted || err != nil && asFailure(err).Status == 400 {

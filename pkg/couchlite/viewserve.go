@@ -129,6 +129,9 @@ func (q *request) answerView(d *design, name string, queries []viewQuery, multip
 			if i > 0 {
 				out.text(",")
 			}
+			if multiple {
+				out.text("\r\n")
+			}
 			r := &viewReader{db: q.db, snapshot: s, view: v, query: query, ranges: ranges[i], out: out}
 			out.rows = 0
 			if err := r.answer(q.Context()); err != nil {
