@@ -19,14 +19,16 @@ const (
 // use, and a lookup that needs no new state takes no lock.
 //
 // Patterns that may match anywhere start anew at every character. What they
-// start with is the same for all states, so it is worked out once per
-// character class and merged in, and a state need not remember which patterns
-// have matched already: entering a state reports its matches.
+// come to by their first two characters is the same for all states, so it is
+// worked out once per pair of classes; a state refers to the one for its last
+// character and holds only threads that are older. It need not remember which
+// patterns have matched: entering a state reports its matches.
 type dfa struct {
 	nfa     *nfa
 	limit   int
 	start   atomic.Pointer[state]
 	floats  [kinds][]atomic.Pointer[floatStep]
+	ids     atomic.Uint32 // of float steps
 	scratch sync.Pool
 
 	mu     sync.Mutex
@@ -37,17 +39,19 @@ type dfa struct {
 
 // state is what is known after some characters.
 type state struct {
-	threads []uint32 // sorted; starts of floating patterns are left out
-	before  kind     // of the last character
-	matches []int32  // patterns that match at or before the last character
+	threads []uint32   // sorted, without those of float and the starts of floating patterns
+	float   *floatStep // what floating patterns came to by the last character; nil before the first
+	before  kind       // of the last character
+	matches []int32    // patterns that match at or before the last character
 	next    []atomic.Pointer[state]
 }
 
-// floatStep is what the floating patterns come to when they start between a
-// character of one kind and a class.
+// floatStep is what threads of floating patterns come to over one class.
 type floatStep struct {
+	id      uint32
 	threads []uint32
 	matches []int32
+	next    []atomic.Pointer[floatStep] // of threads, by class; nil in a second step
 }
 
 func newDFA(n *nfa, limit int) *dfa {
@@ -101,17 +105,38 @@ func (d *dfa) follow(s *state, class int) *state {
 func (d *dfa) make(s *state, class int) *state {
 	w := d.scratch.Get().(*work)
 	defer d.scratch.Put(w)
-	float := d.float(w, s.before, class)
-	d.nfa.step(w, s.threads, s.before, class)
-	next := &state{
-		threads: merge(w.next, float.threads),
-		matches: merge(w.matches, float.matches),
-		before:  d.nfa.kindAt(class),
+	next := &state{before: d.nfa.kindAt(class)}
+	next.float = d.step(w, &d.floats[s.before][class], d.nfa.floating, s.before, class, true)
+	next.matches = next.float.matches
+	if s.float != nil {
+		second := d.step(w, &s.float.next[class], s.float.threads, s.before, class, false)
+		next.threads, next.matches = second.threads, merge(next.matches, second.matches)
+	}
+	if len(s.threads) > 0 {
+		d.nfa.step(w, s.threads, s.before, class)
+		next.threads, next.matches = merge(next.threads, w.next), merge(next.matches, w.matches)
 	}
 	if s.next == nil {
 		return next
 	}
 	return d.keep(s, class, next)
+}
+
+// step returns what threads of floating patterns come to, from its slot if it
+// has been worked out before.
+func (d *dfa) step(w *work, slot *atomic.Pointer[floatStep], threads []uint32, before kind, class int, first bool) *floatStep {
+	if f := slot.Load(); f != nil {
+		return f
+	}
+	d.nfa.step(w, threads, before, class)
+	f := &floatStep{id: d.ids.Add(1), threads: slices.Clone(w.next), matches: slices.Clone(w.matches)}
+	if first {
+		f.next = make([]atomic.Pointer[floatStep], d.nfa.edgeClass()+1)
+	}
+	if !slot.CompareAndSwap(nil, f) {
+		return slot.Load()
+	}
+	return f
 }
 
 func (d *dfa) keep(s *state, class int, next *state) *state {
@@ -143,21 +168,12 @@ func (d *dfa) size() int {
 	return d.bytes
 }
 
-// float returns what floating patterns come to; all states share it.
-func (d *dfa) float(w *work, before kind, class int) *floatStep {
-	slot := &d.floats[before][class]
-	if f := slot.Load(); f != nil {
-		return f
-	}
-	d.nfa.step(w, d.nfa.floating, before, class)
-	f := &floatStep{threads: slices.Clone(w.next), matches: slices.Clone(w.matches)}
-	slot.Store(f)
-	return f
-}
-
 func (s *state) key() string {
-	key := make([]byte, 0, 1+4*len(s.threads)+4*len(s.matches)+4)
+	key := make([]byte, 0, 9+4*len(s.threads)+4*len(s.matches))
 	key = append(key, byte(s.before))
+	if s.float != nil {
+		key = binary.LittleEndian.AppendUint32(key, s.float.id)
+	}
 	key = binary.LittleEndian.AppendUint32(key, uint32(len(s.threads)))
 	for _, pc := range s.threads {
 		key = binary.LittleEndian.AppendUint32(key, pc)
