@@ -94,6 +94,7 @@ type analysis struct {
 	alphabet []rune
 	merged   bool // some characters beyond the dialable ones stand for others
 	machines map[*pattern]*machine
+	search   pairSearch
 	steps    int
 	report   Report
 	full     bool
@@ -114,6 +115,7 @@ func (x *Index) Analyze(o AnalysisOptions) Report {
 	}
 	a.choose()
 	a.alphabet = a.symbols()
+	a.search.alphabet = a.alphabet
 	a.doubleBooked()
 	for _, r := range a.mine {
 		a.single(r)

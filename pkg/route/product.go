@@ -2,33 +2,74 @@ package route
 
 import "slices"
 
-// common returns a shortest non-empty string that both machines accept.
-// steps counts down the work left; when it is spent, done is false.
-func common(a, b *machine, alphabet []rune, steps *int) (witness string, found, done bool) {
-	return search([]*machine{a, b}, alphabet, steps, func(at []int32, _ int) verdict {
-		switch {
-		case at[0] == dead || at[1] == dead:
-			return prune
-		case a.accept[at[0]] && b.accept[at[1]]:
-			return stop
-		}
-		return goOn
-	})
+// pairSearch searches products of two machines and keeps its memory between them.
+type pairSearch struct {
+	alphabet []rune
+	seen     []bool
+	queue    []pairNode
 }
 
-// sameLanguage reports whether both machines accept the same non-empty
-// strings.
-func sameLanguage(a, b *machine, alphabet []rune, steps *int) (same, done bool) {
-	_, differs, done := search([]*machine{a, b}, alphabet, steps, func(at []int32, _ int) verdict {
-		switch {
-		case a.accepts(at[0]) != b.accepts(at[1]):
-			return stop
-		case at[0] == dead && at[1] == dead:
-			return prune
+type pairNode struct{ x, y, from, symbol int32 }
+
+// common returns a shortest non-empty string that both machines accept.
+// steps counts down the work left; when it is spent, done is false.
+func (s *pairSearch) common(a, b *machine, steps *int) (witness string, found, done bool) {
+	return s.search(a, b, steps, true, func(x, y int32) bool { return a.accept[x] && b.accept[y] })
+}
+
+// same reports whether both machines accept the same non-empty strings.
+func (s *pairSearch) same(a, b *machine, steps *int) (same, done bool) {
+	_, differ, done := s.search(a, b, steps, false, func(x, y int32) bool { return a.accepts(x) != b.accepts(y) })
+	return !differ, done
+}
+
+// search walks the product, shortest strings first, until stop holds. It goes
+// on while one machine is alive, or only while both are.
+func (s *pairSearch) search(a, b *machine, steps *int, both bool, stop func(x, y int32) bool) (string, bool, bool) {
+	width := len(b.next) + 1
+	need := (len(a.next) + 1) * width
+	s.seen = slices.Grow(s.seen[:0], need)[:need]
+	clear(s.seen)
+	s.queue = append(s.queue[:0], pairNode{from: -1})
+	for i := 0; i < len(s.queue); i++ {
+		at := s.queue[i]
+		for symbol := range s.alphabet {
+			if *steps--; *steps < 0 {
+				return "", false, false
+			}
+			x, y := a.follow(at.x, symbol), b.follow(at.y, symbol)
+			if x == dead && y == dead || both && (x == dead || y == dead) {
+				continue
+			}
+			place := int(x+1)*width + int(y+1)
+			if s.seen[place] {
+				continue
+			}
+			s.seen[place] = true
+			s.queue = append(s.queue, pairNode{x, y, int32(i), int32(symbol)})
+			if stop(x, y) {
+				return s.spell(), true, true
+			}
 		}
-		return goOn
-	})
-	return !differs, done
+	}
+	return "", false, true
+}
+
+// spell returns the string that leads to the last node.
+func (s *pairSearch) spell() string {
+	var out []rune
+	for i := int32(len(s.queue) - 1); i > 0; i = s.queue[i].from {
+		out = append(out, s.alphabet[s.queue[i].symbol])
+	}
+	slices.Reverse(out)
+	return string(out)
+}
+
+func (m *machine) follow(at int32, symbol int) int32 {
+	if at == dead {
+		return dead
+	}
+	return m.next[at][symbol]
 }
 
 func (m *machine) accepts(at int32) bool { return at != dead && m.accept[at] }
@@ -42,63 +83,46 @@ const (
 	stop          // this is it
 )
 
-// node is one state of a product, how it was reached, and how long that is.
-type productNode struct {
-	from   int32
-	symbol int32
-	length int
-	at     []int32
-}
-
 // lengthCap is the length from which on scores only differ by constants: a
 // pattern has at most 1,024 bytes, so no group starts later.
 const lengthCap = MaxPattern + 1
 
-// search walks the product of machines, shortest strings first, until judge
-// says stop. It judges every state but the empty string's. Strings are told
-// apart by their length too where judge depends on it: see searchLengths.
-func search(list []*machine, alphabet []rune, steps *int, judge func(at []int32, length int) verdict) (string, bool, bool) {
-	return walk(list, alphabet, steps, 0, judge)
+// product is one state of several machines side by side.
+type product struct {
+	length int
+	at     []int32
 }
 
-// searchLengths is search for a judge that looks at the length, which it
-// sees up to cap.
-func searchLengths(list []*machine, alphabet []rune, steps *int, limit int, judge func(at []int32, length int) verdict) (string, bool, bool) {
-	return walk(list, alphabet, steps, limit, judge)
-}
-
-func walk(list []*machine, alphabet []rune, steps *int, limit int, judge func(at []int32, length int) verdict) (string, bool, bool) {
-	nodes := []productNode{{from: -1, at: make([]int32, len(list))}}
+// anyString reports whether judge stops at some non-empty string. Strings are
+// walked shortest first; those that lead to the same states and are as long,
+// or both longer than limit, count once.
+func anyString(list []*machine, symbols int, steps *int, limit int, judge func(at []int32, length int) verdict) (found, done bool) {
+	queue := []product{{at: make([]int32, len(list))}}
 	seen := map[string]bool{}
 	next := make([]int32, len(list))
-	for i := 0; i < len(nodes); i++ {
-		for symbol := range alphabet {
+	for ; len(queue) > 0; queue = queue[1:] {
+		for symbol := range symbols {
 			if *steps--; *steps < 0 {
-				return "", false, false
+				return false, false
 			}
 			for k, m := range list {
-				next[k] = dead
-				if at := nodes[i].at[k]; at != dead {
-					next[k] = m.next[at][symbol]
-				}
+				next[k] = m.follow(queue[0].at[k], symbol)
 			}
-			length := nodes[i].length + 1
+			length := queue[0].length + 1
 			key := stateKey(next, min(length, limit))
 			if seen[key] {
 				continue
 			}
 			seen[key] = true
-			v := judge(next, length)
-			if v == prune {
-				continue
-			}
-			nodes = append(nodes, productNode{int32(i), int32(symbol), length, slices.Clone(next)})
-			if v == stop {
-				return spell(nodes, alphabet), true, true
+			switch judge(next, length) {
+			case stop:
+				return true, true
+			case goOn:
+				queue = append(queue, product{length, slices.Clone(next)})
 			}
 		}
 	}
-	return "", false, true
+	return false, true
 }
 
 func stateKey(at []int32, length int) string {
@@ -107,16 +131,6 @@ func stateKey(at []int32, length int) string {
 		key = append(key, byte(s), byte(s>>8), byte(s>>16))
 	}
 	return string(append(key, byte(length), byte(length>>8)))
-}
-
-// spell returns the string that leads to the last node.
-func spell(nodes []productNode, alphabet []rune) string {
-	var out []rune
-	for i := int32(len(nodes) - 1); i > 0; i = nodes[i].from {
-		out = append(out, alphabet[nodes[i].symbol])
-	}
-	slices.Reverse(out)
-	return string(out)
 }
 
 // score says how much a pattern captures of a string of n characters that it

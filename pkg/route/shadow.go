@@ -6,44 +6,56 @@ import "fmt"
 // patterns that never win.
 func (a *analysis) pairs() {
 	met := map[*row][]*row{}
-	spent := 0
-	first := map[*row]int{}
-	for i, r := range a.mine {
-		first[r] = i
+	heads := make([]*prefixes, len(a.rows))
+	wanted := make([]bool, len(a.rows))
+	for i, r := range a.rows {
+		if r.re != nil && a.machine(r.re) != nil {
+			heads[i] = r.re.prefixes()
+		}
+		wanted[i] = a.o.Only == "" || r.id == a.o.Only
 	}
-	for i, r := range a.mine {
-		for _, q := range a.rows {
-			if at, both := first[q]; both && at <= i {
-				continue // itself, or compared already
-			}
-			if !a.compare(r, q, met) {
+	spent := 0
+	for i, r := range a.rows {
+		if !wanted[i] || heads[i] == nil {
+			continue
+		}
+		for j, q := range a.rows {
+			switch {
+			case heads[j] == nil, wanted[j] && j <= i, r.re != q.re && !heads[i].meets(heads[j]):
+			case a.steps <= 0:
 				spent++
+			case a.pair(r, q):
+				met[r] = append(met[r], q)
+				met[q] = append(met[q], r)
 			}
 		}
 	}
 	if spent > 0 {
 		a.skip(NotAnalysed{Reason: fmt.Sprintf("the limit of work is reached: %d pairs of patterns were not compared", spent)})
 	}
-	for _, r := range a.mine {
-		if len(met[r]) > 0 {
-			a.shadowed(r, met[r])
-		}
-	}
+	a.shadows(met)
 }
 
-// compare compares two patterns and remembers which have numbers in common.
-func (a *analysis) compare(r, q *row, met map[*row][]*row) bool {
-	if r.re == nil || q.re == nil || !mayMeet(r, q) || a.machine(r.re) == nil || a.machine(q.re) == nil {
-		return true
+// shadows looks for patterns that never win against those they have numbers
+// in common with.
+func (a *analysis) shadows(met map[*row][]*row) {
+	spent := 0
+	place := make(map[*row]int, len(a.rows))
+	for i, r := range a.rows {
+		place[r] = i
 	}
-	if a.steps <= 0 {
-		return false
+	for _, r := range a.mine {
+		switch {
+		case len(met[r]) == 0:
+		case a.steps <= 0:
+			spent++
+		default:
+			a.shadowed(r, met[r], place)
+		}
 	}
-	if a.pair(r, q) {
-		met[r] = append(met[r], q)
-		met[q] = append(met[q], r)
+	if spent > 0 {
+		a.skip(NotAnalysed{Reason: fmt.Sprintf("the limit of work is reached: it was not examined whether %d patterns ever win", spent)})
 	}
-	return true
 }
 
 // pair compares two patterns and reports whether they have a number in
@@ -53,7 +65,7 @@ func (a *analysis) pair(r, q *row) bool {
 	before := steps
 	defer func() { a.steps -= before - max(steps, 0) }()
 	m, n := a.machine(r.re), a.machine(q.re)
-	witness, found, done := common(m, n, a.alphabet, &steps)
+	witness, found, done := a.search.common(m, n, &steps)
 	if !done {
 		a.skip(NotAnalysed{CallflowID: r.id, Pattern: r.text, Other: &Party{CallflowID: q.id, Pattern: q.text}, Reason: "the limit of work on one pair is reached"})
 		return false
@@ -63,7 +75,7 @@ func (a *analysis) pair(r, q *row) bool {
 	}
 	equal := r.re == q.re
 	if !equal {
-		equal, done = sameLanguage(m, n, a.alphabet, &steps)
+		equal, done = a.search.same(m, n, &steps)
 		equal = equal && done
 	}
 	got := a.lookup(witness)
@@ -84,14 +96,10 @@ func (a *analysis) pair(r, q *row) bool {
 // common with. Of a pattern whose captures cannot be told from the length, it
 // assumes the best for itself and nothing for it as a rival, so that what is
 // reported holds.
-func (a *analysis) shadowed(r *row, others []*row) {
+func (a *analysis) shadowed(r *row, others []*row, place map[*row]int) {
 	mine, known := scoreOf(r.re)
 	if !known {
 		mine = score{0, 0} // no capture is longer than the number
-	}
-	place := map[*row]int{}
-	for i, x := range a.rows {
-		place[x] = i
 	}
 	list := []*machine{a.machine(r.re)}
 	var beats []func(length int) bool
@@ -109,8 +117,9 @@ func (a *analysis) shadowed(r *row, others []*row) {
 			return t > m || t == m && later
 		})
 	}
-	steps := min(pairSteps, max(a.steps, 0))
-	_, wins, done := searchLengths(list, a.alphabet, &steps, min(settled+1, lengthCap), func(at []int32, length int) verdict {
+	before := min(pairSteps, a.steps)
+	steps := before
+	wins, done := anyString(list, len(a.alphabet), &steps, min(settled+1, lengthCap), func(at []int32, length int) verdict {
 		if at[0] == dead {
 			return prune
 		}
@@ -124,6 +133,7 @@ func (a *analysis) shadowed(r *row, others []*row) {
 		}
 		return stop
 	})
+	a.steps -= before - max(steps, 0)
 	if wins || !done {
 		return
 	}
