@@ -64,7 +64,7 @@ func (w *world) fuzzed(method, path, query, header string, body []byte) (*http.R
 	for _, line := range strings.Split(header, "\n") {
 		name, value, _ := strings.Cut(line, ":")
 		if validToken(name) {
-			r.Header.Add(http.CanonicalHeaderKey(name), strings.Map(printable, strings.TrimSpace(value)))
+			r.Header.Add(name, strings.Map(printable, strings.TrimSpace(value)))
 		}
 	}
 	return r, true

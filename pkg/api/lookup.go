@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/route"
 )
@@ -55,13 +56,9 @@ func (s *Server) getRoute(c *call) (*answer, error) {
 		}
 		return s.getRouteAt(c, dialled, at)
 	}
-	plan, err := s.cfg.Callflows.DialPlan(c.ctx(), c.account())
-	if err != nil {
-		return nil, err
-	}
 	explain := c.flag("explain", false)
 	found, err := s.cfg.Routes.Lookup(c.ctx(), c.account(), dialled, route.Options{
-		Plan: plan, Explain: explain, Consistent: c.flag("consistent", false),
+		Explain: explain, Consistent: c.flag("consistent", false),
 	})
 	if err != nil {
 		return nil, err
@@ -158,11 +155,7 @@ func (s *Server) compareRoutes(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := s.cfg.Callflows.DialPlan(c.ctx(), c.account())
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.cfg.Routes.Many(c.ctx(), c.account(), numbers, drafts, plan)
+	found, err := s.cfg.Routes.Many(c.ctx(), c.account(), numbers, drafts, number.DialPlan{})
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +211,7 @@ func (s *Server) routeQuery(data document.Doc) (numbers []string, drafts []docum
 
 // analyseRoutes serves GET …/route_analysis.
 func (s *Server) analyseRoutes(c *call) (*answer, error) {
-	plan, err := s.cfg.Callflows.DialPlan(c.ctx(), c.account())
+	plan, err := s.cfg.Routes.Plan(c.ctx(), c.account())
 	if err != nil {
 		return nil, err
 	}
