@@ -118,6 +118,7 @@ type node struct {
 	refs     []int  // opBackref, opCond: group numbers
 	name     string // opBackref, opCond, opCall: a name to resolve, "" if none
 	cond     *node  // opCond: a look-around as the condition
+	half     bool   // opCond: there is no second branch
 	never    bool   // opCond: (?(R)…) and (?(DEFINE)…) do not hold
 	behind   bool
 	negate   bool
@@ -187,10 +188,11 @@ func (m *measure) width(n *node) (int, bool) {
 	return 0, true
 }
 
-// same returns the width that all alternatives have.
+// same returns the width that all alternatives have. PCRE overlooks the empty
+// one of a condition without a second branch.
 func (m *measure) same(n *node) (int, bool) {
-	if n.never {
-		return m.width(n.sub[1])
+	if n.half {
+		return m.width(n.sub[0])
 	}
 	first, ok := m.width(n.sub[0])
 	for _, s := range n.sub[1:] {

@@ -29,7 +29,7 @@ func (p *parser) condition() *node {
 	if len(branches) > 2 || define && len(branches) > 1 {
 		p.fail("conditional group contains more than two branches")
 	}
-	if len(branches) == 1 {
+	if n.half = len(branches) == 1; n.half {
 		branches = append(branches, &node{op: opEmpty})
 	}
 	n.sub = branches
