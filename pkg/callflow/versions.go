@@ -102,7 +102,7 @@ func (s *Service) version(ctx context.Context, accountID, id, rev string, stored
 			return nil, err
 		}
 	}
-	return nil, badIdentifier(id)
+	return nil, badIdentifier(rev)
 }
 
 // versions lists the stored version and those in history, newest first.

@@ -21,7 +21,7 @@ import (
 // that long; without it every writer stops after a few writes.
 const (
 	writers     = 64
-	shortRounds = 4
+	shortRounds = 3
 )
 
 // rounds counts a writer's rounds until it may stop.
