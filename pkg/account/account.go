@@ -64,12 +64,16 @@ type Actor struct {
 
 // Write is a change of an account.
 type Write struct {
-	ID   string
-	Data document.Doc // what the client sent
+	ID string
+	// Data is what the client sent. A dial_plan given as [json.RawMessage]
+	// keeps the order of its rules.
+	Data document.Doc
 	// Check is called with the stored revision before anything is written,
 	// and its error ends the change; it may be nil.
 	Check func(storedRev string) error
 	Actor Actor
+
+	first, last []string // keys of the dial plan: where they come beside the stored ones
 }
 
 // cacheSize bounds the states and the knowledge of prepared databases.

@@ -159,7 +159,6 @@ func TestCreateInvalid(t *testing.T) {
 // many times: at most one of them succeeds, and one that was refused leaves
 // nothing behind.
 func TestTwoCreateOneName(t *testing.T) {
-	couchtest.SkipPouchDB(t, "its memory adapter lets both of two concurrent edits through")
 	address := couchtest.URL(t)
 	a := &account.Service{Couch: couchtest.Open(t, address)}
 	b := &account.Service{Couch: couchtest.Open(t, address)}
@@ -195,7 +194,6 @@ func TestTwoCreateOneName(t *testing.T) {
 
 // TestMasterOnce starts several processes on one empty server.
 func TestMasterOnce(t *testing.T) {
-	couchtest.SkipPouchDB(t, "its memory adapter lets both of two concurrent edits through")
 	address := couchtest.URL(t)
 	masters := make(chan account.Master, 4)
 	for range cap(masters) {

@@ -1,10 +1,10 @@
 package account
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -31,11 +31,23 @@ func (s *Service) Get(ctx context.Context, id string) (document.Doc, error) {
 	return doc, nil
 }
 
-// definition reads the account's own copy; without one, the other.
+// definition reads the account's own document. If it is missing from its
+// database, it is put back from the copy; without a database, the copy has to
+// do.
 func (s *Service) definition(ctx context.Context, id string) (document.Doc, error) {
 	doc, err := s.Couch.Account(id).Get(ctx, id)
-	if problem.Is(err, problem.BadIdentifier) || problem.Is(err, problem.MissingDatabase) {
+	switch {
+	case problem.Is(err, problem.MissingDatabase):
 		return s.liveCopy(ctx, id)
+	case problem.Is(err, problem.BadIdentifier):
+		held, plan, err := read(ctx, s.accounts(), id)
+		if ignore(err, problem.BadIdentifier) != nil {
+			return nil, err
+		}
+		if !isLive(held) {
+			return nil, unknown(id)
+		}
+		return s.createDB(ctx, held, members(plan))
 	}
 	if err != nil {
 		return nil, err
@@ -59,6 +71,7 @@ func (s *Service) liveCopy(ctx context.Context, id string) (document.Doc, error)
 
 // Replace puts what the client sent in place of the account's public fields.
 func (s *Service) Replace(ctx context.Context, w Write) (document.Doc, error) {
+	w.Data, w.first = takeOrder(w.Data)
 	return s.change(ctx, w, func(stored document.Doc) document.Doc {
 		next := publicPart(w.Data)
 		for _, key := range []string{"realm", "timezone"} { // kept unless given, as a new account gets them unasked
@@ -75,6 +88,7 @@ func (s *Service) Replace(ctx context.Context, w Write) (document.Doc, error) {
 
 // Patch merges what the client sent into the account; null deletes.
 func (s *Service) Patch(ctx context.Context, w Write) (document.Doc, error) {
+	w.Data, w.last = takeOrder(w.Data)
 	return s.change(ctx, w, func(stored document.Doc) document.Doc {
 		return document.Patch(stored, publicPart(w.Data))
 	})
@@ -98,7 +112,7 @@ func (s *Service) change(ctx context.Context, w Write, next func(document.Doc) d
 		}
 		doc := next(stored.Clone())
 		s.importEnabled(doc, w)
-		saved, err = s.save(ctx, stored, doc, w.Actor)
+		saved, err = s.save(ctx, stored, doc, w)
 		if !problem.Is(err, problem.Conflict) {
 			return saved, err
 		}
@@ -120,17 +134,17 @@ func (s *Service) importEnabled(doc document.Doc, w Write) {
 }
 
 // save checks, reserves, writes and releases what the account claimed before.
-func (s *Service) save(ctx context.Context, stored, doc document.Doc, actor Actor) (document.Doc, error) {
+func (s *Service) save(ctx context.Context, stored, doc document.Doc, w Write) (document.Doc, error) {
 	id := stored.ID()
 	doc["_id"], doc["_rev"] = id, stored.Rev()
 	doc, vs := s.check(doc)
-	s.stamp(doc, actor)
+	s.stamp(doc, w.Actor)
 	took, taken, err := s.reserve(ctx, doc, id)
 	if err == nil {
 		err = problem.Validation(append(vs, taken...))
 	}
 	if err == nil {
-		err = s.putOwn(ctx, doc)
+		err = s.putOwn(ctx, doc, w.first, w.last)
 	}
 	if err != nil {
 		s.clean(ctx, func(ctx context.Context) error { return s.release(ctx, without(took, claimsOf(stored)), id) })
@@ -150,22 +164,22 @@ func (s *Service) save(ctx context.Context, stored, doc document.Doc, actor Acto
 	return saved, s.release(ctx, without(claimsOf(stored), took), id)
 }
 
-// putOwn saves the account's own document. A dial plan that has not changed
-// keeps its order.
-func (s *Service) putOwn(ctx context.Context, doc document.Doc) error {
+// putOwn saves the account's own document. The rules of its dial plan come in
+// the order of first, then as they are stored, then in that of last.
+func (s *Service) putOwn(ctx context.Context, doc document.Doc, first, last []string) error {
 	db := s.Couch.Account(doc.ID())
 	_, plan, err := read(ctx, db, doc.ID())
 	if ignore(err, problem.BadIdentifier) != nil {
 		return err
 	}
-	return putOrdered(ctx, db, doc, plan)
+	return putOrdered(ctx, db, doc, slices.Concat(first, members(plan), last))
 }
 
 // revert puts the former document back where a reservation was lost.
 func (s *Service) revert(ctx context.Context, stored, saved document.Doc) error {
 	back := stored.Clone()
 	back.SetRev(saved.Rev())
-	err := s.putOwn(ctx, back)
+	err := s.putOwn(ctx, back, nil, nil)
 	if err == nil {
 		err = s.mirror(ctx, stored.ID())
 	}
@@ -208,13 +222,13 @@ func (s *Service) mirror(ctx context.Context, id string) error {
 			return err
 		}
 		fresh := withoutRev(own)
-		if held != nil && bytes.Equal(plan, heldPlan) && document.Equal(map[string]any(fresh), map[string]any(withoutRev(held))) {
+		if held != nil && slices.Equal(members(plan), members(heldPlan)) && document.Equal(map[string]any(fresh), map[string]any(withoutRev(held))) {
 			return nil
 		}
 		if held != nil {
 			fresh.SetRev(held.Rev())
 		}
-		err = putOrdered(ctx, s.accounts(), fresh, plan)
+		err = putOrdered(ctx, s.accounts(), fresh, members(plan))
 		s.generation.Add(1)
 		s.states.Delete(id)
 		if ignore(err, problem.Conflict) != nil {

@@ -20,7 +20,8 @@ const (
 	maxRealm = 253
 )
 
-// Create makes an account below parent from what a client sent: its database
+// Create makes an account below parent from what a client sent ([Write].Data
+// says how a dial plan keeps its order): its database
 // with the design documents, its document and the copy of it. It is usable
 // everywhere when Create returns. An invalid document, or a name or realm in
 // use, is [problem.Invalid]; an unknown parent [problem.BadIdentifier].
@@ -30,9 +31,9 @@ func (s *Service) Create(ctx context.Context, parent string, data document.Doc, 
 	if err != nil {
 		return nil, err
 	}
-	doc := s.draft(data, above)
-	checked, vs := s.check(doc)
-	return s.create(ctx, checked, vs, actor)
+	data, order := takeOrder(data)
+	doc, vs := s.check(s.draft(data, above))
+	return s.create(ctx, doc, order, vs, actor)
 }
 
 // draft is the new account before it is checked.
@@ -82,9 +83,11 @@ func list(ids []string) []any {
 	return out
 }
 
-// create reserves, writes, and reserves again by reading; vs are the problems
-// already known.
-func (s *Service) create(ctx context.Context, doc document.Doc, vs []problem.Violation, actor Actor) (document.Doc, error) {
+// create reserves, writes, and looks whether it still holds what it reserved;
+// order is that of the dial plan, vs are the problems already known.
+func (s *Service) create(
+	ctx context.Context, doc document.Doc, order []string, vs []problem.Violation, actor Actor,
+) (document.Doc, error) {
 	s.stamp(doc, actor)
 	took, taken, err := s.reserve(ctx, doc, doc.ID())
 	if err == nil {
@@ -99,7 +102,7 @@ func (s *Service) create(ctx context.Context, doc document.Doc, vs []problem.Vio
 		s.clean(ctx, func(ctx context.Context) error { return s.release(ctx, took, doc.ID()) })
 		return nil, err
 	}
-	stored, err := s.build(ctx, doc, took)
+	stored, err := s.build(ctx, doc, order, took)
 	if err == nil {
 		err = s.commit(ctx, intent)
 	}
@@ -116,12 +119,12 @@ func (s *Service) create(ctx context.Context, doc document.Doc, vs []problem.Vio
 }
 
 // build makes the database, the document and its copy.
-func (s *Service) build(ctx context.Context, doc document.Doc, took []claim) (document.Doc, error) {
-	stored, err := s.createDB(ctx, doc)
+func (s *Service) build(ctx context.Context, doc document.Doc, order []string, took []claim) (document.Doc, error) {
+	stored, err := s.createDB(ctx, doc, order)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.accounts().Put(ctx, withoutRev(stored)); err != nil {
+	if err := putOrdered(ctx, s.accounts(), withoutRev(stored), order); err != nil {
 		return nil, err
 	}
 	held, err := s.stillHeld(ctx, took, doc.ID())

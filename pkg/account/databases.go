@@ -76,9 +76,9 @@ func (s *Service) Forget(id string) {
 }
 
 // createDB makes an account's database with its design documents and the
-// account's document. It may be repeated: what is there already stays. It
-// returns the document as it is stored.
-func (s *Service) createDB(ctx context.Context, doc document.Doc) (document.Doc, error) {
+// account's document, its dial plan in that order. It may be repeated: what is
+// there already stays. It returns the document as it is stored.
+func (s *Service) createDB(ctx context.Context, doc document.Doc, order []string) (document.Doc, error) {
 	db := s.Couch.Account(doc.ID())
 	if err := s.Couch.CreateDB(ctx, db.Name()); err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func (s *Service) createDB(ctx context.Context, doc document.Doc) (document.Doc,
 		return nil, err
 	}
 	own := withoutRev(doc)
-	if err := db.Put(ctx, own); err != nil {
+	if err := putOrdered(ctx, db, own, order); err != nil {
 		if !problem.Is(err, problem.Conflict) {
 			return nil, err
 		}

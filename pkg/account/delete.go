@@ -76,7 +76,7 @@ func (s *Service) markDeleted(ctx context.Context, w Write) (document.Doc, error
 		}
 		doc["pvt_deleted"] = true
 		s.stamp(doc, w.Actor)
-		err = s.putOwn(ctx, doc)
+		err = s.putOwn(ctx, doc, nil, nil)
 		if err == nil {
 			return doc, s.mirror(ctx, w.ID)
 		}

@@ -104,14 +104,14 @@ func (s *Service) resume(ctx context.Context, intent document.Doc) error {
 
 // resumeCreate completes an account that can be seen and removes another.
 func (s *Service) resumeCreate(ctx context.Context, id string, intent document.Doc) error {
-	visible, err := s.copyOf(ctx, id)
-	if err != nil {
+	visible, plan, err := read(ctx, s.accounts(), id)
+	if ignore(err, problem.BadIdentifier) != nil {
 		return err
 	}
 	if visible == nil {
 		return s.remove(ctx, id, document.Doc(intent.Object("account")))
 	}
-	if _, err := s.createDB(ctx, visible); err != nil {
+	if _, err := s.createDB(ctx, visible, members(plan)); err != nil {
 		return err
 	}
 	return s.mirror(ctx, id)

@@ -125,7 +125,7 @@ func (s *Service) createMaster(ctx context.Context, id, apiKey string) (document
 	doc["pvt_reseller"] = true
 	doc["pvt_reseller_id"] = id
 	s.stamp(doc, Actor{})
-	stored, err := s.createDB(ctx, doc)
+	stored, err := s.createDB(ctx, doc, nil)
 	if err != nil {
 		return nil, false, err
 	}

@@ -49,9 +49,48 @@ func TestDialPlanKeepsItsOrder(t *testing.T) {
 			t.Errorf("restored %+v", held.State)
 		}
 	}
-	changed, err := s.Patch(ctx, account.Write{ID: id, Data: document.Doc{"dial_plan": map[string]any{"(.)": nil}}})
+}
+
+// TestDialPlanOfClients sends plans undecoded and looks at what is stored.
+func TestDialPlanOfClients(t *testing.T) {
+	s, master := newService(t)
+	ctx := t.Context()
+	doc, err := s.Create(ctx, master, document.Doc{"name": "Acme", "dial_plan": json.RawMessage(`{"z":{},"m":{},"a":{}}`)}, account.Actor{})
 	check(t, err)
-	if len(changed.Object("dial_plan")) != 2 {
-		t.Errorf("rules %v", changed.Object("dial_plan"))
+	id := doc.ID()
+	stored := func(want string) {
+		t.Helper()
+		for _, db := range []*couch.DB{s.Couch.Account(id), s.Couch.DB("accounts")} {
+			raw, err := db.GetRaw(ctx, id)
+			check(t, err)
+			if !strings.Contains(string(raw), `"dial_plan":`+want) {
+				t.Errorf("%s has %s, want %s", db.Name(), raw, want)
+			}
+		}
 	}
+	stored(`{"z":{},"m":{},"a":{}}`)
+	if doc.Object("dial_plan")["z"] == nil {
+		t.Errorf("created %v", doc)
+	}
+	patch := func(plan any) {
+		t.Helper()
+		_, err := s.Patch(ctx, account.Write{ID: id, Data: document.Doc{"dial_plan": plan}})
+		check(t, err)
+	}
+	patch(json.RawMessage(`{"y":{"prefix":"1"},"b":{"prefix":"2"},"m":null,"a":{"suffix":"3"}}`))
+	stored(`{"z":{},"a":{"suffix":"3"},"y":{"prefix":"1"},"b":{"prefix":"2"}}`)
+	patch(map[string]any{"z": nil, "c": map[string]any{}}) // decoded: what is new comes last
+	stored(`{"a":{"suffix":"3"},"y":{"prefix":"1"},"b":{"prefix":"2"},"c":{}}`)
+	replace := document.Doc{"name": "Acme", "dial_plan": json.RawMessage(`{"y":{},"c":{},"a":{}}`)}
+	_, err = s.Replace(ctx, account.Write{ID: id, Data: replace})
+	check(t, err)
+	stored(`{"y":{},"c":{},"a":{}}`)
+	patch(json.RawMessage(`"none"`))
+	stored(`"none"`)
+	own, err := s.Couch.Account(id).Get(ctx, id) // lost, and put back from the copy
+	check(t, err)
+	_, err = s.Couch.Account(id).Delete(ctx, id, own.Rev())
+	check(t, err)
+	patch(json.RawMessage(`{"q":{},"a":{}}`))
+	stored(`{"q":{},"a":{}}`)
 }
