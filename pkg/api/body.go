@@ -157,7 +157,7 @@ func dataOf(members map[string]any) (any, error) {
 			}
 		}
 		return nil, problem.Validation([]problem.Violation{{
-			Path: "data", Code: "required", Message: "Field is required but missing",
+			Path: "data", Code: "required", Message: `Field is required but missing: send the document as {"data": …}`,
 			Members: map[string]any{"value": shown},
 		}})
 	}
