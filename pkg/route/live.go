@@ -38,7 +38,10 @@ type live struct {
 
 	reading sync.Mutex // one reader of changes at a time
 
-	mu         sync.Mutex
+	applying sync.Mutex // around changes of the index, so that own writes keep their rank
+	written  map[string]write
+
+	mu         sync.Mutex // never held while the index changes: lookups ask for asOf
 	seq        string
 	asOf       time.Time // when the index was last known to agree with the database
 	dirty      bool      // something changed that has not been read
@@ -46,7 +49,6 @@ type live struct {
 	refreshing bool
 	behind     bool // the snapshot on disk is older than the index
 	saved      time.Time
-	written    map[string]write
 	snapshot   *snapshot // documents for when the database is down
 }
 
@@ -227,10 +229,20 @@ func (l *live) take(ctx context.Context, page couch.ChangesPage, at time.Time) e
 			return err
 		}
 	}
+	changed := l.apply(page.Changes, docs)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.behind = l.behind || changed
+	l.seq, l.asOf = page.LastSeq, at
+	return nil
+}
+
+// apply brings documents into the index and reports whether any mattered.
+func (l *live) apply(page []couch.Change, docs map[string]document.Doc) bool {
+	l.applying.Lock()
+	defer l.applying.Unlock()
 	var changes []Change
-	for _, c := range page.Changes {
+	for _, c := range page {
 		doc := docs[c.ID]
 		if l.outranked(c, doc) {
 			continue
@@ -246,22 +258,22 @@ func (l *live) take(ctx context.Context, page couch.ChangesPage, at time.Time) e
 	}
 	if len(changes) > 0 {
 		l.index.Update(changes)
-		l.behind = true
 	}
-	l.seq, l.asOf = page.LastSeq, at
-	return nil
+	return len(changes) > 0
 }
 
 // wrote applies a document of our own.
 func (l *live) wrote(doc document.Doc) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	change := Change{ID: doc.ID()}
 	if e, ok := EntryOf(doc); ok {
 		change.Entry = &e
 	}
+	l.applying.Lock()
 	l.written[doc.ID()] = write{doc.Rev(), time.Now()}
 	l.index.Update([]Change{change})
+	l.applying.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.behind = true
 }
 
