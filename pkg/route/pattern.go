@@ -19,6 +19,10 @@ const (
 	shortMatch = 2 * time.Millisecond // and when little time is left
 )
 
+// largeProg is the program size from which on compiling takes long enough to be
+// done before the first lookup.
+const largeProg = 300
+
 // pattern is a compiled pattern, shared by all that carry the same text.
 type pattern struct {
 	text     string
@@ -67,6 +71,9 @@ func compile(text string) (*pattern, error) {
 	if plain, order, ok := re.RE2(); ok && p.prog != nil && parses(plain) {
 		p.re = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(plain) })
 		p.order = order
+		if len(p.prog.Inst) > largeProg {
+			p.re() // not in a call's time
+		}
 	} else {
 		if _, err := p.net(); err != nil {
 			return nil, &PatternError{Pattern: text, Reason: "regexp2 cannot compile it"}

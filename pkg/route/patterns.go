@@ -80,7 +80,7 @@ func (p *patterns) of(id string) []*row {
 
 // maxNumber is the longest number, in bytes, that patterns are tried on. SIP
 // user parts are shorter; longer ones would cost more time than a call has.
-const maxNumber = 256
+const maxNumber = 128
 
 // find lets the rows that match number compete in t.
 func (p *patterns) find(number string, t *tally) {
