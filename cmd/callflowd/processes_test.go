@@ -14,6 +14,7 @@ import (
 // Several processes that start at once on one empty server make one master
 // account between them, and take each other's tokens.
 func TestE2EProcessesAgreeOnTheMaster(t *testing.T) {
+	couchtest.SkipPouchDB(t, "its memory adapter lets both of two concurrent edits through")
 	server := couchtest.URL(t)
 	programs, logs := make([]*program, 3), make([]io.Reader, 3)
 	for i := range programs {

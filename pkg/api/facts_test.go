@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 )
 
 // The tests of this file are contract section 10, what real clients need, one
@@ -223,6 +225,7 @@ func TestFact13IntegersAsStrings(t *testing.T) {
 }
 
 func TestFact14UnknownFieldsRoundTrip(t *testing.T) {
+	couchtest.SkipPouchDB(t, "integers beyond 2^53 lose digits there")
 	w := newWorld(t, nil)
 	id := w.newCallflow(w.master, `{"numbers":["1"],"ui_metadata":{"a":[1,{"b":null}]},"contact_list":{"exclude":false},"type":"main",
 		"owner_id":"o","group_id":"g","flags":["x"],"ui_is_main_number_cf":true,"big":12345678901234567890}`)

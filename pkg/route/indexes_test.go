@@ -190,6 +190,7 @@ func TestAsOfStandsStillWithoutTheDatabase(t *testing.T) {
 }
 
 func TestRecreatedDatabase(t *testing.T) {
+	couchtest.SkipPouchDB(t, "its sequences are plain integers, which a database created again passes unnoticed")
 	for name, deny := range map[string]string{"_db_updates": "", "a feed per account": "/_db_updates"} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)

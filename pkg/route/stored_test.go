@@ -281,6 +281,7 @@ func TestEntryAgreesWithViews(t *testing.T) {
 
 // Index, linear scan and views agree on winner and captures.
 func TestIndexScanAndViewsAgree(t *testing.T) {
+	couchtest.SkipPouchDB(t, "its views sort strings by code unit, not as CouchDB does")
 	s := newSite(t)
 	db := s.account(acct)
 	x := s.open(Config{})
