@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 
@@ -20,10 +22,30 @@ func accountAnswer(c *call, doc document.Doc) *answer {
 	return &answer{data: account.Public(doc, c.flag("include_api_key", false)), revision: doc.Rev()}
 }
 
+// accountData is the account in a request. The rules of a dial plan are tried
+// in the order they are written in, so the plan keeps its text (contract 4.1).
+func (c *call) accountData() (document.Doc, error) {
+	data, err := c.object()
+	if err != nil || data.Object("dial_plan") == nil {
+		return data, err
+	}
+	var body struct { // encoding/json finds Data and DATA too
+		Data struct {
+			DialPlan json.RawMessage `json:"dial_plan"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(c.raw, &body); err != nil {
+		return nil, syntaxProblem(err)
+	}
+	data = maps.Clone(data)
+	data["dial_plan"] = body.Data.DialPlan
+	return data, nil
+}
+
 // createAccount serves PUT /v2/accounts, below the caller's account, and PUT
 // /v2/accounts/{PARENT}.
 func (s *Server) createAccount(c *call) (*answer, error) {
-	data, err := c.object()
+	data, err := c.accountData()
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +98,7 @@ func (s *Server) deleteAccount(c *call) (*answer, error) {
 }
 
 func changeAccount(c *call, change func(context.Context, account.Write) (document.Doc, error)) (*answer, error) {
-	data, err := c.object()
+	data, err := c.accountData()
 	if err != nil {
 		return nil, err
 	}

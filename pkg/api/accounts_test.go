@@ -140,3 +140,22 @@ func TestTokenInData(t *testing.T) {
 		t.Error("the token was stored in the document")
 	}
 }
+
+// TestDialPlanOrder looks up by an account's dial plan, whose first rule that
+// fits counts: the order is the client's, in any form of the body.
+func TestDialPlanOrder(t *testing.T) {
+	w := newWorld(t, nil)
+	const plan = `{"^(2[0-9]{3})$":{"prefix":"Z"},"^([0-9]{4})$":{"prefix":"M"},"^(.*)$":{"prefix":"A"}}`
+	for i, body := range []string{
+		`{"data":{"name":"one","dial_plan":` + plan + `}}`,
+		`{"DATA":{"dial_plan":` + plan + `,"name":"two"}}`,
+	} {
+		id, _ := w.send(put, "/v2/accounts", body).want(http.StatusCreated).data("id").(string)
+		for number, want := range map[string]string{"2000": "Z2000", "3000": "M3000", "5": "A5"} {
+			r := w.send(get, "/v2/accounts/"+id+"/routes/"+number, "").want(http.StatusNotFound)
+			if r.data("normalized") != want {
+				t.Errorf("account %d: %s became %v, want %s", i, number, r.data("normalized"), want)
+			}
+		}
+	}
+}

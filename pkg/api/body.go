@@ -63,11 +63,11 @@ func (s *Server) readBody(w http.ResponseWriter, c *call) error {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil
 	}
-	members, err := s.decodeBody(raw, c.media)
+	members, text, err := s.decodeBody(raw, c.media)
 	if err != nil {
 		return err
 	}
-	c.envelope = members
+	c.envelope, c.raw = members, text
 	c.data, err = dataOf(members)
 	return err
 }
@@ -80,28 +80,29 @@ func tooLarge(limit int64) error {
 
 // decodeBody reads the envelope's members from JSON, or from a form: JSON sent
 // under curl's default Content-Type, plain or percent-encoded as the form's
-// only key.
-func (s *Server) decodeBody(raw []byte, media mediaKind) (map[string]any, error) {
+// only key. It also returns the JSON.
+func (s *Server) decodeBody(raw []byte, media mediaKind) (members map[string]any, text []byte, err error) {
 	if first := bytes.TrimSpace(raw)[0]; media == mediaForm && first != '{' && first != '[' {
 		form, err := url.ParseQuery(string(raw))
 		if err != nil {
-			return nil, invalidJSON("the body is neither JSON nor a form", nil)
+			return nil, nil, invalidJSON("the body is neither JSON nor a form", nil)
 		}
-		text, single := onlyKey(form)
+		key, single := onlyKey(form)
 		if !single {
-			return formMembers(form), nil
+			return formMembers(form), nil, nil
 		}
-		raw = []byte(text)
+		raw = []byte(key)
 	}
 	v, err := document.Decode(raw, s.cfg.Limits.JSON)
 	if err != nil {
-		return nil, syntaxProblem(err)
+		return nil, nil, syntaxProblem(err)
 	}
 	m, ok := v.(map[string]any)
 	if !ok {
-		return nil, invalidJSON("the body must be a JSON object", nil)
+		return nil, nil, invalidJSON("the body must be a JSON object", nil)
 	}
-	return normaliseKeys(m)
+	members, err = normaliseKeys(m)
+	return members, raw, err
 }
 
 // onlyKey returns the key of a form that holds one key without a value.

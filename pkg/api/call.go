@@ -28,6 +28,7 @@ type call struct {
 
 	envelope map[string]any // the body's members, keys normalised
 	data     any            // the envelope's data: an object or an array
+	raw      []byte         // the body's JSON
 	media    mediaKind
 
 	route    *row

@@ -24,7 +24,7 @@ type Config struct {
 	Auth      *auth.Service
 	Resources *resource.Service
 	Routes    *route.Indexes
-	Schemas   *schema.Registry
+	Schemas   *schema.Live
 	Couch     *couch.Client
 
 	Log     *zap.Logger

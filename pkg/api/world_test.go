@@ -53,7 +53,8 @@ func worldOn(t testing.TB, client *couch.Client, configure func(*Config)) *world
 	if err != nil {
 		t.Fatal(err)
 	}
-	accounts := &account.Service{Couch: client, Validate: registry.Validate, Now: noon}
+	live := schema.NewLive(registry)
+	accounts := &account.Service{Couch: client, Validate: live.Validate, Now: noon}
 	head, err := accounts.EnsureMaster(t.Context(), masterKey)
 	if err != nil {
 		t.Fatal(err)
@@ -61,10 +62,10 @@ func worldOn(t testing.TB, client *couch.Client, configure func(*Config)) *world
 	indexes := route.NewIndexes(route.Config{Couch: client})
 	t.Cleanup(indexes.Close)
 	cfg := Config{
-		Accounts: accounts, Couch: client, Schemas: registry, Log: zap.NewNop(), Now: noon, Node: "node-1", Version: "1.0",
+		Accounts: accounts, Couch: client, Schemas: live, Log: zap.NewNop(), Now: noon, Node: "node-1", Version: "1.0",
 		Auth:      newAuth(t, client, accounts),
-		Callflows: &callflow.Service{Couch: client, Schemas: registry, Index: indexes, Now: noon},
-		Resources: &resource.Service{Couch: client, Schemas: registry, Now: noon, Hash: auth.UserCredentials},
+		Callflows: &callflow.Service{Couch: client, Schemas: live, Index: indexes, Now: noon},
+		Resources: &resource.Service{Couch: client, Schemas: live, Now: noon, Hash: auth.UserCredentials},
 		Routes:    indexes,
 	}
 	if configure != nil {
