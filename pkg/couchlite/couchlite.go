@@ -23,6 +23,8 @@ import (
 	"sync"
 
 	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/sandbox"
 )
 
 // Options configure a [Server]. The zero value is a server in memory on
@@ -53,7 +55,8 @@ type Server struct {
 	updates *updateLog
 	cookies *cookieJar
 
-	machines *machinePool // that run the functions of design documents
+	machines *machinePool   // that run the functions of design documents
+	limits   sandbox.Limits // of one call of such a function
 
 	serverEndpoints map[string]endpoint
 	endpoints       map[string]endpoint    // below a database

@@ -43,7 +43,7 @@ func newScriptReducer(ctx context.Context, s *Server, source string) (*reducer, 
 		if err != nil {
 			return nil, compilationError("reduce", "reduce", err)
 		}
-		m, err := sandbox.NewMachine(ctx, sandbox.Config{Functions: []*sandbox.Function{f}})
+		m, err := sandbox.NewMachine(ctx, sandbox.Config{Functions: []*sandbox.Function{f}, Limits: s.limits})
 		if err != nil {
 			return nil, compilationError("reduce", "reduce", err)
 		}

@@ -93,7 +93,7 @@ func (s *viewSet) design(ctx context.Context, name string) (*design, error) {
 	return d, nil
 }
 
-// index returns the open index of a design document.
+// index returns the open index of a design document. The caller must leave it.
 func (s *viewSet) index(ctx context.Context, d *design) (*viewIndex, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,14 +103,23 @@ func (s *viewSet) index(ctx context.Context, d *design) (*viewIndex, error) {
 	if x := s.indexes[d.digest]; x != nil && x.purged() {
 		_ = x.file.close() // it begins anew below
 	} else if x != nil {
+		x.users++
 		return x, nil
 	}
 	x, err := openIndex(context.WithoutCancel(ctx), s, d)
 	if err != nil {
 		return nil, err
 	}
+	x.users++
 	s.indexes[d.digest] = x
 	return x, nil
+}
+
+// leave gives back what index returned.
+func (s *viewSet) leave(x *viewIndex) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x.users--
 }
 
 // cleanup removes the indexes that no design document names any more.
@@ -130,10 +139,11 @@ func (s *viewSet) cleanup(ctx context.Context) error {
 	}
 	for _, e := range entries {
 		digest, ok := strings.CutSuffix(e.Name(), fileSuffix)
-		if !ok || used[digest] || s.indexes[digest].busy() {
+		x := s.indexes[digest]
+		if !ok || used[digest] || x.busy() {
 			continue
 		}
-		if x := s.indexes[digest]; x != nil {
+		if x != nil {
 			_ = x.file.close()
 			delete(s.indexes, digest)
 		}

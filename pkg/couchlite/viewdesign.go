@@ -92,8 +92,8 @@ func (d *design) addView(name string, raw json.RawMessage) {
 
 // newMachine compiles the map functions. Errors are CouchDB's
 // compilation_error.
-func (d *design) newMachine(ctx context.Context, log func(string)) (*sandbox.Machine, error) {
-	cfg := sandbox.Config{Modules: d.modules, Log: log}
+func (d *design) newMachine(ctx context.Context, limits sandbox.Limits, log func(string)) (*sandbox.Machine, error) {
+	cfg := sandbox.Config{Modules: d.modules, Limits: limits, Log: log}
 	for i, source := range d.maps {
 		f, err := sandbox.Compile(d.mapNames[i], source)
 		if err != nil {

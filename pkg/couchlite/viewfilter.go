@@ -53,7 +53,7 @@ func (q *request) scriptFilter() (filter, error) {
 		if err != nil {
 			return nil, fail(http.StatusInternalServerError, "compilation_error", err.Error())
 		}
-		return sandbox.NewMachine(q.Context(), sandbox.Config{Functions: []*sandbox.Function{compiled}, Modules: r.Body})
+		return sandbox.NewMachine(q.Context(), sandbox.Config{Functions: []*sandbox.Function{compiled}, Modules: r.Body, Limits: q.s.limits})
 	})
 	if err != nil {
 		return nil, filterFailure(err)

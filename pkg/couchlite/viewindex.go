@@ -38,6 +38,7 @@ type viewIndex struct {
 	file   *sqliteFile
 	log    *zap.Logger
 
+	users    int         // who hold it; guarded by set.mu
 	purgeSeq int64       // of the database when the index was begun
 	ranks    *rankWriter // as last committed, or nil; for the running build
 
@@ -121,13 +122,17 @@ func (x *viewIndex) load(ctx context.Context) error {
 // purged reports whether documents were purged since the index was begun. Such
 // an index cannot be brought up to date.
 func (x *viewIndex) purged() bool {
-	return x.purgeSeq != x.set.db.state.Load().purgeSeq && !x.busy()
+	return !x.busy() && x.purgeSeq != x.set.db.state.Load().purgeSeq
 }
 
-// busy reports whether a build runs.
+// busy reports whether somebody reads the index or a build runs. set.mu is
+// held.
 func (x *viewIndex) busy() bool {
 	if x == nil {
 		return false
+	}
+	if x.users > 0 {
+		return true
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()

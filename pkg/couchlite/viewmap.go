@@ -65,7 +65,7 @@ func (m *mapper) prepare(ctx context.Context) error {
 	x := m.index
 	var err error
 	m.machine, err = x.set.db.server.machines.get(x.design.digest, func() (*sandbox.Machine, error) {
-		return x.design.newMachine(ctx, func(line string) {
+		return x.design.newMachine(ctx, x.set.db.server.limits, func(line string) {
 			x.set.db.server.log.Info("map function", zap.String("design", x.design.name), zap.String("says", line))
 		})
 	})

@@ -110,8 +110,12 @@ func (q *request) answerView(d *design, name string, queries []viewQuery, multip
 			return err
 		}
 	}
-	x, err := q.db.views.freshIndex(q.Context(), d, queries)
+	x, err := q.db.views.index(q.Context(), d)
 	if err != nil {
+		return err
+	}
+	defer q.db.views.leave(x)
+	if err := x.freshen(q.Context(), queries); err != nil {
 		return err
 	}
 	if err := x.failed(v.number); err != nil {
@@ -189,22 +193,18 @@ func (v *viewReader) answer(ctx context.Context) error {
 	return v.write(ctx)
 }
 
-// freshIndex returns the index, as fresh as the queries want it.
-func (s *viewSet) freshIndex(ctx context.Context, d *design, queries []viewQuery) (*viewIndex, error) {
-	x, err := s.index(ctx, d)
-	if err != nil {
-		return nil, err
-	}
-	seq := s.db.state.Load().seq
+// freshen brings the index up to date if one of the queries wants that.
+func (x *viewIndex) freshen(ctx context.Context, queries []viewQuery) error {
+	seq := x.set.db.state.Load().seq
 	for _, query := range queries {
 		switch query.update {
 		case "true":
-			return x, x.catchUp(ctx, seq)
+			return x.catchUp(ctx, seq)
 		case "lazy":
 			x.start(seq)
 		}
 	}
-	return x, nil
+	return nil
 }
 
 // serveDesignInfo serves GET /{db}/_design/{ddoc}/_info.
@@ -220,6 +220,7 @@ func (q *request) serveDesignInfo(ddoc string) error {
 	if err != nil {
 		return err
 	}
+	defer q.db.views.leave(x)
 	x.mu.Lock()
 	seq, running := x.seq, x.building != nil
 	x.mu.Unlock()

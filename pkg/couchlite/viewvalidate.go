@@ -55,7 +55,7 @@ func (s *viewSet) ask(ctx context.Context, f validator, args [][]byte) error {
 		if err != nil {
 			return nil, err
 		}
-		return sandbox.NewMachine(ctx, sandbox.Config{Functions: []*sandbox.Function{compiled}, Modules: f.modules})
+		return sandbox.NewMachine(ctx, sandbox.Config{Functions: []*sandbox.Function{compiled}, Modules: f.modules, Limits: s.db.server.limits})
 	})
 	if err != nil {
 		return filterFailure(err)

@@ -20,6 +20,7 @@ var _ = func() bool { regexp2.DefaultMatchTimeout = time.Second; return true }()
 
 const (
 	watchPeriod = 10 * time.Millisecond
+	setupTime   = 5 * time.Second
 	grace       = 2 * time.Second // for a builtin that runs when the time is up
 )
 
@@ -54,7 +55,10 @@ func NewMachine(ctx context.Context, cfg Config) (*Machine, error) {
 			return nil, err
 		}
 	}
-	return m, m.do(ctx, func() error {
+	// Setting up takes what it takes; only calls are limited more strictly.
+	call := m.limits.Time
+	m.limits.Time = max(call, setupTime)
+	err := m.do(ctx, func() error {
 		for i, f := range cfg.Functions {
 			r, err := newRealm(m, f, modules, cfg.Log)
 			if err != nil {
@@ -64,6 +68,8 @@ func NewMachine(ctx context.Context, cfg Config) (*Machine, error) {
 		}
 		return nil
 	})
+	m.limits.Time = call
+	return m, err
 }
 
 // Stuck says whether an earlier call still runs, which makes the machine useless.
