@@ -86,13 +86,37 @@ func (s *Indexes) updated(u couch.DBUpdate) {
 	}
 }
 
-// followSeparately gives every account a feed of its own.
+// followSeparately has every account follow a feed of its own.
 func (s *Indexes) followSeparately() {
 	s.cfg.Log.Info("no feed of database updates: following each account in use")
 	s.separate.Store(true)
 	for _, l := range s.loaded() {
-		s.spawn(l.followAlone)
+		l.attend()
 	}
+}
+
+// attend gives an account in use a feed of its own while there are any left:
+// _db_updates alone tells of a change up to a second late.
+func (l *live) attend() {
+	if l.attended.Load() {
+		return
+	}
+	select {
+	case l.owner.feeds <- struct{}{}:
+	default:
+		return
+	}
+	if !l.attended.CompareAndSwap(false, true) {
+		<-l.owner.feeds
+		return
+	}
+	l.owner.spawn(func(context.Context) {
+		defer func() {
+			l.attended.Store(false)
+			<-l.owner.feeds
+		}()
+		l.followAlone()
+	})
 }
 
 // changed has the account's changes read soon, or all of it if its database is
@@ -161,15 +185,18 @@ func (l *live) refreshInTurn() error {
 	return l.refresh(l.ctx)
 }
 
-// followAlone follows one account until it is dropped.
-func (l *live) followAlone(context.Context) {
+// followAlone follows one account until it is dropped or, where _db_updates
+// goes on telling of it, not used any more.
+func (l *live) followAlone() {
 	wait := firstPause
 	for l.ctx.Err() == nil {
+		used := l.used.Load()
 		l.mu.Lock()
 		since := l.seq
 		l.mu.Unlock()
 		page, err := l.db.Changes(l.ctx, couch.ChangesOptions{Since: since, Limit: pageSize, Longpoll: true})
-		if err == nil && (len(page.Changes) > 0 || startsOver(since, page)) {
+		news := err == nil && (len(page.Changes) > 0 || startsOver(since, page))
+		if news {
 			err = l.refresh(l.ctx)
 		}
 		switch {
@@ -179,6 +206,8 @@ func (l *live) followAlone(context.Context) {
 			return
 		case err != nil:
 			pause(l.ctx, &wait)
+		case !news && l.used.Load() == used && !l.owner.separate.Load():
+			return
 		default:
 			wait = firstPause
 			l.mu.Lock()

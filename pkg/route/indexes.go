@@ -20,7 +20,7 @@ import (
 // Defaults of [Config].
 const (
 	defaultMemory = 512 << 20
-	defaultFeeds  = 200
+	defaultFeeds  = 100
 	cachedDocs    = 4096
 	cachedDocSize = 32 << 10 // larger documents are read each time
 )
@@ -38,7 +38,10 @@ type Config struct {
 	SnapshotEvery time.Duration
 	Log           *zap.Logger // nil means none
 	Memory        int         // bytes that all indexes may take, about; 0 means 512 MiB
-	Feeds         int         // accounts followed one by one where there is no _db_updates; 0 means 200
+	// Feeds is how many accounts in use have a feed of their own; 0 means 100.
+	// The others are seen through _db_updates; where that is missing, no more
+	// accounts than these are kept.
+	Feeds int
 }
 
 // Indexes holds the indexes of the accounts in use and keeps them fresh. Make
@@ -50,6 +53,7 @@ type Indexes struct {
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 	slots  chan struct{} // one for each refresh that may run at a time
+	feeds  chan struct{} // one for each account that has a feed of its own
 	docs   *lru.Map[docKey, *Stored]
 
 	feedUp   atomic.Bool // _db_updates is being followed
@@ -77,7 +81,7 @@ func NewIndexes(cfg Config) *Indexes {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Indexes{
 		cfg: cfg, ctx: ctx, cancel: cancel,
-		slots: make(chan struct{}, 4), docs: lru.New[docKey, *Stored](cachedDocs),
+		slots: make(chan struct{}, 4), feeds: make(chan struct{}, cfg.Feeds), docs: lru.New[docKey, *Stored](cachedDocs),
 		accounts: map[string]*live{},
 	}
 	s.spawn(s.follow)
@@ -136,14 +140,23 @@ func (s *Indexes) account(ctx context.Context, id string) (*live, error) {
 	l.used.Store(s.clock.Add(1))
 	select {
 	case <-l.ready:
-		return l, l.failed
 	default:
+		if err := l.wait(ctx); err != nil {
+			return nil, err
+		}
 	}
+	if l.failed == nil {
+		l.attend()
+	}
+	return l, l.failed
+}
+
+func (l *live) wait(ctx context.Context) error {
 	select {
 	case <-l.ready:
-		return l, l.failed
+		return nil
 	case <-ctx.Done():
-		return nil, &problem.Error{Code: problem.Unavailable, Msg: "load the routes of " + id, Err: ctx.Err()}
+		return &problem.Error{Code: problem.Unavailable, Msg: "load the routes of " + l.id, Err: ctx.Err()}
 	}
 }
 
@@ -165,9 +178,6 @@ func (s *Indexes) begin(id string) *live {
 			return
 		}
 		s.evict(l)
-		if s.separate.Load() {
-			s.spawn(l.followAlone)
-		}
 	})
 	return l
 }

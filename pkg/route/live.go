@@ -3,6 +3,7 @@ package route
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,9 +33,11 @@ type live struct {
 	cancel context.CancelFunc
 	ready  chan struct{} // closed when loading has ended
 	failed error         // why it failed; set before ready is closed
-	used   atomic.Int64
+	used   atomic.Int64  // the tick of the last use
 	bytes  atomic.Int64
 	plan   atomic.Pointer[plan]
+
+	attended atomic.Bool // it has a feed of its own
 
 	reading sync.Mutex // one reader of changes at a time
 
@@ -200,10 +203,11 @@ func (l *live) refresh(ctx context.Context) error {
 			}
 			continue
 		}
+		last := len(page.Changes) < pageSize
 		if err := l.take(ctx, page, at); err != nil {
 			return err
 		}
-		if len(page.Changes) < pageSize {
+		if last {
 			return nil
 		}
 	}
@@ -211,6 +215,7 @@ func (l *live) refresh(ctx context.Context) error {
 
 // take applies one page of changes.
 func (l *live) take(ctx context.Context, page couch.ChangesPage, at time.Time) error {
+	page.Changes = l.confirm(page.Changes)
 	var ids []string
 	for _, c := range page.Changes {
 		if !c.Deleted && !strings.HasPrefix(c.ID, "_design/") {
@@ -235,6 +240,19 @@ func (l *live) take(ctx context.Context, page couch.ChangesPage, at time.Time) e
 	l.behind = l.behind || changed
 	l.seq, l.asOf = page.LastSeq, at
 	return nil
+}
+
+// confirm leaves out the changes that are our own last writes.
+func (l *live) confirm(changes []couch.Change) []couch.Change {
+	l.applying.Lock()
+	defer l.applying.Unlock()
+	return slices.DeleteFunc(changes, func(c couch.Change) bool {
+		own := slices.Contains(c.Revs, l.written[c.ID].rev)
+		if own {
+			delete(l.written, c.ID)
+		}
+		return own
+	})
 }
 
 // apply brings documents into the index and reports whether any mattered.
