@@ -34,16 +34,19 @@ type app struct {
 	accounts *account.Service
 	auth     *auth.Service
 	routes   *route.Indexes
+	schemas  *siteSchemas
 	snapshot *authorityFile // nil where the databases are embedded, and so never away
 	server   *api.Server
 }
 
 func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
-	schemas, err := schema.Embedded()
+	embedded, err := schema.Embedded()
 	if err != nil {
 		return nil, err
 	}
-	a := &app{log: log}
+	embedded = embedded.WithURLs(schema.URLPolicy{Allow: opts.AllowInternalURL})
+	schemas := schema.NewLive(embedded)
+	a := &app{log: log, schemas: &siteSchemas{embedded, schemas, store.client.DB("system_schemas"), log.Named("schema")}}
 	a.accounts = &account.Service{Couch: store.client, Log: log.Named("account"), Validate: schemas.Validate}
 	a.auth = &auth.Service{Couch: store.client, Accounts: a.accounts, Log: log.Named("auth")}
 	indexes := route.Config{Couch: store.client, Prepare: a.accounts.Prepare, Log: log.Named("route")}
@@ -55,6 +58,7 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 	a.server = api.New(api.Config{
 		Callflows: &callflow.Service{
 			Couch: store.client, Schemas: schemas, Accounts: a.accounts, Index: a.routes, Log: log.Named("callflow"),
+			HistoryMonths: opts.HistoryMonths,
 		},
 		Accounts: a.accounts, Auth: a.auth, Routes: a.routes, Schemas: schemas, Couch: store.client,
 		Resources: &resource.Service{Couch: store.client, Schemas: schemas, Hash: auth.UserCredentials},
@@ -106,6 +110,7 @@ func (a *app) follow(ctx context.Context) {
 	var group sync.WaitGroup
 	group.Go(func() { a.accounts.Follow(ctx) })
 	group.Go(func() { a.auth.Follow(ctx) })
+	group.Go(func() { a.schemas.follow(ctx) })
 	group.Go(func() { a.tidy(ctx) })
 	if a.snapshot != nil {
 		group.Go(func() { a.snapshot.keep(ctx) })

@@ -66,6 +66,7 @@ func TestParseRefuses(t *testing.T) {
 		{"--couchdb-admin-file", "--couchdb-admin-file=" + password},
 		{"--couchdb-admin-file", "--couchdb-listen=127.0.0.1:5984 --couchdb-admin-file=" + password},
 		{"--couchdb-admin-file", "--couchdb-listen=127.0.0.1:5984 --couchdb-admin-file=" + writeSecret(t, "\n")},
+		{"--history-months", "--history-months=-1"},
 		{"--max-body", "--max-body=0"},
 		{"--max-body", "--max-body=8MB"},
 		{"--request-timeout", "--request-timeout=-1s"},

@@ -68,7 +68,7 @@ const Type = "callflow"
 // be copied.
 type Service struct {
 	Couch    *couch.Client
-	Schemas  *schema.Registry
+	Schemas  *schema.Live
 	Accounts *account.Service // brings the views up to date before their first use; may be nil
 	Index    Index            // nil asks the views
 	Log      *zap.Logger

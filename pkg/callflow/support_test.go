@@ -30,7 +30,7 @@ func serviceOn(t testing.TB, client *couch.Client) *Service {
 	if err := client.CreateDB(t.Context(), couch.AccountDB(testAccount)); err != nil {
 		t.Fatal(err)
 	}
-	return &Service{Couch: client, Schemas: registry, Accounts: &account.Service{Couch: client}}
+	return &Service{Couch: client, Schemas: schema.NewLive(registry), Accounts: &account.Service{Couch: client}}
 }
 
 // doc decodes a JSON object.

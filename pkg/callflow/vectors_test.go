@@ -27,7 +27,7 @@ func TestRequestVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Service{Schemas: registry}
+	s := &Service{Schemas: schema.NewLive(registry)}
 	f, err := os.Open("../../testdata/vectors/request.jsonl")
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +81,7 @@ func FuzzClean(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	s := &Service{Schemas: registry}
+	s := &Service{Schemas: schema.NewLive(registry)}
 	f.Add(`{"numbers":["4158867900"],"patterns":["^1$"],"flow":{"module":"user","data":{"timeout":"20"}}}`)
 	f.Add(`{"numbers":[[1],"",null],"patterns":["("],"flow":{"children":{"":{}}}}`)
 	f.Fuzz(func(t *testing.T, text string) {

@@ -46,7 +46,7 @@ func Kinds() []Kind {
 // Service reads and writes the collections.
 type Service struct {
 	Couch   *couch.Client
-	Schemas *schema.Registry
+	Schemas *schema.Live
 	Now     func() time.Time // nil = time.Now
 	// Hash makes the stored credentials of a user, pvt_md5_auth and
 	// pvt_sha1_auth.

@@ -39,7 +39,7 @@ func newService(t testing.TB) *Service {
 		}
 	}
 	return &Service{
-		Couch: client, Schemas: registry,
+		Couch: client, Schemas: schema.NewLive(registry),
 		Now:  func() time.Time { return time.Date(2024, 3, 1, 12, 0, 0, 0, time.UTC) },
 		Hash: func(username, password string) (string, string) { return "md5:" + username + password, "sha1" },
 	}
