@@ -41,7 +41,11 @@ func (s *Service) keep(ctx context.Context, accountID string, month time.Time, r
 		}
 		err = db.Put(ctx, entry)
 	}
-	if problem.Is(err, problem.Conflict) {
+	switch {
+	case problem.Is(err, problem.Conflict):
+		return nil
+	case problem.Is(err, problem.TooLarge): // the entry is a little larger than what it keeps
+		s.log().Warn("a version is too large for history", zap.String("callflow", replaced.ID()), zap.String("revision", replaced.Rev()))
 		return nil
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -47,11 +48,20 @@ func (s *Service) References(ctx context.Context, accountID, id string) ([]Refer
 	return found, nil
 }
 
+// referencesWait bounds how long a deletion waits for its warnings: the view
+// may have to be built first.
+const referencesWait = 5 * time.Second
+
 // referenced warns of what still points at a callflow that is to be deleted,
 // or refuses if the request asks for that. Trouble with the view costs no
 // more than the warnings.
 func (v *save) referenced(ctx context.Context) error {
-	references, err := v.s.References(ctx, v.w.AccountID, v.w.ID)
+	wait, cancel := context.WithTimeout(ctx, referencesWait)
+	defer cancel()
+	if v.w.RefuseIfReferenced {
+		wait = ctx
+	}
+	references, err := v.s.References(wait, v.w.AccountID, v.w.ID)
 	if err != nil && v.w.RefuseIfReferenced {
 		return err
 	}
