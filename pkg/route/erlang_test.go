@@ -55,7 +55,7 @@ func TestPatternsAgreeWithErlang(t *testing.T) {
 	const alphabet = "0112233aabbAB*+#_- \n"
 	var patterns, subjects []string
 	var input strings.Builder
-	for range 6000 {
+	for range 2500 {
 		p := []string{"", "^"}[r.Intn(2)] + erlangPattern(r, 3) + []string{"", "$"}[r.Intn(2)]
 		s := make([]byte, r.Intn(8))
 		for i := range s {
@@ -86,7 +86,7 @@ func TestPatternsAgreeWithErlang(t *testing.T) {
 			t.Errorf("%q on %q: %v %q, Erlang %s", p, subjects[i], ok, c.text, answers[i])
 		}
 	}
-	if judged < 1000 {
+	if judged < 400 {
 		t.Errorf("only %d patterns were judged", judged)
 	}
 }
