@@ -48,7 +48,7 @@ func (q *request) bulkDocs() error {
 			return err
 		}
 		if e.id == "" {
-			e.id = randomHex(16)
+			e.id = newID()
 		}
 		if in.NewEdits != nil && !*in.NewEdits && !strings.HasPrefix(e.id, "_local/") {
 			if err := e.keepRevision(); err != nil {

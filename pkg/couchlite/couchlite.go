@@ -62,7 +62,8 @@ type Server struct {
 	endpoints       map[string]endpoint    // below a database
 	template        func() ([]byte, error) // an empty database's file
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex        // guards what follows
+	files  map[string]string // base of the file of every database, by name
 	slots  map[string]*slot
 	idle   []*slot // open databases nobody uses, longest idle first
 	opened int     // slots with an open database
@@ -81,7 +82,7 @@ func Open(o Options) (*Server, error) {
 	o.MaxOpen = cmp.Or(o.MaxOpen, 200)
 	s := &Server{
 		opts: o, log: o.Log, dir: o.Dir, temp: o.Dir == "",
-		serverEndpoints: serverEndpoints(), endpoints: databaseEndpoints(), slots: map[string]*slot{}, topics: map[string]chan struct{}{}, stop: make(chan struct{}), machines: newMachinePool(),
+		serverEndpoints: serverEndpoints(), endpoints: databaseEndpoints(), files: map[string]string{}, slots: map[string]*slot{}, topics: map[string]chan struct{}{}, stop: make(chan struct{}), machines: newMachinePool(),
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()
@@ -101,11 +102,10 @@ func Open(o Options) (*Server, error) {
 	if s.cookies, err = newCookieJar(); err != nil {
 		return nil, fmt.Errorf("couchlite: %w", err)
 	}
-	names, err := s.names()
-	if err != nil {
+	if err := s.scan(); err != nil {
 		return nil, fmt.Errorf("couchlite: %w", err)
 	}
-	s.updates = newUpdateLog(names)
+	s.updates = newUpdateLog(s.names())
 	return s, nil
 }
 
@@ -141,7 +141,5 @@ func (s *Server) Close() error {
 	}
 	return first
 }
-
-func (s *Server) path(kind, name string) string { return filepath.Join(s.dir, kind, fileName(name)) }
 
 var _ http.Handler = (*Server)(nil)

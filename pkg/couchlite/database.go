@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -50,6 +51,7 @@ type state struct {
 // database is one open database.
 type database struct {
 	name   string
+	base   string // of its file's name
 	server *Server
 	log    *zap.Logger
 	file   *sqliteFile
@@ -64,27 +66,29 @@ type database struct {
 // openDatabase opens the file of a database, or makes it. Errors wrap
 // os.ErrNotExist when it is not there, and are errFileExists when it is.
 func (s *Server) openDatabase(ctx context.Context, name string, create bool) (*database, error) {
-	path := s.path("databases", name)
-	if _, err := os.Stat(path); err == nil && create {
+	base := s.file(name)
+	switch {
+	case create && base != "":
 		return nil, errFileExists()
-	} else if err != nil && !create {
-		return nil, fmt.Errorf("open database: %w", err)
-	}
-	if create {
-		if err := s.placeFile(path); err != nil {
+	case create:
+		base = newFileBase(name)
+		if err := s.placeFile(s.databasePath(base)); err != nil {
 			return nil, fmt.Errorf("create database: %w", err)
 		}
+	case base == "":
+		return nil, fmt.Errorf("open database: %w", os.ErrNotExist)
 	}
-	file, err := openFile(ctx, path, fileOptions{durable: !s.temp, readers: 4, schema: databaseSchema})
+	file, err := openFile(ctx, s.databasePath(base), fileOptions{durable: !s.temp, readers: 4, schema: databaseSchema})
 	if err != nil {
 		return nil, err
 	}
-	db := &database{name: name, server: s, log: s.log.With(zap.String("database", name)), file: file}
+	db := &database{name: name, base: base, server: s, log: s.log.With(zap.String("database", name)), file: file}
 	if err := db.start(ctx); err != nil {
 		_ = file.close()
 		return nil, fmt.Errorf("open database %s: %w", name, err)
 	}
 	if create {
+		s.setFile(name, base)
 		s.committed(name, updateCreated)
 	}
 	return db, nil
@@ -119,9 +123,24 @@ func (db *database) close() error {
 // retire refuses further writes: the database is being deleted.
 func (db *database) retire() { db.writer.stop() }
 
+// gone returns what a request is told whose database was deleted under it; any
+// other failure is returned as it is.
+func (db *database) gone(err error) error {
+	var f *failure
+	if err == nil || errors.As(err, &f) {
+		return err
+	}
+	select {
+	case <-db.writer.quit:
+		return errNoDatabase()
+	default:
+		return err
+	}
+}
+
 // indexDir is where the database's view indexes are kept.
 func (db *database) indexDir() string {
-	return filepath.Join(db.server.dir, "views", strings.TrimSuffix(fileName(db.name), fileSuffix))
+	return filepath.Join(db.server.dir, "views", db.base)
 }
 
 // encodeSeq writes an update sequence as clients see it: the number and,

@@ -54,6 +54,11 @@ func (q *request) serveDatabase(name string, rest []string) error {
 		return err
 	}
 	defer q.leave()
+	return q.db.gone(q.serveWithin(rest))
+}
+
+// serveWithin serves the paths below a database that is held.
+func (q *request) serveWithin(rest []string) error {
 	if len(rest) == 0 {
 		return q.serveInfo()
 	}

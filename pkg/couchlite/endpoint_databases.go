@@ -13,11 +13,7 @@ func (q *request) allDatabases() error {
 	if err != nil {
 		return err
 	}
-	names, err := q.s.names()
-	if err != nil {
-		return err
-	}
-	return writeJSON(q.w, http.StatusOK, rq.cut(names))
+	return writeJSON(q.w, http.StatusOK, rq.cut(q.s.names()))
 }
 
 // cut returns the names that the query's range, skip and limit leave.
@@ -83,10 +79,8 @@ func (q *request) databasesInfo() error {
 			return badRequest("`keys` member must exist.")
 		}
 		names = in.Keys
-	} else if names, err = q.s.names(); err != nil {
-		return err
 	} else {
-		names = rq.cut(names)
+		names = rq.cut(q.s.names())
 	}
 	if len(names) > maxInfos {
 		return badRequest("Too many databases at once.")

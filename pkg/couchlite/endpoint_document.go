@@ -281,7 +281,7 @@ func (q *request) postDocument() error {
 		return err
 	}
 	if e.id == "" {
-		e.id = randomHex(16)
+		e.id = newID()
 	}
 	return q.saveDocument(e)
 }

@@ -1,8 +1,10 @@
 package couchlite
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // version is the CouchDB whose behaviour this server follows.
@@ -25,6 +27,11 @@ func (q *request) up() error {
 	return nil
 }
 
+// newID returns an id of 32 hex digits for a document that has none: the time
+// in microseconds, so that new ids sort behind older ones, and then chance.
+// CouchDB calls it utc_random.
+func newID() string { return fmt.Sprintf("%014x", time.Now().UnixMicro()) + randomHex(9) }
+
 // maxUUIDs bounds count, as CouchDB's default does.
 const maxUUIDs = 1000
 
@@ -42,7 +49,7 @@ func (q *request) uuids() error {
 	}
 	uuids := make([]string, count)
 	for i := range uuids {
-		uuids[i] = randomHex(16)
+		uuids[i] = newID()
 	}
 	q.w.Header().Set("Cache-Control", "no-cache")
 	return writeJSON(q.w, http.StatusOK, map[string]any{"uuids": uuids})

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
 
 	"go.uber.org/zap"
@@ -138,11 +137,11 @@ func (s *Server) release(sl *slot) {
 	defer sl.users.Done()
 	s.mu.Lock()
 	sl.refs--
-	if sl.refs > 0 || sl.err != nil || s.closed {
+	switch {
+	case sl.refs > 0 || sl.err != nil || s.closed && !sl.deleted:
 		s.mu.Unlock()
 		return
-	}
-	if sl.deleted {
+	case sl.deleted:
 		s.mu.Unlock()
 		s.closeDatabase(sl)
 		return
@@ -193,10 +192,11 @@ func (s *Server) destroy(ctx context.Context, name string) error {
 	}
 	sl.deleted = true
 	sl.closing = make(chan struct{})
+	delete(s.files, name)
 	s.mu.Unlock()
 	defer s.vacate(sl)
 	sl.db.retire()
-	if err := removeFile(s.path("databases", name)); err != nil {
+	if err := removeFile(s.databasePath(sl.db.base)); err != nil {
 		return err
 	}
 	if err := sl.db.views.drop(); err != nil {
@@ -220,22 +220,6 @@ func syncDir(dir string, durable bool) error {
 	}
 	defer func() { _ = d.Close() }()
 	return d.Sync()
-}
-
-// names lists every database in CouchDB's order, that of bytes.
-func (s *Server) names() ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join(s.dir, "databases"))
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, e := range entries {
-		if name, ok := databaseName(e.Name()); ok && validName(name) {
-			names = append(names, name)
-		}
-	}
-	slices.SortFunc(names, strings.Compare)
-	return names, nil
 }
 
 // watch returns a channel that is closed after the next commit to the

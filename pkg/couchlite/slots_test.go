@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"go.uber.org/zap/zaptest"
 )
 
 // durable returns a server on dir that keeps few databases open.
@@ -38,7 +40,7 @@ func TestValidName(t *testing.T) {
 		if validName(name) != want {
 			t.Errorf("%q: %v", name, !want)
 		}
-		if back, ok := databaseName(fileName(name)); want && (!ok || back != name) {
+		if back, ok := databaseName(newFileBase(name)); want && (!ok || back != name) {
 			t.Errorf("%q is kept as %q", name, back)
 		}
 	}
@@ -104,6 +106,7 @@ func TestManyDatabases(t *testing.T) {
 // to it: they get 201, 404 or 409 and nothing else.
 func TestDeleteWhileInUse(t *testing.T) {
 	s := newServer(t)
+	s.log = zaptest.NewLogger(t)
 	var wg sync.WaitGroup
 	done := make(chan struct{})
 	for client := range 3 {
@@ -181,7 +184,7 @@ func TestManyFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 1000 {
-		name := filepath.Join(dir, "databases", fmt.Sprintf("account.ab.cd.%d.sqlite", i))
+		name := filepath.Join(dir, "databases", fmt.Sprintf("account.ab.cd.%d~0123abcd.db", i))
 		if err := os.WriteFile(name, []byte("not read"), 0o600); err != nil {
 			t.Fatal(err)
 		}

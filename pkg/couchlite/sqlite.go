@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"strings"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
@@ -52,7 +51,8 @@ func openFile(ctx context.Context, path string, o fileOptions) (*sqliteFile, err
 		_ = f.w.Close()
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	settings = url.Values{"_pragma": {"busy_timeout(10000)", "query_only(1)", "cache_size(-1000)"}}
+	// A reader that comes after the file was deleted must not make it again.
+	settings = url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(10000)", "query_only(1)", "cache_size(-1000)"}}
 	if f.r, err = openPool(path, o.readers, settings); err != nil {
 		_ = f.w.Close()
 		return nil, err
@@ -120,17 +120,4 @@ func removeFile(path string) error {
 		return err
 	}
 	return dropLog(path)
-}
-
-// fileSuffix ends every database's file.
-const fileSuffix = ".sqlite"
-
-// fileName is the file of a database: its slashes become dots, which no name
-// contains.
-func fileName(name string) string { return strings.ReplaceAll(name, "/", ".") + fileSuffix }
-
-// databaseName is the inverse of fileName; false for another file.
-func databaseName(file string) (string, bool) {
-	base, ok := strings.CutSuffix(file, fileSuffix)
-	return strings.ReplaceAll(base, ".", "/"), ok
 }
