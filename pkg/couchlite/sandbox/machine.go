@@ -231,6 +231,9 @@ func (r *realm) exception(e *goja.Exception) error {
 	if err := r.try(func() { r.describe(result, e.Value()) }); err != nil {
 		result.Message = "an object that cannot be shown"
 	}
+	if limit := r.limit.Load(); limit != nil {
+		return limit
+	}
 	return result
 }
 

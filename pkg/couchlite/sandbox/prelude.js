@@ -52,14 +52,14 @@
   // Spreading walks sparse arrays of any length, one next() after the other.
   guardEach(Object.getPrototypeOf([][Symbol.iterator]()), "step", ["next"]);
   guardEach(Object.getPrototypeOf(""[Symbol.iterator]()), "step", ["next"]);
-  guardEach(String.prototype, "string", ["split", "match", "matchAll", "search", "normalize", "concat"]);
+  guardEach(String.prototype, "string", ["split", "match", "matchAll", "search", "normalize", "concat", "localeCompare",
+    "toUpperCase", "toLowerCase", "toLocaleUpperCase", "toLocaleLowerCase"]);
   guardEach(String.prototype, "repeat", ["repeat"]);
   guardEach(String.prototype, "pad", ["padStart", "padEnd"]);
   guardEach(String.prototype, "replace", ["replace", "replaceAll"]);
   guardEach(RegExp.prototype, "string", ["exec", "test"]);
   guardEach(RegExp.prototype, "pattern", ["compile"]);
   guardEach(Array, "arguments", ["from"]);
-  guardEach(String, "arguments", ["raw"]);
   guardEach(Function.prototype, "arguments", ["apply"]);
   guardEach(Object, "object", ["keys", "values", "entries", "assign", "getOwnPropertyNames", "getOwnPropertyDescriptors"]);
   guardEach(global, "string", ["encodeURI", "encodeURIComponent", "decodeURI", "decodeURIComponent", "escape", "unescape"]);
@@ -71,6 +71,13 @@
       if (!(i in this)) continue;
       if (levels >= 1 && Array.isArray(this[i])) out.push.apply(out, this[i].flat(levels - 1));
       else out.push(this[i]);
+    }
+    return out;
+  });
+  hide(String, "raw", function raw(template) {
+    var out = "";
+    for (var i = 0; i < template.raw.length; i++) {
+      out += template.raw[i] + (i + 1 < template.raw.length && i + 1 < arguments.length ? arguments[i + 1] : "");
     }
     return out;
   });

@@ -87,6 +87,7 @@ func TestMap(t *testing.T) {
 		{"spread", `function(doc) { emit([...doc.list, ..."ab"], Array.from(new Set([1, 1, 2]))) }`, `[3,1,2,"a","b"]=[1,2]`},
 		{"strings", `function(doc) { emit("a-b-c".split("-").join("+"), "x".repeat(3) + "abab".replace(/b/g, "$&!") + "1".padStart(3, "0")) }`, `"a+b+c"="xxxab!ab!001"`},
 		{"regular expressions", `function(doc) { emit("+14155550000".match(/^\+?1?(\d{10})$/)[1], /(?=a)(a)\1/.test("baab") && new RegExp("^x$").test("x") && /x/ instanceof RegExp) }`, `"4155550000"=true`},
+		{"raw strings", "function(doc) { emit(String.raw`a\\n${1}b`, null) }", `"a\\n1b"=null`},
 		{"surrogates survive", `function(doc) { emit("😀".split("").join(""), "a😀".length) }`, `"😀"=3`},
 	}
 	for _, tt := range tests {
@@ -212,6 +213,10 @@ func TestLimits(t *testing.T) {
 		{"catastrophic pattern", `function(doc) { for (;;) /(?=a)(a+)+$/.test("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab") }`, "time"},
 		{"prototype chain", `function(doc) { var o = {}; for (;;) o = Object.create(o), o.missing }`, ""},
 		{"promises", `function(doc) { (async function f() { await null; f() })() }`, ""},
+		{"loop while it is shown", `function(doc) { throw {get forbidden() { while (true) {} }} }`, "time"},
+		{"letters", `function(doc) { var s = "aé"; for (var i = 0; i < 25; i++) s += s; s.toUpperCase() }`, ""},
+		{"raw", `function(doc) { String.raw({raw: {length: 1e15}}) }`, ""},
+		{"replaced builtins", `function(doc) { RangeError = function() { while (true) {} }; "x".repeat(1e10) }`, "time"},
 		{"generator", `function(doc) { function* g() { while (true) yield 1 } for (var x of g()) {} }`, "time"},
 	}
 	for _, tt := range tests {
@@ -231,7 +236,7 @@ func TestLimits(t *testing.T) {
 			if got := rows(results[1]); got != `"a"=1` {
 				t.Errorf("the other function: %s, %v", got, results[1].Err)
 			}
-			if results, err = m.Map(t.Context(), []byte(`{"_id":"b"}`), nil); err != nil || rows(results[1]) != `"b"=1` {
+			if results, err = m.Map(t.Context(), []byte(`{"_id":"b"}`), map[int]bool{0: true}); err != nil || rows(results[1]) != `"b"=1` {
 				t.Errorf("the next document: %v, %v", results, err)
 			}
 		})
