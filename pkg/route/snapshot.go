@@ -166,27 +166,38 @@ func (l *live) fromSnapshot(id string) document.Doc {
 	return doc
 }
 
+// lastSnapshots is how long [Indexes.Close] may take to write snapshots.
+const lastSnapshots = 5 * time.Second
+
 // keepSnapshots writes the snapshots of accounts that changed, from time to
-// time.
+// time and at the end.
 func (s *Indexes) keepSnapshots(ctx context.Context) {
 	tick := time.NewTicker(max(s.cfg.SnapshotEvery/10, 10*time.Millisecond))
 	defer tick.Stop()
 	for {
 		select {
-		case <-ctx.Done():
-			return
 		case <-tick.C:
+			s.saveSnapshots(ctx, s.cfg.SnapshotEvery)
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSnapshots)
+			defer cancel()
+			s.saveSnapshots(last, 0)
+			return
 		}
-		for _, l := range s.loaded() {
-			l.mu.Lock()
-			due := l.behind && time.Since(l.saved) >= s.cfg.SnapshotEvery
-			l.mu.Unlock()
-			if !due {
-				continue
-			}
-			if err := l.save(ctx); err != nil && ctx.Err() == nil {
-				s.cfg.Log.Warn("a snapshot of routes cannot be written", zap.String("account_id", l.id), zap.Error(err))
-			}
+	}
+}
+
+// saveSnapshots writes the snapshots that are behind and older than age.
+func (s *Indexes) saveSnapshots(ctx context.Context, age time.Duration) {
+	for _, l := range s.loaded() {
+		l.mu.Lock()
+		due := l.behind && time.Since(l.saved) >= age
+		l.mu.Unlock()
+		if !due || ctx.Err() != nil {
+			continue
+		}
+		if err := l.save(ctx); err != nil && ctx.Err() == nil {
+			s.cfg.Log.Warn("a snapshot of routes cannot be written", zap.String("account_id", l.id), zap.Error(err))
 		}
 	}
 }
