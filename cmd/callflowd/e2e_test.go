@@ -94,7 +94,7 @@ func TestE2EBusinessAccount(t *testing.T) {
 func (b business) run(t *testing.T, storage ...string) {
 	t.Helper()
 	p := start(t, storage...)
-	master, key := masterOf(t, p.greeted())
+	master, key := masterOf(t, p.greeting())
 	c, account := login(t, p, key)
 	if account != master {
 		t.Fatalf("the key of account %s logs into %s", master, account)
@@ -110,7 +110,7 @@ func (b business) run(t *testing.T, storage ...string) {
 	p.stop()
 
 	p = start(t, storage...)
-	if _, key := masterOf(t, p.greeted()); key != "" {
+	if _, key := masterOf(t, p.greeting()); key != "" {
 		t.Error("the API key is shown a second time")
 	}
 	c.base = p.api // the token outlives the restart

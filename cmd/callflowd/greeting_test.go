@@ -17,7 +17,7 @@ func TestE2EGreetingWorksAsPasted(t *testing.T) {
 		t.Skip("no curl on this machine")
 	}
 	p := start(t, "--data-dir="+t.TempDir())
-	lines := shellLines(p.greeted())
+	lines := shellLines(p.greeting())
 	cmd := exec.CommandContext(t.Context(), "sh", "-e")
 	cmd.Stdin = strings.NewReader(strings.Join(lines, "\n"))
 	out, err := cmd.CombinedOutput()

@@ -22,8 +22,8 @@ func TestE2EProcessesAgreeOnTheMaster(t *testing.T) {
 	}
 	var account, key string
 	for i, p := range programs {
-		p.awaitStart(logs[i])
-		if a, k := masterOf(t, p.greeted()); k != "" {
+		p.await(logs[i], "started")
+		if a, k := masterOf(t, p.greeting()); k != "" {
 			if key != "" {
 				t.Fatal("two of them show an API key")
 			}
@@ -76,7 +76,7 @@ func TestE2ECouchDBListen(t *testing.T) {
 	}
 	url := strings.Replace(first.couchdb, "http://", "http://admin@", 1)
 	second := start(t, "--data-dir="+t.TempDir(), "--couchdb-url="+url, "--couchdb-password-file="+writeSecret(t, "s3cret\n"))
-	if _, key := masterOf(t, second.greeted()); key != "" {
+	if _, key := masterOf(t, second.greeting()); key != "" {
 		t.Error("the second made a master account of its own")
 	}
 	c, account := login(t, first, someKey)

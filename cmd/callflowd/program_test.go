@@ -35,7 +35,7 @@ type program struct {
 	api     string // base address, http://127.0.0.1:PORT
 	couchdb string // likewise, of --couchdb-listen
 	admin   string
-	greeted func() string // what it has printed to stdout so far
+	stdout  *buffer
 	kill    func()        // ends a child process at once
 	stop    func()        // ends it as a signal would and waits; fails the test if it failed
 }
@@ -63,16 +63,23 @@ func onFreePorts(args ...string) []string {
 	return append([]string{"serve", "--listen=127.0.0.1:0", "--log-format=json", "--log-level=info"}, args...)
 }
 
-// start runs the program in this process.
+// start runs the program in this process until its databases are ready.
 func start(t testing.TB, args ...string) *program {
 	t.Helper()
+	p, logs := launch(t, args...)
+	p.await(logs, "started")
+	return p
+}
+
+// launch is start that does not wait; await has to be called.
+func launch(t testing.TB, args ...string) (p *program, logs io.Reader) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	stdout := &buffer{}
 	logs, stderr := io.Pipe()
-	p := &program{t: t, greeted: stdout.String}
+	p = &program{t: t, stdout: &buffer{}}
 	done := make(chan error, 1)
 	go func() {
-		err := run(ctx, onFreePorts(args...), nil, stdout, stderr)
+		err := run(ctx, onFreePorts(args...), nil, p.stdout, stderr)
 		_ = stderr.CloseWithError(io.EOF)
 		done <- err
 	}()
@@ -81,25 +88,24 @@ func start(t testing.TB, args ...string) *program {
 		p.waitFor(done)
 	})
 	t.Cleanup(p.stop)
-	p.awaitStart(logs)
-	return p
+	return p, logs
 }
 
 // startChild runs the program as a process of its own.
 func startChild(t testing.TB, args ...string) *program {
 	t.Helper()
 	p, logs := spawn(t, args...)
-	p.awaitStart(logs)
+	p.await(logs, "started")
 	return p
 }
 
-// spawn is startChild that does not wait; awaitStart has to be called.
+// spawn is startChild that does not wait; await has to be called.
 func spawn(t testing.TB, args ...string) (p *program, logs io.Reader) {
 	t.Helper()
-	stdout := &buffer{}
+	p = &program{t: t, stdout: &buffer{}}
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0], onFreePorts(args...)...)
 	cmd.Env = append(os.Environ(), runAsProgram+"=1")
-	cmd.Stdout = stdout
+	cmd.Stdout = p.stdout
 	logs, stderr := io.Pipe()
 	cmd.Stderr = stderr
 	if err := cmd.Start(); err != nil {
@@ -111,7 +117,6 @@ func spawn(t testing.TB, args ...string) (p *program, logs io.Reader) {
 		_ = stderr.CloseWithError(io.EOF)
 		done <- err
 	}()
-	p = &program{t: t, greeted: stdout.String}
 	p.kill = sync.OnceFunc(func() {
 		_ = cmd.Process.Kill()
 		<-done
@@ -140,9 +145,9 @@ func (p *program) waitFor(done <-chan error) {
 	}
 }
 
-// awaitStart reads the log until the program says where it listens, and keeps
-// reading it afterwards, so that the program is never held up.
-func (p *program) awaitStart(logs io.Reader) {
+// await reads the log until the program says that it is listening, or that it
+// has started, and keeps reading it, so that the program is never held up.
+func (p *program) await(logs io.Reader, message string) {
 	p.t.Helper()
 	started := make(chan map[string]string, 1)
 	early := &buffer{}
@@ -155,7 +160,7 @@ func (p *program) awaitStart(logs io.Reader) {
 				Msg       string            `json:"msg"`
 				Listening map[string]string `json:"listening"`
 			}
-			if json.Unmarshal(lines.Bytes(), &record) == nil && record.Msg == "started" {
+			if json.Unmarshal(lines.Bytes(), &record) == nil && record.Msg == message {
 				started <- record.Listening
 				_, _ = io.Copy(io.Discard, logs)
 				return
@@ -171,6 +176,29 @@ func (p *program) awaitStart(logs io.Reader) {
 		p.api, p.couchdb, p.admin = "http://"+listening["api"], "http://"+listening["couchdb"], "http://"+listening["admin"]
 	case <-time.After(startLimit):
 		p.t.Fatalf("the program does not start:\n%s", early)
+	}
+}
+
+// greeting is what the program has printed, which from a child may arrive
+// after its log.
+func (p *program) greeting() string {
+	p.t.Helper()
+	eventually(p.t, func() bool { return strings.HasSuffix(p.stdout.String(), "\n\n") })
+	return p.stdout.String()
+}
+
+// eventually waits for what another goroutine or process is about to do.
+func eventually(t testing.TB, happened func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(startLimit)
+	for !happened() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatal("it never happens")
+		}
 	}
 }
 

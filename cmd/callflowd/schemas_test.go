@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"testing"
-	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
@@ -48,20 +47,5 @@ func TestSiteSchemasAreFollowed(t *testing.T) {
 	}
 	if logs.Len() == 0 {
 		t.Error("the broken schema is not reported")
-	}
-}
-
-// eventually waits for what another goroutine is about to do.
-func eventually(t *testing.T, happened func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	limit := time.After(startLimit)
-	for !happened() {
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatal("it never happens")
-		}
 	}
 }

@@ -30,6 +30,7 @@ func serve(ctx context.Context, opts *options, log *zap.Logger, stdout io.Writer
 		return err
 	}
 	defer app.close()
+	log.Info("listening", zap.Any("listening", listeners.addresses()), zap.String("version", version()))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		return serveAll(ctx, log, opts.ShutdownTimeout, listeners.endpoints(app, store))
@@ -45,7 +46,7 @@ func serve(ctx context.Context, opts *options, log *zap.Logger, stdout io.Writer
 		if err := greet(stdout, listeners["api"].Addr(), master); err != nil {
 			return err
 		}
-		log.Info("started", zap.Any("listening", listeners.addresses()), zap.String("version", version()))
+		log.Info("started", zap.Any("listening", listeners.addresses()), zap.String("master", master.ID))
 		app.follow(ctx)
 		return nil
 	})
