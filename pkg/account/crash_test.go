@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,10 +21,14 @@ import (
 // write: nothing it sends after that arrives.
 type dying struct {
 	writes atomic.Int64
-	dead   atomic.Bool // reads do not arrive either
+	feeds  atomic.Int64 // how often the change feed was asked
+	dead   atomic.Bool  // reads do not arrive either
 }
 
 func (d *dying) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(r.URL.Path, "/_changes") {
+		d.feeds.Add(1)
+	}
 	if d.dead.Load() || r.Method != http.MethodGet && r.Method != http.MethodHead && d.writes.Add(-1) < 0 {
 		return nil, errors.New("the process is dead")
 	}
@@ -37,14 +42,14 @@ func dyingService(t *testing.T, address string, writes int) *account.Service {
 	return s
 }
 
-// mortalService is the same, and how to kill it at once.
-func mortalService(t *testing.T, address string, writes int) (s *account.Service, kill func()) {
+// mortalService is the same, with its connection.
+func mortalService(t *testing.T, address string, writes int) (*account.Service, *dying) {
 	t.Helper()
 	transport := &dying{}
 	transport.writes.Store(int64(writes))
 	client, err := couch.Open(couch.Config{URL: address, Transport: transport})
 	check(t, err)
-	return &account.Service{Couch: client}, func() { transport.dead.Store(true) }
+	return &account.Service{Couch: client}, transport
 }
 
 // later is a process that starts when everything begun before is abandoned.
