@@ -9,8 +9,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/resource"
 )
 
-func TestCollections(t *testing.T) {
-	w := newWorld(t, nil)
+func collections(t *testing.T, w *world) {
 	for _, kind := range resource.Kinds() {
 		t.Run(kind.Name, func(t *testing.T) {
 			w := w.in(t)
@@ -47,8 +46,7 @@ func TestCollections(t *testing.T) {
 	}
 }
 
-func TestCollectionPages(t *testing.T) {
-	w := newWorld(t, nil)
+func collectionPages(t *testing.T, w *world) {
 	base := "/v2/accounts/" + w.master + "/menus"
 	for _, id := range []string{"a", "b", "c", "d", "e"} {
 		w.send(put, base, `{"data":{"id":"`+id+`","name":"`+id+`"}}`).want(http.StatusCreated)
@@ -69,8 +67,7 @@ func TestCollectionPages(t *testing.T) {
 	}
 }
 
-func TestUsers(t *testing.T) {
-	w := newWorld(t, nil)
+func users(t *testing.T, w *world) {
 	base := "/v2/accounts/" + w.master + "/users"
 	name := `"first_name":"A","last_name":"B"`
 	missing := w.send(put, base, `{"data":{`+name+`,"username":"ann"}}`).want(http.StatusBadRequest)
@@ -92,8 +89,7 @@ func TestUsers(t *testing.T) {
 	w.send(put, base, `{"data":{`+name+`,"username":"ann","password":"x"}}`).want(http.StatusCreated)
 }
 
-func TestMetaflows(t *testing.T) {
-	w := newWorld(t, nil)
+func metaflowsOfOwners(t *testing.T, w *world) {
 	w.send(put, "/v2/accounts/"+w.master+"/devices", `{"data":{"id":"d1","name":"phone"}}`).want(http.StatusCreated)
 	for _, under := range []string{"/v2/accounts/" + w.master, "/v2/accounts/" + w.master + "/devices/d1"} {
 		path := under + "/metaflows"
@@ -120,8 +116,7 @@ func TestMetaflows(t *testing.T) {
 	}
 }
 
-func TestSchemas(t *testing.T) {
-	w := newWorld(t, nil)
+func schemas(t *testing.T, w *world) {
 	names := w.as("").send(get, "/v2/schemas", "").want(http.StatusOK).items()
 	if len(names) < 100 || names[0].(string) > names[1].(string) {
 		t.Errorf("%d names", len(names))
@@ -139,4 +134,15 @@ func TestSchemas(t *testing.T) {
 	if got := w.send(put, path, `{"data":{"timeout":"x"}}`).want(http.StatusBadRequest); got.data("timeout", "type") == nil {
 		t.Errorf("data %v", got.data())
 	}
+}
+
+// TestNeighbours runs the tests above, each for an account of its own.
+func TestNeighbours(t *testing.T) {
+	newWorld(t, nil).each(t, []tenantTest{
+		{"Collections", collections},
+		{"CollectionPages", collectionPages},
+		{"Users", users},
+		{"Metaflows", metaflowsOfOwners},
+		{"Schemas", schemas},
+	})
 }

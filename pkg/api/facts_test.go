@@ -16,8 +16,7 @@ import (
 // The tests of this file are contract section 10, what real clients need, one
 // test per numbered fact.
 
-func TestFact01ContentTypeIsBare(t *testing.T) {
-	w := newWorld(t, nil)
+func fact01ContentTypeIsBare(t *testing.T, w *world) {
 	answers := map[string]response{
 		"success": w.send(get, "/v2/accounts/"+w.master, ""),
 		"400":     w.send(put, "/v2/accounts/"+w.master+"/callflows", `{`),
@@ -37,8 +36,7 @@ func TestFact01ContentTypeIsBare(t *testing.T) {
 	}
 }
 
-func TestFact02TrailingSlashIsServed(t *testing.T) {
-	w := newWorld(t, nil)
+func fact02TrailingSlashIsServed(t *testing.T, w *world) {
 	r := w.send(put, "/v2/accounts/"+w.master+"/callflows/", `{"data":{"id":"x","numbers":["1"]}}`).want(http.StatusCreated)
 	if got := r.header.Get("Location"); got != "/v2/accounts/"+w.master+"/callflows/x" {
 		t.Errorf("location %q", got)
@@ -46,8 +44,7 @@ func TestFact02TrailingSlashIsServed(t *testing.T) {
 	w.send(get, "/v2/accounts/"+w.master+"/callflows/x//", "").want(http.StatusOK)
 }
 
-func TestFact03DeleteAnswersWithTheDocument(t *testing.T) {
-	w := newWorld(t, nil)
+func fact03DeleteAnswersWithTheDocument(t *testing.T, w *world) {
 	id := w.newCallflow(w.master, `{"name":"n","numbers":["1"]}`)
 	r := w.send(remove, "/v2/accounts/"+w.master+"/callflows/"+id, `{"data":{}}`).want(http.StatusOK)
 	if r.data("id") != id || r.data("name") != "n" || r.data("_read_only", "deleted") != true {
@@ -55,8 +52,7 @@ func TestFact03DeleteAnswersWithTheDocument(t *testing.T) {
 	}
 }
 
-func TestFact04OnlyPutCreates(t *testing.T) {
-	w := newWorld(t, nil)
+func fact04OnlyPutCreates(t *testing.T, w *world) {
 	base := "/v2/accounts/" + w.master + "/callflows"
 	w.send(put, "/v2/api_auth", `{"data":{"api_key":"`+masterKey+`"}}`).want(http.StatusCreated)
 	w.send(put, base, `{"data":{"id":"x","numbers":["1"]}}`).want(http.StatusCreated)
@@ -66,8 +62,7 @@ func TestFact04OnlyPutCreates(t *testing.T) {
 	w.send(post, base, `{"data":{"numbers":["2"]},"verb":"PUT"}`).want(http.StatusCreated)
 }
 
-func TestFact05MetadataIsAnObject(t *testing.T) {
-	w := newWorld(t, nil)
+func fact05MetadataIsAnObject(t *testing.T, w *world) {
 	base := "/v2/accounts/" + w.master + "/callflows"
 	w.newCallflow(w.master, `{"id":"plain","numbers":["1"]}`)
 	w.newCallflow(w.master, `{"id":"pointing","numbers":["2"],"flow":{"module":"callflow","data":{"id":"plain"}}}`)
@@ -87,8 +82,7 @@ func TestFact05MetadataIsAnObject(t *testing.T) {
 	}
 }
 
-func TestFact06FiltersRepeat(t *testing.T) {
-	w := newWorld(t, nil)
+func fact06FiltersRepeat(t *testing.T, w *world) {
 	w.newCallflow(w.master, `{"id":"a","numbers":["1"],"ui_metadata":{"origin":"voip"}}`)
 	w.newCallflow(w.master, `{"id":"b","numbers":["2"],"ui_metadata":{"origin":"common"}}`)
 	w.newCallflow(w.master, `{"id":"c","numbers":["3"],"group_id":"g"}`)
@@ -114,8 +108,7 @@ func TestFact06FiltersRepeat(t *testing.T) {
 	}
 }
 
-func TestFact07ListItems(t *testing.T) {
-	w := newWorld(t, nil)
+func fact07ListItems(t *testing.T, w *world) {
 	w.newCallflow(w.master, `{"id":"p","patterns":["^1$"]}`)
 	w.newCallflow(w.master, `{"id":"f","numbers":["*1"],"featurecode":{"name":"x","number":"1"}}`)
 	r := w.send(get, "/v2/accounts/"+w.master+"/callflows", "").want(http.StatusOK)
@@ -130,8 +123,7 @@ func TestFact07ListItems(t *testing.T) {
 	}
 }
 
-func TestFact08Paging(t *testing.T) {
-	w := newWorld(t, nil)
+func fact08Paging(t *testing.T, w *world) {
 	for _, id := range []string{"a", "b", "c", "d", "e"} {
 		w.newCallflow(w.master, `{"id":"`+id+`","numbers":["1`+id+`"]}`)
 	}
@@ -167,16 +159,14 @@ func TestFact08Paging(t *testing.T) {
 	}
 }
 
-func TestFact09ErrorEnvelope(t *testing.T) {
-	w := newWorld(t, nil)
+func fact09ErrorEnvelope(t *testing.T, w *world) {
 	r := w.send(get, "/v2/accounts/"+w.master+"/callflows/x", "", "X-Request-ID", "mine").want(http.StatusNotFound)
 	if r.env["error"] != "404" || r.env["request_id"] != "mine" || r.header.Get("X-Request-Id") != "mine" {
 		t.Errorf("envelope %s", r.body)
 	}
 }
 
-func TestFact10And12Login(t *testing.T) {
-	w := newWorld(t, nil)
+func fact10And12Login(t *testing.T, w *world) {
 	acct, mine := w.newAccount("Acme Inc")
 	user := mine.send(put, "/v2/accounts/"+acct+"/users",
 		`{"data":{"first_name":"A","last_name":"B","username":"Alice","password":"secret"}}`).want(http.StatusCreated)
@@ -215,8 +205,7 @@ func TestFact11TokensAreJWT(t *testing.T) {
 	}
 }
 
-func TestFact13IntegersAsStrings(t *testing.T) {
-	w := newWorld(t, nil)
+func fact13IntegersAsStrings(t *testing.T, w *world) {
 	r := w.send(put, "/v2/accounts/"+w.master+"/callflows",
 		`{"data":{"numbers":["1"],"flow":{"module":"user","data":{"timeout":"20"}}}}`).want(http.StatusCreated)
 	if got := r.data("flow", "data", "timeout"); got != json.Number("20") {
@@ -237,8 +226,7 @@ func TestFact14UnknownFieldsRoundTrip(t *testing.T) {
 	}
 }
 
-func TestFact15AcceptHeaders(t *testing.T) {
-	w := newWorld(t, nil)
+func fact15AcceptHeaders(t *testing.T, w *world) {
 	for _, accept := range []string{"", "*/*", "application/json, text/javascript, */*; q=0.01"} {
 		w.send(get, "/v2/accounts/"+w.master+"/callflows", "", "Accept", accept).want(http.StatusOK)
 	}
@@ -249,8 +237,7 @@ func TestFact15AcceptHeaders(t *testing.T) {
 	}
 }
 
-func TestFact16Preflight(t *testing.T) {
-	w := newWorld(t, nil)
+func fact16Preflight(t *testing.T, w *world) {
 	for _, path := range []string{"/v2/accounts/x/callflows/y", "/v2/user_auth", "/v2/nosuch", "/v9", "/"} {
 		r := w.as("").send(http.MethodOptions, path, "", "Origin", "https://ui.example", "Access-Control-Request-Method", "PATCH").want(http.StatusOK)
 		if r.body != "" || !strings.Contains(r.header.Get("Access-Control-Allow-Headers"), "x-auth-token") {
@@ -266,8 +253,7 @@ func TestFact16Preflight(t *testing.T) {
 	w.as("").send(http.MethodOptions, "/v2/accounts/"+w.master, "").want(http.StatusMethodNotAllowed)
 }
 
-func TestFact17SearchByNumber(t *testing.T) {
-	w := newWorld(t, nil)
+func fact17SearchByNumber(t *testing.T, w *world) {
 	w.newCallflow(w.master, `{"id":"x","numbers":["2600","2700"],"name":"Front Desk"}`)
 	base := "/v2/accounts/" + w.master + "/search"
 	for query, want := range map[string]int{
@@ -294,8 +280,7 @@ func TestFact17SearchByNumber(t *testing.T) {
 	}
 }
 
-func TestFact18ConsoleLogin(t *testing.T) {
-	w := newWorld(t, nil)
+func fact18ConsoleLogin(t *testing.T, w *world) {
 	acct, mine := w.newAccount("console")
 	base := "/v2/accounts/" + acct
 	user, _ := mine.send(put, base+"/users", `{"data":{"first_name":"A","last_name":"B"}}`).want(http.StatusCreated).data("id").(string)
@@ -317,4 +302,25 @@ func TestFact18ConsoleLogin(t *testing.T) {
 		mine.send(get, base+"/"+name+"?paginate=false", "").want(http.StatusOK)
 	}
 	mine.send(get, "/v2/whitelabel/example.com", "").want(http.StatusNotFound)
+}
+
+// TestFacts runs the facts, each for an account of its own.
+func TestFacts(t *testing.T) {
+	newWorld(t, nil).each(t, []tenantTest{
+		{"Fact01ContentTypeIsBare", fact01ContentTypeIsBare},
+		{"Fact02TrailingSlashIsServed", fact02TrailingSlashIsServed},
+		{"Fact03DeleteAnswersWithTheDocument", fact03DeleteAnswersWithTheDocument},
+		{"Fact04OnlyPutCreates", fact04OnlyPutCreates},
+		{"Fact05MetadataIsAnObject", fact05MetadataIsAnObject},
+		{"Fact06FiltersRepeat", fact06FiltersRepeat},
+		{"Fact07ListItems", fact07ListItems},
+		{"Fact08Paging", fact08Paging},
+		{"Fact09ErrorEnvelope", fact09ErrorEnvelope},
+		{"Fact10And12Login", fact10And12Login},
+		{"Fact13IntegersAsStrings", fact13IntegersAsStrings},
+		{"Fact15AcceptHeaders", fact15AcceptHeaders},
+		{"Fact16Preflight", fact16Preflight},
+		{"Fact17SearchByNumber", fact17SearchByNumber},
+		{"Fact18ConsoleLogin", fact18ConsoleLogin},
+	})
 }

@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-func TestPaths(t *testing.T) {
-	w := newWorld(t, nil)
+func paths(t *testing.T, w *world) {
 	w.newCallflow(w.master, `{"id":"x","numbers":["1"]}`)
 	acct := "/accounts/" + w.master
 	tests := []struct {
@@ -52,8 +51,7 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-func TestHeadWhereGet(t *testing.T) {
-	w := newWorld(t, nil)
+func headWhereGet(t *testing.T, w *world) {
 	w.newCallflow(w.master, `{"id":"x","numbers":["1"]}`)
 	base := "/v2/accounts/" + w.master + "/callflows"
 	for _, path := range []string{base, base + "?paginate=false", base + "/x", "/v2/accounts/" + w.master, "/healthz"} {
@@ -66,8 +64,7 @@ func TestHeadWhereGet(t *testing.T) {
 	w.send(http.MethodHead, base+"/validate", "").want(http.StatusMethodNotAllowed)
 }
 
-func TestTunnelledVerbs(t *testing.T) {
-	w := newWorld(t, nil)
+func tunnelledVerbs(t *testing.T, w *world) {
 	base := "/v2/accounts/" + w.master + "/callflows"
 	made := w.send(post, base+"?verb=put", `{"data":{"id":"x","numbers":["1"],"name":"n"}}`).want(http.StatusCreated)
 	if made.header.Get("Location") == "" {
@@ -83,8 +80,7 @@ func TestTunnelledVerbs(t *testing.T) {
 	w.send(get, base+"/x", "").want(http.StatusNotFound)
 }
 
-func TestPreconditions(t *testing.T) {
-	w := newWorld(t, nil)
+func preconditions(t *testing.T, w *world) {
 	base := "/v2/accounts/" + w.master + "/callflows"
 	one := w.send(put, base, `{"data":{"id":"x","numbers":["1"]}}`).want(http.StatusCreated)
 	rev, _ := one.env["revision"].(string)
@@ -119,9 +115,8 @@ func TestPreconditions(t *testing.T) {
 	}
 }
 
-// TestStrictWriters lets many writers change the same revision: one wins.
-func TestStrictWriters(t *testing.T) {
-	w := newWorld(t, nil)
+// strictWriters lets many writers change the same revision: one wins.
+func strictWriters(t *testing.T, w *world) {
 	base := "/v2/accounts/" + w.master + "/callflows"
 	one := w.send(put, base, `{"data":{"id":"x","numbers":["1"]}}`).want(http.StatusCreated)
 	rev, _ := one.env["revision"].(string)
@@ -142,8 +137,7 @@ func TestStrictWriters(t *testing.T) {
 	}
 }
 
-func TestBaseRevisionMerges(t *testing.T) {
-	w := newWorld(t, nil)
+func baseRevisionMerges(t *testing.T, w *world) {
 	base := "/v2/accounts/" + w.master + "/callflows"
 	one := w.send(put, base, `{"data":{"id":"x","numbers":["1"],"name":"n"}}`).want(http.StatusCreated)
 	rev, _ := one.env["revision"].(string)
@@ -158,8 +152,7 @@ func TestBaseRevisionMerges(t *testing.T) {
 	}
 }
 
-func TestListDigest(t *testing.T) {
-	w := newWorld(t, nil)
+func listDigest(t *testing.T, w *world) {
 	base := "/v2/accounts/" + w.master + "/callflows"
 	tag := w.send(get, base, "").want(http.StatusOK).header.Get("ETag")
 	w.send(get, base, "", "If-None-Match", tag).want(http.StatusNotModified)
@@ -169,8 +162,7 @@ func TestListDigest(t *testing.T) {
 	}
 }
 
-func TestLookups(t *testing.T) {
-	w := newWorld(t, nil)
+func lookingUp(t *testing.T, w *world) {
 	base := "/v2/accounts/" + w.master
 	w.newCallflow(w.master, `{"id":"star","name":"Star","patterns":["^\\*3([0-9]*)$"]}`)
 	w.newCallflow(w.master, `{"id":"all","numbers":["no_match"]}`)
@@ -208,8 +200,7 @@ func TestLookups(t *testing.T) {
 	}
 }
 
-func TestVersions(t *testing.T) {
-	w := newWorld(t, nil)
+func versions(t *testing.T, w *world) {
 	base := "/v2/accounts/" + w.master + "/callflows"
 	one := w.send(put, base, `{"data":{"id":"x","numbers":["1"],"name":"first"}}`).want(http.StatusCreated)
 	first, _ := one.env["revision"].(string)
@@ -244,8 +235,7 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-func TestValidate(t *testing.T) {
-	w := newWorld(t, nil)
+func validate(t *testing.T, w *world) {
 	path := "/v2/accounts/" + w.master + "/callflows/validate"
 	good := w.send(post, path, `{"data":{"numbers":["4158867900"]}}`).want(http.StatusOK)
 	if good.data("valid") != true || good.data("document", "numbers", 0) != "+14158867900" {
@@ -258,4 +248,20 @@ func TestValidate(t *testing.T) {
 	if got := w.send(get, "/v2/accounts/"+w.master+"/callflows", "").items(); len(got) != 0 {
 		t.Errorf("it was saved: %v", got)
 	}
+}
+
+// TestRequests runs the tests above, each for an account of its own.
+func TestRequests(t *testing.T) {
+	newWorld(t, nil).each(t, []tenantTest{
+		{"Paths", paths},
+		{"HeadWhereGet", headWhereGet},
+		{"TunnelledVerbs", tunnelledVerbs},
+		{"Preconditions", preconditions},
+		{"StrictWriters", strictWriters},
+		{"BaseRevisionMerges", baseRevisionMerges},
+		{"ListDigest", listDigest},
+		{"Lookups", lookingUp},
+		{"Versions", versions},
+		{"Validate", validate},
+	})
 }

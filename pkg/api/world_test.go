@@ -102,6 +102,24 @@ func (w *world) in(t *testing.T) *world {
 	return &other
 }
 
+// tenantTest is a test that an account of its own is enough for: w.master is
+// that account, and w.token its token.
+type tenantTest struct {
+	name string
+	run  func(*testing.T, *world)
+}
+
+// each runs tests on one server. Making a server takes longer than most tests.
+func (w *world) each(t *testing.T, tests []tenantTest) {
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			id, tenant := w.in(t).newAccount("tenant " + tt.name)
+			tenant.master = id
+			tt.run(t, tenant)
+		})
+	}
+}
+
 // newAccount makes an account below the caller's and returns its id and a
 // caller of its own.
 func (w *world) newAccount(name string) (string, *world) {
