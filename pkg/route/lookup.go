@@ -77,9 +77,9 @@ func lookup(dialled, normalized string, holder func(string) string, p *patterns)
 	if dialled == NoMatch {
 		return noMatch(r, holder)
 	}
-	var time budget
+	var t tally
 	for i, n := range forms(dialled, normalized) {
-		t := tally{budget: &time}
+		t = tally{budget: t.budget} // both forms share the time
 		p.find(n, &t)
 		r.Skipped = append(r.Skipped, t.skipped...)
 		r.Incomplete = len(r.Skipped) > 0

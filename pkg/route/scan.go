@@ -70,7 +70,7 @@ type found struct {
 
 // tally collects the rows that match one number and picks the winner.
 type tally struct {
-	budget  *budget // nil means one of its own
+	budget  budget
 	best    found
 	matched []found   // all of them, if all is set
 	skipped []Skipped // rows that were not tried to the end
@@ -87,10 +87,7 @@ type Skipped struct {
 // try runs one row that may match. Rows come last in view order first, so of
 // equals the first stays (contract 11.16).
 func (t *tally) try(r *row, number string) {
-	if t.budget == nil {
-		t.budget = new(budget)
-	}
-	c, ok, err := r.re.find(number, t.budget)
+	c, ok, err := r.re.find(number, &t.budget)
 	switch {
 	case errors.Is(err, errSpent):
 		t.skip(r, err.Error())
