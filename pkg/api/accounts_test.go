@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 )
 
 // TestResellerStory is what a new user does: a reseller, a customer below it,
@@ -159,4 +161,22 @@ func TestDialPlanOrder(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestTwoProcesses runs two servers beside each other on one storage server:
+// what one hands out or makes, the other takes at once.
+func TestTwoProcesses(t *testing.T) {
+	address := couchtest.URL(t)
+	one, two := worldOn(t, couchtest.Open(t, address), nil), worldOn(t, couchtest.Open(t, address), nil)
+	if one.master != two.master {
+		t.Fatalf("two master accounts: %s and %s", one.master, two.master)
+	}
+	id, mine := one.newAccount("shared")
+	there := two.as(mine.token)
+	mine.newCallflow(id, `{"id":"x","numbers":["2600"]}`)
+	there.send(get, "/v2/accounts/"+id+"/callflows/x", "").want(http.StatusOK)
+	there.send(get, "/v2/accounts/"+id+"/routes/2600?consistent=true", "").want(http.StatusOK)
+	there.send(put, "/v2/accounts/"+id+"/callflows", `{"data":{"numbers":["2600"]}}`).want(http.StatusBadRequest)
+	there.send(remove, "/v2/accounts/"+id+"/callflows/x", "").want(http.StatusOK)
+	mine.send(get, "/v2/accounts/"+id+"/callflows/x", "").want(http.StatusNotFound)
 }

@@ -119,7 +119,7 @@ func streamed[T any](items func(context.Context) iter.Seq2[T, error]) *answer {
 			if err != nil {
 				return err
 			}
-			body, err := encode(item)
+			body, err := dataJSON(item)
 			if err != nil {
 				return err
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/resource"
 	"github.com/callflowd/callflowd/pkg/route"
 	"github.com/callflowd/callflowd/pkg/schema"
@@ -286,7 +287,7 @@ func newAuth(t testing.TB, client *couch.Client, accounts *account.Service) *aut
 	defer signingKeys.Unlock()
 	db := client.DB("system_auth")
 	for _, doc := range signingKeys.docs {
-		if err := db.Put(t.Context(), doc.Clone()); err != nil {
+		if err := db.Put(t.Context(), doc.Clone()); err != nil && !problem.Is(err, problem.Conflict) {
 			t.Fatal(err)
 		}
 	}
