@@ -77,7 +77,7 @@ func (q *request) named(id string) (revision, error) {
 	}
 	asked, err := revtree.ParseRev(rev)
 	if err != nil {
-		return revision{}, badRequest(err.Error())
+		return revision{}, errRev()
 	}
 	found, err := q.db.openRevs(q.Context(), id, []revtree.Rev{asked}, true)
 	if err == nil && (len(found) == 0 || found[0].missing) {
@@ -116,7 +116,7 @@ func parseRevs(raw string) ([]revtree.Rev, error) {
 	for i, text := range texts {
 		var err error
 		if revs[i], err = revtree.ParseRev(text); err != nil {
-			return nil, badRequest(err.Error())
+			return nil, errRev()
 		}
 	}
 	return revs, nil

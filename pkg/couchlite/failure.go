@@ -29,6 +29,8 @@ func errConflict() *failure {
 	return fail(http.StatusConflict, "conflict", "Document update conflict.")
 }
 
+func errRev() *failure { return badRequest("Invalid rev format") }
+
 func errMethod(allow string) *failure {
 	return fail(http.StatusMethodNotAllowed, "method_not_allowed", "Only "+allow+" allowed")
 }

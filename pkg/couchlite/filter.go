@@ -1,12 +1,12 @@
 package couchlite
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
-
-	"encoding/json"
-	"github.com/callflowd/callflowd/pkg/couchlite/mango"
 	"strings"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/mango"
 )
 
 // idFilter lets named documents through.
@@ -43,16 +43,20 @@ type selectorFilter struct{ *mango.Selector }
 func newSelectorFilter(raw json.RawMessage) (filter, error) {
 	s, err := mango.New(raw)
 	if err != nil {
-		return nil, badRequest(err.Error())
+		return nil, badRequest(selectorFailure(err).Reason)
 	}
 	return selectorFilter{s}, nil
 }
 
+// selectorFailure tells of a selector in CouchDB's words, which begin with a
+// capital.
 func selectorFailure(err error) *failure {
+	text := err.Error()
+	text = strings.ToUpper(text[:1]) + text[1:]
 	if errors.Is(err, mango.ErrOperator) {
-		return fail(http.StatusBadRequest, "invalid_operator", err.Error())
+		return fail(http.StatusBadRequest, "invalid_operator", text)
 	}
-	return fail(http.StatusBadRequest, "bad_arg", err.Error())
+	return fail(http.StatusBadRequest, "bad_arg", text)
 }
 
 func (f selectorFilter) match(c changeRow) (bool, error) { return f.Match(c.body(docOptions{})) }

@@ -88,7 +88,7 @@ func parseLocal(raw []byte, maxSize int64) (*edit, error) {
 func localRev(quoted []byte) (revtree.Rev, error) {
 	number, ok := strings.CutPrefix(strings.Trim(string(quoted), `"`), "0-")
 	if n, err := strconv.ParseInt(number, 10, 62); !ok || err != nil || n < 0 {
-		return revtree.Rev{}, badRequest("Invalid rev format")
+		return revtree.Rev{}, errRev()
 	}
 	return revtree.Rev{Hash: number}, nil
 }

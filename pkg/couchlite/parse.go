@@ -55,7 +55,7 @@ func (e *edit) setSpecial(m ejson.Member) error {
 	case "_rev":
 		var rev string
 		if json.Unmarshal(m.Value, &rev) != nil || m.Value[0] != '"' {
-			return badRequest("Invalid rev format")
+			return errRev()
 		}
 		return e.setBase(rev)
 	case "_deleted":
@@ -90,7 +90,7 @@ func appendMember(body []byte, m ejson.Member) []byte {
 func (e *edit) setBase(rev string) error {
 	r, err := revtree.ParseRev(rev)
 	if err != nil {
-		return badRequest(err.Error())
+		return errRev()
 	}
 	e.base = r
 	return nil

@@ -117,7 +117,7 @@ func (db *database) docBody(ctx context.Context, id, rev string, o docOptions) (
 func (db *database) at(ctx context.Context, id, rev string) (revision, error) {
 	named, err := revtree.ParseRev(rev)
 	if err != nil {
-		return revision{}, badRequest(err.Error())
+		return revision{}, errRev()
 	}
 	t, _, err := db.tree(ctx, id)
 	if err != nil {

@@ -150,7 +150,7 @@ func (q *request) bulkGetOne(id string, rev *string, o docOptions) ([]byte, erro
 		named = *rev
 		r, err := revtree.ParseRev(named)
 		if err != nil {
-			return bulkGetError(id, named, badRequest(err.Error())), nil
+			return bulkGetError(id, named, errRev()), nil
 		}
 		asked = []revtree.Rev{r}
 	}

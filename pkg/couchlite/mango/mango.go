@@ -21,8 +21,8 @@ import (
 // ErrOperator says that a selector uses an operator that does not exist;
 // ErrArgument that an operator cannot use its argument.
 var (
-	ErrOperator = errors.New("Invalid operator")
-	ErrArgument = errors.New("Bad argument for operator")
+	ErrOperator = errors.New("invalid operator")
+	ErrArgument = errors.New("bad argument for operator")
 )
 
 // maxDepth bounds how deep a selector may nest.
@@ -143,10 +143,12 @@ func field(name string, arg any, not bool, depth int) (condition, error) {
 	absent := wantsAbsent(arg, not)
 	return func(s *Selector, v any) bool {
 		for _, step := range path {
-			object, ok := v.(map[string]any)
-			if v, ok = object[step]; !ok {
+			object, _ := v.(map[string]any)
+			member, ok := object[step]
+			if !ok {
 				return absent
 			}
+			v = member
 		}
 		return inner(s, v)
 	}, nil

@@ -24,7 +24,7 @@ type Rev struct {
 }
 
 // ErrRev says that a text is no revision.
-var ErrRev = errors.New("Invalid rev format")
+var ErrRev = errors.New("invalid revision")
 
 // maxHash bounds the hash of a revision; CouchDB's own have 32 digits.
 const maxHash = 256

@@ -1,0 +1,214 @@
+package couchlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// held returns the open database db for the length of the test.
+func held(t testing.TB, s *Server) *database {
+	t.Helper()
+	sl, err := s.acquire(t.Context(), "db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.release(sl) })
+	return sl.db
+}
+
+// count returns a number from the database's file.
+func count(t testing.TB, db *database, query string) (n int) {
+	t.Helper()
+	if err := db.file.r.QueryRow(query).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestCompact(t *testing.T) {
+	s := newServer(t)
+	fill(t, s)
+	first, rev := "", ""
+	for i := range 5 {
+		body := fmt.Sprintf(`{"_rev":%q,"n":%d,"_attachments":{"a":{"data":"%s"}}}`, rev, i, strings.Repeat("QUJD", i+1))
+		rev = fmt.Sprint(must(t, s, "PUT", "/db/a", strings.Replace(body, `"_rev":"",`, "", 1))["rev"])
+		if first == "" {
+			first = rev
+		}
+	}
+	if got := must(t, s, "GET", "/db/a?rev="+first, "")["n"]; got != 0.0 {
+		t.Errorf("before: %v", got)
+	}
+	db := held(t, s)
+	if err := db.compact(s.stop); err != nil {
+		t.Fatal(err)
+	}
+	if status, got := call(t, s, "GET", "/db/a?rev="+first, ""); status != 404 {
+		t.Errorf("after: %d %s", status, got)
+	}
+	if _, got := call(t, s, "GET", "/db/a/a", ""); got != strings.Repeat("ABC", 5) {
+		t.Errorf("attachment %q", got)
+	}
+	if _, got := call(t, s, "GET", "/db/a?revs_info=true", ""); strings.Count(got, `"missing"`) != 4 {
+		t.Errorf("revisions %s", got)
+	}
+	if bodies, atts := count(t, db, `SELECT count(*) FROM bodies`), count(t, db, `SELECT count(*) FROM attachments`); bodies != 1 || atts != 1 {
+		t.Errorf("%d bodies, %d attachments", bodies, atts)
+	}
+	if free := count(t, db, `PRAGMA freelist_count`); free != 0 {
+		t.Errorf("%d free pages", free)
+	}
+}
+
+func TestPurgeForgets(t *testing.T) {
+	s := newServer(t)
+	fill(t, s, "a", "b")
+	before := held(t, s).state.Load()
+	rev := must(t, s, "GET", "/db/a", "")["_rev"]
+	must(t, s, "POST", "/db/_purge", fmt.Sprintf(`{"a":[%q]}`, rev))
+	if status, got := call(t, s, "GET", "/db/a", ""); status != 404 || !strings.Contains(got, "missing") {
+		t.Errorf("%d %s", status, got)
+	}
+	after := held(t, s).state.Load()
+	if after.docs != 1 || after.purgeSeq != before.purgeSeq+1 || after.seq != before.seq+1 {
+		t.Errorf("state %+v, was %+v", after, before)
+	}
+	if got := fmt.Sprint(must(t, s, "PUT", "/db/a", `{}`)["rev"]); !strings.HasPrefix(got, "1-") {
+		t.Errorf("made anew as %s", got)
+	}
+}
+
+// TestBrokenOperation lets operations fail beside good ones: only an error
+// that is no failure undoes what shares its transaction.
+func TestBrokenOperation(t *testing.T) {
+	s := newServer(t)
+	fill(t, s)
+	db := held(t, s)
+	oops := errors.New("oops")
+	tests := []struct {
+		name string
+		run  func(*writer) error
+		want error
+	}{
+		{"error", func(*writer) error { return oops }, oops},
+		{"panic", func(*writer) error { panic("oops") }, nil},
+		{"failure", func(*writer) error { return errConflict() }, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			err := db.writer.do(t.Context(), func(w *writer) error {
+				if tt.name != "failure" {
+					w.st.docs += 100
+				}
+				return tt.run(w)
+			})
+			if err == nil || tt.want != nil && !errors.Is(err, tt.want) {
+				t.Errorf("error %v", err)
+			}
+			must(t, s, "PUT", "/db/"+tt.name, `{}`)
+		})
+	}
+	if got := db.state.Load().docs; got != 3 {
+		t.Errorf("%d documents", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := db.writer.do(ctx, func(*writer) error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
+	}
+}
+
+// TestConcurrentEdits lets clients change one document: at each revision one
+// of them wins, the others conflict, and no change is lost.
+func TestConcurrentEdits(t *testing.T) {
+	s := newServer(t)
+	fill(t, s, "a")
+	db := held(t, s)
+	var wg sync.WaitGroup
+	wins := make([]int, 4)
+	for client := range wins {
+		wg.Go(func() {
+			for wins[client] < 25 {
+				r, err := db.winner(t.Context(), "a")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				e := &edit{id: "a", body: fmt.Appendf(nil, `{"client":%d}`, client)}
+				if err := e.setBase(r.Rev); err != nil {
+					t.Error(err)
+					return
+				}
+				switch err := db.save(t.Context(), e); {
+				case err == nil:
+					wins[client]++
+				case asFailure(err).Status != 409:
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if got, err := db.winner(t.Context(), "a"); err != nil || !strings.HasPrefix(got.Rev, "101-") || got.Leaves != 1 {
+		t.Errorf("%s with %d leaves: %v", got.Rev, got.Leaves, err)
+	}
+}
+
+func TestFind(t *testing.T) {
+	s := newServer(t)
+	fill(t, s, "a", "b", "c", "d")
+	must(t, s, "PUT", "/db/deep", `{"o":{"p":[1]},"q":2}`)
+	tests := []struct{ name, body, want string }{
+		{"all", `{"selector":{"n":{"$gt":0}},"fields":["_id"]}`, `{"_id":"a"},` + "\n" + `{"_id":"b"},` + "\n" + `{"_id":"c"},` + "\n" + `{"_id":"d"}`},
+		{"page", `{"selector":{"n":{"$gt":0}},"fields":["n"],"limit":2,"skip":1}`, `{"n":2},` + "\n" + `{"n":3}`},
+		{"bookmark", `{"selector":{"n":{"$gt":0}},"fields":["n"],"limit":2,"bookmark":"3"}`, `{"n":4}`},
+		{"sorted", `{"selector":{"n":{"$gt":0}},"fields":["n"],"sort":[{"n":"desc"}],"limit":2}`, `{"n":4},` + "\n" + `{"n":3}`},
+		{"nested field", `{"selector":{"q":2},"fields":["o.p","x.y"]}`, `{"o":{"p":[1]}}`},
+		{"nothing", `{"selector":{"n":99}}`, "\n\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if status, got := call(t, s, "POST", "/db/_find", tt.body); status != 200 || !strings.Contains(got, "\n"+strings.TrimSpace(tt.want)+"\n]") {
+				t.Errorf("%d %s", status, got)
+			}
+		})
+	}
+	for body, code := range map[string]string{
+		`{}`:                               "missing_required_key",
+		`{"selector":{"a":{"$bogus":1}}}`:  "invalid_operator",
+		`{"selector":{"a":{"$in":1}}}`:     "bad_arg",
+		`{"selector":{},"sort":[1]}`:       "invalid_sort_json",
+		`{"selector":{},"bookmark":"x"}`:   "invalid_bookmark",
+		`{"selector":{},"limit":-1}`:       "invalid_value",
+		`{"selector":{},"sort":[{"a":1}]}`: "invalid_sort_json",
+	} {
+		if status, got := call(t, s, "POST", "/db/_find", body); status != 400 || !strings.Contains(got, code) {
+			t.Errorf("%s: %d %s", body, status, got)
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	s, err := Open(Options{MaxBody: 1000, MaxDocument: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeServer(t, s)
+	must(t, s, "PUT", "/db", "")
+	big := `{"x":"` + strings.Repeat("x", 200) + `"}`
+	for name, want := range map[string]string{
+		big: `{"error":"document_too_large"`, strings.Repeat(" ", 2000): `{"error":"too_large"`,
+	} {
+		if status, got := call(t, s, "PUT", "/db/a", name); status != 413 || !strings.HasPrefix(got, want) {
+			t.Errorf("%d %s", status, got)
+		}
+	}
+	if _, got := call(t, s, "POST", "/db/_bulk_docs", `{"docs":[`+big+`]}`); !strings.Contains(got, "document_too_large") {
+		t.Errorf("bulk: %s", got)
+	}
+}
