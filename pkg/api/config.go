@@ -48,6 +48,15 @@ type App struct {
 	APIURL string `json:"api_url"` // absolute, ending in a slash; "" is this server
 	Label  string `json:"label,omitempty"`
 	Icon   string `json:"icon,omitempty"`
+
+	AllowedUsers  string             `json:"allowed_users"` // all or admins; "" is all
+	Masqueradable bool               `json:"masqueradable"` // opens for accounts below the user's
+	I18n          map[string]AppText `json:"i18n"`          // by language; nil is Label in en-US
+}
+
+// AppText is what a console shows of an app in one language.
+type AppText struct {
+	Label string `json:"label"`
 }
 
 func (c Config) orDefaults() Config {

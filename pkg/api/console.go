@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 
 	"github.com/callflowd/callflowd/pkg/couch"
@@ -8,16 +9,19 @@ import (
 )
 
 // listApps serves GET …/apps_store: what a web console offers to open, each
-// with the API it talks to (contract 10.18).
+// with the API it talks to and who may open it (contract 10.18). A console
+// hides an app that does not say so.
 func (s *Server) listApps(c *call) (*answer, error) {
 	apps := s.cfg.Apps
 	if apps == nil {
-		apps = []App{{ID: "callflows", Name: "callflows", Label: "Callflows"}}
+		apps = []App{{ID: "callflows", Name: "callflows", Label: "Callflows", Masqueradable: true}}
 	}
 	out := make([]App, len(apps))
 	for i, app := range apps {
-		if app.APIURL == "" {
-			app.APIURL = c.baseURL()
+		app.APIURL = cmp.Or(app.APIURL, c.baseURL())
+		app.AllowedUsers = cmp.Or(app.AllowedUsers, "all")
+		if app.I18n == nil {
+			app.I18n = map[string]AppText{"en-US": {Label: app.Label}}
 		}
 		out[i] = app
 	}
