@@ -36,8 +36,8 @@ type program struct {
 	couchdb string // likewise, of --couchdb-listen
 	admin   string
 	stdout  *buffer
-	kill    func()        // ends a child process at once
-	stop    func()        // ends it as a signal would and waits; fails the test if it failed
+	kill    func() // ends a child process at once
+	stop    func() // ends it as a signal would and waits; fails the test if it failed
 }
 
 // buffer is a bytes.Buffer for one writer and one reader.
