@@ -6,12 +6,15 @@
 //
 // A write is acknowledged when it is on disk. Concurrent writes to one
 // database share a transaction, and so the wait for the disk. Databases are
-// opened when they are asked for; idle ones are closed.
+// opened when they are asked for; beyond a number of open ones, those idle
+// longest are closed.
 //
-// Left out: the replicator itself (_replicate, _replicator, _scheduler),
-// shards and cluster endpoints, show, list and update functions, partitioned
-// databases, and users other than the one server admin. _find looks at every
-// document, whatever indexes were made.
+// Design documents work by their views, their filter functions and
+// validate_doc_update. Left out: the replicator itself (_replicate,
+// _replicator, _scheduler), shards and the cluster's configuration, show,
+// list, update and rewrite functions, partitioned databases, and users other
+// than the one server admin; _security is kept but decides nothing. _find
+// looks at every document, whatever indexes were made.
 package couchlite
 
 import (
