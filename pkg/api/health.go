@@ -17,13 +17,16 @@ func (*Server) healthz(*call) (*answer, error) {
 // readyTime bounds how long storage may take to prove that it is there.
 const readyTime = 5 * time.Second
 
-// readyz serves GET /readyz: 200 when storage can be reached. Lookups go on
-// without it.
+// readyz serves GET /readyz: 200 when storage can be reached and the first
+// start is through, so that logins succeed. Lookups go on without storage.
 func (s *Server) readyz(c *call) (*answer, error) {
 	ctx, cancel := context.WithTimeout(c.ctx(), readyTime)
 	defer cancel()
 	if err := s.cfg.Couch.Up(ctx); err != nil {
 		return nil, &problem.Error{Code: problem.Unavailable, Msg: "readiness", Err: err}
+	}
+	if !s.cfg.Auth.Ready() {
+		return nil, &problem.Error{Code: problem.Unavailable, Msg: "there is no signing key yet"}
 	}
 	return &answer{data: map[string]any{"status": "ready"}}, nil
 }

@@ -37,6 +37,13 @@ type keyring struct {
 
 func (s *Service) db() *couch.DB { return s.Couch.DB("system_auth") }
 
+// Ready reports whether tokens can be issued: the first start may still be
+// making the signing key.
+func (s *Service) Ready() bool {
+	ring := s.keys.Load()
+	return ring != nil && ring.signer != nil
+}
+
 // loadKeys reads the keys. With make, a server without any gets its first:
 // its id can be created once only, so that processes agree.
 func (s *Service) loadKeys(ctx context.Context, make bool) error {
