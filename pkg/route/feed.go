@@ -175,7 +175,10 @@ func (l *live) refreshInTurn() error {
 	l.created = false
 	l.mu.Unlock()
 	if created {
-		if err := l.reload(l.ctx); err != nil {
+		l.reading.Lock()
+		err := l.reload(l.ctx)
+		l.reading.Unlock()
+		if err != nil {
 			l.mu.Lock()
 			l.created = true
 			l.mu.Unlock()

@@ -220,6 +220,30 @@ func TestMissingDatabase(t *testing.T) {
 	}
 }
 
+// An own write that falls between the reading of the view and the index made
+// of it stays visible, although the feed brings nothing but that write.
+func TestReadYourWritesWhileReloading(t *testing.T) {
+	s := newSite(t)
+	db := s.account(acct)
+	x := s.open(Config{})
+	s.takes(x, "100", "")
+	x.mu.RLock()
+	l := x.accounts[acct]
+	x.mu.RUnlock()
+	l.reading.Lock() // as a reload holds it
+	defer l.reading.Unlock()
+	began, empty := time.Now(), NewIndex()
+	x.Apply(acct, s.put(db, `{"_id":"cf1","numbers":["100"]}`))
+	l.install(empty, began)
+	if a, err := x.Lookup(t.Context(), acct, "100", Options{}); err != nil || a.Match.CallflowID != "cf1" {
+		t.Errorf("100 goes to %+v (%v)", a.Match, err)
+	}
+	l.install(NewIndex(), time.Now().Add(time.Second)) // as of a database made again
+	if a, err := x.Lookup(t.Context(), acct, "100", Options{}); err != nil || a.Found {
+		t.Errorf("100 still goes to %+v (%v)", a.Match, err)
+	}
+}
+
 func TestReadYourWrites(t *testing.T) {
 	s := newSite(t)
 	db := s.account(acct)

@@ -57,8 +57,9 @@ type live struct {
 
 // write is a document of our own that the feed has not confirmed yet.
 type write struct {
-	rev string
-	at  time.Time
+	rev    string
+	at     time.Time
+	change Change
 }
 
 func newLive(s *Indexes, id string) *live {
@@ -153,12 +154,30 @@ func (l *live) reload(ctx context.Context) error {
 	}
 	index := NewIndex()
 	index.Update(entries)
-	l.index.replace(index)
+	l.install(index, at)
 	l.mu.Lock()
 	l.seq, l.asOf, l.behind = seq, at, true
 	l.mu.Unlock()
 	l.weigh()
 	return nil
+}
+
+// install puts an index in force that was read from the database from began
+// on. Our own writes since then may have come too late for it and are applied
+// again; older ones it knows, unless their database has gone.
+func (l *live) install(index *Index, began time.Time) {
+	l.applying.Lock()
+	defer l.applying.Unlock()
+	var late []Change
+	for id, w := range l.written {
+		if w.at.Before(began) {
+			delete(l.written, id)
+			continue
+		}
+		late = append(late, w.change)
+	}
+	index.Update(late)
+	l.index.replace(index)
 }
 
 // readView reads what all live callflows contribute, without the documents.
@@ -287,7 +306,7 @@ func (l *live) wrote(doc document.Doc) {
 		change.Entry = &e
 	}
 	l.applying.Lock()
-	l.written[doc.ID()] = write{doc.Rev(), time.Now()}
+	l.written[doc.ID()] = write{doc.Rev(), time.Now(), change}
 	l.index.Update([]Change{change})
 	l.applying.Unlock()
 	l.mu.Lock()
