@@ -14,9 +14,9 @@ var mergedAsSets = []string{numbersKey, patternsKey, "flags"}
 // revision it names, from storage or from history. If that revision is not to
 // be had the save is refused; the last writer never wins unseen.
 func (v *save) base(ctx context.Context) (document.Doc, error) {
-	rev := v.w.Base
-	if rev == "" {
-		rev = v.w.Data.Rev()
+	rev, err := v.w.baseRevision()
+	if err != nil {
+		return nil, err
 	}
 	if rev == "" || rev == v.stored.Rev() {
 		return v.stored, nil
@@ -29,6 +29,23 @@ func (v *save) base(ctx context.Context) (document.Doc, error) {
 		}
 	}
 	return doc, err
+}
+
+// baseRevision is the revision that a write names as its base; "" if it names
+// none. A _rev that is no text is refused: to pass over it would let the last
+// writer win although the client asked otherwise.
+func (w Write) baseRevision() (string, error) {
+	if w.Base != "" {
+		return w.Base, nil
+	}
+	given := w.Data["_rev"]
+	rev, isText := given.(string)
+	if given != nil && !isText {
+		return "", problem.Validation([]problem.Violation{{
+			Path: "_rev", Code: "type", Message: "a revision is a string", Members: map[string]any{"target": "string", "value": given},
+		}})
+	}
+	return rev, nil
 }
 
 // mergeOnto merges two descendants of base, public fields only. Edits of the

@@ -69,3 +69,33 @@ func TestBaseFromHistory(t *testing.T) {
 	}
 	sameJSON(t, publicOf(saved.Doc), `{"name":"new","numbers":["1","2"],"patterns":[]}`)
 }
+
+func TestMalformedBaseIsRefused(t *testing.T) {
+	s := newService(t)
+	created := create(t, s, `{"id":"c","name":"n","numbers":["1"]}`)
+	w := write(t, "c", `{"name":"yours","_rev":5}`)
+	_, patched := s.Patch(t.Context(), w)
+	_, deleted := s.Delete(t.Context(), w, false)
+	for _, err := range []error{patched, deleted} {
+		wantError(t, err, problem.Invalid, `{"_rev":{"type":{"target":"string","value":5}}}`)
+	}
+	if got, err := s.Get(t.Context(), testAccount, "c"); err != nil || got.Rev() != created.Rev() {
+		t.Errorf("something was written: %v, %v", got, err)
+	}
+}
+
+// TestDefaultsAreNoEdits merges onto a version that Kazoo stored without the
+// defaults that both sides have.
+func TestDefaultsAreNoEdits(t *testing.T) {
+	s := newService(t)
+	base := put(t, s, `{"_id":"c","pvt_type":"callflow","name":"n","numbers":["4158867900"],"flow":{"module":"user","data":{"id":"u"},"children":{}}}`)
+	patch(t, s, "c", `{"flow":{"data":{"timeout":30}}}`)
+	w := write(t, "c", `{"name":"yours","numbers":["4158867900"],"flow":{"module":"user","data":{"id":"u"},"children":{}}}`)
+	w.Base = base.Rev()
+	saved, err := s.Replace(t.Context(), w)
+	if err != nil {
+		t.Fatalf("%v %v", err, problem.AsError(err).Data)
+	}
+	sameJSON(t, publicOf(saved.Doc), `{"name":"yours","numbers":["+14158867900"],"patterns":[],
+		"flow":{"module":"user","data":{"id":"u","timeout":30,"delay":0,"strategy":"simultaneous"},"children":{}}}`)
+}

@@ -166,9 +166,18 @@ func (v *save) compose(ctx context.Context) (document.Doc, error) {
 	if base.Rev() == v.stored.Rev() {
 		return yours, nil
 	}
-	yours, _ = v.s.clean(yours, v.plan)
 	v.action = actionMerged
-	return mergeOnto(base, yours, v.stored)
+	return mergeOnto(v.cleaned(base), v.cleaned(yours), v.cleaned(v.stored))
+}
+
+// cleaned is a version as a save would store it. All sides of a merge are,
+// or a default that one of them lacks would pass for an edit.
+func (v *save) cleaned(doc document.Doc) document.Doc {
+	out, _ := v.s.clean(publicOf(doc), v.plan)
+	if rev := doc.Rev(); rev != "" {
+		out.SetRev(rev)
+	}
+	return out
 }
 
 // validate makes doc what would be stored, with defaults and casts, and
