@@ -8,6 +8,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
 )
 
 // Bounds of one answer of the change feed.
@@ -55,6 +56,9 @@ func (s *Service) Changes(ctx context.Context, accountID string, o ChangesOption
 			q.Longpoll, q.Timeout = true, left
 		}
 		page, err := s.Couch.Account(accountID).Changes(ctx, q)
+		if problem.Is(err, problem.Invalid) {
+			return ChangesPage{}, badSince(out.LastSeq)
+		}
 		if err != nil {
 			return ChangesPage{}, err
 		}
@@ -71,12 +75,26 @@ func (s *Service) Changes(ctx context.Context, accountID string, o ChangesOption
 	}
 }
 
+// badSince refuses a sequence that the database cannot read.
+func badSince(since string) error {
+	return problem.Validation([]problem.Violation{{
+		Path: "since", Code: "error", Message: "since is the last_seq of an earlier answer, or now",
+		Members: map[string]any{"value": since},
+	}})
+}
+
 // clock is the time that waits are measured with, whatever Now says.
 func (s *Service) clock() time.Time { return time.Now() }
 
+// ours reports whether an id belongs to CouchDB's own documents, or to a
+// reservation, which has no type any more once it is deleted.
+func ours(id string) bool {
+	return strings.HasPrefix(id, "_") || strings.HasPrefix(id, reservationPrefix)
+}
+
 func changeOf(c couch.Change) (Change, bool) {
 	var doc document.Doc
-	if strings.HasPrefix(c.ID, "_") || json.Unmarshal(c.Doc, &doc) != nil || doc.Type() == reservationType {
+	if ours(c.ID) || json.Unmarshal(c.Doc, &doc) != nil {
 		return Change{}, false
 	}
 	return Change{Seq: c.Seq, ID: c.ID, Type: doc.Type(), Revision: doc.Rev(), Deleted: c.Deleted || !doc.Live()}, true

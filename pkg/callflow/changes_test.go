@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 	"time"
+
+	"github.com/callflowd/callflowd/pkg/problem"
 )
 
 func TestChanges(t *testing.T) {
@@ -65,4 +67,30 @@ func TestChangesWait(t *testing.T) {
 	if _, err := s.Changes(ctx, testAccount, ChangesOptions{Since: "now", Wait: time.Minute}); err == nil {
 		t.Error("a client that has left still waits")
 	}
+}
+
+// TestChangesHideReservations looks at the feed after a reservation was
+// deleted, which leaves a document without a type.
+func TestChangesHideReservations(t *testing.T) {
+	s := newService(t)
+	create(t, s, `{"id":"a","numbers":["1"]}`)
+	db := s.Couch.Account(testAccount)
+	id := key{numbersKey, "1"}.reservationID()
+	stored, err := db.Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Delete(t.Context(), id, stored.Rev()); err != nil {
+		t.Fatal(err)
+	}
+	page, err := s.Changes(t.Context(), testAccount, ChangesOptions{})
+	if err != nil || len(page.Changes) != 1 || page.Changes[0].ID != "a" {
+		t.Errorf("%+v, %v", page, err)
+	}
+}
+
+func TestChangesSinceNonsense(t *testing.T) {
+	s := newService(t)
+	_, err := s.Changes(t.Context(), testAccount, ChangesOptions{Since: "nonsense"})
+	wantError(t, err, problem.Invalid, `{"since":{"error":{"value":"nonsense"}}}`)
 }

@@ -11,6 +11,9 @@ import (
 // reservationType is the pvt_type of reservation documents.
 const reservationType = "callflowd_reservation"
 
+// reservationPrefix begins the ids of reservation documents.
+const reservationPrefix = reservationType + "-"
+
 // key is what a callflow may hold alone: a number or a pattern.
 type key struct{ kind, text string }
 
@@ -24,7 +27,7 @@ const (
 // patterns nor the numbers that Kazoo lets pass make good document ids.
 func (k key) reservationID() string {
 	sum := sha256.Sum256([]byte(k.kind + "\n" + k.text))
-	return "callflowd_reservation-" + hex.EncodeToString(sum[:16])
+	return reservationPrefix + hex.EncodeToString(sum[:16])
 }
 
 // heldBy reports whether a live callflow holds the key.
