@@ -26,7 +26,7 @@ func (s *Server) listChanges(c *call) (*answer, error) {
 		o.Limit = n
 	}
 	if wantsEvents(c.r.Header) {
-		return s.streamChanges(c, o), nil
+		return s.streamChanges(c, o)
 	}
 	switch feed := c.value("feed"); feed {
 	case "", "normal":
@@ -46,10 +46,16 @@ func (s *Server) listChanges(c *call) (*answer, error) {
 }
 
 // streamChanges sends changes as they come (WHATWG HTML, section 9.2). A
-// browser that connects again says where it was in Last-Event-ID.
-func (s *Server) streamChanges(c *call, o callflow.ChangesOptions) *answer {
+// browser that connects again says where it was in Last-Event-ID. The first
+// page is read before the answer begins, so that what is wrong with the request
+// has a status of its own.
+func (s *Server) streamChanges(c *call, o callflow.ChangesOptions) (*answer, error) {
 	if id := c.r.Header.Get("Last-Event-ID"); id != "" {
 		o.Since = id
+	}
+	found, err := s.cfg.Callflows.Changes(c.ctx(), c.account(), o)
+	if err != nil {
+		return nil, err
 	}
 	o.Wait = feedWait
 	return &answer{raw: &rawBody{contentType: eventStream, stream: func(ctx context.Context, w flushWriter) error {
@@ -57,11 +63,6 @@ func (s *Server) streamChanges(c *call, o callflow.ChangesOptions) *answer {
 			return err
 		}
 		for {
-			w.Flush()
-			found, err := s.cfg.Callflows.Changes(ctx, c.account(), o)
-			if err != nil {
-				return err
-			}
 			for _, change := range found.Changes {
 				body, err := encode(change)
 				if err != nil {
@@ -76,12 +77,16 @@ func (s *Server) streamChanges(c *call, o callflow.ChangesOptions) *answer {
 					return err
 				}
 			}
-			o.Since = found.LastSeq
+			w.Flush()
 			if err := s.stillAllowed(c); err != nil {
 				return err
 			}
+			o.Since = found.LastSeq
+			if found, err = s.cfg.Callflows.Changes(ctx, c.account(), o); err != nil {
+				return err
+			}
 		}
-	}}}
+	}}}, nil
 }
 
 // stillAllowed checks the caller of a long answer again: its token may have

@@ -31,6 +31,8 @@ func TestChanges(t *testing.T) {
 	}
 	w.send(get, base+"?limit=0", "").want(http.StatusNotFound).says("faulty_request")
 	w.send(get, base+"?feed=continuous", "").want(http.StatusBadRequest)
+	w.send(get, base+"?since=nonsense", "").want(http.StatusBadRequest)
+	w.send(get, base+"?since=nonsense", "", "Accept", "text/event-stream").want(http.StatusBadRequest)
 	if got := w.send(get, base+"?limit=1", "").want(http.StatusOK).items(); len(got) != 1 {
 		t.Errorf("limit=1 gave %v", got)
 	}
