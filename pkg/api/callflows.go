@@ -7,6 +7,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/callflow"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
 )
 
 // actor is the caller, as private fields and history remember it.
@@ -23,7 +24,13 @@ func (c *call) write() (callflow.Write, error) {
 	if err != nil {
 		return callflow.Write{}, err
 	}
-	base, _ := c.envelope["revision"].(string)
+	given := c.envelope["revision"]
+	base, isText := given.(string)
+	if given != nil && !isText {
+		return callflow.Write{}, problem.Validation([]problem.Violation{{
+			Path: "revision", Code: "type", Message: "a revision is a string", Members: map[string]any{"target": "string", "value": given},
+		}})
+	}
 	return callflow.Write{
 		AccountID: c.account(), ID: c.vars["callflow_id"], Data: data, Base: base,
 		Check: conditionOf(c.r.Header).check, Actor: c.actor(),

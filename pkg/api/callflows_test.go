@@ -40,3 +40,20 @@ func TestCallflowLifeCycle(t *testing.T) {
 	mine.send(get, base+"/callflows/"+id, "").want(http.StatusNotFound).says("bad_identifier")
 	mine.send(get, base+"/routes/4158867900", "").want(http.StatusNotFound)
 }
+
+// TestMalformedRevision names a base that is none: to pass over it would let
+// the last writer win.
+func TestMalformedRevision(t *testing.T) {
+	w := newWorld(t, nil)
+	one := "/v2/accounts/" + w.master + "/callflows/a"
+	made := w.newCallflow(w.master, `{"id":"a","numbers":["1"]}`)
+	for _, method := range []string{post, patch, remove} {
+		refused := w.send(method, one, `{"data":{"numbers":["2"]},"revision":5}`).want(http.StatusBadRequest)
+		if refused.data("revision", "type", "target") != "string" {
+			t.Errorf("%s says %s", method, refused.body)
+		}
+	}
+	if got := w.send(get, one, "").want(http.StatusOK); got.data("numbers", 0) != "1" {
+		t.Errorf("%s was written: %s", made, got.body)
+	}
+}
