@@ -68,13 +68,14 @@ func parseLocal(raw []byte, maxSize int64) (*edit, error) {
 	}
 	e := &edit{body: body}
 	for _, m := range special {
-		if m.Name == "_rev" {
-			if e.base, err = localRev(m.Value); err != nil {
-				return nil, err
-			}
-			continue
+		switch m.Name {
+		case "_rev":
+			e.base, err = localRev(m.Value)
+		case "_revisions": // CouchDB's replicator says _rev's again here
+		default:
+			err = e.setSpecial(m)
 		}
-		if err := e.setSpecial(m); err != nil {
+		if err != nil {
 			return nil, err
 		}
 	}
