@@ -132,20 +132,23 @@ func taken(ctx context.Context, db *couch.DB, claims []*claim) ([]problem.Violat
 }
 
 // uniqueViolations words what refused or lost claims found (contract 9.2):
-// one violation for the numbers, one for the patterns.
+// one violation for the numbers, one for the patterns, naming every callflow
+// that holds a key.
 func uniqueViolations(ctx context.Context, db *couch.DB, claims []*claim) ([]problem.Violation, error) {
 	held := map[string][]*claim{}
-	holders := map[string]bool{}
+	suspects := map[string]bool{}
 	for _, c := range claims {
 		if c.state == refused || c.state == lost {
 			held[c.key.kind] = append(held[c.key.kind], c)
-			holders[c.holder] = true
+			for _, id := range c.possible() {
+				suspects[id] = true
+			}
 		}
 	}
 	if len(held) == 0 {
 		return nil, nil
 	}
-	docs, err := getMany(ctx, db, slices.Sorted(maps.Keys(holders)))
+	docs, err := getMany(ctx, db, slices.Sorted(maps.Keys(suspects)))
 	if err != nil {
 		return nil, err
 	}
@@ -158,6 +161,13 @@ func uniqueViolations(ctx context.Context, db *couch.DB, claims []*claim) ([]pro
 	return out, nil
 }
 
+// possible lists the callflows that may hold a refused or lost claim's key,
+// the one that is known to first.
+func (c *claim) possible() []string {
+	others := slices.DeleteFunc(c.suspects(), func(id string) bool { return id == c.holder })
+	return append([]string{c.holder}, others...)
+}
+
 func uniqueViolation(kind string, claims []*claim, docs map[string]document.Doc) problem.Violation {
 	noun, member := "Number", "number"
 	if kind == patternsKey {
@@ -166,14 +176,19 @@ func uniqueViolation(kind string, claims []*claim, docs map[string]document.Doc)
 	var message string
 	causes := make([]any, 0, len(claims))
 	for _, c := range claims {
-		name := docs[c.holder].String("name")
-		if name == "" {
-			name = c.holder
+		for _, id := range c.possible() {
+			if id != c.holder && !c.key.heldBy(docs[id]) {
+				continue
+			}
+			name := docs[id].String("name")
+			if name == "" {
+				name = id
+			}
+			if message == "" {
+				message = fmt.Sprintf("%s %s exists in callflow %s %s", noun, c.key.text, id, name)
+			}
+			causes = append(causes, map[string]any{member: c.key.text, "id": id, "name": name})
 		}
-		if message == "" {
-			message = fmt.Sprintf("%s %s exists in callflow %s %s", noun, c.key.text, c.holder, name)
-		}
-		causes = append(causes, map[string]any{member: c.key.text, "id": c.holder, "name": name})
 	}
 	return problem.Violation{
 		Path: kind, Code: "unique", Message: message,

@@ -22,6 +22,17 @@ func TestNumbersAreUnique(t *testing.T) {
 	wantError(t, err, problem.Invalid, `{"numbers":{"unique":{"cause":"1","causes":[{"number":"1","id":"a","name":"A"}]}}}`)
 }
 
+func TestEveryHolderIsNamed(t *testing.T) {
+	s := newService(t)
+	create(t, s, `{"id":"a","name":"A","numbers":["1"],"patterns":["^1$"]}`)
+	put(t, s, `{"_id":"b","pvt_type":"callflow","name":"B","numbers":["1"],"patterns":["^1$"]}`)
+	put(t, s, `{"_id":"gone","pvt_type":"callflow","pvt_deleted":true,"numbers":["1"]}`)
+	_, err := s.Create(t.Context(), write(t, "", `{"numbers":["1"],"patterns":["^1$"]}`))
+	wantError(t, err, problem.Invalid, `{
+		"numbers":{"unique":{"cause":"1","causes":[{"number":"1","id":"a","name":"A"},{"number":"1","id":"b","name":"B"}]}},
+		"patterns":{"unique":{"cause":"^1$","causes":[{"pattern":"^1$","id":"a","name":"A"},{"pattern":"^1$","id":"b","name":"B"}]}}}`)
+}
+
 // TestMovingANumber is contract 9.22.
 func TestMovingANumber(t *testing.T) {
 	s := newService(t)
