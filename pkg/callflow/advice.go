@@ -23,6 +23,7 @@ const (
 // advise adds warnings that need storage: references that lead nowhere and
 // cycles of callflows. Trouble with storage costs the warnings, not the save.
 func (v *save) advise(ctx context.Context) {
+	v.adviseRoutes(ctx)
 	references := referencesOf(v.doc)
 	if len(references) == 0 {
 		return
@@ -35,6 +36,19 @@ func (v *save) advise(ctx context.Context) {
 	if err != nil {
 		v.s.log().Warn("warnings about references are left out", zap.String("callflow", v.w.ID), zap.Error(err))
 	}
+}
+
+// adviseRoutes adds what the callflow's numbers and patterns do to each other
+// and to those of other callflows.
+func (v *save) adviseRoutes(ctx context.Context) {
+	if v.s.Index == nil || len(withinLimits(v.doc)) > 0 {
+		return
+	}
+	warnings, err := v.s.Index.Advise(ctx, v.w.AccountID, v.w.ID, v.doc)
+	if err != nil {
+		v.s.log().Warn("warnings about routes are left out", zap.String("callflow", v.w.ID), zap.Error(err))
+	}
+	v.warnings = append(v.warnings, warnings...)
 }
 
 func referencesOf(doc document.Doc) []schema.Reference {

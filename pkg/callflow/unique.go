@@ -21,6 +21,9 @@ type Index interface {
 	// Apply tells the index what was just written, deleted documents
 	// included, so that this process reads its own writes.
 	Apply(accountID string, doc document.Doc)
+	// Advise returns what is worth knowing about the routes of an account if a
+	// callflow were saved as doc is, each finding at its path in doc.
+	Advise(ctx context.Context, accountID, id string, doc document.Doc) ([]problem.Warning, error)
 }
 
 func (s *Service) applied(accountID string, doc document.Doc) {

@@ -61,6 +61,10 @@ func (*silent) Holders(context.Context, string, []string, []string) (numbers, pa
 	return nil, nil, nil
 }
 
+func (*silent) Advise(context.Context, string, string, document.Doc) ([]problem.Warning, error) {
+	return nil, nil
+}
+
 func (i *silent) Apply(_ string, doc document.Doc) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

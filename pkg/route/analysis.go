@@ -87,8 +87,7 @@ const (
 // the strings over its alphabet, on the number as dialled.
 type analysis struct {
 	o        AnalysisOptions
-	index    *Index
-	patterns *patterns
+	routes   *draft
 	rows     []*row // in view order
 	mine     []*row // those that findings are wanted of
 	alphabet []rune
@@ -105,12 +104,16 @@ type analysis struct {
 // shadowed only if every number it matches is proven to go elsewhere, which
 // needs patterns whose captures' lengths follow from the number's length.
 func (x *Index) Analyze(o AnalysisOptions) Report {
+	return (&draft{base: x, patterns: x.patterns.Load()}).analyze(o)
+}
+
+func (d *draft) analyze(o AnalysisOptions) Report {
 	o.Steps, o.Findings = orDefault(o.Steps, defaultSteps), orDefault(o.Findings, defaultFindings)
 	if o.Emergency == nil {
 		o.Emergency = number.Emergency()
 	}
 	a := &analysis{
-		o: o, index: x, patterns: x.patterns.Load(), steps: o.Steps, machines: map[*pattern]*machine{},
+		o: o, routes: d, steps: o.Steps, machines: map[*pattern]*machine{},
 		report: Report{Findings: []Finding{}, NotAnalysed: []NotAnalysed{}},
 	}
 	a.choose()
@@ -131,7 +134,7 @@ func (x *Index) Analyze(o AnalysisOptions) Report {
 // choose picks the rows to look at: all, or those of one callflow and those
 // that may have numbers in common with them.
 func (a *analysis) choose() {
-	a.rows = a.patterns.all()
+	a.rows = a.routes.patterns.all()
 	a.mine = a.rows
 	if a.o.Only == "" {
 		return
@@ -159,7 +162,7 @@ func mayMeet(r, q *row) bool {
 }
 
 func (a *analysis) lookup(n string) Match {
-	return a.index.Lookup(n, number.Normalize(n, a.o.Plan)).Match
+	return a.routes.lookup(n, number.Normalize(n, a.o.Plan)).Match
 }
 
 func rank(severity string) int { return slices.Index([]string{Error, Warning, Info}, severity) }

@@ -2,6 +2,7 @@ package route
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -103,18 +104,66 @@ func draftEntry(i int, doc document.Doc, plan number.DialPlan) Entry {
 	return e
 }
 
+// holders returns the callflows that claim a number, lowest first.
+func (d *draft) holders(n string) []string {
+	ids := slices.DeleteFunc(d.base.Holders(n), func(id string) bool { return d.replaced[id] })
+	ids = append(ids, d.numbers[n]...)
+	slices.Sort(ids)
+	return ids
+}
+
 // holder returns the callflow that takes the very number.
 func (d *draft) holder(n string) string {
-	best := ""
-	for _, id := range append(d.base.Holders(n), d.numbers[n]...) {
-		fresh := slices.Contains(d.numbers[n], id)
-		if (fresh || !d.replaced[id]) && (best == "" || id < best) {
-			best = id
-		}
+	if ids := d.holders(n); len(ids) > 0 {
+		return ids[0]
 	}
-	return best
+	return ""
 }
 
 func (d *draft) lookup(dialled, normalized string) Result {
 	return lookup(dialled, normalized, d.holder, d.patterns)
+}
+
+// sharedNumbers returns the numbers that several callflows have, sorted.
+func (d *draft) sharedNumbers() []string {
+	d.base.mu.RLock()
+	numbers := slices.Collect(maps.Keys(d.base.shared))
+	d.base.mu.RUnlock()
+	numbers = slices.AppendSeq(numbers, maps.Keys(d.numbers))
+	slices.Sort(numbers)
+	return slices.DeleteFunc(slices.Compact(numbers), func(n string) bool { return len(d.holders(n)) < 2 })
+}
+
+// allNumbers returns every number but no_match, in any order. Some may be
+// those of a replaced callflow, and have no holder any more.
+func (d *draft) allNumbers() []string {
+	d.base.mu.RLock()
+	numbers := make([]string, 0, len(d.base.numbers)+len(d.numbers))
+	for n := range d.base.numbers {
+		numbers = append(numbers, n)
+	}
+	d.base.mu.RUnlock()
+	for n := range d.numbers {
+		if d.base.holder(n) == "" {
+			numbers = append(numbers, n)
+		}
+	}
+	return slices.DeleteFunc(numbers, func(n string) bool {
+		return n == NoMatch || n == "" || len(d.replaced) > 0 && d.holder(n) == ""
+	})
+}
+
+// numbersOf returns the numbers of a callflow, each once.
+func (d *draft) numbersOf(id string) []string {
+	if !d.replaced[id] {
+		e, _ := d.base.Entry(id)
+		return unique(e.Numbers)
+	}
+	var numbers []string
+	for n, ids := range d.numbers {
+		if slices.Contains(ids, id) {
+			numbers = append(numbers, n)
+		}
+	}
+	return numbers
 }

@@ -2,15 +2,14 @@ package route
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
 
 // doubleBooked reports numbers and patterns that several callflows have.
 func (a *analysis) doubleBooked() {
-	for _, n := range a.index.sharedNumbers() {
-		holders := a.index.Holders(n)
+	for _, n := range a.routes.sharedNumbers() {
+		holders := a.routes.holders(n)
 		for _, id := range holders[min(1, len(holders)):] {
 			a.add(Finding{
 				Kind: DoubleBooked, Severity: Error, CallflowID: id, Witness: n, Winner: holders[0],
@@ -29,13 +28,6 @@ func (a *analysis) doubleBooked() {
 			Message: fmt.Sprintf("callflow %s has the same pattern and comes first, since its id is higher", r.id),
 		})
 	}
-}
-
-// sharedNumbers returns the numbers that several callflows have, sorted.
-func (x *Index) sharedNumbers() []string {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	return slices.Sorted(maps.Keys(x.shared))
 }
 
 // single reports what is to be said about one pattern alone.
@@ -92,7 +84,7 @@ func (a *analysis) unreachable(r *row, m *machine) {
 	var own []string
 	steps := pairSteps
 	complete := eachString(m, a.alphabet, most, &steps, func(s string) bool {
-		if a.index.holder(s) == "" {
+		if a.routes.holder(s) == "" {
 			own = nil
 			return false
 		}
@@ -200,7 +192,7 @@ func (a *analysis) takenNumbers() {
 	const each = 20 // numbers reported of one pattern
 	taken := map[*row][]string{}
 	a.eachTaken(func(r *row, n string) { taken[r] = append(taken[r], n) })
-	for _, r := range a.patterns.all() {
+	for _, r := range a.routes.patterns.all() {
 		numbers := taken[r]
 		slices.SortFunc(numbers, byLength)
 		for i, n := range numbers {
@@ -208,7 +200,7 @@ func (a *analysis) takenNumbers() {
 				a.skip(NotAnalysed{CallflowID: r.id, Pattern: r.text, Reason: fmt.Sprintf("%d more numbers of other callflows match", len(numbers)-each)})
 				break
 			}
-			holder := a.index.holder(n)
+			holder := a.routes.holder(n)
 			a.add(Finding{
 				Kind: TakesNumber, Severity: Info, CallflowID: r.id, Pattern: r.text,
 				Other: &Party{CallflowID: holder, Number: n}, Witness: n, Winner: a.lookup(n).CallflowID,
@@ -222,51 +214,28 @@ func (a *analysis) takenNumbers() {
 // callflow that it matches, and for each number of the callflow wanted that
 // another row matches.
 func (a *analysis) eachTaken(fn func(r *row, n string)) {
-	report := func(r *row, n string, holders []string) {
-		if r.re != nil && r.re.exact && !slices.Contains(holders, r.id) {
+	report := func(r *row, n string) {
+		if r.re != nil && r.re.exact && !slices.Contains(a.routes.holders(n), r.id) {
 			fn(r, n)
 		}
 	}
 	if len(a.mine) > 0 {
 		mine := newSet(a.mine, cacheBytes)
-		a.index.eachNumber(func(n string, holders []string) {
+		for _, n := range a.routes.allNumbers() {
 			for _, i := range mine.candidates(n, nil) {
-				report(mine.rows[i], n, holders)
+				report(mine.rows[i], n)
 			}
-		})
-	}
-	e, ok := a.index.Entry(a.o.Only)
-	if !ok {
-		return
-	}
-	for _, n := range unique(e.Numbers) {
-		if n == NoMatch {
-			continue
-		}
-		t := tally{all: true}
-		a.patterns.find(n, &t)
-		for _, f := range t.matched {
-			report(f.row, n, a.index.Holders(n))
 		}
 	}
-}
-
-// eachNumber calls fn for every number but no_match, with the callflows that
-// have it. Writers wait meanwhile.
-func (x *Index) eachNumber(fn func(n string, holders []string)) {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	var one [1]string
-	for n, e := range x.numbers {
+	for _, n := range a.routes.numbersOf(a.o.Only) {
 		if n == NoMatch || n == "" {
 			continue
 		}
-		holders := one[:]
-		holders[0] = e.CallflowID
-		if all := x.shared[n]; all != nil {
-			holders = ids(all)
+		t := tally{all: true}
+		a.routes.patterns.find(n, &t)
+		for _, f := range t.matched {
+			report(f.row, n)
 		}
-		fn(n, holders)
 	}
 }
 

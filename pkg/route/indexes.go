@@ -36,8 +36,11 @@ type Config struct {
 	// SnapshotEvery is the least time between two snapshots of an account; 0
 	// means 5 minutes.
 	SnapshotEvery time.Duration
-	Log           *zap.Logger // nil means none
-	Memory        int         // bytes that all indexes may take, about; 0 means 512 MiB
+	// Emergency are the numbers that patterns are not to take unless they name
+	// them; nil means those of Kazoo's default classifier.
+	Emergency []string
+	Log       *zap.Logger // nil means none
+	Memory    int         // bytes that all indexes may take, about; 0 means 512 MiB
 	// Feeds is how many accounts in use have a feed of their own; 0 means 100.
 	// The others are seen through _db_updates; where that is missing, no more
 	// accounts than these are kept.

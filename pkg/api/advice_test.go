@@ -1,0 +1,27 @@
+package api
+
+import (
+	"net/http"
+	"testing"
+)
+
+// Saving and validating tell what a callflow's routes do to others.
+func TestRoutesAreAdvisedOn(t *testing.T) {
+	w := newWorld(t, nil)
+	base := "/v2/accounts/" + w.master
+	w.send(put, base+"/callflows", `{"data":{"id":"desk","numbers":["2600"],"flow":{"module":"user","data":{}}}}`).want(http.StatusCreated)
+	body := `{"data":{"id":"wide","patterns":["^26(\\d\\d)$"],"flow":{"module":"user","data":{}}}}`
+	check := func(warnings any) {
+		t.Helper()
+		list, _ := warnings.([]any)
+		for _, one := range list {
+			m, _ := one.(map[string]any)
+			if m["code"] == "takes_number" && m["path"] == "patterns.0" && m["witness"] == "2600" && m["winner"] == "desk" {
+				return
+			}
+		}
+		t.Errorf("no word of the taken number: %v", warnings)
+	}
+	check(w.send(post, base+"/callflows/validate", body).want(http.StatusOK).data("warnings"))
+	check(w.send(put, base+"/callflows", body).want(http.StatusCreated).env["warnings"])
+}

@@ -1,0 +1,68 @@
+package route
+
+import (
+	"testing"
+
+	"github.com/callflowd/callflowd/pkg/document"
+)
+
+// What a save is told concerns the callflow as it would be, at its own paths,
+// whether the finding begins with it or with another.
+func TestAdvise(t *testing.T) {
+	s := newSite(t)
+	db := s.account(acct)
+	s.put(db, `{"_id":"wide","patterns":["^2(\\d+)$"]}`)
+	s.put(db, `{"_id":"desk","numbers":["300"]}`)
+	s.put(db, `{"_id":"mine","patterns":["^9$"]}`)
+	x := s.open(Config{Emergency: []string{"999"}})
+	doc := document.Doc{"numbers": []any{"100", "200"}, "patterns": []any{`^(\d)00$`, `^9+$`}}
+	warnings, err := x.Advise(t.Context(), acct, "mine", doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type told struct{ path, code, from, witness string }
+	got := map[told]bool{}
+	for _, w := range warnings {
+		witness, _ := w.Members["witness"].(string)
+		got[told{w.Path, w.Code, w.Members["callflow_id"].(string), witness}] = true
+		if w.Message == "" || w.Members["severity"] == "" {
+			t.Errorf("%+v", w)
+		}
+	}
+	for _, want := range []told{
+		{"numbers.1", TakesNumber, "wide", "200"},
+		{"patterns.0", TakesNumber, "mine", "300"},
+		{"patterns.0", Overlap, "mine", "200"},
+		{"patterns.1", Emergency, "mine", "999"},
+	} {
+		if !got[want] && want.code != Overlap {
+			t.Errorf("not told: %+v; told %v", want, got)
+		}
+		if mirrored := (told{want.path, want.code, "wide", want.witness}); want.code == Overlap && !got[want] && !got[mirrored] {
+			t.Errorf("not told: %+v; told %v", want, got)
+		}
+	}
+	if e, _ := mustIndex(t, x).Entry("mine"); len(e.Patterns) != 1 || e.Patterns[0] != "^9$" {
+		t.Errorf("advice changed the index: %+v", e)
+	}
+}
+
+// A callflow without numbers or patterns in common with others is told nothing.
+func TestAdviseIsSilent(t *testing.T) {
+	s := newSite(t)
+	s.put(s.account(acct), `{"_id":"other","numbers":["1"],"patterns":["^2$"]}`)
+	x := s.open(Config{})
+	warnings, err := x.Advise(t.Context(), acct, "mine", document.Doc{"numbers": []any{"3"}, "patterns": []any{"^4$"}})
+	if err != nil || len(warnings) > 0 {
+		t.Errorf("%+v, %v", warnings, err)
+	}
+}
+
+func mustIndex(t *testing.T, x *Indexes) *Index {
+	t.Helper()
+	index, err := x.Index(t.Context(), acct)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return index
+}
