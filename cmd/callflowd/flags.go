@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/callflowd/callflowd/pkg/number"
 )
 
 // commandLine is what kong parses; serve is the default command.
@@ -38,6 +40,8 @@ type options struct {
 	HistoryMonths    int      `default:"0" help:"Months of history that are kept besides the current one; 0 keeps all."`
 	AllowInternalURL []string `name:"allow-internal-url" placeholder:"HOST" help:"Hosts inside the network that callflows may send calls' events to: a name, .suffix, an address or a prefix like 10.1.0.0/16; may be repeated."`
 
+	Emergency []string `default:"${emergency}" placeholder:"NUMBER" help:"Emergency numbers, which no pattern is to take unless it names them; may be repeated."`
+
 	ShutdownTimeout time.Duration `default:"10s" help:"How long requests in flight may take when the program stops."`
 	LogLevel        string        `default:"info" enum:"debug,info,warn,error" help:"One of ${enum}."`
 	LogFormat       string        `default:"auto" enum:"auto,console,json" help:"One of ${enum}; auto is readable on a terminal and JSON otherwise."`
@@ -55,7 +59,7 @@ func parse(args, env []string, stdout io.Writer) (*options, error) {
 	parser, err := kong.New(&cli,
 		kong.Name("callflowd"),
 		kong.Description("Keeps callflows and tells which one takes a dialled number."),
-		kong.Vars{"version": version()},
+		kong.Vars{"version": version(), "emergency": strings.Join(number.Emergency(), ",")},
 		kong.Writers(stdout, stdout),
 		kong.Exit(func(int) { done = true }),
 		kong.Resolvers(environment(env)),

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/callflowd/callflowd/pkg/number"
 )
 
 const someKey = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
@@ -20,6 +22,18 @@ func TestParseDefaults(t *testing.T) {
 	}
 	if opts.CouchDBURL != "" || opts.CouchDBListen != "" || opts.AdminListen != "" {
 		t.Errorf("something is on that should be off: %+v", opts)
+	}
+}
+
+func TestParseEmergency(t *testing.T) {
+	for _, tt := range []struct{ args, want string }{
+		{"--listen=127.0.0.1:1", strings.Join(number.Emergency(), " ")},
+		{"--emergency=112,999", "112 999"},
+	} {
+		opts, err := parse([]string{tt.args}, nil, new(bytes.Buffer))
+		if err != nil || strings.Join(opts.Emergency, " ") != tt.want {
+			t.Errorf("%s: %+v, %v", tt.args, opts, err)
+		}
 	}
 }
 
