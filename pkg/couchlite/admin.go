@@ -121,10 +121,8 @@ func (w *writer) purge(ctx context.Context, id string, revs []revtree.Rev) ([]re
 		return nil, nil
 	}
 	w.st.purgeSeq++
-	for _, body := range bodies {
-		if _, err := w.stmt.dropBody.ExecContext(ctx, body); err != nil {
-			return nil, err
-		}
+	if err := w.dropBodies(ctx, bodies); err != nil {
+		return nil, err
 	}
 	if tree.Len() > 0 {
 		return gone, w.saveDoc(ctx, num, deleted, id, tree)

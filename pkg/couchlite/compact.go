@@ -13,20 +13,36 @@ import (
 // compact serves _compact: in the background, content of revisions that are
 // no leaves is forgotten.
 func (q *request) compact() error {
-	if q.db.compacting.CompareAndSwap(false, true) {
-		sl, db := q.slot, q.db
-		q.s.mu.Lock()
-		q.s.hold(sl)
-		q.s.mu.Unlock()
-		go func() {
-			defer q.s.release(sl)
-			defer db.compacting.Store(false)
-			if err := db.compact(q.s.stop); err != nil {
-				db.log.Error("compact", zap.Error(err))
-			}
-		}()
-	}
+	q.s.startCompaction(q.db)
 	return q.ok(http.StatusAccepted)
+}
+
+// startCompaction compacts a database in the background, unless that is under
+// way already or the database is going.
+func (s *Server) startCompaction(db *database) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sl := s.slots[db.name]
+	if s.closed || sl == nil || sl.db != db || sl.closing != nil || !db.compacting.CompareAndSwap(false, true) {
+		return
+	}
+	s.hold(sl)
+	go func() {
+		defer s.release(sl)
+		defer db.compacting.Store(false)
+		if err := db.compact(s.stop); err != nil {
+			db.log.Error("compact", zap.Error(err))
+		}
+	}()
+}
+
+// compactAfter is how many superseded revisions a database keeps at least.
+const compactAfter = 1000
+
+// crowded reports whether a database should be compacted by itself: it keeps
+// as many superseded revisions as it has documents.
+func (w *writer) crowded() bool {
+	return w.superseded >= max(compactAfter, w.st.docs+w.st.deleted)
 }
 
 // compact goes through all documents in small transactions, between which
@@ -53,8 +69,9 @@ func (db *database) compact(stop <-chan struct{}) error {
 	return nil
 }
 
-// compactBatch is how many documents one transaction compacts.
-const compactBatch = 100
+// compactBatch is how many documents one transaction compacts, at most;
+// compactBodies is after how many forgotten revisions it ends early.
+const compactBatch, compactBodies = 100, 1000
 
 // compactDocuments returns a step that compacts the next few documents.
 func compactDocuments() func(*writer) (bool, error) {
@@ -81,33 +98,48 @@ func compactDocuments() func(*writer) (bool, error) {
 		if err := rows.Err(); err != nil {
 			return false, err
 		}
+		forgotten := 0
 		for _, r := range found {
-			if err := w.compactTree(ctx, r.num, r.tree); err != nil {
+			if forgotten >= compactBodies {
+				return false, nil
+			}
+			n, err := w.compactTree(ctx, r.num, r.tree)
+			if err != nil {
 				return false, err
 			}
+			forgotten += n
 			last = r.num
 		}
 		return len(found) < compactBatch, nil
 	}
 }
 
-func (w *writer) compactTree(ctx context.Context, num int64, raw []byte) error {
+// compactTree compacts one document and returns how many revisions it forgot
+// the content of.
+func (w *writer) compactTree(ctx context.Context, num int64, raw []byte) (int, error) {
 	tree, err := revtree.Decode(raw)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var bodies []int64
 	tree.Compact(func(body int64) { bodies = append(bodies, body) })
 	if len(bodies) == 0 {
-		return nil
+		return 0, nil
 	}
+	if err := w.dropBodies(ctx, bodies); err != nil {
+		return 0, err
+	}
+	_, err = w.conn.ExecContext(ctx, `UPDATE docs SET tree = ? WHERE num = ?`, tree.Encode(nil), num)
+	return len(bodies), err
+}
+
+func (w *writer) dropBodies(ctx context.Context, bodies []int64) error {
 	for _, body := range bodies {
 		if _, err := w.stmt.dropBody.ExecContext(ctx, body); err != nil {
 			return err
 		}
 	}
-	_, err = w.conn.ExecContext(ctx, `UPDATE docs SET tree = ? WHERE num = ?`, tree.Encode(nil), num)
-	return err
+	return nil
 }
 
 // sweepAttachments deletes the bytes that no revision refers to any more.

@@ -7,7 +7,8 @@
 // A write is acknowledged when it is on disk. Concurrent writes to one
 // database share a transaction, and so the wait for the disk. Databases are
 // opened when they are asked for; beyond a number of open ones, those idle
-// longest are closed.
+// longest are closed. A database that keeps a thousand superseded revisions
+// and as many as it has documents compacts itself, as _compact does.
 //
 // Design documents work by their views, their filter functions and
 // validate_doc_update. Left out: the replicator itself (_replicate,

@@ -57,8 +57,15 @@ func (w *writer) apply(ctx context.Context, e *edit) error {
 	if err != nil {
 		return err
 	}
+	if tree.Len() > 0 {
+		w.superseded++
+	}
 	tree.Insert(path, e.deleted, body)
-	tree.Stem(int(w.st.revsLimit), func(int64) {})
+	var stemmed []int64
+	tree.Stem(int(w.st.revsLimit), func(body int64) { stemmed = append(stemmed, body) })
+	if err := w.dropBodies(ctx, stemmed); err != nil {
+		return err
+	}
 	return w.saveDoc(ctx, num, wasDeleted, e.id, tree)
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"runtime/debug"
 
 	"go.uber.org/zap"
@@ -34,6 +35,11 @@ type writer struct {
 	ended chan struct{} // closed when the goroutine is done
 
 	stopOnce chan struct{} // holds one token, taken by the first stop
+
+	// superseded counts, about, the revisions written over since the last
+	// compaction. The file's user_version keeps it while the database is
+	// closed; a crash only loses count.
+	superseded, kept int64
 }
 
 // writeStatements are prepared once on the writing connection.
@@ -82,6 +88,11 @@ func startWriter(ctx context.Context, db *database) (*writer, error) {
 			return nil, fmt.Errorf("prepare %s: %w", p.text, err)
 		}
 	}
+	if err := conn.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&w.kept); err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("read user_version: %w", err)
+	}
+	w.superseded = w.kept
 	go w.loop()
 	return w, nil
 }
@@ -132,13 +143,29 @@ func (w *writer) stop() {
 func (w *writer) loop() {
 	defer close(w.ended)
 	defer func() { _ = w.conn.Close() }()
+	defer w.keepCount()
 	for {
 		select {
 		case op := <-w.queue:
 			w.batch(op)
+			if w.crowded() {
+				w.superseded = 0
+				w.db.server.startCompaction(w.db)
+			}
 		case <-w.quit:
 			return
 		}
+	}
+}
+
+// keepCount stores how many revisions are superseded.
+func (w *writer) keepCount() {
+	if w.superseded == w.kept {
+		return
+	}
+	count := min(w.superseded, math.MaxInt32)
+	if _, err := w.conn.ExecContext(context.Background(), fmt.Sprintf(`PRAGMA user_version = %d`, count)); err != nil {
+		w.db.log.Warn("count superseded revisions", zap.Error(err))
 	}
 }
 
