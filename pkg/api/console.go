@@ -3,9 +3,13 @@ package api
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
+	"net/url"
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/number"
+	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/resource"
 )
 
 // listApps serves GET …/apps_store: what a web console offers to open, each
@@ -61,4 +65,32 @@ func (s *Server) listPhoneNumbers(c *call) (*answer, error) {
 		numbers[key] = map[string]any{"assigned_to": c.account(), "state": "in_service", "used_by": "callflow"}
 	}
 	return &answer{data: map[string]any{"numbers": numbers, "truncated": more}, digest: true}, nil
+}
+
+// listClassifiers serves GET …/phone_numbers/classifiers: the kinds of numbers
+// by name. A console asks before it opens a user or a device.
+func (s *Server) listClassifiers(*call) (*answer, error) {
+	names := map[string]string{
+		"emergency": "Emergency", "tollfree_us": "US toll-free", "toll_us": "US toll", "caribbean": "Caribbean",
+		"did_us": "US local", "international": "International",
+	}
+	kinds := map[string]any{}
+	for _, name := range number.Classes() {
+		kinds[name] = map[string]any{"name": name, "friendly_name": cmp.Or(names[name], name)}
+	}
+	return &answer{data: kinds, digest: true}, nil
+}
+
+// listUserDevices serves GET …/users/{id}/devices: the devices the user owns.
+func (s *Server) listUserDevices(c *call) (*answer, error) {
+	owned := url.Values{}
+	maps.Copy(owned, c.query)
+	owned.Add("filter_owner_id", c.vars["document_id"])
+	c.query = owned
+	for _, kind := range resource.Kinds() {
+		if kind.Name == "devices" {
+			return collection{kind}.list(s, c)
+		}
+	}
+	return nil, &problem.Error{Code: problem.NotFound}
 }

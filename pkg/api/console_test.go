@@ -2,7 +2,10 @@ package api
 
 import (
 	"net/http"
+	"strings"
 	"testing"
+
+	"github.com/callflowd/callflowd/pkg/number"
 )
 
 // TestFact18Apps holds the app list against contract 10.18: a console opens an
@@ -28,5 +31,30 @@ func TestFact18Apps(t *testing.T) {
 				t.Errorf("label %v", got)
 			}
 		})
+	}
+}
+
+// TestFact18Editors asks what a console asks before it edits a user or a
+// device: one refusal, and the editor stays shut.
+func TestFact18Editors(t *testing.T) {
+	w := newWorld(t, nil)
+	base := "/v2/accounts/" + w.master
+	kinds := w.send(get, base+"/phone_numbers/classifiers?paginate=false", "").want(http.StatusOK)
+	for _, name := range number.Classes() {
+		if kinds.data(name, "name") != name || kinds.data(name, "friendly_name") == nil {
+			t.Errorf("%s is %v", name, kinds.data(name))
+		}
+	}
+	one, two := strings.Repeat("1", 32), strings.Repeat("2", 32)
+	for id, owner := range map[string]string{"a": one, "b": two, "c": one} {
+		w.send(put, base+"/devices", `{"data":{"id":"`+id+`","name":"`+id+`","owner_id":"`+owner+`"}}`).want(http.StatusCreated)
+	}
+	for query, want := range map[string]string{
+		one + "/devices?ascending=true": "ac", one + "/devices?filter_name=c": "c", one + "/devices?filter_owner_id=" + two: "",
+		one + "/devices": "ca", two + "/devices?paginate=false": "b", "nobody/devices": "",
+	} {
+		if got := strings.Join(w.send(get, base+"/users/"+query, "").want(http.StatusOK).ids(), ""); got != want {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
 	}
 }

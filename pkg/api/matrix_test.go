@@ -42,6 +42,7 @@ func audiences() map[string]audience {
 		"GET " + a + "/siblings": relatives, "GET " + a + "/parents": relatives, "GET " + a + "/tree": relatives,
 		"GET " + a + "/api_key": relatives, "PUT " + a + "/api_key": relatives, "POST " + a + "/move": relatives,
 		"GET " + a + "/apps_store": relatives, "GET " + a + "/phone_numbers": relatives,
+		"GET " + a + "/phone_numbers/classifiers": relatives, "GET " + a + "/users/{document_id}/devices": relatives,
 		"GET /schemas": everyone, "GET /schemas/{schema_id}": everyone, "PUT /schemas/{schema_id}/validation": tokens,
 		"GET " + a + "/schemas": relatives, "GET " + a + "/schemas/{schema_id}": relatives,
 		"PUT " + a + "/schemas/{schema_id}/validation": relatives,

@@ -89,6 +89,8 @@ func accountOperations() []operation {
 		{post, acct + "/move", "Put an account below another", nil, "Move", "Account", false},
 		{get, acct + "/apps_store", "Apps of a web console", nil, "", "Apps", false},
 		{get, acct + "/phone_numbers", "Phone numbers in use", nil, "", "PhoneNumbers", false},
+		{get, acct + "/phone_numbers/classifiers", "Kinds of phone numbers", nil, "", "Classifiers", false},
+		{get, acct + "/users/{document_id}/devices", "Devices a user owns", pagingQuery(), "", "Items", false},
 	}
 }
 

@@ -123,6 +123,8 @@ func accountRoutes() []row {
 		{post, acct + "/move", (*Server).moveAccount, ofAccount, 0, nil},
 		{get, acct + "/apps_store", (*Server).listApps, ofAccount, 0, nil},
 		{get, acct + "/phone_numbers", (*Server).listPhoneNumbers, ofAccount, 0, nil},
+		{get, acct + "/phone_numbers/classifiers", (*Server).listClassifiers, ofAccount, 0, nil},
+		{get, acct + "/users/{document_id}/devices", (*Server).listUserDevices, ofAccount, endless, nil},
 	}
 }
 

@@ -30,6 +30,11 @@ const (
 	caribbean = " 684 264 268 242 246 441 284 345 767 809 829 849 473 671 876 664 670 787 939 869 758 784 721 868 649 340 "
 )
 
+// Classes lists the kinds that [Classify] tells apart, unknown excepted.
+func Classes() []string {
+	return []string{"emergency", "tollfree_us", "toll_us", "caribbean", "did_us", "international"}
+}
+
 // Classify names the kind of a normalised number in the words of Kazoo's
 // classifiers: emergency, tollfree_us, toll_us, caribbean, did_us,
 // international or unknown. Unlike Kazoo's defaults it also calls an E.164
