@@ -25,3 +25,18 @@ func TestRoutesAreAdvisedOn(t *testing.T) {
 	check(w.send(post, base+"/callflows/validate", body).want(http.StatusOK).data("warnings"))
 	check(w.send(put, base+"/callflows", body).want(http.StatusCreated).env["warnings"])
 }
+
+// An explained lookup has its lists even where they are empty.
+func TestExplainListsAreLists(t *testing.T) {
+	w := newWorld(t, nil)
+	base := "/v2/accounts/" + w.master
+	w.send(put, base+"/callflows", `{"data":{"id":"desk","numbers":["2600"],"flow":{"module":"user","data":{}}}}`).want(http.StatusCreated)
+	for path, status := range map[string]int{"2600": http.StatusOK, "abc": http.StatusNotFound} {
+		r := w.send(get, base+"/routes/"+path+"?explain=true", "").want(status)
+		for _, key := range []string{"steps", "candidates", "skipped"} {
+			if _, ok := r.data(key).([]any); !ok {
+				t.Errorf("%s: %s is %v", path, key, r.data(key))
+			}
+		}
+	}
+}

@@ -53,7 +53,10 @@ func (s *Server) getRouteAt(c *call, dialled string, at time.Time) (*answer, err
 	}
 	data := routeData{
 		Number: found.Number, Normalized: found.Normalized, Match: matchOf(route.Result{Match: found.Match, Found: true}),
-		CallflowID: found.Callflow.ID(), AsOf: at.UTC().Format(time.RFC3339Nano), Skipped: found.Skipped,
+		CallflowID: found.Callflow.ID(), AsOf: at.UTC().Format(time.RFC3339Nano),
+	}
+	if len(found.Skipped) > 0 {
+		data.Skipped = found.Skipped
 	}
 	body, err := data.with(public)
 	return &answer{data: body, members: members{Uncertain: uncertain}}, err

@@ -21,8 +21,8 @@ type routeData struct {
 	AsOf       string            `json:"as_of"`
 	Incomplete bool              `json:"incomplete,omitempty"`
 	Steps      any               `json:"steps,omitempty"`
-	Candidates []route.Candidate `json:"candidates,omitempty"`
-	Skipped    []route.Skipped   `json:"skipped,omitempty"`
+	Candidates any               `json:"candidates,omitempty"` // []route.Candidate where they were asked for
+	Skipped    any               `json:"skipped,omitempty"`    // []route.Skipped; nil where there are none and nobody asked
 }
 
 // match is how a callflow took a number.
@@ -65,10 +65,13 @@ func (s *Server) getRoute(c *call) (*answer, error) {
 	}
 	data := routeData{
 		Number: found.Number, Normalized: found.Normalized, Match: matchOf(found.Result), CallflowID: found.Match.CallflowID,
-		AsOf: found.AsOf.UTC().Format(time.RFC3339Nano), Incomplete: found.Incomplete, Skipped: found.Skipped,
+		AsOf: found.AsOf.UTC().Format(time.RFC3339Nano), Incomplete: found.Incomplete,
 	}
 	if e := found.Explanation; e != nil {
 		data.Steps, data.Candidates = e.Steps, append([]route.Candidate{}, e.Candidates...)
+	}
+	if explain || len(found.Skipped) > 0 {
+		data.Skipped = append([]route.Skipped{}, found.Skipped...)
 	}
 	if !found.Found {
 		return nil, nothingTakes(data, explain)
