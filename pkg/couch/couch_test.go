@@ -244,6 +244,8 @@ func TestViewQueries(t *testing.T) {
 		{"exclusive end", couch.Query{StartKey: 1, EndKey: 3, ExclusiveEnd: true}, []string{"a", "b", "d"}},
 		{"descending", couch.Query{Descending: true, Limit: 2}, []string{"c", "d"}},
 		{"skip", couch.Query{Skip: 3}, []string{"c"}},
+		{"start behind end", couch.Query{StartKey: 3, EndKey: 1}, []string{}},
+		{"start before end, descending", couch.Query{StartKey: 1, EndKey: 3, Descending: true}, []string{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"iter"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-kivik/kivik/v4"
+	"github.com/go-kivik/kivik/v4/couchdb/chttp"
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -87,7 +89,7 @@ func (d *DB) rows(
 			}
 			wait.resume()
 		}
-		if err := cause(ctx, set.Err()); err != nil {
+		if err := cause(ctx, set.Err()); err != nil && !emptyRange(err) {
 			yield(Row{}, d.wrapView(err, op, name))
 		}
 	}
@@ -110,6 +112,14 @@ func scanRow(set *kivik.ResultSet) (Row, error) {
 		return row, err
 	}
 	return row, nil
+}
+
+// emptyRange reports whether CouchDB refused a range because its start lies
+// behind its end. That is a range without rows, as clients may ask for.
+func emptyRange(err error) bool {
+	var answer *chttp.HTTPError
+	return errors.As(err, &answer) && answer.HTTPStatus() == http.StatusBadRequest &&
+		strings.HasPrefix(answer.Reason, "No rows can match your key range")
 }
 
 // wrapView tells a view that is not there, which is our fault, from a
