@@ -102,14 +102,16 @@ func TestPrivateFields(t *testing.T) {
 
 func TestIDs(t *testing.T) {
 	s := newService(t)
-	for _, bad := range []string{`"_design/x"`, `""`, `"a/b"`, `7`, `"-a"`} {
+	for _, bad := range []string{`"_design/x"`, `"a/b"`, `7`, `"-a"`} {
 		_, err := s.Create(t.Context(), write(t, "menus", "", `{"name":"x","id":`+bad+`}`))
 		if !problem.Is(err, problem.Invalid) || problem.AsError(err).Data["id"] == nil {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}
-	if doc := mustCreate(t, s, "menus", `{"name":"x"}`); len(doc.ID()) != 32 {
-		t.Errorf("made up %q", doc.ID())
+	for _, none := range []string{`{"name":"x"}`, `{"name":"x","id":null}`, `{"name":"x","id":""}`} {
+		if doc := mustCreate(t, s, "menus", none); len(doc.ID()) != 32 {
+			t.Errorf("%s: made up %q", none, doc.ID())
+		}
 	}
 	mustCreate(t, s, "menus", `{"name":"x","_id":"m1"}`)
 	if _, err := s.Create(t.Context(), write(t, "menus", "", `{"name":"y","id":"m1"}`)); !problem.Is(err, problem.Conflict) {

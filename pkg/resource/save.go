@@ -143,8 +143,8 @@ var idForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 // newID is the id the client chose (contract 9.18), or 32 hex digits.
 func newID(data document.Doc) (string, error) {
 	for _, key := range []string{"id", "_id"} {
-		v, ok := data[key]
-		if !ok {
+		v := data[key]
+		if v == nil || v == "" { // as scripts send a new document
 			continue
 		}
 		id, _ := v.(string)
