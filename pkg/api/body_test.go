@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"reflect"
 	"strings"
 	"testing"
@@ -108,6 +109,20 @@ func TestMissingDataEchoesNoToken(t *testing.T) {
 	required, _ := data.(map[string]any)["required"].(map[string]any)
 	if !reflect.DeepEqual(required["value"], want) {
 		t.Errorf("value %v, want %v", required["value"], want)
+	}
+}
+
+func TestQueries(t *testing.T) {
+	for raw, want := range map[string]url.Values{
+		"":                     {},
+		"a=1&b=x+y&a=2&&c":     {"a": {"1", "2"}, "b": {"x y"}, "c": {""}},
+		"filter_name=a;b&x=1":  {"filter_name": {"a;b"}, "x": {"1"}},
+		"filter_name=100%&%=%": {"filter_name": {"100%"}, "%": {"%"}},
+		"a=b=c&%61=%2B":        {"a": {"b=c", "+"}},
+	} {
+		if got := parseQuery(raw); !reflect.DeepEqual(got, want) {
+			t.Errorf("%q gives %v, want %v", raw, got, want)
+		}
 	}
 }
 

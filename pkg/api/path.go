@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -13,7 +14,7 @@ import (
 // splitPath takes an escaped path apart: the version, and what follows it,
 // without trailing slashes. A path of another form gives false.
 func splitPath(escaped string) (version, rest string, ok bool) {
-	escaped = strings.TrimRight(escaped, "/")
+	escaped = strings.TrimRight(unreserved(escaped), "/")
 	trimmed, ok := strings.CutPrefix(escaped, "/")
 	if !ok {
 		return "", "", false
@@ -23,6 +24,54 @@ func splitPath(escaped string) (version, rest string, ok bool) {
 		return "", "", false
 	}
 	return version, "/" + rest, true
+}
+
+// unreserved undoes escapes that say nothing: of letters, digits and -._~
+// (RFC 3986, section 6.2.2.2).
+func unreserved(path string) string {
+	var b strings.Builder
+	for {
+		before, after, escaped := strings.Cut(path, "%")
+		b.WriteString(before)
+		if !escaped {
+			return b.String()
+		}
+		path = after
+		if len(after) >= 2 {
+			code, err := strconv.ParseUint(after[:2], 16, 8)
+			if err == nil && strings.IndexByte(unreservedCharacters, byte(code)) >= 0 {
+				b.WriteByte(byte(code))
+				path = after[2:]
+				continue
+			}
+		}
+		b.WriteByte('%')
+	}
+}
+
+const unreservedCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+
+// parseQuery reads a query string. Unlike net/url it keeps a parameter that
+// holds a semicolon, or a percent sign that escapes nothing: a filter that is
+// left out shows what it was to hide.
+func parseQuery(raw string) url.Values {
+	out := url.Values{}
+	for pair := range strings.SplitSeq(raw, "&") {
+		if pair == "" {
+			continue
+		}
+		key, value, _ := strings.Cut(pair, "=")
+		out.Add(queryText(key), queryText(value))
+	}
+	return out
+}
+
+// queryText decodes a part of a query string, or takes it as it stands.
+func queryText(s string) string {
+	if text, err := url.QueryUnescape(s); err == nil {
+		return text
+	}
+	return s
 }
 
 // ownAlias is where /account/… is routed: as an account's path whose id

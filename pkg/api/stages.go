@@ -128,7 +128,7 @@ func (s *Server) newCall(r *http.Request) *call {
 		requestID: requestID(r.Header.Get("X-Request-Id")), client: s.clientAddr(r),
 	}
 	if r.URL.RawQuery != "" {
-		c.query = r.URL.Query()
+		c.query = parseQuery(r.URL.RawQuery)
 	}
 	if c.method == http.MethodHead {
 		c.method = http.MethodGet
