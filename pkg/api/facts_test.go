@@ -238,7 +238,7 @@ func fact15AcceptHeaders(t *testing.T, w *world) {
 }
 
 func fact16Preflight(t *testing.T, w *world) {
-	for _, path := range []string{"/v2/accounts/x/callflows/y", "/v2/user_auth", "/v2/nosuch", "/v9", "/"} {
+	for _, path := range []string{"/v2/accounts/x/callflows/y", "/v2/user_auth", "/v2/nosuch", "/v9", "/", "/healthz"} {
 		r := w.as("").send(http.MethodOptions, path, "", "Origin", "https://ui.example", "Access-Control-Request-Method", "PATCH").want(http.StatusOK)
 		if r.body != "" || !strings.Contains(r.header.Get("Access-Control-Allow-Headers"), "x-auth-token") {
 			t.Errorf("%s: %q %v", path, r.body, r.header)

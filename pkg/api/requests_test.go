@@ -19,6 +19,8 @@ func paths(t *testing.T, w *world) {
 	}{
 		{"v1", get, "/v1" + acct + "/callflows", true, 200, ""},
 		{"alias", get, "/v2/account/callflows/x", true, 200, ""},
+		{"escapes that say nothing", get, "/%762" + acct + "/%63allflows/%78", true, 200, ""},
+		{"escaped percent sign", get, "/v2" + acct + "/callflows/%2578", true, 404, "bad_identifier"},
 		{"alias alone", get, "/v2/account", true, 200, ""},
 		{"alias without token", get, "/v2/account/callflows", false, 401, "invalid_credentials"},
 		{"forged alias", get, "/v2/accounts/~/callflows", true, 404, "bad identifier"},
@@ -85,6 +87,8 @@ func preconditions(t *testing.T, w *world) {
 	one := w.send(put, base, `{"data":{"id":"x","numbers":["1"]}}`).want(http.StatusCreated)
 	rev, _ := one.env["revision"].(string)
 	tag := `"` + rev + `"`
+	w.send(get, base+"/x", "", "If-Match", `"1-0"`, "If-None-Match", tag).want(http.StatusPreconditionFailed)
+	w.send(get, base+"/x", "", "If-Match", tag, "If-None-Match", tag).want(http.StatusNotModified)
 	tests := []struct {
 		name, method, path, body, header, value string
 		status                                  int

@@ -60,19 +60,19 @@ func (s *Server) respond(w http.ResponseWriter, c *call, a *answer) error {
 	return s.send(w, c, status, env, data)
 }
 
-// conditional answers a GET of what the client has with 304, and one of what
-// it expects otherwise with 412.
+// conditional answers a GET of what the client expects otherwise with 412, and
+// one of what it has with 304, in this order (RFC 9110, section 13.2.2).
 func (s *Server) conditional(w http.ResponseWriter, c *call, status int, etag, revision string) (done bool, err error) {
 	cond := conditionOf(c.r.Header)
 	if !c.reads() || status != http.StatusOK {
 		return false, nil
 	}
+	if cond.match != nil && !cond.match.has(etag, true) {
+		return false, preconditionFailed("If-Match", revision)
+	}
 	if cond.unchanged(etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return true, nil
-	}
-	if cond.match != nil && !cond.match.has(etag, true) {
-		return false, preconditionFailed("If-Match", revision)
 	}
 	return false, nil
 }

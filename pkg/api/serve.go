@@ -44,12 +44,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, bareToo bool) {
 
 // answer runs the stages and sends what they give.
 func (s *Server) answer(w http.ResponseWriter, c *call, bareToo bool) error {
-	if res, ok := s.bare[c.r.URL.Path]; ok && bareToo {
-		return s.answerBare(w, c, res)
-	}
 	if preflight(c.r) {
 		s.answerPreflight(w, c)
 		return nil
+	}
+	if res, ok := s.bare[c.r.URL.Path]; ok && bareToo {
+		return s.answerBare(w, c, res)
 	}
 	if err := s.stages(w, c); err != nil {
 		return err
