@@ -179,6 +179,25 @@ func TestRevocationFollows(t *testing.T) {
 	wantCode(t, err, problem.TokenRejected)
 }
 
+// TestOneSpelling respells a token as base64 allows: the bits that the last
+// character has to spare, and line breaks. Each would outlive a revocation.
+func TestOneSpelling(t *testing.T) {
+	w := newWorld(t)
+	good := w.login(t, w.customer)
+	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := strings.IndexByte(digits, good[len(good)-1])
+	for name, token := range map[string]string{
+		"spare bits": good[:len(good)-1] + string(digits[last^1]), "line feed": good[:len(good)-9] + "\n" + good[len(good)-9:],
+		"return at the end": good + "\r", "padding": good + "==",
+	} {
+		if _, err := w.authenticate(token); !problem.Is(err, problem.TokenRejected) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	_, err := w.authenticate(good)
+	check(t, err)
+}
+
 func TestPurge(t *testing.T) {
 	w := newWorld(t)
 	now := time.Now()
