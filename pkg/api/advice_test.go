@@ -40,3 +40,18 @@ func TestExplainListsAreLists(t *testing.T) {
 		}
 	}
 }
+
+// A draft's pattern that cannot compile is not passed over in silence.
+func TestDraftsPatternsThatDoNotCompile(t *testing.T) {
+	w := newWorld(t, nil)
+	path := "/v2/accounts/" + w.master + "/routes"
+	r := w.send(post, path, `{"data":{"numbers":["1"],"draft":[{"id":"new","patterns":["(((","^1$"]}]}}`).want(http.StatusOK)
+	skipped, _ := r.data("skipped").([]any)
+	if len(skipped) != 1 || skipped[0].(map[string]any)["pattern"] != "(((" || skipped[0].(map[string]any)["callflow_id"] != "new" {
+		t.Errorf("skipped %v", r.data("skipped"))
+	}
+	wrong := w.send(post, path, `{"data":{"numbers":"1"}}`).want(http.StatusBadRequest)
+	if numbers, _ := wrong.data("numbers").(map[string]any); numbers["type"] == nil {
+		t.Errorf("%v", wrong.body)
+	}
+}

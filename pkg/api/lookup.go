@@ -14,15 +14,15 @@ import (
 
 // routeData is what a lookup answers (design section 5).
 type routeData struct {
-	Number     string            `json:"number"`
-	Normalized string            `json:"normalized"`
-	Match      *match            `json:"match"`
-	CallflowID string            `json:"callflow_id,omitempty"`
-	AsOf       string            `json:"as_of"`
-	Incomplete bool              `json:"incomplete,omitempty"`
-	Steps      any               `json:"steps,omitempty"`
-	Candidates any               `json:"candidates,omitempty"` // []route.Candidate where they were asked for
-	Skipped    any               `json:"skipped,omitempty"`    // []route.Skipped; nil where there are none and nobody asked
+	Number     string `json:"number"`
+	Normalized string `json:"normalized"`
+	Match      *match `json:"match"`
+	CallflowID string `json:"callflow_id,omitempty"`
+	AsOf       string `json:"as_of"`
+	Incomplete bool   `json:"incomplete,omitempty"`
+	Steps      any    `json:"steps,omitempty"`
+	Candidates any    `json:"candidates,omitempty"` // []route.Candidate where they were asked for
+	Skipped    any    `json:"skipped,omitempty"`    // []route.Skipped; nil where there are none and nobody asked
 }
 
 // match is how a callflow took a number.
@@ -128,14 +128,15 @@ type changed struct {
 type target struct {
 	Match      *match  `json:"match"`
 	CallflowID *string `json:"callflow_id"`
+	Incomplete bool    `json:"incomplete,omitempty"` // a pattern ran out of time: another may have won
 }
 
 func targetOf(r route.Result) target {
 	m := matchOf(r)
 	if m == nil {
-		return target{}
+		return target{Incomplete: r.Incomplete}
 	}
-	return target{m, &r.Match.CallflowID}
+	return target{m, &r.Match.CallflowID, r.Incomplete}
 }
 
 // drafted is one number of POST …/routes with a draft.
@@ -170,12 +171,35 @@ func (s *Server) compareRoutes(c *call) (*answer, error) {
 		}
 		routes[i] = drafted{f.Number, f.Normalized, targetOf(f.Before), targetOf(f.After), f.Changed}
 	}
-	return &answer{data: map[string]any{"routes": routes}}, nil
+	body := map[string]any{"routes": routes}
+	if skipped := uncompiled(drafts); len(skipped) > 0 {
+		body["skipped"] = skipped
+	}
+	return &answer{data: body}, nil
+}
+
+// uncompiled lists the drafts' patterns that a save would refuse, and that the
+// answer therefore takes for absent.
+func uncompiled(drafts []document.Doc) []route.Skipped {
+	var out []route.Skipped
+	for _, doc := range drafts {
+		for _, p := range doc.Strings("patterns") {
+			if err := route.CheckPattern(p); err != nil {
+				out = append(out, route.Skipped{CallflowID: doc.String("id"), Pattern: p, Reason: "does not compile: " + err.Error()})
+			}
+		}
+	}
+	return out
 }
 
 // routeQuery reads data.numbers and data.draft, one callflow or a list.
 func (s *Server) routeQuery(data document.Doc) (numbers []string, drafts []document.Doc, err error) {
 	list, ok := data["numbers"].([]any)
+	if !ok && data["numbers"] != nil {
+		return nil, nil, problem.Validation([]problem.Violation{{
+			Path: "numbers", Code: "type", Message: "numbers is a list of strings", Members: map[string]any{"target": "array", "value": data["numbers"]},
+		}})
+	}
 	if !ok {
 		return nil, nil, required("numbers")
 	}
