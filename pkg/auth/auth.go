@@ -86,8 +86,9 @@ const (
 	// tokenCacheSize bounds the verified credentials in memory.
 	tokenCacheSize = 50_000
 	// recheckAfter is how long a verified credential is not looked up again:
-	// whether its user or API key is still the same.
-	recheckAfter = 30 * time.Second
+	// whether its user or API key is still the same. A changed password ends
+	// its tokens after this time.
+	recheckAfter = 5 * time.Second
 	// recheckAlone is the same without the change feed, which announces
 	// revocations.
 	recheckAlone = 2 * time.Second
