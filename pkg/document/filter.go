@@ -36,7 +36,8 @@ func ParseFilter(query url.Values) Filter {
 // read documents at all.
 func (f Filter) Empty() bool { return len(f.conditions) == 0 }
 
-// Match reports whether a stored document, private keys included, passes.
+// Match reports whether a stored document passes, private keys included but
+// for credentials.
 // The document is taken as JSON text because arrays and objects compare by
 // their text, where the order of members counts.
 func (f Filter) Match(doc json.RawMessage) bool {
@@ -157,9 +158,18 @@ func alternativesIn(value string) []string {
 	return Doc{"": decoded}.Strings("")
 }
 
+// concealed reports whether a key holds a credential. No filter sees it:
+// whether a guess matches would tell it.
+func concealed(key string) bool {
+	return key == "pvt_md5_auth" || key == "pvt_sha1_auth" || key == "pvt_api_key"
+}
+
 // lookup follows a dotted path through objects and, by 1-based index, arrays.
 // It returns nil where the path leads nowhere.
 func lookup(v json.RawMessage, path string) json.RawMessage {
+	if key, _, _ := strings.Cut(path, "."); concealed(key) {
+		return nil
+	}
 	for part := range strings.SplitSeq(path, ".") {
 		v = bytes.TrimSpace(v)
 		if len(v) == 0 {

@@ -89,6 +89,27 @@ func TestFilter(t *testing.T) {
 	}
 }
 
+// TestFilterKeepsCredentials: a listing must not tell whether a guess is right.
+func TestFilterKeepsCredentials(t *testing.T) {
+	const with, without = `{"pvt_md5_auth":"aa","pvt_sha1_auth":"bb","pvt_api_key":"cc"}`, `{}`
+	for key, value := range map[string]string{"pvt_md5_auth": "aa", "pvt_sha1_auth": "bb", "pvt_api_key": "cc"} {
+		for _, query := range []url.Values{
+			{"filter_" + key: {value}},
+			{"filter_not_" + key: {value}},
+			{"filter_" + key: {`["` + value + `"]`}},
+			{"has_key": {key}},
+			{"key_missing": {key}},
+			{"has_value": {key}},
+			{"value_missing": {key}},
+		} {
+			f := ParseFilter(query)
+			if f.Match(json.RawMessage(with)) != f.Match(json.RawMessage(without)) {
+				t.Errorf("%v tells of a credential", query)
+			}
+		}
+	}
+}
+
 func TestFilterEmpty(t *testing.T) {
 	if !ParseFilter(url.Values{"page_size": {"5"}, "filter": {"x"}}).Empty() {
 		t.Error("a query without filters must not need documents")
