@@ -2,6 +2,7 @@ package callflow
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -239,5 +240,36 @@ func TestAsOfIsUncertainWhereVersionsAreMissing(t *testing.T) {
 				t.Errorf("version %q, sure %v", got.Rev(), sure)
 			}
 		})
+	}
+}
+
+// TestHistoryOfARemovedCallflow removes a callflow for good, brings it back in
+// a later month, and makes another with its id.
+func TestHistoryOfARemovedCallflow(t *testing.T) {
+	s := newService(t)
+	set := clock(s)
+	first := create(t, s, `{"id":"c","numbers":["1"]}`)
+	removal := func() {
+		t.Helper()
+		set(s.now().Add(time.Hour))
+		if _, err := s.Delete(t.Context(), write(t, "c", `{}`), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	removal()
+	removed := s.now()
+	set(s.now().AddDate(0, 2, 0))
+	if _, err := s.Restore(t.Context(), write(t, "c", `{}`), first.Rev()); err != nil {
+		t.Fatal(err)
+	}
+	if got := actions(history(t, s, "c")); got != "restored deleted created " {
+		t.Errorf("history %s", got)
+	}
+	_, _, err := s.At(t.Context(), testAccount, "c", removed)
+	wantError(t, err, problem.BadIdentifier, "")
+	removal()
+	create(t, s, `{"id":"c","numbers":["1"]}`)
+	if got := actions(history(t, s, "c")); !strings.HasPrefix(got, "created deleted restored ") {
+		t.Errorf("history %s", got)
 	}
 }

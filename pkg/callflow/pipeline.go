@@ -20,6 +20,7 @@ type save struct {
 	action action
 
 	stored   document.Doc // as loaded; nil on create
+	buried   document.Doc // the tombstone that a new document will replace; mostly nil
 	plan     number.DialPlan
 	doc      document.Doc // what will be stored: public fields first, then private ones
 	problems []problem.Violation
@@ -71,7 +72,10 @@ func (v *save) load(ctx context.Context) error {
 	}
 	doc, err := v.db.Get(ctx, v.w.ID)
 	if v.action == actionRestored && problem.Is(err, problem.BadIdentifier) {
-		return v.check("") // removed for good: it comes back as a new document
+		if err := v.check(""); err != nil {
+			return err
+		}
+		return v.unearth(ctx) // removed for good: it comes back as a new document
 	}
 	if err != nil {
 		return err
@@ -103,11 +107,24 @@ func (v *save) loadNew(ctx context.Context) error {
 	_, err := v.db.Get(ctx, v.w.ID)
 	switch {
 	case problem.Is(err, problem.BadIdentifier):
-		return nil
+		return v.unearth(ctx)
 	case err != nil:
 		return err
 	}
 	return &problem.Error{Code: problem.Conflict, Msg: "the id is taken: " + v.w.ID}
+}
+
+// unearth finds the tombstone that the new document will replace: it alone
+// says who removed the callflow before, and history has to keep it.
+func (v *save) unearth(ctx context.Context) error {
+	doc, err := v.s.current(ctx, v.w.AccountID, v.w.ID)
+	if isTombstone(doc) {
+		v.buried = doc
+	}
+	if problem.Is(err, problem.BadIdentifier) { // of a document of another type
+		return nil
+	}
+	return err
 }
 
 // chooseID takes the data's id, or makes one. It reports whether the id was
@@ -167,13 +184,13 @@ func (v *save) compose(ctx context.Context) (document.Doc, error) {
 		return yours, nil
 	}
 	v.action = actionMerged
-	return mergeOnto(v.cleaned(base), v.cleaned(yours), v.cleaned(v.stored))
+	return mergeOnto(v.s.cleaned(base, v.plan), v.s.cleaned(yours, v.plan), v.s.cleaned(v.stored, v.plan))
 }
 
 // cleaned is a version as a save would store it. All sides of a merge are,
 // or a default that one of them lacks would pass for an edit.
-func (v *save) cleaned(doc document.Doc) document.Doc {
-	out, _ := v.s.clean(publicOf(doc), v.plan)
+func (s *Service) cleaned(doc document.Doc, plan number.DialPlan) document.Doc {
+	out, _ := s.clean(publicOf(doc), plan)
 	if rev := doc.Rev(); rev != "" {
 		out.SetRev(rev)
 	}

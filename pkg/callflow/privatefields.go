@@ -47,6 +47,9 @@ func (v *save) stamp() {
 	v.doc["_id"] = v.w.ID
 	delete(v.doc, "pvt_deleted")
 	v.s.sign(v.doc, v.w, v.action)
+	if created, ok := v.buried["pvt_created"]; ok && v.action == actionRestored {
+		v.doc["pvt_created"] = created // history is looked for from then on
+	}
 }
 
 // sign records who writes a document, when and what for.

@@ -81,8 +81,12 @@ func (v *save) write(ctx context.Context, month time.Time) error {
 	if err := v.reserve(ctx); err != nil {
 		return err
 	}
-	if v.stored != nil {
-		if err := v.s.keep(ctx, v.w.AccountID, month, v.stored); err != nil {
+	replaced := v.stored
+	if replaced == nil {
+		replaced = v.buried
+	}
+	if replaced != nil {
+		if err := v.s.keep(ctx, v.w.AccountID, month, replaced); err != nil {
 			return err
 		}
 	}
