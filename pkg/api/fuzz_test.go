@@ -35,6 +35,9 @@ func FuzzHandler(f *testing.F) {
 		f.Add(post, "/v2/accounts/@/callflows/x", "verb=PATCH&pretty_print=true", "Content-Type: application/x-www-form-urlencoded", []byte(body))
 	}
 	f.Add(get, "/v2/accounts/@/callflows", "paginate=false&start_key=g20AAAABYw&jsonp=f", "If-None-Match: W/\"x\", *", []byte(nil))
+	f.Add(get, "/v2/accounts/@/callflows", "start_key=a&end_key=z", "Accept: */*", []byte(nil))
+	f.Add(get, "/v2/accounts/@/users", "start_key=a&end_key=z&paginate=false", "Accept: */*", []byte(nil))
+	f.Add(get, "/v2/accounts/@/search", "t=callflow&q=number&v=1&start_key=a;b", "Accept: */*", []byte(nil))
 	f.Add(get, "/v2/accounts/@/routes/%2B1%00", "explain=true&at=1", "Accept-Encoding: gzip;q=x", []byte(nil))
 	f.Fuzz(func(t *testing.T, method, path, query, header string, body []byte) {
 		r, ok := w.fuzzed(method, path, query, header, body)
