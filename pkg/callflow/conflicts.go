@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strings"
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
@@ -54,7 +53,7 @@ func (s *Service) Conflicts(ctx context.Context, accountID string) (Conflicts, e
 			return Conflicts{}, err
 		}
 		for _, change := range page.Changes {
-			if len(change.Revs) < 2 || strings.HasPrefix(change.ID, "_") {
+			if len(change.Revs) < 2 || ours(change.ID) {
 				continue
 			}
 			if err := s.addConflict(ctx, accountID, change.ID, &out); err != nil {
@@ -71,7 +70,7 @@ func (s *Service) Conflicts(ctx context.Context, accountID string) (Conflicts, e
 
 func (s *Service) addConflict(ctx context.Context, accountID, id string, out *Conflicts) error {
 	leaves, err := s.living(ctx, accountID, id)
-	if err != nil || len(leaves) < 2 || leaves[0].Type() == reservationType {
+	if err != nil || len(leaves) < 2 {
 		return err
 	}
 	c := DocumentConflict{ID: id, Type: leaves[0].Type(), Winner: leaves[0].Rev()}

@@ -220,3 +220,66 @@ func TestConflictsOfOtherDocuments(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 }
+
+// fork stores a document that Kazoo wrote at two sites, from one base.
+func fork(t *testing.T, s *Service, id, base, one, other string) {
+	t.Helper()
+	docs := []document.Doc{doc(t, base), doc(t, one), doc(t, other)}
+	for i, hash := range []string{"a", "b", "c"} {
+		docs[i]["_id"] = id
+		docs[i].SetRev("2-" + hash)
+		docs[i]["_revisions"] = map[string]any{"start": 2, "ids": []string{hash, "a"}}
+	}
+	docs[0].SetRev("1-a")
+	docs[0]["_revisions"] = map[string]any{"start": 1, "ids": []string{"a"}}
+	for _, d := range docs { // the base first, or it would not be kept
+		if err := s.Couch.Account(testAccount).BulkRevisions(t.Context(), []document.Doc{d}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestOtherDocumentsMerge(t *testing.T) {
+	s := newService(t)
+	fork(t, s, "d", `{"pvt_type":"device","n":1}`, `{"pvt_type":"device","n":1,"x":1}`, `{"pvt_type":"device","n":1,"y":1}`)
+	saved, err := s.Resolve(t.Context(), write(t, "d", `{}`), Resolution{Merge: true})
+	if err != nil {
+		t.Fatalf("%v %v", err, problem.AsError(err).Data)
+	}
+	sameJSON(t, publicOf(saved.Doc), `{"n":1,"x":1,"y":1}`)
+	db := s.Couch.DB(couch.MonthDB(testAccount, s.now()))
+	for _, rev := range []string{"2-b", "2-c"} {
+		if _, err := db.Get(t.Context(), historyID(s.now(), "d", rev)); err != nil {
+			t.Errorf("version %s is lost: %v", rev, err)
+		}
+	}
+}
+
+// TestDefaultsDoNotClash merges what Kazoo wrote here with what was saved
+// there, defaults and all.
+func TestDefaultsDoNotClash(t *testing.T) {
+	s := newService(t)
+	fork(t, s, "c", `{"pvt_type":"callflow","numbers":["1"],"flow":{"module":"user","data":{"id":"u"},"children":{}}}`,
+		`{"pvt_type":"callflow","numbers":["1"],"flow":{"module":"user","data":{"id":"u","timeout":30},"children":{}}}`,
+		`{"pvt_type":"callflow","name":"n","numbers":["1"],"patterns":[],"flow":{"module":"user","data":{"id":"u","timeout":20,"delay":0,"strategy":"simultaneous"},"children":{}}}`)
+	saved, err := s.Resolve(t.Context(), write(t, "c", `{}`), Resolution{Merge: true})
+	if err != nil {
+		t.Fatalf("%v %v", err, problem.AsError(err).Data)
+	}
+	sameJSON(t, publicOf(saved.Doc), `{"name":"n","numbers":["1"],"patterns":[],
+		"flow":{"module":"user","data":{"id":"u","timeout":30,"delay":0,"strategy":"simultaneous"},"children":{}}}`)
+}
+
+// TestOurDocumentsAreNotForClients leaves design documents and reservations
+// to those who write them.
+func TestOurDocumentsAreNotForClients(t *testing.T) {
+	s := newService(t)
+	for _, id := range []string{"_design/x", key{numbersKey, "1"}.reservationID()} {
+		fork(t, s, id, `{"views":{}}`, `{"views":{},"x":1}`, `{"views":{},"y":1}`)
+		_, err := s.Resolve(t.Context(), write(t, id, `{}`), Resolution{Keep: "2-b"})
+		wantError(t, err, problem.BadIdentifier, "")
+	}
+	if found := conflicts(t, s).Documents; len(found) != 0 {
+		t.Errorf("conflicts %+v", found)
+	}
+}

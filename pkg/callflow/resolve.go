@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -27,7 +28,7 @@ func (s *Service) Resolve(ctx context.Context, w Write, r Resolution) (Saved, er
 	if err != nil {
 		return Saved{}, err
 	}
-	if len(leaves) < 2 {
+	if len(leaves) < 2 || ours(w.ID) {
 		return Saved{}, badIdentifier(w.ID)
 	}
 	wanted, err := s.settle(ctx, w, r, leaves)
@@ -40,7 +41,7 @@ func (s *Service) Resolve(ctx context.Context, w Write, r Resolution) (Saved, er
 			return Saved{}, err
 		}
 	}
-	saved, err := s.putSettled(ctx, w, leaves[0], wanted)
+	saved, err := s.putSettled(ctx, w, month, leaves[0], wanted)
 	if err != nil {
 		return Saved{}, err
 	}
@@ -68,13 +69,16 @@ func (s *Service) settle(ctx context.Context, w Write, r Resolution, leaves []do
 }
 
 // putSettled writes the document over the winner, unless it is the winner.
-func (s *Service) putSettled(ctx context.Context, w Write, winner, wanted document.Doc) (Saved, error) {
+func (s *Service) putSettled(ctx context.Context, w Write, month time.Time, winner, wanted document.Doc) (Saved, error) {
 	if document.Equal(map[string]any(publicOf(winner)), map[string]any(publicOf(wanted))) && winner.Live() == wanted.Live() {
 		return Saved{Doc: winner}, nil
 	}
 	if wanted.Type() == Type && wanted.Live() {
 		w.Data, w.Base, w.Check = wanted, "", onlyOver(winner)
 		return s.save(ctx, w, actionMerged)
+	}
+	if err := s.keep(ctx, w.AccountID, month, winner); err != nil {
+		return Saved{}, err
 	}
 	next := wanted.Clone()
 	next.SetRev(winner.Rev())
@@ -126,6 +130,14 @@ func (s *Service) mergeLeaves(ctx context.Context, accountID, id string, leaves 
 	if err != nil {
 		return nil, err
 	}
+	side := publicOf
+	if leaves[0].Type() == Type {
+		plan, _, err := s.dialPlan(ctx, accountID)
+		if err != nil {
+			return nil, err
+		}
+		side = func(doc document.Doc) document.Doc { return s.cleaned(doc, plan) }
+	}
 	merged := leaves[0]
 	for _, leaf := range leaves[1:] {
 		if merged.Live() != leaf.Live() || merged.Type() != leaf.Type() {
@@ -138,7 +150,9 @@ func (s *Service) mergeLeaves(ctx context.Context, accountID, id string, leaves 
 		if err != nil {
 			return nil, err
 		}
-		public, err := mergeOnto(base, publicOf(leaf), merged)
+		theirs := side(merged)
+		theirs.SetRev(merged.Rev())
+		public, err := mergeOnto(side(base), publicOf(side(leaf)), theirs)
 		if err != nil {
 			return nil, err
 		}
@@ -159,7 +173,7 @@ func (s *Service) sharedBase(
 		if !slices.Contains(other, rev) {
 			continue
 		}
-		base, err := s.version(ctx, accountID, id, rev, stored)
+		base, err := s.anyVersion(ctx, accountID, id, rev, stored)
 		if !problem.Is(err, problem.BadIdentifier) {
 			return base, err
 		}

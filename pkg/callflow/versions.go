@@ -83,15 +83,21 @@ func (s *Service) current(ctx context.Context, accountID, id string) (document.D
 }
 
 func (s *Service) version(ctx context.Context, accountID, id, rev string, stored document.Doc) (document.Doc, error) {
+	doc, err := s.anyVersion(ctx, accountID, id, rev, stored)
+	if err == nil && !isCallflow(id, doc) {
+		return nil, badIdentifier(rev)
+	}
+	return doc, err
+}
+
+// anyVersion is a version of a document of whatever type.
+func (s *Service) anyVersion(ctx context.Context, accountID, id, rev string, stored document.Doc) (document.Doc, error) {
 	if stored != nil && stored.Rev() == rev {
 		return stored, nil
 	}
 	doc, err := s.Couch.Account(accountID).GetRev(ctx, id, rev)
-	if err == nil && isCallflow(id, doc) {
-		return doc, nil
-	}
-	if err != nil && !problem.Is(err, problem.BadIdentifier) {
-		return nil, err
+	if !problem.Is(err, problem.BadIdentifier) {
+		return doc, err
 	}
 	for db, month := range s.months(accountID, stored) {
 		entry, err := db.Get(ctx, historyID(month, id, rev))
