@@ -20,6 +20,12 @@ const (
 	maxCycleLength = 50 // what a switch follows before it gives up (contract 5.3)
 )
 
+// Bounds on the warnings of references that lead nowhere.
+const (
+	maxDangling      = 100
+	maxDanglingPaths = 1 << 20 // bytes; long keys add up
+)
+
 // advise adds warnings that need storage: references that lead nowhere and
 // cycles of callflows. Trouble with storage costs the warnings, not the save.
 func (v *save) advise(ctx context.Context) {
@@ -69,7 +75,11 @@ func idsOf(references []schema.Reference) []string {
 
 func dangling(references []schema.Reference, targets map[string]document.Doc, self string) []problem.Warning {
 	var out []problem.Warning
+	size := 0
 	for _, r := range references {
+		if len(out) == maxDangling || size > maxDanglingPaths {
+			break
+		}
 		target, found := targets[r.ID]
 		var message string
 		switch {
@@ -80,8 +90,10 @@ func dangling(references []schema.Reference, targets map[string]document.Doc, se
 			message = "the " + r.Type + " " + r.ID + " is deleted"
 		}
 		if message != "" {
+			path := r.Path()
+			size += len(path)
 			out = append(out, problem.Warning{
-				Path: r.Path, Code: "dangling_reference", Message: message,
+				Path: path, Code: "dangling_reference", Message: message,
 				Members: map[string]any{"value": r.ID, "type": r.Type, "deleted": found},
 			})
 		}
@@ -121,7 +133,7 @@ type cycleSearch struct {
 func (c *cycleSearch) follow(id string, references []schema.Reference) []string {
 	var fresh []string
 	for _, r := range references {
-		if r.Type != Type {
+		if !r.Enters {
 			continue
 		}
 		if r.ID == c.self && c.closed == "" {
@@ -161,8 +173,8 @@ func (c *cycleSearch) warning(references []schema.Reference) problem.Warning {
 	slices.Reverse(cycle)
 	path := ""
 	for _, r := range references {
-		if r.ID == cycle[1] && r.Type == Type {
-			path = r.Path
+		if r.ID == cycle[1] && r.Enters {
+			path = r.Path()
 			break
 		}
 	}

@@ -1,7 +1,9 @@
 package callflow
 
 import (
+	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -61,5 +63,33 @@ func TestCycles(t *testing.T) {
 	}
 	if got := warningsOf(t, s, `{"id":"d","numbers":["4"],`+calls("a")+`}`, "cycle"); len(got) != 0 {
 		t.Errorf("d leads into a cycle but is not in it: %v", got)
+	}
+}
+
+// A module that only names a callflow does not go on there.
+func TestNamingIsNoCycle(t *testing.T) {
+	s := newService(t)
+	got := warningsOf(t, s, `{"id":"ring","numbers":["1"],"flow":{"module":"ring_group_toggle","data":{"action":"login","callflow_id":"ring"}}}`, "cycle")
+	if len(got) != 0 {
+		t.Errorf("warnings %v", got)
+	}
+}
+
+// Warnings of references under a long key stay in proportion.
+func TestDanglingReferencesAreBounded(t *testing.T) {
+	s := newService(t)
+	nodes := make([]string, 300)
+	for i := range nodes {
+		nodes[i] = fmt.Sprintf(`"%d":{"module":"menu","data":{"id":"gone%d"}}`, i, i)
+	}
+	for _, key := range []string{"1", strings.Repeat("k", 100_000)} {
+		flow := `{"numbers":["1"],"flow":{"module":"menu","children":{"` + key + `":{"module":"menu","children":{` + strings.Join(nodes, ",") + `}}}}}`
+		size, warnings := 0, verdict(t, s, flow).Warnings
+		for _, w := range warnings {
+			size += len(w.Path)
+		}
+		if len(warnings) == 0 || len(warnings) > 2*maxDangling || size > 8*maxDanglingPaths {
+			t.Errorf("%d warnings, %d bytes of paths", len(warnings), size)
+		}
 	}
 }

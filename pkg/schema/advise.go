@@ -10,15 +10,17 @@ import (
 )
 
 const (
-	maxWarnings = 100 // of one document
-	deepFlow    = 50  // nodes after one another, the number of branches a switch takes (contract 5.3)
+	maxWarnings = 100     // of one document
+	maxBuilt    = 1 << 22 // bytes of the paths made while looking for them; long keys add up
+	deepFlow    = 50      // nodes after one another, the number of branches a switch takes (contract 5.3)
 )
 
 // Advise tells what a valid document probably has wrong, and never forbids a
 // save: unknown properties with the known one that is meant
 // ("unknown_property"), children that no module leads to ("unreachable"), a
 // callflow without a flow ("no_flow"), a flow deeper than a switch walks
-// ("too_deep"). At most 100 warnings, ordered by path and code.
+// ("too_deep"). At most 100 warnings, ordered by path and code, and fewer where
+// the keys of the document are very long.
 //
 // What needs more than the document is not here: patterns, references to
 // other documents, numbers in use.
@@ -46,6 +48,16 @@ func (r *Registry) Advise(name string, doc document.Doc) []problem.Warning {
 type adviser struct {
 	reg   *Registry
 	found []problem.Warning
+	built int // bytes of paths
+}
+
+// full tells that the search ends.
+func (a *adviser) full() bool { return len(a.found) >= maxWarnings || a.built > maxBuilt }
+
+func (a *adviser) join(path string, key any) string {
+	out := problem.Join(path, key)
+	a.built += len(out)
+	return out
 }
 
 func (a *adviser) warn(path, code, message string, members map[string]any) {
@@ -57,30 +69,35 @@ func (a *adviser) warn(path, code, message string, members map[string]any) {
 // nodes looks at the actions of a flow.
 func (a *adviser) nodes(walk func(yield func(Node) bool)) {
 	for n := range walk {
-		if len(a.found) >= maxWarnings {
+		if a.full() {
 			return
 		}
+		path := n.Path()
+		a.built += len(path)
 		action, modules := "callflows.action", "callflows."
 		if n.Metaflow {
 			action, modules = "metaflow", "metaflows."
 		}
-		a.object(a.reg.nodes[action], n.Path, n.Raw, 0)
+		a.object(a.reg.nodes[action], path, n.Raw, 0)
 		if n.Module != "action" && n.Module != "set" { // data of set is free
-			a.object(a.reg.nodes[modules+n.Module], problem.Join(n.Path, "data"), n.Data, 0)
+			a.object(a.reg.nodes[modules+n.Module], a.join(path, "data"), n.Data, 0)
 		}
 		if n.Depth == deepFlow+1 {
-			a.warn(n.Path, "too_deep", fmt.Sprintf("a switch walks %d nodes at most", deepFlow), map[string]any{"limit": deepFlow})
+			a.warn(path, "too_deep", fmt.Sprintf("a switch walks %d nodes at most", deepFlow), map[string]any{"limit": deepFlow})
 		}
 		if !n.Metaflow {
-			a.children(n)
+			a.children(n, path)
 		}
 	}
 }
 
-func (a *adviser) children(n Node) {
+func (a *adviser) children(n Node, path string) {
 	for _, key := range slices.Sorted(maps.Keys(n.Children)) {
+		if a.full() {
+			return
+		}
 		if !n.reaches(key) {
-			a.warn(problem.Join(problem.Join(n.Path, "children"), key), "unreachable",
+			a.warn(a.join(a.join(path, "children"), key), "unreachable",
 				"the module "+n.Module+" never goes on here", map[string]any{"module": n.Module})
 		}
 	}
@@ -94,14 +111,17 @@ func (a *adviser) object(n *node, path string, m map[string]any, depth int) {
 	}
 	known, closed := n.known()
 	for _, key := range slices.Sorted(maps.Keys(m)) {
+		if a.full() {
+			return
+		}
 		child, ok := known[key]
 		if !ok && closed && !(depth == 0 && freely[key]) {
-			a.unknown(problem.Join(path, key), key, known)
+			a.unknown(a.join(path, key), key, known)
 		}
 		if child == nil || child.modulePrefix != "" || n.modulePrefix != "" {
 			continue
 		}
-		a.value(child, problem.Join(path, key), m[key], depth+1)
+		a.value(child, a.join(path, key), m[key], depth+1)
 	}
 }
 
@@ -111,10 +131,10 @@ func (a *adviser) value(n *node, path string, v any, depth int) {
 		a.object(n, path, v, depth)
 	case []any:
 		for i, e := range v {
-			if n.items == nil || len(a.found) >= maxWarnings {
+			if n.items == nil || a.full() {
 				return
 			}
-			a.value(n.items, problem.Join(path, i), e, depth+1)
+			a.value(n.items, a.join(path, i), e, depth+1)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -108,5 +109,33 @@ func TestAdviseIsBounded(t *testing.T) {
 	want := []string{"flow" + strings.Repeat(".children._", 50) + " too_deep"}
 	if got := summary(embedded(t).Advise("callflows", document.Doc{"flow": deep})); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q", got)
+	}
+}
+
+// All the paths of a flow with a long key above many nodes would be a thousand
+// times as large as the flow.
+func TestAdviseOfLongKeysIsBounded(t *testing.T) {
+	r := embedded(t)
+	children := map[string]any{}
+	for i := range 1000 {
+		children[strconv.Itoa(i)] = map[string]any{"module": "hangup", "children": map[string]any{"1": map[string]any{"module": "noop"}}}
+	}
+	flow := map[string]any{"module": "menu", "children": map[string]any{strings.Repeat("k", 1<<20): map[string]any{"module": "menu", "children": children}}}
+	d := document.Doc{"flow": flow}
+	size := 0
+	for _, w := range r.Advise("callflows", d) {
+		size += len(w.Path)
+	}
+	if size == 0 || size > 2*maxBuilt {
+		t.Errorf("%d bytes of paths", size)
+	}
+	bytes := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		for range b.N {
+			r.Advise("callflows", d)
+		}
+	}).AllocedBytesPerOp()
+	if bytes > 20*maxBuilt {
+		t.Errorf("%d bytes are allocated", bytes)
 	}
 }

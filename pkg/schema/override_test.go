@@ -40,7 +40,7 @@ func TestWithAddsAndReplaces(t *testing.T) {
 	}
 	for n := range Walk(out) {
 		if n.Module == "greet" && n.Data["times"] != json.Number("1") {
-			t.Errorf("no default at %s", n.Path)
+			t.Errorf("no default at %s", n.Path())
 		}
 	}
 	if _, vs := before.Validate("callflows", in); !has(vs, "flow.module", codeError) || has(vs, "flow.children._.data.id", codeMaxLength) {

@@ -4,49 +4,54 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/callflowd/callflowd/pkg/problem"
 )
 
 // Reference is a mention of another document of the account.
 type Reference struct {
-	Path string // where the id stands
 	ID   string
 	Type string // pvt_type of the document meant: "menu", "user", …
+
+	Enters bool // the call goes on in that callflow; another reference may only name it
+
+	at *place
 }
+
+// Path returns where the id stands. It is made anew by each call, as that of a
+// [Node] is.
+func (r Reference) Path() string { return r.at.path() }
 
 // References lists the documents that an action mentions in its data. What is
 // no id is left out: "", and media given by URL, path or prompt name.
 func (n Node) References() []Reference {
 	var out []Reference
-	add := func(path string, v any, kind string) {
+	add := func(at *place, v any, kind string) {
 		id, _ := v.(string)
 		if id == "" || kind == "" || kind == "media" && !documentID(id) {
 			return
 		}
-		out = append(out, Reference{Path: path, ID: id, Type: kind})
+		out = append(out, Reference{ID: id, Type: kind, Enters: n.Module == "callflow", at: at})
 	}
-	data := problem.Join(n.Path, "data")
+	data := n.at.child("data")
 	for _, f := range n.referenceFields() {
-		path, v := data, any(n.Data)
+		at, v := data, any(n.Data)
 		for key := range strings.SplitSeq(f.key, ".") {
 			m, _ := v.(map[string]any)
-			path, v = problem.Join(path, key), m[key]
+			at, v = at.child(key), m[key]
 		}
 		if !f.list {
-			add(path, v, f.kind)
+			add(at, v, f.kind)
 			continue
 		}
 		items, _ := v.([]any)
 		for i, item := range items {
-			itemPath, kind := problem.Join(path, i), f.kind
+			itemAt, kind := at.child(i), f.kind
 			if m, ok := item.(map[string]any); ok {
 				if f.kind == "" {
 					kind = endpointKind(m)
 				}
-				itemPath, item = problem.Join(itemPath, "id"), m["id"]
+				itemAt, item = itemAt.child("id"), m["id"]
 			}
-			add(itemPath, item, kind)
+			add(itemAt, item, kind)
 		}
 	}
 	return out

@@ -62,7 +62,7 @@ func TestKazoosUnitTests(t *testing.T) {
 	out, _ := r.Validate("callflows", doc(t, `{"flow":{"module":"test",`+good+`,"children":{"_":{"module":"test",`+good+`}}}}`))
 	for n := range Walk(out) {
 		if n.Data["key3"] != "value3" {
-			t.Errorf("no default at %s", n.Path)
+			t.Errorf("no default at %s", n.Path())
 		}
 	}
 }

@@ -20,13 +20,13 @@ func TestWalk(t *testing.T) {
 	}
 	var got []string
 	for n := range Walk(in) {
-		got = append(got, fmt.Sprintf("%s %s %d %v", n.Path, n.Module, n.Depth, n.Metaflow))
+		got = append(got, fmt.Sprintf("%s %s %d %v", n.Path(), n.Module, n.Depth, n.Metaflow))
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%q, want\n%q", got, want)
 	}
 	for n := range Walk(in) {
-		if n.Path != "flow" {
+		if n.Path() != "flow" {
 			t.Error("the walk did not stop")
 		}
 		break
@@ -49,39 +49,50 @@ func TestWalkToleratesAnything(t *testing.T) {
 	}
 }
 
+// mention is a reference with its path made.
+type mention struct{ Path, ID, Type string }
+
+func mentions(n Node) []mention {
+	var out []mention
+	for _, r := range n.References() {
+		out = append(out, mention{r.Path(), r.ID, r.Type})
+	}
+	return out
+}
+
 func TestReferences(t *testing.T) {
 	const id = "463e7431cd7248dea28645c267b03262"
 	tests := []struct {
 		node string
-		want []Reference
+		want []mention
 	}{
-		{`{"module":"menu","data":{"id":"m1"}}`, []Reference{{"flow.data.id", "m1", "menu"}}},
+		{`{"module":"menu","data":{"id":"m1"}}`, []mention{{"flow.data.id", "m1", "menu"}}},
 		{`{"module":"menu","data":{"id":""}}`, nil},
 		{`{"module":"menu","data":{"id":7}}`, nil},
 		{`{"module":"menu"}`, nil},
-		{`{"module":"play","data":{"id":"` + id + `"}}`, []Reference{{"flow.data.id", id, "media"}}},
+		{`{"module":"play","data":{"id":"` + id + `"}}`, []mention{{"flow.data.id", id, "media"}}},
 		{`{"module":"play","data":{"id":"/system_media/hold"}}`, nil},
-		{`{"module":"conference","data":{"welcome_prompt":{"media_id":"` + id + `"}}}`, []Reference{{"flow.data.welcome_prompt.media_id", id, "media"}}},
+		{`{"module":"conference","data":{"welcome_prompt":{"media_id":"` + id + `"}}}`, []mention{{"flow.data.welcome_prompt.media_id", id, "media"}}},
 		{
 			`{"module":"ring_group","data":{"endpoints":[{"id":"u","endpoint_type":"user"},{"id":"x"},7,{"id":"g","endpoint_type":"group"}]}}`,
-			[]Reference{{"flow.data.endpoints.0.id", "u", "user"}, {"flow.data.endpoints.3.id", "g", "group"}},
+			[]mention{{"flow.data.endpoints.0.id", "u", "user"}, {"flow.data.endpoints.3.id", "g", "group"}},
 		},
-		{`{"module":"notification","data":{"recipients":[{"type":"email","id":"a@b"},{"type":"user","id":"u"}]}}`, []Reference{{"flow.data.recipients.1.id", "u", "user"}}},
+		{`{"module":"notification","data":{"recipients":[{"type":"email","id":"a@b"},{"type":"user","id":"u"}]}}`, []mention{{"flow.data.recipients.1.id", "u", "user"}}},
 		{
 			`{"module":"temporal_route","data":{"rules":["r1",7,"r2"],"rule_set":"s"}}`,
-			[]Reference{{"flow.data.rules.0", "r1", "temporal_rule"}, {"flow.data.rules.2", "r2", "temporal_rule"}, {"flow.data.rule_set", "s", "temporal_rule_set"}},
+			[]mention{{"flow.data.rules.0", "r1", "temporal_rule"}, {"flow.data.rules.2", "r2", "temporal_rule"}, {"flow.data.rule_set", "s", "temporal_rule_set"}},
 		},
 		{`{"module":"nosuch","data":{"id":"x"}}`, nil},
 	}
 	for _, tt := range tests {
 		for n := range Walk(doc(t, `{"flow":`+tt.node+`}`)) {
-			if got := n.References(); !reflect.DeepEqual(got, tt.want) {
+			if got := mentions(n); !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("%s: got %v, want %v", tt.node, got, tt.want)
 			}
 		}
 	}
 	for n := range WalkMetaflows("m", doc(t, `{"numbers":{"1":{"module":"move","data":{"owner_id":"u"}}}}`)) {
-		if got := n.References(); !reflect.DeepEqual(got, []Reference{{"m.numbers.1.data.owner_id", "u", "user"}}) {
+		if got := mentions(n); !reflect.DeepEqual(got, []mention{{"m.numbers.1.data.owner_id", "u", "user"}}) {
 			t.Errorf("metaflow: %v", got)
 		}
 	}
