@@ -33,7 +33,7 @@ func serve(ctx context.Context, opts *options, log *zap.Logger, stdout io.Writer
 	log.Info("listening", zap.Any("listening", listeners.addresses()), zap.String("version", version()))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return serveAll(ctx, log, opts.ShutdownTimeout, listeners.endpoints(app, store))
+		return serveAll(ctx, log, opts.ShutdownTimeout, listeners.endpoints(ctx, app, store))
 	})
 	group.Go(func() error {
 		master, err := app.prepare(ctx, opts.MasterAPIKey)
@@ -94,11 +94,11 @@ func (l listeners) addresses() map[string]string {
 	return addrs
 }
 
-// endpoints says what answers where.
-func (l listeners) endpoints(app *app, store *storage) []endpoint {
+// endpoints says what answers where, until ctx ends.
+func (l listeners) endpoints(ctx context.Context, app *app, store *storage) []endpoint {
 	handlers := map[string]http.Handler{"api": app.server.Handler(), "admin": app.server.Admin()}
 	if store.lite != nil {
-		handlers["couchdb"] = store.lite
+		handlers["couchdb"] = store.lite.Until(ctx.Done())
 	}
 	var all []endpoint
 	for name, listener := range l {

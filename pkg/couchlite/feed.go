@@ -103,7 +103,7 @@ func runFeed(q *request, f feed, o feedOptions) error {
 			return nil // the client left
 		}
 		f.park()
-		again := wait(ctx, q.s.stop, more, o, out)
+		again := q.wait(more, o, out)
 		alive, err := f.resume(ctx)
 		if err != nil && ctx.Err() == nil {
 			return err
@@ -123,9 +123,9 @@ func runFeed(q *request, f feed, o feedOptions) error {
 }
 
 // wait returns true when more is closed, false when the feed should end:
-// timeout, a client that left, a server that closes. Meanwhile it keeps the
-// heart beating.
-func wait(ctx context.Context, stop <-chan struct{}, more <-chan struct{}, o feedOptions, out *feedWriter) bool {
+// timeout, a client that left, a server or a listener that closes. Meanwhile
+// it keeps the heart beating.
+func (q *request) wait(more <-chan struct{}, o feedOptions, out *feedWriter) bool {
 	var timeout, beat <-chan time.Time
 	if o.heartbeat > 0 {
 		ticker := time.NewTicker(o.heartbeat)
@@ -146,9 +146,11 @@ func wait(ctx context.Context, stop <-chan struct{}, more <-chan struct{}, o fee
 			}
 		case <-timeout:
 			return false
-		case <-stop:
+		case <-q.s.stop:
 			return false
-		case <-ctx.Done():
+		case <-q.drain:
+			return false
+		case <-q.Context().Done():
 			return false
 		}
 	}

@@ -27,10 +27,20 @@ type request struct {
 	slot  *slot     // the database held, on a path below one
 	db    *database // its content
 	user  user
+	drain <-chan struct{} // closed when feeds should end, before the server does; may be nil
 }
 
 // ServeHTTP answers one request of CouchDB's protocol.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.answer(w, r, nil) }
+
+// Until returns a handler that answers as s does, but ends its feeds, whole,
+// when drain is closed. A listener's shutdown need not wait for them then,
+// while feeds within the process go on.
+func (s *Server) Until(drain <-chan struct{}) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.answer(w, r, drain) })
+}
+
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, drain <-chan struct{}) {
 	h := w.Header()
 	h.Set("Server", "CouchDB/"+version+" (couchlite)")
 	h.Set("X-Couch-Request-ID", requestID())
@@ -47,7 +57,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			panic(p)
 		}
 	}()
-	if err := s.serve(tracked, r); err != nil {
+	if err := s.serve(tracked, r, drain); err != nil {
 		s.refuse(tracked, r, err)
 	}
 }
@@ -121,7 +131,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 }
 
 // serve routes a request by the segments of its path.
-func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, drain <-chan struct{}) error {
 	segments, err := splitPath(r.URL.EscapedPath())
 	if err != nil {
 		return err
@@ -130,7 +140,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return badRequest("Invalid query string.")
 	}
-	req := &request{Request: r, s: s, w: w, query: query}
+	req := &request{Request: r, s: s, w: w, query: query, drain: drain}
 	if req.user, err = s.authenticate(r); err != nil {
 		return err
 	}
