@@ -32,6 +32,8 @@ func (p URLPolicy) Check(raw string) string {
 	switch {
 	case host == "":
 		return "the URL has no host"
+	case strings.HasPrefix(host, ".") || strings.HasSuffix(host, ".") || strings.Contains(host, ".."):
+		return "the URL's host has an empty part"
 	case numeric && len(addresses) == 0:
 		return "the URL's host looks like an address but is none"
 	case p.allows(host, addresses):
@@ -120,7 +122,7 @@ func addressesOf(host string) (addresses []netip.Addr, numeric bool) {
 }
 
 // embeddedIn returns a and the IPv4 address it carries inside: mapped,
-// compatible, NAT64 (64:ff9b::/96) or 6to4 (2002::/16).
+// compatible, translated (::ffff:0:0:0/96), NAT64 (64:ff9b::/96) or 6to4 (2002::/16).
 func embeddedIn(a netip.Addr) []netip.Addr {
 	a = a.Unmap().WithZone("")
 	out := []netip.Addr{a}
@@ -129,7 +131,7 @@ func embeddedIn(a netip.Addr) []netip.Addr {
 	}
 	b := a.As16()
 	nat64 := netip.MustParsePrefix("64:ff9b::/96").Contains(a)
-	compatible := netip.MustParsePrefix("::/96").Contains(a)
+	compatible := netip.MustParsePrefix("::/96").Contains(a) || netip.MustParsePrefix("::ffff:0:0:0/96").Contains(a)
 	switch {
 	case nat64 || compatible:
 		out = append(out, netip.AddrFrom4([4]byte(b[12:])))
@@ -184,7 +186,9 @@ func numberPart(part string, decimal bool) (uint64, bool) {
 func inside(a netip.Addr) bool {
 	return a.IsLoopback() || a.IsPrivate() || a.IsUnspecified() ||
 		a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast() || a.IsInterfaceLocalMulticast() ||
-		a.Is4() && a.As4()[0] == 0
+		a.Is4() && a.As4()[0] == 0 ||
+		netip.MustParsePrefix("fec0::/10").Contains(a) || // site-local, RFC 3879
+		netip.MustParsePrefix("64:ff9b:1::/48").Contains(a) // a site's own translator, RFC 8215
 }
 
 func (p URLPolicy) allows(host string, addresses []netip.Addr) bool {

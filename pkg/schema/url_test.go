@@ -24,7 +24,7 @@ func TestURLsRefused(t *testing.T) {
 		"names and user information": {
 			"http://localhost", "http://LOCALHOST./", "http://x.localhost/", "http://ｌｏｃａｌｈｏｓｔ/", "http://user:pw@localhost/", "http://local\u00adhost/", "http://local\u200bhost/",
 			"http://user@example.com/", "http://localhost:80@example.com/", "http://127.0.0.1:80@example.com/",
-			"http://a:b@c@localhost/",
+			"http://a:b@c@localhost/", "http://localhost..", "http://..", "http://.example.com/", "http://127.0.0.1../",
 		},
 		"addresses": {
 			"http://127.0.0.1", "http://127.0.0.2:99/x", "http://127.0.0.1./", "http://127.1/", "http://127.0.1",
@@ -34,7 +34,7 @@ func TestURLsRefused(t *testing.T) {
 			"http://1.2.3.4.5/", "http://4294967297/", "http://99999999999999999999/", "http://example.123/", "http://[::1]/",
 			"http://[::1]:80/", "http://[::]/", "http://::1/", "http://[fe80::1%25eth0]/", "http://[fd00::1]/",
 			"http://[::ffff:127.0.0.1]/", "http://[::ffff:7f00:1]/", "http://[::127.0.0.1]/", "http://[64:ff9b::7f00:1]/",
-			"http://[2002:7f00:1::]/",
+			"http://[2002:7f00:1::]/", "http://[::ffff:0:7f00:1]/", "http://[fec0::1]/", "http://[64:ff9b:1::7f00:1]/",
 		},
 	}
 	for group, urls := range tests {
