@@ -145,7 +145,7 @@ func (s *Service) Authenticate(ctx context.Context, c Credentials) (Identity, er
 			return s.readToken(ctx, c.Value)
 		})
 	case "basic":
-		identity, err = s.verify(ctx, sha256.Sum256([]byte("basic "+c.Value)), func(ctx context.Context) (Identity, error) {
+		identity, err = s.verify(ctx, basicKey(c.Value), func(ctx context.Context) (Identity, error) {
 			return s.readBasic(ctx, c.Value)
 		})
 	default:
@@ -165,13 +165,27 @@ func (s *Service) Authenticate(ctx context.Context, c Credentials) (Identity, er
 	return identity, err
 }
 
+// Guessed reports whether credentials are Basic ones that were not right
+// before in this process. They may be guesses at a password, and so cost as
+// much as a login.
+func (s *Service) Guessed(c Credentials) bool {
+	s.init()
+	if c.Scheme != "basic" {
+		return false
+	}
+	_, known := s.tokens.Get(basicKey(c.Value))
+	return !known
+}
+
+func basicKey(encoded string) digest { return sha256.Sum256([]byte("basic " + encoded)) }
+
 // verify asks memory before it has read verify credentials anew.
 func (s *Service) verify(ctx context.Context, key digest, read func(context.Context) (Identity, error)) (Identity, error) {
 	held, ok := s.tokens.Get(key)
 	now := s.Now()
-	if ok && !now.Before(held.identity.Expires) {
+	if ok && !now.Before(held.identity.Expires) { // Basic credentials are good for longer: read says
 		s.tokens.Delete(key)
-		return Identity{}, tokenRejected("the token has expired", nil)
+		ok = false
 	}
 	recheck := recheckAfter
 	if !s.following.Load() {

@@ -235,6 +235,30 @@ func TestBasic(t *testing.T) {
 	wantCode(t, err, problem.InvalidCredentials)
 }
 
+// TestBasicGuess: right credentials are no guess the second time, and stay
+// good beyond a token's life.
+func TestBasicGuess(t *testing.T) {
+	w := newTree(t)
+	now := time.Now()
+	w.Now = func() time.Time { return now }
+	user := w.addUser(t, w.customer, "ann", "pw")
+	right := auth.Credentials{Scheme: "basic", Value: encode(w.customer + ":" + user.String("pvt_md5_auth"))}
+	wrong := auth.Credentials{Scheme: "basic", Value: encode(w.customer + ":nope")}
+	if !w.Guessed(right) || w.Guessed(auth.Credentials{Scheme: "token", Value: "x"}) {
+		t.Error("what is a guess before the first time")
+	}
+	for range 2 {
+		_, err := w.Authenticate(t.Context(), right)
+		check(t, err)
+		_, err = w.Authenticate(t.Context(), wrong)
+		wantCode(t, err, problem.InvalidCredentials)
+		if w.Guessed(right) || !w.Guessed(wrong) {
+			t.Error("what is a guess after it")
+		}
+		now = now.Add(2 * time.Hour)
+	}
+}
+
 func TestAuthorize(t *testing.T) {
 	w := newTree(t)
 	nobody := account.NewID()
