@@ -44,11 +44,26 @@ func (s *Server) takeTokens(c *call) error {
 	if limiter == nil || c.client.IsLoopback() {
 		return nil
 	}
-	ok, remaining, wait := limiter.Take(auth.Bucket(c.client.String(), c.vars["account_id"]), cost)
+	return c.take(limiter, auth.Bucket(c.client.String(), c.vars["account_id"]), cost)
+}
+
+// take takes cost tokens out of a bucket, or refuses the call.
+func (c *call) take(limiter *auth.Limiter, bucket string, cost int) error {
+	ok, remaining, wait := limiter.Take(bucket, cost)
 	c.bucket = bucketState{Consumed: cost, Remaining: remaining}
 	if !ok {
 		c.bucket = bucketState{Remaining: remaining, retryAfter: max(1, int(math.Ceil(wait.Seconds())))}
 		return &problem.Error{Code: problem.TooManyRequests}
 	}
 	return nil
+}
+
+// takeGuess charges Basic credentials that are not known to be right as a
+// login. The account in the path is the client's choice, so that it gives no
+// bucket of its own here, nor does a route that is not limited help.
+func (s *Server) takeGuess(c *call, proof auth.Credentials) error {
+	if s.limiter == nil || c.client.IsLoopback() || !s.cfg.Auth.Guessed(proof) {
+		return nil
+	}
+	return c.take(s.limiter, auth.Bucket(c.client.String(), ""), auth.AuthCost)
 }

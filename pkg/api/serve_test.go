@@ -203,6 +203,23 @@ func TestRateLimit(t *testing.T) {
 	}
 }
 
+// TestBasicGuesses: a client that tries passwords by Basic credentials pays as
+// for logins, whatever account it names and wherever it tries.
+func TestBasicGuesses(t *testing.T) {
+	w := newWorld(t, func(cfg *Config) { cfg.Limits.Rate = Rate{Burst: 40, PerSecond: 1} })
+	w.undescribed = true
+	try := func(path, hash string) response {
+		r := httptest.NewRequestWithContext(t.Context(), get, path, http.NoBody)
+		r.RemoteAddr = "192.0.2.1:1"
+		r.SetBasicAuth(w.master, hash)
+		return w.do(r, "")
+	}
+	try("/v2/accounts/"+strings.Repeat("a", 32)+"/routes/100", "guess1").want(http.StatusUnauthorized)
+	for _, path := range []string{"/v2/accounts/" + strings.Repeat("b", 32) + "/routes/100", "/v2/token_auth", "/v2/nothing"} {
+		try(path, "guess2").want(http.StatusTooManyRequests)
+	}
+}
+
 func TestAdminElsewhere(t *testing.T) {
 	s := New(Config{Now: noon, AdminElsewhere: true})
 	if rec := ask(t, s.Handler(), "/healthz"); rec.Code != http.StatusNotFound {

@@ -64,6 +64,9 @@ func (s *Server) unknownPath(c *call, notFound error) error {
 // identify finds out who calls.
 func (s *Server) identify(c *call) error {
 	proof := c.credentials()
+	if err := s.takeGuess(c, proof); err != nil {
+		return err
+	}
 	id, err := s.cfg.Auth.Authenticate(c.ctx(), proof)
 	if err != nil {
 		return err
