@@ -100,6 +100,9 @@ func metaflowsOfOwners(t *testing.T, w *world) {
 		if made.data("binding_digit") != "*" || made.data("numbers", "1", "module") != "hold" {
 			t.Errorf("%s is %v", path, made.data())
 		}
+		if warnings := w.send(patch, path, `{"data":{"digit_timeot":1}}`).want(http.StatusOK).env["warnings"]; warnings == nil {
+			t.Errorf("%s: no warning of an unknown property", path)
+		}
 		w.send(post, path, `{"data":{"binding_digit":"x"}}`).want(http.StatusBadRequest)
 		patched := w.send(patch, path, `{"data":{"digit_timeout":800}}`).want(http.StatusOK)
 		if patched.data("numbers", "1", "module") != "hold" || patched.data("digit_timeout") == nil {
@@ -133,6 +136,9 @@ func schemas(t *testing.T, w *world) {
 	}
 	if got := w.send(put, path, `{"data":{"timeout":"x"}}`).want(http.StatusBadRequest); got.data("timeout", "type") == nil {
 		t.Errorf("data %v", got.data())
+	}
+	if got := w.send(put, path, `{"data":{"_rev":"1-a","pvt_x":1,"delay":5}}`).want(http.StatusCreated); got.data("_rev") != nil || got.data("pvt_x") != nil {
+		t.Errorf("with private keys: %v", got.data())
 	}
 }
 

@@ -84,19 +84,21 @@ func (m metaflows) saveOnce(s *Server, c *call, from func(document.Doc) document
 	flows := from(doc.Object("metaflows"))
 	public := doc.Public()
 	delete(public, "metaflows")
+	var warnings []problem.Warning
 	if flows != nil {
 		valid, violations := s.cfg.Schemas.Validate("metaflows", flows)
 		if err := problem.Validation(violations); err != nil {
 			return nil, err
 		}
 		public["metaflows"] = map[string]any(valid)
+		warnings = s.cfg.Schemas.Advise("metaflows", valid)
 	}
 	c.expected = doc.Rev()
 	saved, err := m.owner.write(s, c, public)
 	if err != nil {
 		return nil, err
 	}
-	return shownMetaflows(saved), nil
+	return shownMetaflows(saved).warn(warnings), nil
 }
 
 // conditional reports whether the client gave a precondition of its own.

@@ -41,7 +41,7 @@ func (s *Server) getSchema(c *call) (*answer, error) {
 }
 
 // validateDocument serves PUT /v2/schemas/{ID}/validation: the document as it
-// would be stored, or what is wrong with it.
+// would be stored, without private keys, or what is wrong with it.
 func (s *Server) validateDocument(c *call) (*answer, error) {
 	name, _, err := s.schemaOf(c)
 	if err != nil {
@@ -51,6 +51,7 @@ func (s *Server) validateDocument(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	data = data.Public()
 	valid, violations := s.cfg.Schemas.Validate(name, data)
 	if err := problem.Validation(violations); err != nil {
 		return nil, err
