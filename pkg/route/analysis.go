@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/callflowd/callflowd/pkg/number"
 )
@@ -80,7 +81,9 @@ const (
 	defaultSteps    = 20_000_000
 	defaultFindings = 10_000
 	pairSteps       = 200_000 // work on one question
-	rivals          = 12      // patterns that one proof of shadowing takes into account
+	slowLookup      = time.Millisecond
+	stepsPerMicro   = 10
+	rivals          = 12 // patterns that one proof of shadowing takes into account
 )
 
 // analysis is one run over an account's routes. What it proves, it proves of
@@ -93,6 +96,7 @@ type analysis struct {
 	alphabet []rune
 	merged   bool // some characters beyond the dialable ones stand for others
 	machines map[*pattern]*machine
+	urgent   map[string]Match // where the emergency numbers go
 	search   pairSearch
 	steps    int
 	report   Report
@@ -119,6 +123,10 @@ func (d *draft) analyze(o AnalysisOptions) Report {
 	a.choose()
 	a.alphabet = a.symbols()
 	a.search.alphabet = a.alphabet
+	a.urgent = make(map[string]Match, len(o.Emergency))
+	for _, n := range o.Emergency {
+		a.urgent[n] = a.lookup(n)
+	}
 	a.doubleBooked()
 	for _, r := range a.mine {
 		a.single(r)
@@ -161,8 +169,15 @@ func mayMeet(r, q *row) bool {
 	return r.re.prefixes().meets(q.re.prefixes())
 }
 
+// lookup gives a witness's destination. Slow patterns are charged for their
+// time, or they could hold up an analysis for minutes.
 func (a *analysis) lookup(n string) Match {
-	return a.routes.lookup(n, number.Normalize(n, a.o.Plan)).Match
+	start := time.Now()
+	got := a.routes.lookup(n, number.Normalize(n, a.o.Plan)).Match
+	if took := time.Since(start); took > slowLookup {
+		a.steps -= int(took/time.Microsecond) * stepsPerMicro
+	}
+	return got
 }
 
 func rank(severity string) int { return slices.Index([]string{Error, Warning, Info}, severity) }

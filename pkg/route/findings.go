@@ -175,7 +175,7 @@ func (a *analysis) emergency(r *row) {
 		if strings.Contains(r.text, n) {
 			continue
 		}
-		got := a.lookup(n)
+		got := a.urgent[n]
 		if got.Kind == KindPattern && got.CallflowID == r.id && got.Key == r.text {
 			a.add(Finding{
 				Kind: Emergency, Severity: Error, CallflowID: r.id, Pattern: r.text, Witness: n, Winner: r.id,
