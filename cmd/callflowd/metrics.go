@@ -16,6 +16,10 @@ func indexMetrics(routes *route.Indexes) []prometheus.Collector {
 	return []prometheus.Collector{
 		gauge("accounts", "Accounts whose route index is in memory.", func(t route.Totals) float64 { return float64(t.Accounts) }),
 		gauge("bytes", "Bytes that the route indexes take, about.", func(t route.Totals) float64 { return float64(t.Bytes) }),
+		gauge("numbers", "Numbers in the route indexes.", func(t route.Totals) float64 { return float64(t.Numbers) }),
+		gauge("patterns", "Patterns in the route indexes.", func(t route.Totals) float64 { return float64(t.Patterns) }),
+		gauge("patterns_extended", "Patterns that only the slower engine runs, with a time limit.", func(t route.Totals) float64 { return float64(t.Extended) }),
+		gauge("patterns_invalid", "Patterns that do not compile and never match.", func(t route.Totals) float64 { return float64(t.Invalid) }),
 		gauge("fresh", "1 while the database's changes are being followed.", func(t route.Totals) float64 {
 			if t.Fresh {
 				return 1

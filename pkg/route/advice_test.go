@@ -89,3 +89,17 @@ func TestAnalysisBesideSlowPatterns(t *testing.T) {
 		t.Error("the emergency number taken by a pattern is not reported")
 	}
 }
+
+func TestTotalsCountPatterns(t *testing.T) {
+	s := newSite(t)
+	s.put(s.account(acct), `{"_id":"a","numbers":["1","2"],"patterns":["^3$","^(?=4)4$","((("]}`)
+	x := s.open(Config{})
+	s.takes(x, "1", "a")
+	if got := x.Totals(); got.Numbers != 2 || got.Patterns != 3 || got.Extended != 1 || got.Invalid != 1 {
+		t.Errorf("%+v", got)
+	}
+	x.Apply(acct, document.Doc{"_id": "b", "_rev": "1-b", "pvt_type": "callflow", "numbers": []any{"5"}})
+	if got := x.Totals(); got.Numbers != 3 {
+		t.Errorf("after a write: %+v", got)
+	}
+}

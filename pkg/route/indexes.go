@@ -229,14 +229,24 @@ type Totals struct {
 	Accounts int
 	Bytes    int64
 	Fresh    bool // the server's changes are being followed
+
+	Numbers, Patterns int
+	Extended, Invalid int // patterns only regexp2 runs, and those nothing runs
 }
 
-// Totals adds up the indexes in memory.
+// Totals weighs the indexes in memory, which may have grown since they were
+// loaded, and adds them up.
 func (s *Indexes) Totals() Totals {
 	t := Totals{Fresh: s.feedUp.Load() || s.separate.Load()}
 	for _, l := range s.loaded() {
+		l.weigh()
 		t.Accounts++
 		t.Bytes += l.bytes.Load()
+		st := l.stats.Load()
+		t.Numbers += st.Numbers
+		t.Patterns += st.Patterns
+		t.Extended += st.Extended
+		t.Invalid += st.Invalid
 	}
 	return t
 }

@@ -35,6 +35,7 @@ type live struct {
 	failed error         // why it failed; set before ready is closed
 	used   atomic.Int64  // the tick of the last use
 	bytes  atomic.Int64
+	stats  atomic.Pointer[Stats] // as of the last weighing
 	plan   atomic.Pointer[plan]
 
 	attended atomic.Bool // it has a feed of its own
@@ -199,7 +200,11 @@ func (l *live) readView(ctx context.Context) ([]Change, error) {
 	return changes, nil
 }
 
-func (l *live) weigh() { l.bytes.Store(int64(l.index.Stats().Bytes)) }
+func (l *live) weigh() {
+	stats := l.index.Stats()
+	l.bytes.Store(int64(stats.Bytes))
+	l.stats.Store(&stats)
+}
 
 // refresh reads the changes since the index's sequence. A sequence that
 // starts over means another database under the same name: the index is
