@@ -212,11 +212,12 @@ const schemaName = "callflows"
 // clean is the part of the pipeline that needs no storage: presence,
 // normalisation, schema, patterns, limits. It leaves doc as it is.
 func (s *Service) clean(doc document.Doc, plan number.DialPlan) (document.Doc, []problem.Violation) {
-	problems := presence(doc)
+	absent := presence(doc)
 	doc = doc.Clone()
-	problems = append(problems, normalize(doc, plan)...)
+	problems := normalize(doc, plan)
 	out, violations := s.Schemas.Validate(schemaName, doc)
 	problems = append(problems, violations...)
+	problems = append(problems, absent...) // of a wrong type the schema says more
 	problems = append(problems, compiles(out)...)
 	return out, append(problems, withinLimits(out)...)
 }

@@ -21,6 +21,11 @@ func (s *Service) Validate(ctx context.Context, w Write) (Verdict, error) {
 	v := &save{s: s, db: s.Couch.Account(w.AccountID), w: w, action: actionUpdated}
 	v.w.ID = ""
 	named := v.chooseID()
+	if named {
+		if err := v.judgeID(ctx); err != nil {
+			return Verdict{}, err
+		}
+	}
 	if err := v.readPlan(ctx); err != nil {
 		return Verdict{}, err
 	}
@@ -38,4 +43,22 @@ func (s *Service) Validate(ctx context.Context, w Write) (Verdict, error) {
 	return Verdict{
 		Valid: len(v.problems) == 0, Document: v.doc, Problems: problem.Data(v.problems), Warnings: v.warnings,
 	}, nil
+}
+
+// judgeID reports an id that no save could use: neither a new callflow could
+// have it nor is there one to be edited.
+func (v *save) judgeID(ctx context.Context) error {
+	doc, err := v.db.Get(ctx, v.w.ID)
+	switch {
+	case problem.Is(err, problem.BadIdentifier):
+		return nil
+	case err != nil:
+		return err
+	case !isCallflow(v.w.ID, doc) || !doc.Live():
+		v.problems = append(v.problems, problem.Violation{
+			Path: "id", Code: "error", Message: "the id is that of a deleted callflow or of a document of another type",
+			Members: map[string]any{"value": v.w.ID},
+		})
+	}
+	return nil
 }

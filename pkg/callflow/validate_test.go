@@ -1,6 +1,7 @@
 package callflow
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -18,9 +19,13 @@ func verdict(t *testing.T, s *Service, data string) Verdict {
 func TestValidate(t *testing.T) {
 	s := newService(t)
 	create(t, s, `{"id":"c","name":"Front","numbers":["2600"],"patterns":["^1$"]}`)
+	put(t, s, `{"_id":"m","pvt_type":"menu"}`)
+	put(t, s, `{"_id":"gone","pvt_type":"callflow","pvt_deleted":true}`)
 	tests := []struct{ name, data, problems, document string }{
 		{"fine", `{"numbers":["4158867900"],"metadata":{}}`, `{}`, `{"numbers":["+14158867900"],"patterns":[]}`},
 		{"being edited", `{"id":"c","numbers":["2600"],"pvt_x":1}`, `{}`, `{"id":"c","numbers":["2600"],"patterns":[]}`},
+		{"of another type", `{"id":"m","numbers":["1"]}`, `{"id":{"error":{"value":"m"}}}`, ""},
+		{"deleted", `{"id":"gone","numbers":["1"]}`, `{"id":{"error":{"value":"gone"}}}`, ""},
 		{
 			"all at once", `{"id":"a/b","numbers":["2600",""],"patterns":["(","^1$"],"flow":{"module":"nosuch"}}`,
 			`{"id":{"error":{"value":"a/b"}},"numbers.1":{"minLength":{"cause":"","target":1,"value":""}},
@@ -68,6 +73,14 @@ func TestProblemsForbidTheSave(t *testing.T) {
 			_, err := s.Create(t.Context(), write(t, "", tt.data))
 			wantError(t, err, problem.Invalid, tt.want)
 		})
+	}
+}
+
+func TestListsAreHintedAt(t *testing.T) {
+	problems := verdict(t, newService(t), `{"numbers":"2600"}`).Problems
+	body, _ := problems["numbers"].(map[string]any)["type"].(map[string]any)
+	if message, _ := body["message"].(string); !strings.Contains(message, "brackets") {
+		t.Errorf("message %q", message)
 	}
 }
 
