@@ -81,7 +81,7 @@ func (s *siteSchemas) load(ctx context.Context) error {
 	}
 	registry, warnings := s.embedded.With(overrides)
 	for _, w := range warnings {
-		s.log.Warn("a schema of the site's own does not count", zap.String("schema", w.Path), zap.String("reason", w.Message))
+		s.log.Warn("a schema of the site's own does not count", zap.Any("schema", w.Members["schema"]), zap.String("reason", w.Message))
 	}
 	s.live.Replace(registry)
 	return nil
