@@ -196,7 +196,7 @@ func (s *Server) finish(rec *recorder, c *call, failure error) {
 func shorten(path string) string {
 	parts := strings.Split(clip(path), "/")
 	for i, p := range parts {
-		if len(p) >= 64 {
+		if len(p) >= 64 || i > 0 && parts[i-1] == "user_auth" {
 			parts[i] = "…"
 		}
 	}

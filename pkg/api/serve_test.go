@@ -220,6 +220,20 @@ func TestBasicGuesses(t *testing.T) {
 	}
 }
 
+// TestLoggedPath: a path that no route has may still hold a token.
+func TestLoggedPath(t *testing.T) {
+	for path, want := range map[string]string{
+		"/v2/user_auth/0123456789abcdef":      "/v2/user_auth/…",
+		"/v2/user_auth/0123456789abcdef/x":    "/v2/user_auth/…/x",
+		"/v2/nothing/" + masterKey:            "/v2/nothing/…",
+		"/v2/accounts/0123456789abcdef/users": "/v2/accounts/0123456789abcdef/users",
+	} {
+		if got := shorten(path); got != want {
+			t.Errorf("%s is logged as %s", path, got)
+		}
+	}
+}
+
 func TestAdminElsewhere(t *testing.T) {
 	s := New(Config{Now: noon, AdminElsewhere: true})
 	if rec := ask(t, s.Handler(), "/healthz"); rec.Code != http.StatusNotFound {
