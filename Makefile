@@ -72,8 +72,8 @@ fuzz: ## every fuzz target for FUZZTIME each (default 20s)
 	  done; \
 	done
 
-stress: ## many writers and faulty storage, for STRESS each (default 30s)
-	STRESS=$(STRESS) $(GO) test $(RACE) -count=1 -timeout 30m -run 'ManyWriters|FaultyStorage' $(PKGS)
+stress: ## many writers, faulty storage and killed processes, for STRESS each (default 30s)
+	STRESS=$(STRESS) $(GO) test $(RACE) -count=1 -timeout 30m -run 'ManyWriters|FaultyStorage|E2EFight|E2EPatchOne' ./pkg/callflow ./cmd/callflowd
 
 clean: ## remove what was built; the data directory stays
 	rm -rf bin cover.out
