@@ -135,14 +135,9 @@ func (v *viewReader) group(ctx context.Context, r *reducer, key []byte) error {
 	if err != nil && !overflows {
 		return err
 	}
-	if v.skip > 0 {
-		v.skip--
-		return nil
+	if wanted, err := v.wanted(); !wanted {
+		return err
 	}
-	if v.left == 0 {
-		return errEnough
-	}
-	v.left--
 	buf := append(append(v.out.row(), `{"key":`...), key...)
 	if overflows {
 		reason, _ := json.Marshal(overflow.Error())

@@ -185,19 +185,28 @@ func (v *viewReader) rankOrAll(ctx context.Context, k []byte, total int64) (int6
 	return v.snapshot.rank(ctx, v.view.number, k)
 }
 
+// wanted counts one more row or group against skip and limit and reports
+// whether it is to be written; errEnough says that none after it is.
+func (v *viewReader) wanted() (bool, error) {
+	if v.skip > 0 {
+		v.skip--
+		return false, nil
+	}
+	if v.left == 0 {
+		return false, errEnough
+	}
+	v.left--
+	return true, nil
+}
+
 // row writes one row, unless it is skipped.
 func (v *viewReader) row(ctx context.Context, r viewRow) error {
 	if r.k == nil {
 		return nil
 	}
-	if v.skip > 0 {
-		v.skip--
-		return nil
+	if wanted, err := v.wanted(); !wanted {
+		return err
 	}
-	if v.left == 0 {
-		return errEnough
-	}
-	v.left--
 	buf := append(v.out.row(), `{"id":`...)
 	buf = ejson.AppendString(buf, r.id)
 	buf = append(append(buf, `,"key":`...), r.key...)
