@@ -2,8 +2,13 @@ package document
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,13 +57,13 @@ func (f Filter) Match(doc json.RawMessage) bool {
 func parseCondition(name, value string) condition {
 	switch name {
 	case "has_key":
-		return func(doc json.RawMessage) bool { return lookup(doc, value) != nil }
+		return func(doc json.RawMessage) bool { v, ok := lookup(doc, value); return ok && v != nil }
 	case "key_missing":
-		return func(doc json.RawMessage) bool { return lookup(doc, value) == nil }
+		return func(doc json.RawMessage) bool { v, ok := lookup(doc, value); return ok && v == nil }
 	case "has_value":
-		return func(doc json.RawMessage) bool { return !emptyText(lookup(doc, value)) }
+		return func(doc json.RawMessage) bool { v, ok := lookup(doc, value); return ok && !empty(v) }
 	case "value_missing", "missing_value":
-		return func(doc json.RawMessage) bool { return emptyText(lookup(doc, value)) }
+		return func(doc json.RawMessage) bool { v, ok := lookup(doc, value); return ok && empty(v) }
 	case "created_from":
 		return bound("pvt_created", value, func(at, limit int64) bool { return at >= limit }, true)
 	case "created_to":
@@ -85,7 +90,8 @@ func bound(key, limit string, holds func(at, limit int64) bool, missing bool) co
 		if !ok {
 			return false
 		}
-		at, found := seconds(string(lookup(doc, key)))
+		v, _ := lookup(doc, key)
+		at, found := seconds(scalarText(v))
 		if !found {
 			return missing
 		}
@@ -93,22 +99,22 @@ func bound(key, limit string, holds func(at, limit int64) bool, missing bool) co
 	}
 }
 
-// seconds reads an integer, or a decimal fraction rounded to one, as
-// Erlang's list_to_integer and list_to_float do: an exponent needs a point.
+// seconds reads an integer, or a decimal fraction rounded to one, as Erlang
+// does: an exponent needs a point, and a point digits on both sides. What is
+// larger than any time stands for the largest.
 func seconds(s string) (int64, bool) {
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err == nil || errors.Is(err, strconv.ErrRange) {
 		return n, true
 	}
-	whole, _, isFloat := strings.Cut(s, ".")
-	if _, err := strconv.ParseInt(whole, 10, 64); err != nil || !isFloat {
+	if !decimal.MatchString(s) {
 		return 0, false
 	}
 	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || f < -1e15 || f > 1e15 {
-		return 0, false
-	}
-	return int64(f + 0.5), true
+	return int64(math.Round(min(max(f, -1e18), 1e18))), err == nil
 }
+
+var decimal = regexp.MustCompile(`^[+-]?[0-9]+\.[0-9]+([eE][+-]?[0-9]+)?$`)
 
 func equal(path, value string, want bool) condition {
 	if digits, ok := strings.CutPrefix(value, " "); ok && strings.HasPrefix(path, "numbers") && allDigits(digits) {
@@ -117,13 +123,8 @@ func equal(path, value string, want bool) condition {
 	alternatives := alternativesIn(value)
 	same := func(text string) bool { return text == value || slices.Contains(alternatives, text) }
 	return func(doc json.RawMessage) bool {
-		v := lookup(doc, path)
-		text, ok := textOf(v)
-		found := ok && same(text) || anyElement(v, same)
-		if !ok && !want {
-			return false // Kazoo cannot compare such an array, and leaves the document out
-		}
-		return found == want
+		v, ok := lookup(doc, path)
+		return ok && (same(textOf(v)) || anyElement(v, same)) == want
 	}
 }
 
@@ -137,12 +138,7 @@ func anyElement(v json.RawMessage, same func(string) bool) bool {
 	if json.Unmarshal(v, &members) != nil {
 		return false
 	}
-	for _, m := range members {
-		if text, ok := textOf(m); ok && same(text) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(members, func(m json.RawMessage) bool { return same(textOf(m)) })
 }
 
 // alternativesIn reads a filter value as JSON: the strings of a list, or one
@@ -165,30 +161,33 @@ func concealed(key string) bool {
 }
 
 // lookup follows a dotted path through objects and, by 1-based index, arrays.
-// It returns nil where the path leads nowhere.
-func lookup(v json.RawMessage, path string) json.RawMessage {
+// The value is nil where the path ends in nothing. A path that goes on below a
+// string, a number, a boolean or null gives false: no filter holds there, not
+// even one for what is missing, since Kazoo fails on such a document and
+// leaves it out.
+func lookup(v json.RawMessage, path string) (json.RawMessage, bool) {
 	if key, _, _ := strings.Cut(path, "."); concealed(key) {
-		return nil
+		return nil, true
 	}
 	for part := range strings.SplitSeq(path, ".") {
 		v = bytes.TrimSpace(v)
 		if len(v) == 0 {
-			return nil
+			return nil, true
 		}
 		switch v[0] {
 		case '{':
 			var object map[string]json.RawMessage
 			if json.Unmarshal(v, &object) != nil {
-				return nil
+				return nil, false
 			}
 			v = object[part]
 		case '[':
 			v = element(v, part)
 		default:
-			return nil
+			return nil, false
 		}
 	}
-	return bytes.TrimSpace(v)
+	return bytes.TrimSpace(v), true
 }
 
 func element(v json.RawMessage, part string) json.RawMessage {
@@ -204,27 +203,36 @@ func element(v json.RawMessage, part string) json.RawMessage {
 }
 
 // textOf is the text Kazoo compares: a string itself, an object's JSON, an
-// array's members run together, nothing for a missing value. It fails for an
-// array that Erlang would not take for an iolist.
-func textOf(v json.RawMessage) (string, bool) {
+// array's members run together. A missing value has no text, nor has an array
+// that Erlang would not take for an iolist.
+func textOf(v json.RawMessage) string {
 	if len(v) == 0 {
-		return "", true
+		return ""
 	}
 	switch v[0] {
-	case '"':
-		var s string
-		err := json.Unmarshal(v, &s)
-		return s, err == nil
 	case '{':
 		var compact bytes.Buffer
-		err := json.Compact(&compact, v)
-		return compact.String(), err == nil
+		_ = json.Compact(&compact, v) // leaves nothing of what is no JSON
+		return compact.String()
 	case '[':
-		return concatenation(v)
+		text, _ := concatenation(v)
+		return text
 	}
-	return string(v), true
+	return scalarText(v)
 }
 
+// scalarText is the text of a string, a number, a boolean or null.
+func scalarText(v json.RawMessage) string {
+	if len(v) == 0 || v[0] != '"' {
+		return numberText(string(v))
+	}
+	var s string
+	_ = json.Unmarshal(v, &s)
+	return s
+}
+
+// concatenation is an array as Erlang's iolist_to_binary gives it: strings,
+// bytes as numbers, and arrays of them. Any other member spoils the whole.
 func concatenation(v json.RawMessage) (string, bool) {
 	var members []json.RawMessage
 	if json.Unmarshal(v, &members) != nil {
@@ -233,8 +241,10 @@ func concatenation(v json.RawMessage) (string, bool) {
 	var all strings.Builder
 	for _, m := range members {
 		switch m[0] {
-		case '"', '[':
-			text, ok := textOf(m)
+		case '"':
+			all.WriteString(scalarText(m))
+		case '[':
+			text, ok := concatenation(m)
 			if !ok {
 				return "", false
 			}
@@ -250,24 +260,48 @@ func concatenation(v json.RawMessage) (string, bool) {
 	return all.String(), true
 }
 
-// emptyText is Kazoo's notion of an empty value.
-func emptyText(v json.RawMessage) bool {
+// numberText is a number's text as Kazoo writes it, so that 1e3 is 1000.0:
+// integers as they are, fractions with the fewest digits that tell them apart,
+// and with an exponent only from six zeros on. What is no number stays.
+func numberText(s string) string {
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || !strings.ContainsAny(s, ".eE") {
+		return s
+	}
+	mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(math.Abs(f), 'e', -1, 64), "e")
+	digits := strings.Replace(mantissa, ".", "", 1)
+	power, _ := strconv.Atoi(exponent)
+	sign := ""
+	if f < 0 {
+		sign = "-"
+	}
+	switch place := power + 1; {
+	case place <= -6 || place >= len(digits)+6:
+		return sign + digits[:1] + "." + cmp.Or(digits[1:], "0") + fmt.Sprintf("e%+d", power)
+	case place <= 0:
+		return sign + "0." + strings.Repeat("0", -place) + digits
+	case place < len(digits):
+		return sign + digits[:place] + "." + digits[place:]
+	default:
+		return sign + digits + strings.Repeat("0", place-len(digits)) + ".0"
+	}
+}
+
+// empty is Kazoo's notion of an empty value. False is a value.
+func empty(v json.RawMessage) bool {
 	if len(v) == 0 {
 		return true
 	}
-	text, ok := textOf(v)
-	if !ok {
-		return false
+	switch text := textOf(v); v[0] {
+	case '"':
+		return text == "" || text == "0" || text == "NULL" || text == "undefined"
+	case '{':
+		return text == "{}"
+	case '[':
+		return element(v, "1") == nil
+	default:
+		return text == "null" || text == "0" || text == "0.0"
 	}
-	switch text {
-	case "", "0", "false", "NULL", "undefined":
-		return v[0] != '[' || string(v) == "[]"
-	case "null", "0.0", "-0.0":
-		return v[0] != '"' && v[0] != '['
-	case "{}":
-		return v[0] == '{'
-	}
-	return false
 }
 
 func allDigits(s string) bool {
