@@ -15,7 +15,7 @@ var layers = [][]string{
 	{"cmd/callflowd"},
 	{"pkg/api"},
 	{"pkg/callflow", "pkg/account", "pkg/auth", "pkg/replication", "pkg/resource"},
-	{"pkg/route", "pkg/schema", "pkg/number", "pkg/couch", "couchviews", "schemas"},
+	{"pkg/route", "pkg/schema", "pkg/number", "pkg/couch", "pkg/reserve", "couchviews", "schemas"},
 	{"pkg/document", "pkg/problem", "pkg/lru"},
 }
 
@@ -25,6 +25,7 @@ var sideways = map[string][]string{
 	"pkg/resource": {"pkg/account"},
 	"pkg/route":    {"pkg/number", "pkg/couch"},
 	"pkg/schema":   {"schemas"},
+	"pkg/reserve":  {"pkg/couch"},
 	"pkg/document": {"pkg/problem"},
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/callflowd/callflowd/pkg/account"
 	"github.com/callflowd/callflowd/pkg/couch"
@@ -85,6 +86,8 @@ func TestNamesThatKazooGave(t *testing.T) {
 // deleted or removed; their names can be had.
 func TestReservationsThatMeanNothing(t *testing.T) {
 	s, master := newService(t)
+	now := time.Now()
+	s.Now = func() time.Time { return now }
 	renamed, deleted := create(t, s, master, "Renamed"), create(t, s, master, "Deleted")
 	for id, change := range map[string]document.Doc{renamed: {"name": "Other"}, deleted: {"pvt_deleted": true}} {
 		for _, db := range []*couch.DB{s.Couch.Account(id), s.Couch.DB("accounts")} {
@@ -96,10 +99,13 @@ func TestReservationsThatMeanNothing(t *testing.T) {
 			check(t, db.Put(t.Context(), doc))
 		}
 	}
-	create(t, s, master, "Renamed")
 	create(t, s, master, "Deleted")
-	steal(t, s, "callflowd-name-renamed", "") // no holder at all, and fresh: somebody may be at it
 	_, err := s.Create(t.Context(), master, document.Doc{"name": "Renamed"}, account.Actor{})
+	wantViolation(t, err, "name", "unique") // for all we know its holder is being named so just now
+	now = now.Add(2 * time.Minute)
+	create(t, s, master, "Renamed")
+	steal(t, s, "callflowd-name-renamed", "") // no holder at all, and fresh: somebody may be at it
+	_, err = s.Create(t.Context(), master, document.Doc{"name": "Renamed"}, account.Actor{})
 	wantViolation(t, err, "name", "unique")
 }
 
