@@ -77,14 +77,17 @@ func compile(name, source string) (*Function, error) {
 		f, err := parseAndCompile(name, source)
 		done <- outcome{f, err}
 	}()
-	timer := time.NewTimer(compileTime)
-	defer timer.Stop()
-	select {
-	case o := <-done:
-		return o.function, o.err
-	case <-timer.C:
-		return nil, compileErrorf("source takes too long to compile")
+	watch := time.NewTicker(watchPeriod)
+	defer watch.Stop()
+	for m := (meter{last: now()}); m.seen < compileTime; {
+		select {
+		case o := <-done:
+			return o.function, o.err
+		case <-watch.C:
+			m.add(now())
+		}
 	}
+	return nil, compileErrorf("source takes too long to compile")
 }
 
 func parseAndCompile(name, source string) (f *Function, err error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/metrics"
 	"sync"
 	"time"
 
@@ -16,12 +15,15 @@ import (
 // bound unless their engine has a time limit, which JavaScript cannot set. The
 // variable is the engine's, and read whenever a pattern is compiled, so that it
 // can only be written before anything runs.
-var _ = func() bool { regexp2.DefaultMatchTimeout = time.Second; return true }()
+//
+// A match that runs out of time does not match, without an error. The limit is
+// longer than a call's, so that the call has failed by then, and shorter than
+// that and grace, so that its machine need not be thrown away.
+var _ = func() bool { regexp2.DefaultMatchTimeout = defaultTime + grace/2; return true }()
 
 const (
-	watchPeriod = 10 * time.Millisecond
-	setupTime   = 5 * time.Second
-	grace       = 2 * time.Second // for a builtin that runs when the time is up
+	setupTime = 5 * time.Second
+	grace     = 2 * time.Second // for a builtin that runs when the time is up
 )
 
 // A Machine runs functions, one call at a time; it is not safe for concurrent
@@ -30,10 +32,11 @@ type Machine struct {
 	realms []*realm
 	limits Limits
 	stuck  bool
+	clock  func() reading
 
 	mu      sync.Mutex
 	running *realm
-	started time.Time
+	calls   int // entered so far: the number of the running one
 }
 
 // Config says what a machine runs.
@@ -47,7 +50,7 @@ type Config struct {
 // NewMachine evaluates the functions. Its error is a *[CompileError] naming no
 // view for one that is none, or that of a call.
 func NewMachine(ctx context.Context, cfg Config) (*Machine, error) {
-	m := &Machine{limits: cfg.Limits.withDefaults(), realms: make([]*realm, len(cfg.Functions))}
+	m := &Machine{limits: cfg.Limits.withDefaults(), realms: make([]*realm, len(cfg.Functions)), clock: now}
 	var modules *node
 	if cfg.Modules != nil {
 		var err error
@@ -112,7 +115,7 @@ func (m *Machine) enter(r *realm) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r.begin()
-	m.running, m.started = r, time.Now()
+	m.running, m.calls = r, m.calls+1
 }
 
 // leave ends what enter began: from here on nobody interrupts the realm.
@@ -121,64 +124,6 @@ func (m *Machine) leave() {
 	defer m.mu.Unlock()
 	m.running.vm.ClearInterrupt()
 	m.running = nil
-}
-
-// A watcher looks at the running call from outside.
-type watcher struct {
-	machine *Machine
-	limits  Limits
-	realm   *realm
-	since   time.Time
-	heap    heapSize // when the call was first seen
-}
-
-// look interrupts a call that went over a limit or whose context is done. It
-// returns true when the call went on regardless.
-func (w *watcher) look(canceled error) (stuck bool) {
-	m := w.machine
-	m.mu.Lock()
-	r, since := m.running, m.started
-	m.mu.Unlock()
-	if r == nil {
-		return false
-	}
-	if r != w.realm || since != w.since {
-		w.realm, w.since, w.heap = r, since, readHeap()
-	}
-	limit := w.exceeded(canceled)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if limit == "" || m.running != r || m.started != since {
-		return false
-	}
-	r.stop(limit) // again and again: goja forgets when it unwinds to Go
-	return time.Since(since) > w.limits.Time+grace
-}
-
-func (w *watcher) exceeded(canceled error) string {
-	if time.Since(w.since) > w.limits.Time {
-		return "time"
-	}
-	if canceled != nil {
-		return "time: " + canceled.Error()
-	}
-	heap := readHeap()
-	if heap.live-w.heap.live > w.limits.Memory || heap.objects-w.heap.objects > 2*w.limits.Memory {
-		return "memory"
-	}
-	return ""
-}
-
-// heapSize is what the process has on its heap.
-type heapSize struct {
-	live    int64 // at the end of the last collection
-	objects int64 // with what is garbage since
-}
-
-func readHeap() heapSize {
-	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(samples)
-	return heapSize{live: int64(samples[0].Value.Uint64()), objects: int64(samples[1].Value.Uint64())}
 }
 
 // run calls f, which runs code of the realm, and classifies its error.

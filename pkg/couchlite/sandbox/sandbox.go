@@ -9,6 +9,12 @@
 // that works on megabytes, is refused beforehand or, as the last resort, left
 // behind on its goroutine: such a machine answers [ErrAbandoned] from then on.
 //
+// Time is what a call may have computed, not what the clock on the wall says:
+// a machine that was paused, or too busy to run the call, blames nobody. Memory
+// can only be measured of the process as a whole, so that a call may be blamed
+// for what others did. Who cannot afford that repeats a call that ran into one
+// of these two limits ([LimitError.Measured]) before believing it.
+//
 // Not available, as in couchjs or because nothing here can bound them: eval,
 // the Function constructor, Proxy, Reflect, BigInt, typed arrays.
 package sandbox
@@ -22,16 +28,18 @@ import (
 // Limits bound one call of one function. The zero value of a field stands for
 // its default.
 type Limits struct {
-	Time   time.Duration // default 2 s
+	Time   time.Duration // of computing; default 2 s
 	Memory int64         // growth of the process's live heap in bytes; default 256 MiB
 	Rows   int           // emitted by one map call; default 100,000
 	Output int           // bytes of JSON returned by one call; default 32 MiB
 	Stack  int           // depth of JavaScript calls; default 2,000
 }
 
+const defaultTime = 2 * time.Second
+
 func (l Limits) withDefaults() Limits {
 	if l.Time == 0 {
-		l.Time = 2 * time.Second
+		l.Time = defaultTime
 	}
 	if l.Memory == 0 {
 		l.Memory = 256 << 20
@@ -52,6 +60,10 @@ func (l Limits) withDefaults() Limits {
 type LimitError struct{ Limit string }
 
 func (e *LimitError) Error() string { return "function exceeded its limit of " + e.Limit }
+
+// Measured says whether the bound was measured from outside, time or memory. A
+// call that exceeds any other one always does so.
+func (e *LimitError) Measured() bool { return e.Limit == "time" || e.Limit == "memory" }
 
 // An ExceptionError is what a function threw. Forbidden and Unauthorized hold
 // the reasons of throw({forbidden: …}) and throw({unauthorized: …}).

@@ -1,0 +1,106 @@
+package sandbox
+
+import (
+	"runtime/metrics"
+	"time"
+)
+
+const (
+	watchPeriod = 10 * time.Millisecond
+	// A look counts no more time than longestGap, however long ago the last one
+	// was, and no less than one idleShare-th of that, or a call that waits for
+	// something would never be given up.
+	longestGap = 2 * watchPeriod
+	idleShare  = 20
+)
+
+// A reading is what the clocks say.
+type reading struct {
+	wall time.Time
+	cpu  time.Duration // that the process has used
+}
+
+func now() reading { return reading{wall: time.Now(), cpu: processTime()} }
+
+// A meter adds up how long something may have computed, from readings taken
+// about every watchPeriod: the time between them, but no more than the process
+// had of the processors.
+type meter struct {
+	seen  time.Duration
+	spare time.Duration // processor time not counted yet; its clock may lag
+	last  reading
+}
+
+func (m *meter) add(r reading) {
+	gap := min(max(r.wall.Sub(m.last.wall), 0), longestGap)
+	m.spare += max(r.cpu-m.last.cpu, 0)
+	counted := min(gap, m.spare)
+	m.spare = min(m.spare-counted, longestGap)
+	m.seen += max(counted, gap/idleShare)
+	m.last = r
+}
+
+// A watcher looks at the running call from outside.
+type watcher struct {
+	machine *Machine
+	limits  Limits
+	meter   meter
+	call    int   // that was running at the last look
+	heap    int64 // bytes of objects when that was first seen, garbage included
+}
+
+// look interrupts a call that went over a limit or whose context is done. It
+// returns true when the call went on regardless.
+func (w *watcher) look(canceled error) (stuck bool) {
+	m := w.machine
+	m.mu.Lock()
+	r, call := m.running, m.calls
+	m.mu.Unlock()
+	if r == nil {
+		return false
+	}
+	if call != w.call {
+		w.call, w.heap, w.meter = call, readHeap().objects, meter{last: m.clock()}
+	}
+	limit := w.exceeded(canceled)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if limit == "" || m.running == nil || m.calls != call {
+		return false
+	}
+	r.stop(limit) // again and again: goja forgets when it unwinds to Go
+	return w.meter.seen > w.limits.Time+grace
+}
+
+func (w *watcher) exceeded(canceled error) string {
+	w.meter.add(w.machine.clock())
+	switch {
+	case w.meter.seen > w.limits.Time:
+		return "time"
+	case canceled != nil:
+		return "time: " + canceled.Error()
+	case w.grown() > w.limits.Memory:
+		return "memory"
+	}
+	return ""
+}
+
+// grown returns by how much the live heap has grown. What is live is known as of
+// the last collection; half of what came since may be garbage. To find out by
+// collecting takes longer than a string takes to double a few times more.
+func (w *watcher) grown() int64 {
+	heap := readHeap()
+	return max(heap.live-w.heap, (heap.objects-w.heap)/2)
+}
+
+// heapSize is what the process has on its heap.
+type heapSize struct {
+	live    int64 // at the end of the last collection
+	objects int64 // with what is garbage since
+}
+
+func readHeap() heapSize {
+	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(samples)
+	return heapSize{live: int64(samples[0].Value.Uint64()), objects: int64(samples[1].Value.Uint64())}
+}
