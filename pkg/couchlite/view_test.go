@@ -250,13 +250,14 @@ func indexFiles(t *testing.T, dir string) []string {
 	return files
 }
 
-// TestFailingFunctions has a view that loops, one that throws and one that is
-// well in a design document.
+// TestFailingFunctions has a view that loops, one that throws, one that loops
+// the first time and one that is well in a design document.
 func TestFailingFunctions(t *testing.T) {
 	s := newServer(t)
-	s.limits = sandbox.Limits{Time: 100 * time.Millisecond}
+	s.limits = sandbox.Limits{Time: 300 * time.Millisecond}
 	must(t, s, "PUT", "/f", "")
 	putDesign(t, s, "/f/_design/d", map[string]string{
+		"once": "var n = 0; (function(d){ while (d.n == 2 && n == 0) try { n = 1; while (true) {} } finally {} emit(1, 1) })",
 		"loop": "function(d){ while (d.n > 0) {} emit(1, 1) }", "throw": "function(d){ if (d.n > 3) throw 'x'; emit(1, 1) }", "well": "function(d){ emit(1, 1) }",
 		"reduce": "function(d){ emit(1, 1) }|function(k, v, r) { while (true) {} }",
 	})
@@ -270,6 +271,7 @@ func TestFailingFunctions(t *testing.T) {
 	}{
 		{"well", 200, `"total_rows":8`},
 		{"throw", 200, `"total_rows":4`},
+		{"once", 200, `"total_rows":8`},
 		{"loop", 500, "exceeds its limit of time"},
 		{"reduce", 500, "exceeded its limit of time"},
 		{"reduce?reduce=false", 200, `"total_rows":8`},

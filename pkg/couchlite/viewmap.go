@@ -78,7 +78,7 @@ func (m *mapper) document(ctx context.Context, c change) ([]entry, error) {
 	if err := m.prepare(ctx); err != nil {
 		return nil, err
 	}
-	results, err := m.machine.Map(ctx, c.Body, m.skip)
+	results, err := m.run(ctx, c.Body)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -107,6 +107,21 @@ func (m *mapper) document(ctx context.Context, c change) ([]entry, error) {
 		number(entries[start:], c.ID)
 	}
 	return entries, nil
+}
+
+// run runs the functions. A limit of time or memory counts when it is exceeded
+// twice in a row: it may have been the fault of what else the process did, and
+// the rows would be missing until the document changes.
+func (m *mapper) run(ctx context.Context, document []byte) ([]sandbox.MapResult, error) {
+	results, err := m.machine.Map(ctx, document, m.skip)
+	doubtful := func(r sandbox.MapResult) bool {
+		var limit *sandbox.LimitError
+		return errors.As(r.Err, &limit) && limit.Measured()
+	}
+	if err != nil || !slices.ContainsFunc(results, doubtful) {
+		return results, err
+	}
+	return m.machine.Map(ctx, document, m.skip)
 }
 
 // retry says whether a document is to be mapped again: the machine is stuck
