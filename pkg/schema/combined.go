@@ -1,5 +1,10 @@
 package schema
 
+import (
+	"slices"
+	"strings"
+)
+
 // combined judges v by the schemas that n is combined of.
 func (r *run) combined(n *node, v any) any {
 	if n.ref != nil {
@@ -39,20 +44,68 @@ func (r *run) try(n *node, v any) (any, bool) {
 	return out, ok
 }
 
-// anyOf takes the first alternative that fits. An alternative that says
-// nothing of the type does not make up for a wrong one: where Kazoo reports
-// any_schemas_not_valid beside type, so do we.
+// anyOf takes the first alternative that fits.
 func (r *run) anyOf(n *node, v any) any {
-	if n.kinds == 0 || kindOf(v)&n.kinds != 0 {
-		for _, m := range n.anyOf {
-			if out, ok := r.try(m, v); ok {
-				return out
-			}
+	for _, m := range n.anyOf {
+		if out, ok := r.try(m, v); ok {
+			r.fitted(n, v)
+			return out
 		}
 	}
 	r.report(codeAnyOf, n, v)
 	return v
 }
+
+// fit is a value that fits an alternative of its anyOf, and what to say where
+// Kazoo refuses it all the same.
+type fit struct {
+	path    string
+	value   any
+	message string
+}
+
+func (r *run) fitted(n *node, v any) {
+	if r.trial > 0 || len(r.fits) == maxFits {
+		return
+	}
+	message := "fits, and is refused only because of what is wrong before it: mend that"
+	if n.kinds != 0 && kindOf(v)&n.kinds == 0 {
+		message = plainMessages(codeAnyOf, n)
+	}
+	r.fits = append(r.fits, fit{r.pathText(), v, message})
+}
+
+// suspect reports the values that Kazoo refuses although they fit: to its
+// validator no alternative fits once anything before the value was wrong.
+func (r *run) suspect() {
+	if len(r.fits) == 0 || len(r.found) == 0 {
+		return
+	}
+	wrong := make([][]string, len(r.found))
+	for i, v := range r.found {
+		wrong[i] = strings.Split(v.Path, ".")
+	}
+	for _, f := range r.fits {
+		path := strings.Split(f.path, ".")
+		if slices.ContainsFunc(wrong, func(other []string) bool { return precedes(other, path) }) {
+			r.add(f.path, codeAnyOf, f.message, map[string]any{"value": f.value})
+		}
+	}
+}
+
+// precedes tells whether Kazoo may judge what stands at a before what stands
+// at b: members in the order of their names, an object after its members. Branches
+// are judged in the order of the request, which is not known here.
+func precedes(a, b []string) bool {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return a[i] < b[i] || i > 0 && branching[a[i-1]]
+		}
+	}
+	return false
+}
+
+var branching = map[string]bool{"children": true, "numbers": true, "patterns": true}
 
 // oneOf takes the only alternative that fits. Kazoo's code is the same for
 // none and for several.

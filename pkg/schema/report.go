@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/callflowd/callflowd/pkg/problem"
 )
@@ -89,9 +90,9 @@ func describe(code string, n *node, v any) (message string, target any) {
 	case codeEnum:
 		return "must be one of " + list(n.enum) + meant(v, words(n.enum)), n.enum
 	case codeMinLength:
-		return fmt.Sprintf("must have at least %d characters", n.minLength), n.minLength
+		return lengths(n, v), n.minLength
 	case codeMaxLength:
-		return fmt.Sprintf("must have at most %d characters", n.maxLength), n.maxLength
+		return lengths(n, v), n.maxLength
 	case codePattern:
 		return "must match " + n.pattern.text, n.pattern.text
 	case codeMinimum:
@@ -110,6 +111,21 @@ func describe(code string, n *node, v any) (message string, target any) {
 		return fmt.Sprintf("must have at most %d members", n.maxProperties), n.maxProperties
 	}
 	return plainMessages(code, n), nil
+}
+
+// lengths says how long a string may be, and how long it is.
+func lengths(n *node, v any) string {
+	s, _ := v.(string)
+	has := utf8.RuneCountInString(s)
+	switch {
+	case n.maxLength < 0:
+		return fmt.Sprintf("must have at least %d characters, not %d", n.minLength, has)
+	case n.minLength == 0:
+		return fmt.Sprintf("must have at most %d characters, not %d", n.maxLength, has)
+	case n.minLength == n.maxLength:
+		return fmt.Sprintf("must have %d characters, not %d", n.maxLength, has)
+	}
+	return fmt.Sprintf("must have %d to %d characters, not %d", n.minLength, n.maxLength, has)
 }
 
 func plainMessages(code string, n *node) string {

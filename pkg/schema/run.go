@@ -11,6 +11,7 @@ const (
 	maxDepth = 512     // levels of a document; what a client sends is bounded more tightly
 	maxFound = 1000    // violations of one document that are reported
 	maxPaths = 1 << 20 // bytes of their paths
+	maxFits  = 100     // values that fit an anyOf and may be refused all the same
 )
 
 // run is one validation. It owns the copy of the document it works on and
@@ -19,6 +20,7 @@ type run struct {
 	reg   *Registry
 	path  []step
 	found []problem.Violation
+	fits  []fit
 	size  int // bytes of the paths in found
 	steps int // schemas applied to values, and values copied
 	limit int // of steps: far more than our own schemas take; linear in the document

@@ -9,13 +9,15 @@ import (
 	"unicode/utf8"
 )
 
+// text judges a string. Kazoo counts characters to find that it is too short,
+// then bytes to say so: with enough bytes it says too long.
 func (r *run) text(n *node, s string) {
 	if n.minLength > 0 || n.maxLength >= 0 {
 		length := utf8.RuneCountInString(s)
 		if length < n.minLength {
 			r.report(codeMinLength, n, s)
 		}
-		if n.maxLength >= 0 && length > n.maxLength {
+		if n.maxLength >= 0 && (length > n.maxLength || length < n.minLength && len(s) >= n.minLength) {
 			r.report(codeMaxLength, n, s)
 		}
 	}

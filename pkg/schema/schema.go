@@ -106,6 +106,7 @@ func (r *Registry) Validate(name string, doc document.Doc) (out document.Doc, vs
 		return doc, []problem.Violation{{Code: "error", Message: fmt.Sprintf("the document is nested deeper than %d levels", maxDepth)}}
 	}
 	out, _ = v.check(root, copied).(map[string]any)
+	v.suspect()
 	return out, tidy(v.found)
 }
 

@@ -102,11 +102,6 @@ var exceptions = map[string][]int{
 	"11.7: the scheme of a URL is compared without its case": {2182, 2184},
 }
 
-// spurious is a vector in which Kazoo refuses custom_sip_headers that fit:
-// its anyOf fails wherever an error was found earlier in the document. Telling
-// a client so would be wrong, and the document is refused anyway.
-var spurious = map[int]bool{2828: true}
-
 func TestVectors(t *testing.T) {
 	r := embedded(t)
 	except := map[int]string{}
@@ -140,7 +135,7 @@ func (v vector) compare(out document.Doc, vs []problem.Violation) string {
 		return fmt.Sprintf("stored as %v, want %v", out, v.Output)
 	}
 	for _, e := range v.AllErrors {
-		if !has(vs, e.Path, e.Code) && !spurious[v.ID] {
+		if !has(vs, e.Path, e.Code) {
 			return fmt.Sprintf("no %s at %s", e.Code, e.Path)
 		}
 	}
