@@ -54,7 +54,10 @@ type Service struct {
 }
 
 // Actor is who asks, for the private fields of what is saved.
-type Actor struct{ AccountID, UserID, RequestID string }
+type Actor struct {
+	AccountID, UserID, RequestID string
+	Plain                        bool // a user whose priv_level is not admin
+}
 
 // Write is a document to be saved.
 type Write struct {

@@ -20,7 +20,12 @@ const account = "abcdef0123456789abcdef0123456789"
 // newService returns a service on a fresh server that has one account.
 func newService(t testing.TB) *Service {
 	t.Helper()
-	client := couchtest.New(t)
+	return serviceOn(t, couchtest.New(t))
+}
+
+// serviceOn is one more process on the server of client.
+func serviceOn(t testing.TB, client *couch.Client) *Service {
+	t.Helper()
 	registry, err := schema.Embedded()
 	if err != nil {
 		t.Fatal(err)
@@ -183,68 +188,6 @@ func TestPrecondition(t *testing.T) {
 	}
 	if _, err := s.Patch(t.Context(), w); !problem.Is(err, problem.PreconditionFailed) || seen != doc.Rev() {
 		t.Errorf("judged %q: %v", seen, err)
-	}
-}
-
-func TestUsernames(t *testing.T) {
-	s := newService(t)
-	const names = `"first_name":"A","last_name":"B"`
-	ann := mustCreate(t, s, "users", `{`+names+`,"id":"u1","username":"Ann","password":"pw"}`)
-	if ann["pvt_md5_auth"] != "md5:annpw" || ann["password"] != nil || ann["username"] != "ann" {
-		t.Errorf("stored %v", ann)
-	}
-	kept, err := s.Patch(t.Context(), write(t, "users", "u1", `{"first_name":"Anna"}`))
-	if err != nil || kept["pvt_md5_auth"] != "md5:annpw" {
-		t.Errorf("after a patch %v, %v", kept, err)
-	}
-	without, err := s.Patch(t.Context(), write(t, "users", "u1", `{"username":null}`))
-	if err != nil || without["pvt_md5_auth"] != nil || without["pvt_sha1_auth"] != nil {
-		t.Errorf("without a name %v, %v", without, err)
-	}
-}
-
-// TestUsernameRace lets several users take one name at once: never two hold
-// it, and nobody who was refused is left behind.
-func TestUsernameRace(t *testing.T) {
-	s := newService(t)
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	won := 0
-	for range 5 {
-		w := write(t, "users", "", `{"first_name":"A","last_name":"B","username":"ann","password":"pw"}`)
-		wg.Go(func() {
-			_, err := s.Create(t.Context(), w)
-			mu.Lock()
-			defer mu.Unlock()
-			if err == nil {
-				won++
-			} else if problem.AsError(err).Data["username"] == nil {
-				t.Errorf("refused with %v", err)
-			}
-		})
-	}
-	wg.Wait()
-	page, err := s.List(t.Context(), account, kind(t, "users").Listing(), ListOptions{PageSize: 10})
-	if err != nil || won > 1 || len(page.Items) != won {
-		t.Errorf("%d won, %d are there, %v", won, len(page.Items), err)
-	}
-}
-
-// TestUndo puts the version before back when a name turns out to be taken.
-func TestUndo(t *testing.T) {
-	s := newService(t)
-	db := s.Couch.Account(account)
-	doc := mustCreate(t, s, "menus", `{"id":"m1","name":"before"}`)
-	before := doc.Rev()
-	changed, err := s.Patch(t.Context(), write(t, "menus", "m1", `{"name":"after"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := undo(t.Context(), db, changed, before); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := db.Get(t.Context(), "m1"); err != nil || got["name"] != "before" {
-		t.Errorf("undone to %v, %v", got, err)
 	}
 }
 

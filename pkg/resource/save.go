@@ -2,8 +2,6 @@ package resource
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"regexp"
 	"time"
 
@@ -29,7 +27,7 @@ func (s *Service) Create(ctx context.Context, w Write) (document.Doc, error) {
 		}
 	}
 	doc["_id"] = id
-	return s.save(ctx, w, doc)
+	return s.save(ctx, w, nil, doc)
 }
 
 // Replace gives a stored document other public fields.
@@ -44,10 +42,11 @@ func (s *Service) Patch(ctx context.Context, w Write) (document.Doc, error) {
 	})
 }
 
-// Delete marks a document as deleted, or with hard leaves a tombstone only.
+// Delete marks a document as deleted, or with hard leaves a tombstone only. A
+// user's name is free then.
 func (s *Service) Delete(ctx context.Context, w Write, hard bool) (document.Doc, error) {
-	return s.retry(ctx, w, func(stored document.Doc) (document.Doc, error) {
-		db := s.Couch.Account(w.AccountID)
+	db := s.Couch.Account(w.AccountID)
+	doc, err := s.retry(ctx, w, func(stored document.Doc) (document.Doc, error) {
 		if hard {
 			rev, err := db.Delete(ctx, stored.ID(), stored.Rev())
 			stored.SetRev(rev)
@@ -57,6 +56,10 @@ func (s *Service) Delete(ctx context.Context, w Write, hard bool) (document.Doc,
 		s.stamp(w, stored)
 		return stored, db.Put(ctx, stored)
 	})
+	if err == nil && w.Kind.Type == userType {
+		s.releaseUsername(ctx, db, usernameOf(doc), doc.ID())
+	}
+	return doc, err
 }
 
 // change saves what from makes of the stored document's public part.
@@ -68,7 +71,7 @@ func (s *Service) change(ctx context.Context, w Write, from func(document.Doc) d
 				doc[key] = v
 			}
 		}
-		return s.save(ctx, w, doc)
+		return s.save(ctx, w, stored, doc)
 	})
 }
 
@@ -92,10 +95,14 @@ func (s *Service) retry(ctx context.Context, w Write, write func(document.Doc) (
 	}
 }
 
-// save validates, stamps and writes one version.
-func (s *Service) save(ctx context.Context, w Write, doc document.Doc) (document.Doc, error) {
+// save validates, stamps and writes one version; stored is the one before it,
+// nil for a new document.
+func (s *Service) save(ctx context.Context, w Write, stored, doc document.Doc) (document.Doc, error) {
 	public := publicPart(doc)
-	password := takePassword(public)
+	password, hash := "", ""
+	if w.Kind.Type == userType {
+		password, hash = takeSecrets(public)
+	}
 	if _, known := s.Schemas.Schema(w.Kind.Design); known {
 		valid, violations := s.Schemas.Validate(w.Kind.Design, public)
 		if err := problem.Validation(violations); err != nil {
@@ -110,18 +117,21 @@ func (s *Service) save(ctx context.Context, w Write, doc document.Doc) (document
 	}
 	s.stamp(w, public)
 	if w.Kind.Type == userType {
-		return public, s.saveUser(ctx, w, public, password)
+		return public, s.saveUser(ctx, w, stored, public, password, hash)
 	}
 	return public, s.Couch.Account(w.AccountID).Put(ctx, public)
 }
 
-func (s *Service) stamp(w Write, doc document.Doc) {
-	now := time.Now
-	if s.Now != nil {
-		now = s.Now
+func (s *Service) now() time.Time {
+	if s.Now == nil {
+		return time.Now()
 	}
+	return s.Now()
+}
+
+func (s *Service) stamp(w Write, doc document.Doc) {
 	document.Stamp{
-		Type: w.Kind.Type, AccountID: w.AccountID, AccountDB: couch.EncodedDB(couch.AccountDB(w.AccountID)), Now: now(),
+		Type: w.Kind.Type, AccountID: w.AccountID, AccountDB: couch.EncodedDB(couch.AccountDB(w.AccountID)), Now: s.now(),
 		RequestID: w.Actor.RequestID, AuthAccountID: w.Actor.AccountID, AuthUserID: w.Actor.UserID,
 	}.Apply(doc)
 }
@@ -156,7 +166,5 @@ func newID(data document.Doc) (string, error) {
 		}
 		return id, nil
 	}
-	var b [16]byte
-	_, _ = rand.Read(b[:])
-	return hex.EncodeToString(b[:]), nil
+	return randomHex(16), nil
 }
