@@ -104,7 +104,7 @@ func (v *save) put(ctx context.Context) error {
 	if !problem.Is(err, problem.Conflict) {
 		return err
 	}
-	now, getErr := v.db.Get(ctx, v.w.ID)
+	now, getErr := v.s.current(ctx, v.w.AccountID, v.w.ID)
 	if getErr == nil && sameWrite(v.doc, now) {
 		v.doc.SetRev(now.Rev())
 		return nil
