@@ -112,6 +112,23 @@ func TestMissingDataEchoesNoToken(t *testing.T) {
 	}
 }
 
+// TestEmptyArrayIsAnEmptyObject: PHP has one literal for both.
+func TestEmptyArrayIsAnEmptyObject(t *testing.T) {
+	for body, want := range map[string]string{`{"data":[]}`: "", `{"data":{}}`: "", ``: "", `{"data":[1]}`: "data", `{"data":[{}]}`: "data"} {
+		c, err := readCall(t, "application/json", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := c.object()
+		if want == "" && (err != nil || doc == nil || len(doc) != 0) {
+			t.Errorf("%s is %v, %v", body, doc, err)
+		}
+		if want != "" && (err == nil || problem.AsError(err).Data[want] == nil) {
+			t.Errorf("%s is %v, %v", body, doc, err)
+		}
+	}
+}
+
 func TestQueries(t *testing.T) {
 	for raw, want := range map[string]url.Values{
 		"":                     {},

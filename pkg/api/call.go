@@ -44,9 +44,10 @@ func (c *call) ctx() context.Context { return c.r.Context() }
 // account is the id in the path.
 func (c *call) account() string { return c.vars["account_id"] }
 
-// object returns data as the document that PUT, POST and PATCH speak of.
+// object returns data as the document that PUT, POST and PATCH speak of. PHP
+// sends an empty object as an empty array.
 func (c *call) object() (document.Doc, error) {
-	if c.data == nil {
+	if list, ok := c.data.([]any); c.data == nil || ok && len(list) == 0 {
 		return document.Doc{}, nil
 	}
 	m, ok := c.data.(map[string]any)
