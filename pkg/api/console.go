@@ -94,3 +94,12 @@ func (s *Server) listUserDevices(c *call) (*answer, error) {
 	}
 	return nil, &problem.Error{Code: problem.NotFound}
 }
+
+// listNothing serves lists that are always empty here.
+func (*Server) listNothing(*call) (*answer, error) { return page([]any{}, "", ""), nil }
+
+// noWhitelabel serves GET /v2/whitelabel/{DOMAIN}, which a console asks before
+// anybody logs in: no domain has a brand of its own.
+func (*Server) noWhitelabel(c *call) (*answer, error) {
+	return nil, &problem.Error{Code: problem.BadIdentifier, Data: map[string]any{"cause": c.vars["domain"]}}
+}

@@ -58,3 +58,37 @@ func TestFact18Editors(t *testing.T) {
 		}
 	}
 }
+
+// TestFact18Polls asks for what a console polls: an empty list keeps it quiet
+// where a 404 is shown to its user.
+func TestFact18Polls(t *testing.T) {
+	w := newWorld(t, nil)
+	base := "/v2/accounts/" + w.master
+	for _, path := range []string{
+		"/devices/status", "/users/u/hotdesks", "/conferences/c/participants", "/alerts", "/channels", "/external_numbers",
+		"/registrations",
+	} {
+		if got := w.send(get, base+path+"?paginate=false", "").want(http.StatusOK).items(); len(got) != 0 {
+			t.Errorf("%s: %v", path, got)
+		}
+		w.as("").send(get, base+path, "").want(http.StatusUnauthorized)
+	}
+	for _, id := range []string{"status", "validate"} {
+		r := w.send(put, base+"/devices", `{"data":{"id":"`+id+`","name":"n"}}`).want(http.StatusBadRequest)
+		if r.data("id", "error", "value") != id {
+			t.Errorf("%s: %v", id, r.data())
+		}
+	}
+}
+
+// TestFact18Brands asks for a domain's brand, as a console does before anybody
+// logs in.
+func TestFact18Brands(t *testing.T) {
+	w := newWorld(t, nil).as("")
+	for _, path := range []string{"", "/logo", "/icon", "/welcome"} {
+		r := w.send(get, "/v2/whitelabel/pbx.example"+path, "").want(http.StatusNotFound).says("bad_identifier")
+		if r.data("cause") != "pbx.example" {
+			t.Errorf("%s: %v", path, r.data())
+		}
+	}
+}

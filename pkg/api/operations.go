@@ -20,7 +20,7 @@ type operation struct {
 // operations describes every route. A test compares it with the table of
 // routes in both directions.
 func operations() []operation {
-	ops := slices.Concat(callflowOperations(), loginOperations(), accountOperations(), otherOperations(), metaflowOperations(acct))
+	ops := slices.Concat(callflowOperations(), loginOperations(), accountOperations(), consoleOperations(), otherOperations(), metaflowOperations(acct))
 	for _, kind := range resource.Kinds() {
 		ops = append(ops, collectionOperations(kind.Name)...)
 	}
@@ -91,6 +91,20 @@ func accountOperations() []operation {
 		{get, acct + "/phone_numbers", "Phone numbers in use", nil, "", "PhoneNumbers", false},
 		{get, acct + "/phone_numbers/classifiers", "Kinds of phone numbers", nil, "", "Classifiers", false},
 		{get, acct + "/users/{document_id}/devices", "Devices a user owns", pagingQuery(), "", "Items", false},
+	}
+}
+
+func consoleOperations() []operation {
+	return []operation{
+		{get, acct + "/devices/status", "Devices that are registered: none", nil, "", "Items", false},
+		{get, acct + "/users/{document_id}/hotdesks", "Devices a user has borrowed: none", nil, "", "Items", false},
+		{get, acct + "/conferences/{document_id}/participants", "Who is in a conference: nobody", nil, "", "Items", false},
+		{get, acct + "/alerts", "Alerts: none", nil, "", "Items", false},
+		{get, acct + "/channels", "Calls that are up: none", nil, "", "Items", false},
+		{get, acct + "/external_numbers", "Numbers of elsewhere: none", nil, "", "Items", false},
+		{get, acct + "/registrations", "Registrations: none", nil, "", "Items", false},
+		{get, "/whitelabel/{domain}", "The brand of a domain: there is none", nil, "", "Empty", false},
+		{get, "/whitelabel/{domain}/{part}", "A part of a domain's brand: there is none", nil, "", "Empty", false},
 	}
 }
 

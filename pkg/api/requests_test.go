@@ -29,7 +29,8 @@ func paths(t *testing.T, w *world) {
 		{"unknown noun, nobody", get, "/v2/nosuch", false, 401, "invalid_credentials"},
 		{"unknown noun", get, "/v2/nosuch", true, 404, "not_found"},
 		{"deeper", get, "/v2" + acct + "/callflows/x/y/z", true, 404, "not_found"},
-		{"empty segment", get, "/v2/accounts//callflows", true, 404, "not_found"},
+		{"no account id", get, "/v2/accounts//callflows", false, 404, "bad identifier"},
+		{"empty segment", get, "/v2//accounts/" + w.master, true, 404, "not_found"},
 		{"short id, nobody", get, "/v2/accounts/abc", false, 404, "bad identifier"},
 		{"id of strange letters", get, "/v2/accounts/" + strings.Repeat("%2F", 32), true, 404, "bad_identifier"},
 		{"wrong method, nobody", http.MethodDelete, "/v2" + acct + "/callflows", false, 405, "invalid_method"},
@@ -220,7 +221,13 @@ func versions(t *testing.T, w *world) {
 	if diff.data("changes", 0, "path") != "name" || diff.data("changes", 0, "op") != "replace" {
 		t.Errorf("diff %v", diff.data())
 	}
-	w.send(get, base+"/x/diff?from="+first, "").want(http.StatusBadRequest)
+	for _, query := range []string{"", "?from=" + first, "?to=" + second} {
+		if got := w.send(get, base+"/x/diff"+query, "").want(http.StatusOK); got.data("from") != first || got.data("to") != second {
+			t.Errorf("%q compares %v", query, got.data())
+		}
+	}
+	w.send(get, base+"/x/diff?to="+first, "").want(http.StatusBadRequest)
+	w.send(get, base+"/nosuch/diff", "").want(http.StatusNotFound)
 	w.send(remove, base+"/x", "").want(http.StatusOK)
 	restored := w.send(post, base+"/x/restore", `{"data":{"revision":"`+first+`"}}`).want(http.StatusOK)
 	if restored.data("name") != "first" {

@@ -58,7 +58,8 @@ const acct = "/accounts/{account_id}"
 // routes is everything there is. The paths that switches ask stand first,
 // since they are tried in this order.
 func routes() []row {
-	table := slices.Concat(callflowRoutes(), loginRoutes(), accountRoutes(), otherRoutes(), metaflowRoutes(acct, accountMetaflows{}))
+	table := slices.Concat(callflowRoutes(), loginRoutes(), accountRoutes(), consoleRoutes(), otherRoutes(),
+		metaflowRoutes(acct, accountMetaflows{}))
 	for _, kind := range resource.Kinds() {
 		table = append(table, collectionRoutes(kind)...)
 	}
@@ -125,6 +126,23 @@ func accountRoutes() []row {
 		{get, acct + "/phone_numbers", (*Server).listPhoneNumbers, ofAccount, 0, nil},
 		{get, acct + "/phone_numbers/classifiers", (*Server).listClassifiers, ofAccount, 0, nil},
 		{get, acct + "/users/{document_id}/devices", (*Server).listUserDevices, ofAccount, endless, nil},
+	}
+}
+
+// consoleRoutes are what a console polls and callflowd has nothing of: calls,
+// registrations, desks. They stand before the collections, whose ids they are
+// not.
+func consoleRoutes() []row {
+	return []row{
+		{get, acct + "/devices/status", (*Server).listNothing, ofAccount, 0, nil},
+		{get, acct + "/users/{document_id}/hotdesks", (*Server).listNothing, ofAccount, 0, nil},
+		{get, acct + "/conferences/{document_id}/participants", (*Server).listNothing, ofAccount, 0, nil},
+		{get, acct + "/alerts", (*Server).listNothing, ofAccount, 0, nil},
+		{get, acct + "/channels", (*Server).listNothing, ofAccount, 0, nil},
+		{get, acct + "/external_numbers", (*Server).listNothing, ofAccount, 0, nil},
+		{get, acct + "/registrations", (*Server).listNothing, ofAccount, 0, nil},
+		{get, "/whitelabel/{domain}", (*Server).noWhitelabel, anyone, 0, nil},
+		{get, "/whitelabel/{domain}/{part}", (*Server).noWhitelabel, anyone, 0, nil},
 	}
 }
 

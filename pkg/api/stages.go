@@ -25,6 +25,9 @@ func (s *Server) stages(w http.ResponseWriter, c *call) error {
 	}
 	c.tunnel()
 	c.path, c.own = aliasOwn(c.path)
+	if strings.HasPrefix(c.path, "/accounts//") {
+		return &problem.Error{Code: problem.MalformedIdentifier, Data: map[string]any{"message": "missing account_id"}}
+	}
 	res, err := s.match(c)
 	if err != nil {
 		return s.unknownPath(c, err)

@@ -24,16 +24,9 @@ func (s *Server) getVersion(c *call) (*answer, error) {
 
 // diffCallflow serves GET …/callflows/{C}/diff?from=REV&to=REV.
 func (s *Server) diffCallflow(c *call) (*answer, error) {
-	from, to := c.value("from"), c.value("to")
-	var missing []string
-	if from == "" {
-		missing = append(missing, "from")
-	}
-	if to == "" {
-		missing = append(missing, "to")
-	}
-	if missing != nil {
-		return nil, required(missing...)
+	from, to, err := s.span(c)
+	if err != nil {
+		return nil, err
 	}
 	changes, err := s.cfg.Callflows.Diff(c.ctx(), c.account(), c.vars["callflow_id"], from, to)
 	if err != nil {
@@ -43,6 +36,31 @@ func (s *Server) diffCallflow(c *call) (*answer, error) {
 		changes = []document.Change{}
 	}
 	return &answer{data: map[string]any{"from": from, "to": to, "changes": changes}}, nil
+}
+
+// span is what a diff compares: where the request does not say, the newest
+// version with the one before it.
+func (s *Server) span(c *call) (from, to string, err error) {
+	from, to = c.value("from"), c.value("to")
+	if from != "" && to != "" {
+		return from, to, nil
+	}
+	versions, err := s.cfg.Callflows.History(c.ctx(), c.account(), c.vars["callflow_id"])
+	if err != nil {
+		return "", "", err
+	}
+	if to == "" {
+		to = versions[0].Revision
+	}
+	for i, v := range versions[1:] {
+		if from == "" && versions[i].Revision == to {
+			from = v.Revision
+		}
+	}
+	if from == "" {
+		return "", "", required("from") // to is the oldest version there is
+	}
+	return from, to, nil
 }
 
 // restoreCallflow serves POST …/callflows/{C}/restore (data.revision).

@@ -158,7 +158,7 @@ func newID(data document.Doc) (string, error) {
 			continue
 		}
 		id, _ := v.(string)
-		if !idForm.MatchString(id) {
+		if !idForm.MatchString(id) || id == "validate" || id == "status" { // words of paths
 			return "", problem.Validation([]problem.Violation{{
 				Path: "id", Code: "error", Message: "an id is 1 to 128 letters, digits, dots, underscores and dashes",
 				Members: map[string]any{"value": v},
