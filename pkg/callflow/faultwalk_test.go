@@ -114,6 +114,9 @@ func (h *house) patched(data string) { h.did(h.steady.Patch(h.Context(), h.write
 
 func (h *house) removed(hard bool) { h.did(h.steady.Delete(h.Context(), h.write("c", `{}`), hard)) }
 
+// losing is a revision that loses against any other of its generation.
+const losing = "2-00000000000000000000000000000000"
+
 // forked leaves c with two conflicting edits.
 func (h *house) forked() {
 	h.created(`{"id":"c","name":"n","numbers":["1"]}`)
@@ -125,8 +128,8 @@ func (h *house) forked() {
 	_, first, _ := strings.Cut(base.Rev(), "-")
 	other := base.Clone()
 	other["name"] = "there"
-	other.SetRev("2-0")
-	other["_revisions"] = map[string]any{"start": 2, "ids": []string{"0", first}}
+	other.SetRev(losing)
+	other["_revisions"] = map[string]any{"start": 2, "ids": []string{losing[2:], first}}
 	if err := h.steady.Couch.Account(h.account).BulkRevisions(h.Context(), []document.Doc{other}); err != nil {
 		h.Fatal(err)
 	}
@@ -169,7 +172,7 @@ func scenes() []scene {
 			return s.Resolve(h.Context(), h.write("c", `{}`), Resolution{Merge: true})
 		}, problem.BadIdentifier},
 		{"choose in a conflict", (*house).forked, func(h *house, s *Service) (Saved, error) {
-			return s.Resolve(h.Context(), h.write("c", `{}`), Resolution{Keep: "2-0"})
+			return s.Resolve(h.Context(), h.write("c", `{}`), Resolution{Keep: losing})
 		}, problem.BadIdentifier},
 	}
 }

@@ -1,11 +1,14 @@
 package couch_test
 
 import (
+	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
 )
 
 func TestAncestry(t *testing.T) {
@@ -36,5 +39,40 @@ func TestAncestry(t *testing.T) {
 	}
 	if _, err := db.Ancestry(t.Context(), "never"); err == nil {
 		t.Error("no error for a document that is not there")
+	}
+}
+
+func TestGetRevs(t *testing.T) {
+	couchtest.SkipPouchDB(t, "its memory adapter keeps no old revisions")
+	db := newDB(t)
+	doc := put(t, db, `{"_id":"d","n":1}`)
+	first := doc.Rev()
+	doc["n"] = json.Number("2")
+	check(t, db.Put(t.Context(), doc))
+	docs, err := db.GetRevs(t.Context(), "d", []string{first, doc.Rev(), "3-gone"})
+	check(t, err)
+	got := map[string]any{}
+	for _, d := range docs {
+		got[d.Rev()] = d["n"]
+	}
+	if want := map[string]any{first: json.Number("1"), doc.Rev(): json.Number("2")}; !reflect.DeepEqual(got, want) {
+		t.Errorf("revisions %v, want %v", got, want)
+	}
+	if docs, err := db.GetRevs(t.Context(), "d", nil); len(docs) != 0 || err != nil {
+		t.Errorf("none asked for: %v, %v", docs, err)
+	}
+}
+
+// TestRevisionsThatCannotBe names revisions in forms that servers refuse to
+// read, each in a way of its own.
+func TestRevisionsThatCannotBe(t *testing.T) {
+	db := newDB(t)
+	put(t, db, `{"_id":"d"}`)
+	for _, rev := range []string{
+		"", "x", "1-", "0-a", "1-é", `1-"`, "1-a\x00", "99999999999999999999-abc", "1-" + strings.Repeat("g", 32), "1-" + strings.Repeat("0", 32),
+	} {
+		if _, err := db.GetRev(t.Context(), "d", rev); !problem.Is(err, problem.BadIdentifier) {
+			t.Errorf("revision %q: %v", rev, err)
+		}
 	}
 }

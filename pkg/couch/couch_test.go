@@ -57,6 +57,12 @@ func TestDatabases(t *testing.T) {
 	if !reflect.DeepEqual(got, names) {
 		t.Errorf("databases %q, want %q", got, names)
 	}
+	got, err = client.AccountDBs(ctx, "abcdef0123456789abcdef0123456789")
+	check(t, err)
+	slices.Sort(got)
+	if want := []string{dbName, dbName + "-202411"}; !slices.Equal(got, want) {
+		t.Errorf("databases of the account %q, want %q", got, want)
+	}
 	check(t, client.DropDB(ctx, dbName))
 	check(t, client.DropDB(ctx, dbName)) // absent
 	for _, name := range names {

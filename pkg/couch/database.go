@@ -3,6 +3,8 @@ package couch
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strconv"
 
 	"github.com/go-kivik/kivik/v4"
 )
@@ -61,6 +63,22 @@ func (c *Client) AllDBs(ctx context.Context) ([]string, error) {
 	defer cancel()
 	names, err := c.kivik.AllDBs(ctx)
 	return names, wrap(cause(ctx, err), "list databases")
+}
+
+// AccountDBs lists the databases of one account, its own and those of its
+// months, in the order of their names.
+func (c *Client) AccountDBs(ctx context.Context, id string) ([]string, error) {
+	ctx, cancel := c.limit(ctx)
+	defer cancel()
+	first := AccountDB(id)
+	names, err := c.kivik.AllDBs(ctx, kivik.Params(map[string]any{
+		"startkey": strconv.Quote(first), "endkey": strconv.Quote(first + "-999999"),
+	}))
+	names = slices.DeleteFunc(names, func(name string) bool { // PouchDB's server knows no ranges
+		owner, _, ok := AccountOf(name)
+		return !ok || owner != id
+	})
+	return names, wrap(cause(ctx, err), "list the databases of account "+id)
 }
 
 // UpdateSeq returns the database's current update sequence, for

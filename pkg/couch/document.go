@@ -25,13 +25,27 @@ func (d *DB) Get(ctx context.Context, id string) (document.Doc, error) {
 }
 
 // GetRev returns one revision of a document, if the server still has it:
-// leaves always, others until compaction. Otherwise the error is
-// [problem.BadIdentifier].
+// leaves always, others until compaction. Otherwise, and if no revision could
+// be named so, the error is [problem.BadIdentifier].
 func (d *DB) GetRev(ctx context.Context, id, rev string) (document.Doc, error) {
 	if !isRev(rev) {
 		return nil, d.absent(id, "get malformed revision of")
 	}
-	return d.get(ctx, id, kivik.Rev(rev))
+	doc, err := d.get(ctx, id, kivik.Rev(rev))
+	if problem.Is(err, problem.Invalid) {
+		return nil, d.absent(id, "get malformed revision of")
+	}
+	return doc, err
+}
+
+// GetRevs returns those of several revisions of a document that the server
+// still has, in no certain order.
+func (d *DB) GetRevs(ctx context.Context, id string, revs []string) ([]document.Doc, error) {
+	list, err := json.Marshal(revs)
+	if err != nil || len(revs) == 0 {
+		return nil, err
+	}
+	return d.openRevs(ctx, id, string(list))
 }
 
 // GetRaw returns the winning revision as [DB.Get] does, undecoded: for the few
@@ -65,29 +79,34 @@ func (d *DB) absent(id, op string) error {
 // Leaves returns every leaf revision of a document, deleted ones (_deleted)
 // too, the winner first and the others in the order they would win.
 func (d *DB) Leaves(ctx context.Context, id string) ([]document.Doc, error) {
+	leaves, err := d.openRevs(ctx, id, "all")
+	if err == nil && len(leaves) == 0 {
+		err = d.absent(id, "get the leaves of")
+	}
+	slices.SortFunc(leaves, byWinning)
+	return leaves, err
+}
+
+func (d *DB) openRevs(ctx context.Context, id, which string) ([]document.Doc, error) {
 	if !readable(id) {
-		return nil, d.absent(id, "get the leaves of")
+		return nil, d.absent(id, "get revisions of")
 	}
 	ctx, cancel := d.client.limit(ctx)
 	defer cancel()
 	var rows []struct {
 		OK document.Doc `json:"ok"`
 	}
-	opts := &chttp.Options{Query: url.Values{"open_revs": {"all"}}}
+	opts := &chttp.Options{Query: url.Values{"open_revs": {which}}}
 	if err := d.client.http.DoJSON(ctx, http.MethodGet, docPath(d.name, id), opts, &rows); err != nil {
-		return nil, d.wrap(cause(ctx, err), "get the leaves of", id)
+		return nil, d.wrap(cause(ctx, err), "get revisions of", id)
 	}
-	leaves := make([]document.Doc, 0, len(rows))
+	docs := make([]document.Doc, 0, len(rows))
 	for _, row := range rows {
 		if row.OK != nil {
-			leaves = append(leaves, row.OK)
+			docs = append(docs, row.OK)
 		}
 	}
-	if len(leaves) == 0 {
-		return nil, d.absent(id, "get the leaves of")
-	}
-	slices.SortFunc(leaves, byWinning)
-	return leaves, nil
+	return docs, nil
 }
 
 // byWinning orders leaves by CouchDB's rule: living before deleted, then the

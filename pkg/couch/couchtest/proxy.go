@@ -60,6 +60,9 @@ func (u *universe) rewrite(r *httputil.ProxyRequest) {
 			r.Out.URL.RawQuery = query.Encode()
 		}
 	}
+	if name == "_all_dbs" {
+		r.Out.URL.RawQuery = u.rangeOf(r.Out.URL.Query()).Encode()
+	}
 	if rest != "" || strings.HasSuffix(r.In.URL.EscapedPath(), "/") && segment != "" {
 		escaped += "/" + rest
 	}
@@ -72,6 +75,17 @@ func (u *universe) rewrite(r *httputil.ProxyRequest) {
 		password, _ := user.Password()
 		r.Out.SetBasicAuth(user.Username(), password)
 	}
+}
+
+// rangeOf translates the bounds of a list of databases.
+func (u *universe) rangeOf(query url.Values) url.Values {
+	for _, bound := range []string{"startkey", "endkey"} {
+		var name string
+		if json.Unmarshal([]byte(query.Get(bound)), &name) == nil {
+			query.Set(bound, strconv.Quote(u.outer(name)))
+		}
+	}
+	return query
 }
 
 // modify translates the answers that name databases.
