@@ -41,26 +41,29 @@ func (w *writer) apply(ctx context.Context, e *edit) error {
 			path.Hashes = path.Hashes[:1]
 		}
 	}
-	if err := w.settle(ctx, e, tree, path); err != nil {
-		return err
-	}
-	if !e.replicated {
-		path.Hashes[0] = e.hash(base)
+	var body int64
+	if node, known := tree.Find(path.Rev()); !known || node.Body == 0 {
+		if err := w.settle(ctx, e, tree, path); err != nil {
+			return err
+		}
+		if !e.replicated {
+			path.Hashes[0] = e.hash(base)
+		}
+		if _, known := tree.Find(path.Rev()); known && !e.replicated {
+			return errConflict()
+		}
+		if body, err = w.addBody(ctx, e); err != nil {
+			return err
+		}
 	}
 	e.rev = path.Rev()
-	if _, known := tree.Find(e.rev); known && e.replicated {
+	old := tree.Len()
+	if !tree.Insert(path, e.deleted, body) {
 		return nil
-	} else if known {
-		return errConflict()
 	}
-	body, err := w.addBody(ctx, e)
-	if err != nil {
-		return err
-	}
-	if tree.Len() > 0 {
+	if old > 0 {
 		w.superseded++
 	}
-	tree.Insert(path, e.deleted, body)
 	var stemmed []int64
 	tree.Stem(int(w.st.revsLimit), func(body int64) { stemmed = append(stemmed, body) })
 	if err := w.dropBodies(ctx, stemmed); err != nil {

@@ -10,6 +10,7 @@ package revtree
 
 import (
 	"cmp"
+	"crypto/md5"
 	"encoding/hex"
 	"errors"
 	"math"
@@ -30,7 +31,8 @@ var ErrRev = errors.New("invalid revision")
 const maxHash = 256
 
 // ParseRev reads "N-HASH". CouchDB accepts any hash, and so do replicated
-// documents carry them; one of 32 hex digits is taken in lower case.
+// documents carry them; one of 32 characters has to be hex, whose case says
+// nothing.
 func ParseRev(s string) (Rev, error) {
 	gen, hash, ok := strings.Cut(s, "-")
 	n, err := strconv.Atoi(gen)
@@ -50,19 +52,13 @@ func NewRev(gen int, hash string) (Rev, error) {
 			return Rev{}, ErrRev
 		}
 	}
-	return Rev{gen, normal(hash)}, nil
-}
-
-// normal lowers the case of a hash of 32 hex digits.
-func normal(hash string) string {
-	if len(hash) != 32 {
-		return hash
+	if len(hash) == 2*md5.Size {
+		hash = strings.ToLower(hash)
+		if _, err := hex.DecodeString(hash); err != nil {
+			return Rev{}, ErrRev
+		}
 	}
-	var raw [16]byte
-	if _, err := hex.Decode(raw[:], []byte(hash)); err != nil {
-		return hash
-	}
-	return strings.ToLower(hash)
+	return Rev{gen, hash}, nil
 }
 
 func (r Rev) String() string { return strconv.Itoa(r.Gen) + "-" + r.Hash }

@@ -14,14 +14,14 @@ func TestParseRev(t *testing.T) {
 		"1-a":                           {1, "a"},
 		"12-x-":                         {12, "x-"},
 		"2-" + strings.Repeat("AB", 16): {2, strings.Repeat("ab", 16)},
-		"2-" + strings.Repeat("AZ", 16): {2, strings.Repeat("AZ", 16)},
+		"2-" + strings.Repeat("z", 33):  {2, strings.Repeat("z", 33)},
 	}
 	for text, want := range good {
 		if got, err := ParseRev(text); err != nil || got != want {
 			t.Errorf("%s: got %v, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "1", "-", "1-", "-a", "0-a", "-1-a", "+1-a", "x-a", "1-a b", "1-\"", "1-é", "99999999999-a", "1-" + strings.Repeat("a", 300)} {
+	for _, text := range []string{"", "1", "-", "1-", "-a", "0-a", "-1-a", "+1-a", "x-a", "1-a b", "1-\"", "1-é", "99999999999-a", "1-" + strings.Repeat("a", 300), "2-" + strings.Repeat("AZ", 16)} {
 		if got, err := ParseRev(text); err == nil {
 			t.Errorf("%q: got %v", text, got)
 		}
@@ -121,8 +121,14 @@ func TestQueries(t *testing.T) {
 	if got := tree.PossibleAncestors(nil); got != nil {
 		t.Errorf("possible ancestors of nothing: %v", got)
 	}
-	if tree.Insert(path("2-b a"), false, 9) {
+	if tree.Insert(path("3-c b a"), true, 9) {
 		t.Error("a known revision inserted")
+	}
+	if !tree.Insert(path("2-b a"), false, 9) {
+		t.Error("the content of an ancestor was not taken")
+	}
+	if n, _ := tree.Find(b); n.Body != 9 || tree.Len() != 5 {
+		t.Errorf("the content of an ancestor: %v in %d nodes", n, tree.Len())
 	}
 }
 
@@ -159,11 +165,14 @@ func TestPrune(t *testing.T) {
 // has the same parent, as hashes see to.
 func genPath(t *rapid.T) Path {
 	gen := rapid.IntRange(1, 6).Draw(t, "generation")
-	branch := rapid.IntRange(0, 3).Draw(t, "branch")
-	known := rapid.IntRange(1, gen).Draw(t, "known")
+	return pathOf(gen, rapid.IntRange(0, 3).Draw(t, "branch"), rapid.IntRange(1, gen).Draw(t, "known"))
+}
+
+// pathOf is a path of that universe. Branch b leaves the trunk at generation
+// b+1.
+func pathOf(gen, branch, known int) Path {
 	p := Path{Gen: gen}
 	for g := gen; g > gen-known; g-- {
-		// Branch b leaves the trunk at generation b+1.
 		hash := fmt.Sprintf("%032x", g)
 		if g > branch {
 			hash = fmt.Sprintf("%031x%d", g, branch)

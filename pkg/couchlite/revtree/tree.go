@@ -133,27 +133,26 @@ func (t *Tree) Descendants(r Rev) []Node {
 
 // Insert merges a path into the tree, which it may join anywhere: below a
 // known revision, above one whose ancestors were unknown, or as a new root.
-// The content belongs to the path's newest revision. It returns false, and
-// changes no content, when that revision was known before.
+// The content belongs to the path's newest revision, and is taken unless the
+// tree had that revision's content. It returns false when nothing changed.
 func (t *Tree) Insert(p Path, deleted bool, body int64) bool {
-	parent, known := -1, false
+	parent, changed := -1, false
 	for k := len(p.Hashes) - 1; k >= 0; k-- {
 		rev := Rev{p.Gen - k, p.Hashes[k]}
 		i := t.index(rev)
-		known = i >= 0
-		if !known {
+		switch {
+		case i < 0:
 			t.nodes = append(t.nodes, Node{Rev: rev, parent: parent})
-			i = len(t.nodes) - 1
-		} else if t.nodes[i].parent < 0 {
-			t.nodes[i].parent = parent
+			i, changed = len(t.nodes)-1, true
+		case t.nodes[i].parent < 0 && parent >= 0:
+			t.nodes[i].parent, changed = parent, true
 		}
 		parent = i
 	}
-	if known {
-		return false
+	if newest := &t.nodes[parent]; newest.Body == 0 {
+		newest.Deleted, newest.Body, changed = deleted, body, true
 	}
-	t.nodes[parent].Deleted, t.nodes[parent].Body = deleted, body
-	return true
+	return changed
 }
 
 // Missing returns those of revs that are not in the tree, in their order.
