@@ -52,7 +52,7 @@ const maxRevsLimit = 1_000_000
 
 // revsLimit serves _revs_limit.
 func (q *request) revsLimit() error {
-	if q.Method == http.MethodGet {
+	if q.Method != http.MethodPut {
 		writeRaw(q.w, http.StatusOK, strconv.AppendInt(nil, q.db.state.Load().revsLimit, 10))
 		return nil
 	}

@@ -34,7 +34,6 @@ func (q *request) listing(from, to string) error {
 	if rq.design = from != ""; rq.design {
 		rq.within(from, to)
 	}
-	q.w.Header().Set("Content-Type", "application/json")
 	out := newStream(q.w)
 	if err := q.db.listDocs(q.Context(), rq, out); err != nil {
 		return err
@@ -75,7 +74,6 @@ func (q *request) allDocsQueries() error {
 			return err
 		}
 	}
-	q.w.Header().Set("Content-Type", "application/json")
 	out := newStream(q.w)
 	out.text(`{"results":[`)
 	for i, rq := range queries {
@@ -106,7 +104,6 @@ func (q *request) localDocs() error {
 		return fmt.Errorf("list local documents: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
-	q.w.Header().Set("Content-Type", "application/json")
 	out := newStream(q.w)
 	out.text(`{"total_rows":null,"offset":null,"rows":[`)
 	for rows.Next() {

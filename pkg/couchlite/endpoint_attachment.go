@@ -2,11 +2,11 @@ package couchlite
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -57,70 +57,64 @@ func (q *request) getAttachment(id, name string) error {
 // writeAttachment serves PUT and DELETE: a new revision of the document with
 // the one attachment changed.
 func (q *request) writeAttachment(id, name string) error {
-	put := q.Method == http.MethodPut
-	if put && strings.HasPrefix(name, "_") {
-		return badRequest("Attachment name '" + name + "' starts with prohibited character '_'")
+	if err := checkAttachmentName(name); err != nil {
+		return err
 	}
 	e := &edit{id: id, body: []byte("{}")}
 	if err := q.setRevision(e); err != nil {
 		return err
 	}
+	put := q.Method == http.MethodPut
 	if err := q.db.inherit(q.Context(), e, put); err != nil {
 		return err
 	}
 	at := find(e.attachments, name)
-	switch {
-	case put:
+	if at < 0 && !put {
+		return errNoAttachment()
+	}
+	if at >= 0 {
+		e.attachments = slices.Delete(e.attachments, at, at+1)
+	}
+	if put {
 		data, err := q.body()
 		if err != nil {
 			return err
 		}
-		a := attachment{Name: name, Type: q.Header.Get("Content-Type")}
-		if a.Type == "" {
-			a.Type = "application/octet-stream"
-		}
+		a := attachment{Name: name, Type: cmp.Or(q.Header.Get("Content-Type"), defaultType)}
 		a.setData(data)
-		if at >= 0 {
-			e.attachments = slices.Delete(e.attachments, at, at+1)
-		}
 		e.attachments = slices.Insert(e.attachments, 0, a) // in front, as CouchDB, whose revision depends on it
-		return q.saveDocument(e)
-	case at < 0:
-		return errNoAttachment()
 	}
-	e.attachments = slices.Delete(e.attachments, at, at+1)
 	if err := q.db.save(q.Context(), e); err != nil {
 		return err
 	}
-	q.writeSaved(http.StatusOK, e)
+	status := http.StatusOK
+	if put {
+		status = http.StatusCreated
+		q.w.Header().Set("Location", q.absolute("/"+escape(q.db.name)+"/"+escape(id)+"/"+escape(name)))
+	}
+	q.writeSaved(status, e)
 	return nil
 }
 
-// inherit gives the edit the content of the revision it follows. A document
-// that is not there is made when create is set and no revision is named.
+// inherit gives the edit the content of the revision it follows. One that
+// names no revision starts from nothing, if create is set, which only a
+// document that is not there allows; else from the winner.
 func (db *database) inherit(ctx context.Context, e *edit, create bool) error {
-	t, _, err := db.tree(ctx, e.id)
-	if isMissing(err) {
+	if e.base.IsZero() {
 		if create {
 			return nil
 		}
+		r, err := db.winner(ctx, e.id)
+		if err == nil && r.Deleted {
+			err = errDeleted()
+		}
+		e.attachments = r.Attachments
 		return err
 	}
-	if err != nil {
-		return err
+	r, err := db.at(ctx, e.id, e.base)
+	if isMissing(err) {
+		return fail(http.StatusConflict, "not_found", "missing_rev")
 	}
-	winner, _ := t.Winner()
-	if e.base.IsZero() && winner.Deleted && create {
-		return nil
-	}
-	n, ok := t.Find(e.base)
-	if !ok || !t.IsLeaf(n.Rev) || n.Deleted {
-		return errConflict()
-	}
-	r, err := db.load(ctx, e.id, t, n)
-	if err != nil {
-		return err
-	}
-	e.body, e.attachments = r.Body, r.Attachments
-	return nil
+	e.body, e.attachments, e.deleted = r.Body, r.Attachments, r.Deleted
+	return err
 }

@@ -2,17 +2,21 @@ package couchlite
 
 import (
 	"context"
+	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 )
 
-// endpoint is what serves one path of a database.
+// endpoint is what serves one path of a database, by the methods named; none
+// stands for all.
 type endpoint struct {
 	methods string
 	serve   func(*request) error
 }
+
+// anyBody are the endpoints that take a POST of any content type.
+func anyBody(name string) bool { return name == "_view_cleanup" || name == "_temp_view" }
 
 // databaseEndpoints are the paths below a database that are no documents.
 func databaseEndpoints() map[string]endpoint {
@@ -33,9 +37,9 @@ func databaseEndpoints() map[string]endpoint {
 		"_missing_revs":        {"POST", (*request).missingRevs},
 		"_purge":               {"POST", (*request).purge},
 		"_revs_diff":           {"POST", (*request).revsDiff},
-		"_revs_limit":          {"GET,PUT", (*request).revsLimit},
-		"_security":            {"GET,HEAD,PUT", (*request).security},
-		"_temp_view":           {"POST", (*request).tempView},
+		"_revs_limit":          {"PUT,GET", (*request).revsLimit},
+		"_security":            {"PUT,GET", (*request).security},
+		"_temp_view":           {"", (*request).tempView},
 		"_view_cleanup":        {"POST", (*request).viewCleanup},
 	}
 }
@@ -68,10 +72,10 @@ func (q *request) serveWithin(rest []string) error {
 				return errMissing()
 			}
 		}
-		if !allowed(q.Method, e.methods) {
+		if e.methods != "" && !allowed(q.Method, e.methods) {
 			return q.notAllowed(e.methods)
 		}
-		if q.Method == http.MethodPost {
+		if q.Method == http.MethodPost && !anyBody(rest[0]) {
 			if err := q.jsonOnly(); err != nil {
 				return err
 			}
@@ -103,10 +107,10 @@ func (q *request) leave() {
 // attachments, a design document's views.
 func (q *request) serveDocumentPath(rest []string) error {
 	id, rest := rest[0], rest[1:]
-	if id == "_design" || id == "_local" {
-		if len(rest) == 0 {
-			return errMissing()
-		}
+	if id == "_local" && len(rest) == 0 || id == "_local/" {
+		return badRequest("Invalid _local document id.")
+	}
+	if (id == "_design" || id == "_local") && len(rest) > 0 {
 		id, rest = id+"/"+rest[0], rest[1:]
 	}
 	if ddoc, ok := strings.CutPrefix(id, "_design/"); ok && len(rest) > 0 && strings.HasPrefix(rest[0], "_") {
@@ -114,7 +118,7 @@ func (q *request) serveDocumentPath(rest []string) error {
 	}
 	if strings.HasPrefix(id, "_local/") {
 		if len(rest) > 0 {
-			return errMissing()
+			return badRequest("_local documents do not accept attachments.")
 		}
 		return q.serveLocal(id)
 	}
@@ -149,9 +153,23 @@ func (q *request) createDatabase(name string) error {
 		return err
 	}
 	q.s.release(sl)
-	q.w.Header().Set("Location", q.absolute("/"+url.PathEscape(name)))
+	q.w.Header().Set("Location", q.absolute("/"+escape(name)))
 	writeRaw(q.w, http.StatusCreated, []byte(`{"ok":true}`))
 	return nil
+}
+
+// escape escapes a segment of a URL as CouchDB does.
+func escape(segment string) string {
+	escaped := make([]byte, 0, len(segment))
+	for _, c := range []byte(segment) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("_.-:", c) >= 0:
+			escaped = append(escaped, c)
+		default:
+			escaped = fmt.Appendf(escaped, "%%%02X", c)
+		}
+	}
+	return string(escaped)
 }
 
 // absolute is the URL of an escaped path on this server.

@@ -3,6 +3,7 @@ package couchlite
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -37,20 +38,25 @@ func (q *request) getDocument(id string) error {
 	if err != nil {
 		return err
 	}
-	if which := q.query.Get("open_revs"); which != "" {
+	if q.query.Has("rev") && !q.flag("latest") {
+		o = o.ofRevision()
+	}
+	if which := q.query.Get("open_revs"); q.query.Has("open_revs") {
 		return q.getOpenRevs(id, which, o)
 	}
+	return q.getRevision(id, o)
+}
+
+// getRevision answers with one revision of a document.
+func (q *request) getRevision(id string, o docOptions) error {
 	r, err := q.named(id)
 	if err != nil {
 		return err
 	}
-	etag := `"` + r.Rev + `"`
-	q.w.Header().Set("ETag", etag)
-	if q.Header.Get("If-None-Match") == etag {
-		q.w.WriteHeader(http.StatusNotModified)
-		return nil
+	if more, err := q.db.showsTree(q.Context(), r, o); err != nil || !more && q.unchanged(`"`+r.Rev+`"`) {
+		return err
 	}
-	if o.Attachments && len(r.Attachments) > 0 && strings.Contains(q.Header.Get("Accept"), "multipart/related") {
+	if o.Attachments && len(r.Attachments) > 0 && q.accepts("multipart/related") {
 		return q.getRelated(r, o)
 	}
 	body, err := q.db.render(q.Context(), r, o)
@@ -61,31 +67,53 @@ func (q *request) getDocument(id string) error {
 	return nil
 }
 
-// named returns the revision that ?rev= names, with latest=true the leaf that
-// it became; or else the winner, unless that is a tombstone.
-func (q *request) named(id string) (revision, error) {
-	rev := q.query.Get("rev")
-	if rev == "" {
-		r, err := q.db.winner(q.Context(), id)
-		if err == nil && r.Deleted {
-			err = errDeleted()
-		}
-		return r, err
+// showsTree reports whether the answer says more of the document than one
+// revision does, so that the revision cannot be its ETag.
+func (db *database) showsTree(ctx context.Context, r revision, o docOptions) (bool, error) {
+	if o.RevsInfo || o.LocalSeq || r.Leaves < 2 || !o.Conflicts && !o.DeletedConflicts {
+		return o.RevsInfo || o.LocalSeq, nil
 	}
-	if !q.flag("latest") {
-		return q.db.at(q.Context(), id, rev)
-	}
-	asked, err := revtree.ParseRev(rev)
+	t, _, err := db.tree(ctx, r.ID)
 	if err != nil {
-		return revision{}, errRev()
+		return false, err
 	}
-	found, err := q.db.openRevs(q.Context(), id, []revtree.Rev{asked}, true)
-	if err == nil && (len(found) == 0 || found[0].missing) {
-		return revision{}, errMissing()
-	} else if err != nil {
+	return o.Conflicts && len(t.Conflicts(false)) > 0 || o.DeletedConflicts && len(t.Conflicts(true)) > 0, nil
+}
+
+// named returns the revision that ?rev= names, or else, and with latest=true,
+// the winner, unless that is a tombstone.
+func (q *request) named(id string) (revision, error) {
+	asked, err := q.queryRev()
+	if err != nil {
 		return revision{}, err
 	}
-	return found[0].revision, nil
+	if !asked.IsZero() && !q.flag("latest") {
+		return q.db.at(q.Context(), id, asked)
+	}
+	r, err := q.db.winner(q.Context(), id)
+	if err == nil && r.Deleted {
+		err = errDeleted()
+	}
+	return r, err
+}
+
+// queryRev reads ?rev=; the zero revision means that there is none.
+func (q *request) queryRev() (revtree.Rev, error) {
+	if !q.query.Has("rev") {
+		return revtree.Rev{}, nil
+	}
+	rev, err := revtree.ParseRev(q.query.Get("rev"))
+	if err != nil {
+		return revtree.Rev{}, errRev()
+	}
+	return rev, nil
+}
+
+// ofRevision leaves out what is shown only of a document, not of a revision
+// that a client names.
+func (o docOptions) ofRevision() docOptions {
+	o.RevsInfo, o.LocalSeq, o.Conflicts, o.DeletedConflicts = false, false, false, false
+	return o
 }
 
 // docOptions reads what a GET wants to see of a document.
@@ -108,14 +136,21 @@ func (q *request) docOptions() (docOptions, error) {
 
 // parseRevs reads a JSON array of revisions.
 func parseRevs(raw string) ([]revtree.Rev, error) {
-	var texts []string
-	if json.Unmarshal([]byte(raw), &texts) != nil || len(texts) > maxRevisions {
+	var list []json.RawMessage
+	switch err := json.Unmarshal([]byte(raw), &list); {
+	case !json.Valid([]byte(raw)):
 		return nil, badRequest("invalid UTF-8 JSON")
+	case err != nil || list == nil || len(list) > maxRevisions:
+		return nil, badRequest("Invalid list of revisions")
 	}
-	revs := make([]revtree.Rev, len(texts))
-	for i, text := range texts {
-		var err error
-		if revs[i], err = revtree.ParseRev(text); err != nil {
+	revs := make([]revtree.Rev, len(list))
+	for i, item := range list {
+		var text string
+		err := json.Unmarshal(item, &text)
+		if err == nil {
+			revs[i], err = revtree.ParseRev(text)
+		}
+		if err != nil {
 			return nil, errRev()
 		}
 	}
@@ -135,62 +170,70 @@ func (q *request) putDocument(id string) error {
 	if err := q.setRevision(e); err != nil {
 		return err
 	}
-	return q.saveDocument(e)
-}
-
-// setRevision reconciles the revision in the body with ?rev= and If-Match.
-func (q *request) setRevision(e *edit) error {
-	for _, rev := range []string{q.query.Get("rev"), strings.Trim(q.Header.Get("If-Match"), `"`)} {
-		if rev == "" {
-			continue
-		}
-		inBody := e.base
-		if err := e.setBase(rev); err != nil {
-			return err
-		}
-		if !inBody.IsZero() && inBody != e.base {
-			return badRequest("Document rev from request body and query string have different values")
-		}
-	}
-	return nil
-}
-
-// saveDocument writes one edit and answers with its revision.
-func (q *request) saveDocument(e *edit) error {
 	if q.query.Get("new_edits") == "false" {
 		if err := e.keepRevision(); err != nil {
 			return err
 		}
 	}
-	if err := q.db.save(q.Context(), e); err != nil {
+	return q.saveDocument(e)
+}
+
+// setRevision reconciles the revision in the body with ?rev= and If-Match.
+func (q *request) setRevision(e *edit) error {
+	asked, err := q.queryRev()
+	if err != nil {
+		return err
+	}
+	if e.base.IsZero() {
+		e.base = asked
+	}
+	if !asked.IsZero() && asked != e.base {
+		return badRequest("Document rev from request body and query string have different values")
+	}
+	etag := strings.Trim(q.Header.Get("If-Match"), `"`)
+	if etag == "" {
+		return nil
+	}
+	named := e.base
+	if err := e.setBase(etag); err != nil {
+		return err
+	}
+	if !named.IsZero() && named != e.base {
+		return badRequest("Document rev and etag have different values")
+	}
+	return nil
+}
+
+// saveDocument writes one edit and answers with its revision. A document for
+// a batch is written like any other, but its writer does not learn how.
+func (q *request) saveDocument(e *edit) error {
+	err := q.db.save(q.Context(), e)
+	if q.query.Get("batch") == "ok" {
+		var f *failure
+		if err != nil && !errors.As(err, &f) {
+			return err
+		}
+		writeRaw(q.w, http.StatusAccepted, append(ejson.AppendString([]byte(`{"ok":true,"id":`), e.id), '}'))
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	status := http.StatusCreated
-	if e.deleted {
+	if e.deleted && q.Method == http.MethodPut {
 		status = http.StatusOK
 	}
-	if q.query.Get("batch") == "ok" {
-		status = http.StatusAccepted
+	h := q.w.Header()
+	h.Set("Location", q.absolute("/"+escape(q.db.name)+"/"+escape(e.id)))
+	if q.Method != http.MethodPost {
+		h.Set("ETag", `"`+e.rev.String()+`"`)
 	}
-	q.w.Header().Set("Location", q.absolute("/"+url.PathEscape(q.db.name)+"/"+escapeID(e.id)))
 	q.writeSaved(status, e)
 	return nil
 }
 
-// escapeID escapes an id for a URL; a design document keeps its slash.
-func escapeID(id string) string {
-	for _, prefix := range []string{"_design/", "_local/"} {
-		if name, ok := strings.CutPrefix(id, prefix); ok {
-			return prefix + url.PathEscape(name)
-		}
-	}
-	return url.PathEscape(id)
-}
-
 func (q *request) writeSaved(status int, e *edit) {
-	rev := e.rev.String()
-	q.w.Header().Set("ETag", `"`+rev+`"`)
-	writeRaw(q.w, status, append(append(ejson.AppendString([]byte(`{"ok":true,"id":`), e.id), `,"rev":"`+rev...), `"}`...))
+	writeRaw(q.w, status, append(append(ejson.AppendString([]byte(`{"ok":true,"id":`), e.id), `,"rev":"`+e.rev.String()...), `"}`...))
 }
 
 // keepRevision makes the edit one with new_edits=false.
@@ -224,10 +267,6 @@ func (db *database) check(ctx context.Context, e *edit) error {
 
 // deleteDocument serves DELETE of a document.
 func (q *request) deleteDocument(id string) error {
-	e := &edit{id: id, body: []byte("{}"), deleted: true}
-	if err := q.setRevision(e); err != nil {
-		return err
-	}
 	winner, err := q.db.winner(q.Context(), id)
 	if err != nil {
 		return err
@@ -235,38 +274,45 @@ func (q *request) deleteDocument(id string) error {
 	if winner.Deleted {
 		return errDeleted()
 	}
-	if e.base.IsZero() {
-		return errConflict()
+	e := &edit{id: id, body: []byte("{}"), deleted: true}
+	if err := q.setRevision(e); err != nil {
+		return err
 	}
 	if err := q.db.save(q.Context(), e); err != nil {
 		return err
 	}
+	q.w.Header().Set("ETag", `"`+e.rev.String()+`"`)
 	q.writeSaved(http.StatusOK, e)
 	return nil
 }
 
 // copyDocument serves COPY: the content, under the id in Destination.
 func (q *request) copyDocument(id string) error {
-	target, err := url.Parse(q.Header.Get("Destination"))
-	if err != nil || target.Path == "" {
+	target, query, _ := strings.Cut(q.Header.Get("Destination"), "?")
+	switch name, err := url.PathUnescape(target); {
+	case q.Header.Values("Destination") == nil:
 		return badRequest("Destination header is mandatory for COPY.")
-	}
-	if target.IsAbs() || strings.HasPrefix(target.Path, "/") {
+	case strings.HasPrefix(target, "http://") || strings.HasPrefix(target, "https://"):
 		return badRequest("Destination URL must be relative.")
+	case err != nil:
+		return badRequest("invalid_url_encoding")
+	default:
+		target = name
+	}
+	e := &edit{id: target}
+	if _, rev, ok := strings.Cut(query, "="); ok {
+		if err := e.setBase(rev); err != nil {
+			return err
+		}
+	}
+	if err := checkID(e.id); err != nil {
+		return err
 	}
 	r, err := q.named(id)
 	if err != nil {
 		return err
 	}
-	e := &edit{id: target.Path, body: r.Body, attachments: r.Attachments}
-	if err := checkID(e.id); err != nil {
-		return err
-	}
-	if rev := target.Query().Get("rev"); rev != "" {
-		if err := e.setBase(rev); err != nil {
-			return err
-		}
-	}
+	e.body, e.attachments = r.Body, r.Attachments
 	return q.saveDocument(e)
 }
 

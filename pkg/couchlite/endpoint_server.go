@@ -3,6 +3,7 @@ package couchlite
 import (
 	"fmt"
 	"net/http"
+	"path"
 	"strconv"
 	"time"
 )
@@ -40,7 +41,7 @@ func (q *request) uuids() error {
 	if raw := q.query.Get("count"); raw != "" {
 		n, err := strconv.Atoi(raw)
 		if err != nil || n < 0 {
-			return badRequest("count must be a non-negative integer")
+			return badRequest("count must be a positive integer")
 		}
 		if n > maxUUIDs {
 			return badRequest("count parameter too large")
@@ -57,6 +58,14 @@ func (q *request) uuids() error {
 
 func (q *request) activeTasks() error {
 	writeRaw(q.w, http.StatusOK, []byte("[]"))
+	return nil
+}
+
+// noReplications serves _scheduler: a server that runs no replications has
+// none to list.
+func (q *request) noReplications() error {
+	kind := path.Base(q.URL.Path)
+	writeRaw(q.w, http.StatusOK, []byte(`{"total_rows":0,"offset":0,"`+kind+`":[]}`))
 	return nil
 }
 

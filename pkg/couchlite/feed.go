@@ -170,6 +170,7 @@ func newFeedWriter(w http.ResponseWriter, kind string) *feedWriter {
 		contentType = "text/event-stream"
 		w.Header().Set("Cache-Control", "no-cache")
 	case feedNormal, feedLongpoll:
+		w.Header().Set("Cache-Control", "must-revalidate")
 		out.text("{\"results\":[\n")
 	}
 	w.Header().Set("Content-Type", contentType)
@@ -183,7 +184,7 @@ func (f *feedWriter) begin() []byte {
 	case f.kind == feedEventSource:
 		return append(f.buf, "data: "...)
 	case f.kind != feedContinuous && f.rows > 1:
-		return append(f.buf, ",\n"...)
+		return append(f.buf, ",\r\n"...)
 	}
 	return f.buf
 }

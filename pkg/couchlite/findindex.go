@@ -18,6 +18,12 @@ type indexDef struct {
 	Def  json.RawMessage `json:"def"`
 }
 
+// indexList is what _index answers.
+type indexList struct {
+	Total   int        `json:"total_rows"`
+	Indexes []indexDef `json:"indexes"`
+}
+
 // allDocsIndex is the index that is always there.
 func allDocsIndex() indexDef {
 	return indexDef{Name: "_all_docs", Type: "special", Def: json.RawMessage(`{"fields":[{"_id":"asc"}]}`)}
@@ -26,12 +32,12 @@ func allDocsIndex() indexDef {
 // index serves _index: indexes are kept as the design documents in which
 // CouchDB keeps them, so that replicating them loses nothing.
 func (q *request) index() error {
-	if q.Method == http.MethodGet {
+	if q.Method != http.MethodPost {
 		indexes, err := q.db.indexes(q)
 		if err != nil {
 			return err
 		}
-		return writeJSON(q.w, http.StatusOK, map[string]any{"total_rows": len(indexes), "indexes": indexes})
+		return writeJSON(q.w, http.StatusOK, indexList{len(indexes), indexes})
 	}
 	var in struct {
 		Index      json.RawMessage

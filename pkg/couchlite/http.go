@@ -152,8 +152,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, drain <-chan stru
 			return err
 		}
 	}
-	e, ok := s.serverEndpoints[segments[0]]
-	if !ok || len(segments) > 1 {
+	e, ok := s.serverEndpoints[strings.Join(segments, "/")]
+	if !ok {
 		return req.serveDatabase(segments[0], segments[1:])
 	}
 	if !allowed(r.Method, e.methods) {
@@ -163,17 +163,14 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, drain <-chan stru
 }
 
 // splitPath returns the unescaped segments of a path; an escaped slash stays
-// inside its segment. A trailing slash says nothing.
+// inside its segment. Many slashes say no more than one, and one at the end
+// nothing.
 func splitPath(escaped string) ([]string, error) {
-	escaped = strings.Trim(escaped, "/")
-	if escaped == "" {
-		return nil, nil
-	}
-	segments := strings.Split(escaped, "/")
-	for i, seg := range segments {
-		plain, err := url.PathUnescape(seg)
-		if err != nil || plain == "" && i == 0 {
-			return nil, badRequest("Malformed path.")
+	segments := strings.FieldsFunc(escaped, func(c rune) bool { return c == '/' })
+	for i, segment := range segments {
+		plain, err := url.PathUnescape(segment)
+		if err != nil {
+			return nil, badRequest("invalid_url_encoding")
 		}
 		segments[i] = plain
 	}
@@ -184,21 +181,28 @@ func splitPath(escaped string) ([]string, error) {
 // to everyone say so.
 func serverEndpoints() map[string]endpoint {
 	return map[string]endpoint{
-		"_active_tasks": {"GET", (*request).activeTasks},
-		"_all_dbs":      {"GET,HEAD", (*request).allDatabases},
-		"_db_updates":   {"GET", (*request).databaseUpdates},
-		"_dbs_info":     {"GET,HEAD,POST", (*request).databasesInfo},
-		"_membership":   {"GET", (*request).membership},
-		"_session":      {"GET,HEAD,POST,DELETE", (*request).session},
-		"_up":           {"GET,HEAD", (*request).up},
-		"_uuids":        {"GET", (*request).uuids},
+		"_active_tasks":   {"GET,HEAD", (*request).activeTasks},
+		"_all_dbs":        {"GET,HEAD", (*request).allDatabases},
+		"_db_updates":     {"GET", (*request).databaseUpdates},
+		"_dbs_info":       {"GET,HEAD,POST", (*request).databasesInfo},
+		"_membership":     {"GET", (*request).membership},
+		"_scheduler/docs": {"GET,HEAD", (*request).noReplications},
+		"_scheduler/jobs": {"GET,HEAD", (*request).noReplications},
+		"_session":        {"GET,HEAD,POST,DELETE", (*request).session},
+		"_up":             {"GET,HEAD", (*request).up},
+		"_uuids":          {"GET", (*request).uuids},
 	}
 }
 
 // open reports whether anonymous users may use the path.
 func open(name string) bool { return name == "_session" || name == "_up" || name == "_uuids" }
 
+// allowed reports whether methods names the method. HEAD is allowed where GET
+// is.
 func allowed(method, methods string) bool {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
 	for m := range strings.SplitSeq(methods, ",") {
 		if m == method {
 			return true
@@ -207,9 +211,9 @@ func allowed(method, methods string) bool {
 	return false
 }
 
-// notAllowed answers 405 with the methods that are.
+// notAllowed answers 405 with the methods that are, written as CouchDB does.
 func (q *request) notAllowed(methods string) error {
-	q.w.Header().Set("Allow", strings.ReplaceAll(methods, ",", ", "))
+	q.w.Header().Set("Allow", methods)
 	return errMethod(methods)
 }
 

@@ -14,18 +14,19 @@ import (
 )
 
 // getOpenRevs serves GET ?open_revs=: the named revisions, or all leaves, as
-// a JSON array or, unless the client asks for JSON, as multipart/mixed.
+// multipart/mixed or, to a client that does not take that, as a JSON array.
 func (q *request) getOpenRevs(id, which string, o docOptions) error {
-	var asked []revtree.Rev
+	var asked []revtree.Rev // nil: all
 	if which != "all" {
 		var err error
 		if asked, err = parseRevs(which); err != nil {
 			return err
 		}
-		if asked == nil {
-			asked = []revtree.Rev{}
+		if len(asked) == 0 {
+			return q.getRevision(id, o)
 		}
 	}
+	o = o.ofRevision()
 	revs, err := q.db.openRevs(q.Context(), id, asked, q.flag("latest"))
 	if err != nil {
 		return err
@@ -33,14 +34,13 @@ func (q *request) getOpenRevs(id, which string, o docOptions) error {
 	if which == "all" && len(revs) == 0 {
 		return errMissing()
 	}
-	if strings.Contains(q.Header.Get("Accept"), "application/json") {
-		return q.openRevsJSON(revs, o)
+	if q.accepts("multipart/mixed") {
+		return q.openRevsMixed(revs, o)
 	}
-	return q.openRevsMixed(revs, o)
+	return q.openRevsJSON(revs, o)
 }
 
 func (q *request) openRevsJSON(revs []openRev, o docOptions) error {
-	q.w.Header().Set("Content-Type", "application/json")
 	out := newStream(q.w)
 	out.text("[")
 	for i, r := range revs {

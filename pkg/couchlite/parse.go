@@ -8,15 +8,18 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
 	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
 )
 
 // parseDocument reads a document as a client sends it. Its id and the
-// revision it names, if any, end up in id and base; path holds _revisions.
+// revision it names, if any, end up in id and base; path holds _revisions,
+// which count for more than _rev.
 func parseDocument(raw []byte, maxSize int64) (*edit, error) {
 	body, special, err := ejson.Split(raw)
 	if errors.Is(err, ejson.ErrNotObject) {
@@ -34,10 +37,14 @@ func parseDocument(raw []byte, maxSize int64) (*edit, error) {
 	if int64(len(e.body)) > maxSize {
 		return nil, fail(http.StatusRequestEntityTooLarge, "document_too_large", e.id)
 	}
-	if len(e.path.Hashes) > 0 && !e.base.IsZero() && e.path.Rev() != e.base {
-		e.path = revtree.Path{}
+	if len(e.path.Hashes) > 0 {
+		e.base = e.path.Rev()
 	}
 	return e, nil
+}
+
+func errIDType() *failure {
+	return fail(http.StatusBadRequest, "illegal_docid", "Document id must be a string")
 }
 
 func docInvalid(reason string) *failure {
@@ -49,7 +56,7 @@ func (e *edit) setSpecial(m ejson.Member) error {
 	switch m.Name {
 	case "_id":
 		if json.Unmarshal(m.Value, &e.id) != nil || m.Value[0] != '"' {
-			return fail(http.StatusBadRequest, "illegal_docid", "Document id must be a string")
+			return errIDType()
 		}
 		return checkID(e.id)
 	case "_rev":
@@ -99,19 +106,28 @@ func (e *edit) setBase(rev string) error {
 // maxRevisions bounds _revisions.
 const maxRevisions = 10_000
 
+// setPath reads _revisions. Generations below the first are left out.
 func (e *edit) setPath(raw []byte) error {
-	var r struct {
-		Start int
-		IDs   []string
+	var r struct{ Start, IDs json.RawMessage }
+	if json.Unmarshal(raw, &r) != nil {
+		return docInvalid("Bad special document member: _revisions")
 	}
-	if json.Unmarshal(raw, &r) != nil || len(r.IDs) > maxRevisions {
-		return docInvalid("_revisions isn't a valid object")
+	var p revtree.Path
+	if json.Unmarshal(r.Start, &p.Gen) != nil {
+		return docInvalid("_revisions.start isn't an integer.")
 	}
-	p := revtree.Path{Gen: r.Start}
-	for i, hash := range r.IDs {
-		rev, err := revtree.NewRev(r.Start-i, hash)
+	var hashes []json.RawMessage
+	if json.Unmarshal(r.IDs, &hashes) != nil || len(hashes) > maxRevisions {
+		return docInvalid("_revisions.ids isn't a array.")
+	}
+	for i, raw := range hashes[:min(len(hashes), max(p.Gen, 1))] {
+		var hash string
+		if json.Unmarshal(raw, &hash) != nil {
+			return docInvalid("RevId isn't a string")
+		}
+		rev, err := revtree.NewRev(p.Gen-i, hash)
 		if err != nil {
-			return docInvalid("_revisions holds an invalid revision")
+			return docInvalid("RevId isn't a valid hexadecimal")
 		}
 		p.Hashes = append(p.Hashes, rev.Hash)
 	}
@@ -121,48 +137,89 @@ func (e *edit) setPath(raw []byte) error {
 	return nil
 }
 
-// setAttachments reads _attachments: inline bytes, stubs, and those that
-// follow in other parts of the request.
+// setAttachments reads _attachments. Members that are no objects are passed
+// over, as CouchDB does.
 func (e *edit) setAttachments(raw []byte) error {
-	var given map[string]struct {
-		ContentType string `json:"content_type"`
-		Encoding    string
-		Data        *string
-		Stub        bool
-		Follows     bool
-		Length      int64
-		RevPos      int
-	}
-	_, members, err := ejson.Members(raw)
+	var given map[string]json.RawMessage
+	_, names, err := ejson.Members(raw)
 	if err != nil || json.Unmarshal(raw, &given) != nil {
-		return badRequest("Invalid attachments")
+		return docInvalid("Bad special document member: _attachments")
 	}
-	for _, name := range members {
-		g := given[name]
-		if name == "" || strings.HasPrefix(name, "_") {
-			return badRequest("Attachment name '" + name + "' starts with prohibited character '_'")
+	for _, name := range names {
+		if given[name][0] != '{' {
+			continue
 		}
-		a := attachment{Name: name, Type: g.ContentType, RevPos: g.RevPos, stub: g.Stub, follows: g.Follows, Length: g.Length, gzipped: g.Encoding == "gzip"}
-		if a.Type == "" {
-			a.Type = "application/octet-stream"
-		}
-		switch {
-		case g.Data != nil:
-			data, err := base64.StdEncoding.DecodeString(*g.Data)
-			if err == nil && a.gzipped {
-				data, err = gunzip(data, maxInflated)
-			}
-			if err != nil {
-				return badRequest("Invalid attachment data for " + name)
-			}
-			a.stub, a.follows = false, false
-			a.setData(data)
-		case !g.Stub && !g.Follows:
-			return badRequest("Invalid attachment data for " + name)
+		a, err := parseAttachment(name, given[name])
+		if err != nil {
+			return err
 		}
 		e.attachments = append(e.attachments, a)
 	}
 	return nil
+}
+
+// parseAttachment reads one attachment of a document: inline bytes, a stub,
+// or one that follows in another part of the request.
+func parseAttachment(name string, raw []byte) (attachment, error) {
+	var given struct {
+		Type     any     `json:"content_type"`
+		Encoding any     `json:"encoding"`
+		Data     *string `json:"data"`
+		Stub     any     `json:"stub"`
+		Follows  any     `json:"follows"`
+		RevPos   any     `json:"revpos"`
+	}
+	if err := checkAttachmentName(name); err != nil {
+		return attachment{}, err
+	}
+	bad := badRequest("Invalid attachment data for " + name)
+	if json.Unmarshal(raw, &given) != nil {
+		return attachment{}, bad
+	}
+	a := attachment{Name: name, Type: defaultType, stub: given.Stub == true, follows: given.Follows == true, gzipped: given.Encoding == "gzip"}
+	if kind, ok := given.Type.(string); ok {
+		a.Type = kind
+	}
+	if at, ok := given.RevPos.(float64); ok && at > 0 && at <= math.MaxInt32 {
+		a.RevPos = int(at)
+	}
+	if a.stub || a.follows {
+		a.follows = !a.stub
+		return a, nil
+	}
+	if given.Data == nil {
+		return attachment{}, bad
+	}
+	data, err := base64.StdEncoding.DecodeString(strings.Map(dropSpace, *given.Data))
+	if err == nil && a.gzipped {
+		data, err = gunzip(data, maxInflated)
+	}
+	if err != nil {
+		return attachment{}, bad
+	}
+	a.setData(data)
+	return a, nil
+}
+
+// defaultType is the content type of an attachment that came without.
+const defaultType = "application/octet-stream"
+
+func checkAttachmentName(name string) error {
+	switch {
+	case strings.HasPrefix(name, "_"):
+		return badRequest("Attachment name '" + name + "' starts with prohibited character '_'")
+	case !utf8.ValidString(name):
+		return badRequest("Attachment name is not UTF-8 encoded")
+	}
+	return nil
+}
+
+// dropSpace leaves out the white space that base64 may be broken into.
+func dropSpace(c rune) rune {
+	if c == ' ' || c == '\t' || c == '\r' || c == '\n' {
+		return -1
+	}
+	return c
 }
 
 // maxInflated bounds an attachment that comes compressed inside a document.
@@ -199,6 +256,8 @@ func checkID(id string) error {
 		return fail(http.StatusBadRequest, "illegal_docid", "Document id is too long")
 	case id == "_design/" || id == "_local/":
 		return fail(http.StatusBadRequest, "illegal_docid", "Illegal document id `"+id+"`")
+	case !utf8.ValidString(id):
+		return fail(http.StatusBadRequest, "illegal_docid", "Document id must be valid UTF-8")
 	case id[0] == '_' && !strings.HasPrefix(id, "_design/") && !strings.HasPrefix(id, "_local/"):
 		return fail(http.StatusBadRequest, "illegal_docid", "Only reserved document ids may start with underscore.")
 	}

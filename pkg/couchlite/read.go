@@ -41,6 +41,8 @@ type revision struct {
 	Leaves      int    // how many leaves the document has
 	Body        []byte // canonical, without underscore members
 	Attachments []attachment
+
+	seq int64 // of the document's last change, where _local_seq is asked for
 }
 
 // winner returns a document's winning revision, which may be a tombstone.
@@ -104,7 +106,11 @@ func (db *database) docBody(ctx context.Context, id, rev string, o docOptions) (
 	if rev == "" {
 		r, err = db.winner(ctx, id)
 	} else {
-		r, err = db.at(ctx, id, rev)
+		var named revtree.Rev
+		if named, err = revtree.ParseRev(rev); err != nil {
+			return nil, false, errRev()
+		}
+		r, err = db.at(ctx, id, named)
 	}
 	if err != nil {
 		return nil, false, err
@@ -114,11 +120,7 @@ func (db *database) docBody(ctx context.Context, id, rev string, o docOptions) (
 }
 
 // at returns the revision named by a client.
-func (db *database) at(ctx context.Context, id, rev string) (revision, error) {
-	named, err := revtree.ParseRev(rev)
-	if err != nil {
-		return revision{}, errRev()
-	}
+func (db *database) at(ctx context.Context, id string, named revtree.Rev) (revision, error) {
 	t, _, err := db.tree(ctx, id)
 	if err != nil {
 		return revision{}, err

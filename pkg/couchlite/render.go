@@ -28,10 +28,9 @@ func (o docOptions) needsTree() bool {
 // render returns a revision as a client sees it.
 func (db *database) render(ctx context.Context, r revision, o docOptions) ([]byte, error) {
 	var t *revtree.Tree
-	var seq int64
 	if o.Revs || o.RevsInfo || o.LocalSeq || r.Leaves > 1 && o.needsTree() || len(o.AttsSince) > 0 {
 		var err error
-		if t, seq, err = db.tree(ctx, r.ID); err != nil {
+		if t, r.seq, err = db.tree(ctx, r.ID); err != nil {
 			return nil, err
 		}
 	}
@@ -39,11 +38,7 @@ func (db *database) render(ctx context.Context, r revision, o docOptions) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	out := appendRevision(make([]byte, 0, len(r.Body)+len(r.ID)+96), r, t, o, data)
-	if o.LocalSeq {
-		out = append(out[:len(out)-1], fmt.Sprintf(`,"_local_seq":%d}`, seq)...)
-	}
-	return out, nil
+	return appendRevision(make([]byte, 0, len(r.Body)+len(r.ID)+96), r, t, o, data), nil
 }
 
 // inline reads the attachments that are to stand in the document itself, by
@@ -88,11 +83,14 @@ func appendRevision(dst []byte, r revision, t *revtree.Tree, o docOptions, data 
 	if r.Deleted {
 		dst = append(dst, `,"_deleted":true`...)
 	}
-	if len(r.Attachments) > 0 {
-		dst = appendAttachments(dst, r.Attachments, o, data)
-	}
 	if t != nil {
 		dst = appendMeta(dst, r, t, o)
+	}
+	if o.LocalSeq {
+		dst = fmt.Appendf(dst, `,"_local_seq":%d`, r.seq)
+	}
+	if len(r.Attachments) > 0 {
+		dst = appendAttachments(dst, r.Attachments, o, data)
 	}
 	return append(dst, '}')
 }

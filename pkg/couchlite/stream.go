@@ -1,6 +1,7 @@
 package couchlite
 
 import (
+	"encoding/json"
 	"net/http"
 )
 
@@ -16,7 +17,12 @@ type stream struct {
 	err  error
 }
 
-func newStream(w http.ResponseWriter) *stream { return &stream{w: w} }
+// newStream begins an answer in JSON.
+func newStream(w http.ResponseWriter) *stream {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "must-revalidate")
+	return &stream{w: w}
+}
 
 // text appends what stands between rows.
 func (s *stream) text(t string) { s.buf = append(s.buf, t...) }
@@ -29,6 +35,16 @@ func (s *stream) row() []byte {
 	}
 	s.rows++
 	return append(s.buf, "\r\n"...)
+}
+
+// member appends an object of one member.
+func (s *stream) member(name string, value any) error {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	s.write(append(append(s.buf, `{"`+name+`":`...), append(raw, '}')...))
+	return nil
 }
 
 // endRows ends the list of rows and the object it is in.

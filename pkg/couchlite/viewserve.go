@@ -209,8 +209,8 @@ func (x *viewIndex) freshen(ctx context.Context, queries []viewQuery) error {
 
 // serveDesignInfo serves GET /{db}/_design/{ddoc}/_info.
 func (q *request) serveDesignInfo(ddoc string) error {
-	if !allowed(q.Method, "GET,HEAD") {
-		return q.notAllowed("GET,HEAD")
+	if !allowed(q.Method, "GET") {
+		return q.notAllowed("GET")
 	}
 	d, err := q.db.views.design(q.Context(), ddoc)
 	if err != nil {
