@@ -213,15 +213,10 @@ func (s *site) agrees(process int, number, id string) {
 	if got.CallflowID != id {
 		s.t.Errorf("%s was acknowledged to %s and goes to %q (process %d)", number, id, got.CallflowID, process)
 	}
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for range 500 {
-		if got, _ := c.lookup(s.account, number); got.CallflowID == id {
-			return
-		}
-		<-tick.C
-	}
-	s.t.Errorf("process %d never learns that %s goes to %s", process, number, id)
+	couchtest.Eventually(s.t, fmt.Sprintf("process %d learns that %s goes to %s", process, number, id), func() bool {
+		got, _ := c.lookup(s.account, number)
+		return got.CallflowID == id
+	})
 }
 
 // 64 clients patch a field each of one callflow: every acknowledged edit is

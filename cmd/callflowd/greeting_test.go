@@ -20,6 +20,7 @@ func TestE2EGreetingWorksAsPasted(t *testing.T) {
 	lines := shellLines(p.greeting())
 	cmd := exec.CommandContext(t.Context(), "sh", "-e")
 	cmd.Stdin = strings.NewReader(strings.Join(lines, "\n"))
+	cmd.Env = append(os.Environ(), "no_proxy=*") // curl would ask a proxy for 127.0.0.1
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v:\n%s", err, out)

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 )
 
 // runAsProgram makes the test binary be callflowd itself, for tests that need
@@ -26,8 +28,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// startLimit is how long a test waits for the program to start or stop.
-const startLimit = time.Minute
+// startLimit is how long a test waits for the program to start or stop: on any
+// computer that is long enough.
+const startLimit = 5 * time.Minute
 
 // program is a callflowd that has started.
 type program struct {
@@ -183,23 +186,8 @@ func (p *program) await(logs io.Reader, message string) {
 // after its log.
 func (p *program) greeting() string {
 	p.t.Helper()
-	eventually(p.t, func() bool { return strings.HasSuffix(p.stdout.String(), "\n\n") })
+	couchtest.Eventually(p.t, "the greeting is whole", func() bool { return strings.HasSuffix(p.stdout.String(), "\n\n") })
 	return p.stdout.String()
-}
-
-// eventually waits for what another goroutine or process is about to do.
-func eventually(t testing.TB, happened func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	limit := time.After(startLimit)
-	for !happened() {
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatal("it never happens")
-		}
-	}
 }
 
 // masterOf reads the account id and the API key out of a first greeting.

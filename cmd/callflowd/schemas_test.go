@@ -38,7 +38,7 @@ func TestSiteSchemasAreFollowed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, func() bool { _, known := site.live.Schema("callflows.own"); return known })
+	couchtest.Eventually(t, "the schema is in force", func() bool { _, known := site.live.Schema("callflows.own"); return known })
 	if _, violations := site.live.Validate("callflows.own", document.Doc{}); len(violations) != 1 {
 		t.Errorf("violations %v, want the missing key", violations)
 	}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 )
 
 // A process that starts while the database is away takes lookups from what
@@ -25,7 +27,7 @@ func TestE2ELookupWithoutTheDatabase(t *testing.T) {
 	p, logs := launch(t, storage...)
 	p.await(logs, "listening")
 	c.base = p.api
-	eventually(t, func() bool {
+	couchtest.Eventually(t, "the snapshot answers", func() bool {
 		r, _ := c.lookup(account, "2600")
 		return r.Callflow.Name == "kept"
 	})

@@ -178,14 +178,11 @@ func TestFollow(t *testing.T) {
 	write := account.Write{ID: id, Data: document.Doc{"enabled": false}, Actor: account.Actor{AccountID: master}}
 	_, err = a.Patch(ctx, write)
 	check(t, err)
-	deadline := time.Now().Add(20 * time.Second)
-	for state.Enabled && time.Now().Before(deadline) {
-		state, err = b.State(ctx, id)
+	couchtest.Eventually(t, "the change arrives", func() bool {
+		state, err := b.State(ctx, id)
 		check(t, err)
-	}
-	if state.Enabled {
-		t.Error("the change did not arrive")
-	}
+		return !state.Enabled
+	})
 	cancel()
 	<-done
 }
@@ -230,14 +227,13 @@ func TestStateOutlivesTheFeed(t *testing.T) {
 	// The feed is asked again when its last answer has been dealt with; the
 	// second time, that answer came after the call.
 	awaitFeed := func() {
-		asked, deadline := connection.feeds.Load(), time.Now().Add(time.Minute)
-		for round := 0; connection.feeds.Load() < asked+2; round++ {
-			if time.Now().After(deadline) {
-				t.Fatal("the feed says nothing")
-			}
+		asked, round := connection.feeds.Load(), 0
+		couchtest.Eventually(t, "the feed speaks twice", func() bool {
 			_, err := other.Patch(ctx, account.Write{ID: id, Data: document.Doc{"round": round}})
 			check(t, err)
-		}
+			round++
+			return connection.feeds.Load() >= asked+2
+		})
 	}
 	awaitFeed()
 	for len(s.Snapshot()) == 0 { // not kept if the feed spoke meanwhile

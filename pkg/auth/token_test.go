@@ -167,10 +167,10 @@ func TestRevocationFollows(t *testing.T) {
 	check(t, err)
 	check(t, a.Revoke(t.Context(), identity))
 	check(t, a.Revoke(t.Context(), identity)) // again is no error
-	deadline := time.Now().Add(10 * time.Second)
-	for err == nil && time.Now().Before(deadline) {
+	couchtest.Eventually(t, "the revocation arrives", func() bool {
 		_, err = b.authenticate(token)
-	}
+		return err != nil
+	})
 	wantCode(t, err, problem.TokenRejected)
 	cancel()
 	<-done

@@ -222,26 +222,12 @@ func TestManyWritersAndTheirIndexes(t *testing.T) {
 	nothingIsStuck(t, services[1])
 	for number, id := range l.holders {
 		for i, x := range indexes {
-			eventually(t, func() bool {
+			couchtest.Eventually(t, fmt.Sprintf("index %d sends %s to %s", i, number, id), func() bool {
 				answer, err := x.Lookup(t.Context(), testAccount, number, route.Options{})
 				return err == nil && answer.Found && answer.Match.CallflowID == id
-			}, fmt.Sprintf("index %d never sends %s to %s", i, number, id))
+			})
 		}
 	}
-}
-
-// eventually waits for what a change feed brings.
-func eventually(t *testing.T, holds func() bool, otherwise string) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for range 1000 {
-		if holds() {
-			return
-		}
-		<-tick.C
-	}
-	t.Error(otherwise)
 }
 
 func TestManyWritersPatchOneCallflow(t *testing.T) {

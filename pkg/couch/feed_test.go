@@ -117,14 +117,12 @@ func TestDBUpdates(t *testing.T) {
 // await passes over other updates: a server may report one twice.
 func await(t *testing.T, updates <-chan couch.DBUpdate, kind string) {
 	t.Helper()
-	for {
+	couchtest.Eventually(t, "an update of type "+kind, func() bool {
 		select {
 		case u := <-updates:
-			if u.DB == dbName && u.Type == kind && u.Seq != "" {
-				return
-			}
-		case <-time.After(20 * time.Second):
-			t.Fatalf("no update of type %s", kind)
+			return u.DB == dbName && u.Type == kind && u.Seq != ""
+		default:
+			return false
 		}
-	}
+	})
 }

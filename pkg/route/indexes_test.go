@@ -111,19 +111,13 @@ func (s *site) open(cfg Config) *Indexes {
 // takes looks a number up until the callflow taking it is the one wanted.
 func (s *site) takes(x *Indexes, number, want string) Answer {
 	s.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		a, err := x.Lookup(s.Context(), acct, number, Options{})
-		if err == nil && a.Match.CallflowID == want {
-			return a
-		}
-		if time.Now().After(deadline) {
-			s.Fatalf("%s goes to %q (%v), want %q", number, a.Match.CallflowID, err, want)
-		}
-		<-tick.C
-	}
+	var a Answer
+	couchtest.Eventually(s, number+" goes to "+want, func() bool {
+		var err error
+		a, err = x.Lookup(s.Context(), acct, number, Options{})
+		return err == nil && a.Match.CallflowID == want
+	})
+	return a
 }
 
 func TestForeignWritesArrive(t *testing.T) {

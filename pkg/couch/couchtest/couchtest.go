@@ -155,6 +155,23 @@ func (u *universe) drop(t testing.TB) {
 	}
 }
 
+// Eventually waits for what a change feed, another goroutine or another process
+// is about to bring. It gives up after minutes only: that a computer is slow is
+// no failure.
+func Eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	giveUp := time.After(5 * time.Minute)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-giveUp:
+			t.Fatalf("it never happens: %s", what)
+		}
+	}
+}
+
 // JSON decodes a literal into what encoding/json makes of it, for tests that
 // write documents as text.
 func JSON[T any](t testing.TB, text string) T {
