@@ -6,7 +6,9 @@
 // Creating, moving and removing an account take several writes. Each begins
 // with an intent, a document that says what is being done, and ends with its
 // removal, so that [Service.Recover] can finish or undo what a crash left
-// half done. Names and realms are unique because each is held by a
+// half done. What changes the tree is done one at a time, all processes
+// together; what is created meanwhile looks at its parent again after it was
+// written, as a move or a removal looks at what is below after its. Names and realms are unique because each is held by a
 // reservation document with an id made from it, which only one can create.
 //
 // Errors are of type *[problem.Error].

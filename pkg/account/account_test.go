@@ -2,6 +2,7 @@ package account_test
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -76,7 +77,7 @@ func TestCreate(t *testing.T) {
 	ctx := t.Context()
 	actor := account.Actor{AccountID: master, UserID: "u", RequestID: "r"}
 	made, err := s.Create(ctx, master, couchtest.JSON[document.Doc](t, `{"name":"Acme, Inc.","realm":"Acme.Example",
-		"id":"x","_id":"y","pvt_tree":["forged"],"pvt_superduper_admin":true,"enabled":false,"custom":{"a":1}}`), actor)
+		"id":"x","_id":"y","pvt_tree":["forged"],"pvt_superduper_admin":true,"enabled":true,"custom":{"a":1}}`), actor)
 	check(t, err)
 	id := made.ID()
 	if !couch.IsAccountID(id) {
@@ -113,6 +114,24 @@ func TestCreate(t *testing.T) {
 	wantNoIntents(t, s)
 }
 
+// TestCreateDisabled: an account above may create one that is not to be used
+// yet; nobody else decides that.
+func TestCreateDisabled(t *testing.T) {
+	s, master := newService(t)
+	for i, tt := range []struct {
+		actor string
+		on    any
+		want  bool
+	}{{master, false, false}, {master, true, true}, {master, "false", true}, {master, nil, true}, {"", false, true}, {account.NewID(), false, true}} {
+		data := document.Doc{"name": fmt.Sprintf("Acme %d", i), "enabled": tt.on}
+		doc, err := s.Create(t.Context(), master, data, account.Actor{AccountID: tt.actor})
+		check(t, err)
+		if doc["pvt_enabled"] != tt.want || doc["enabled"] != nil {
+			t.Errorf("%v by %q: %v", tt.on, tt.actor, doc)
+		}
+	}
+}
+
 func wantNoIntents(t *testing.T, s *account.Service) {
 	t.Helper()
 	q := couch.Query{StartKey: "callflowd-intent-", EndKey: "callflowd-intent-z"}
@@ -124,13 +143,19 @@ func wantNoIntents(t *testing.T, s *account.Service) {
 
 func TestCreateInvalid(t *testing.T) {
 	s, master := newService(t)
-	create(t, s, master, "Acme")
+	_, err := s.Create(t.Context(), master, document.Doc{"name": "Acme", "realm": "acme.example"}, account.Actor{})
+	check(t, err)
 	tests := []struct{ name, data, path, code string }{
 		{"no name", `{}`, "name", "required"},
 		{"empty name", `{"name":""}`, "name", "minLength"},
 		{"long name", `{"name":"` + strings.Repeat("ü", 129) + `"}`, "name", "maxLength"},
 		{"name of another type", `{"name":7}`, "name", "type"},
 		{"name in use", `{"name":"ACME!"}`, "name", "unique"},
+		{"realm of spaces", `{"name":"x","realm":"     "}`, "realm", "minLength"},
+		{"realm in use", `{"name":"x","realm":"Acme . Example"}`, "realm", "unique"},
+		{"both in use", `{"name":"acme","realm":"acme.example"}`, "realm", "unique"},
+		{"realm of another type", `{"name":"x","realm":["a"]}`, "realm", "type"},
+		{"long realm", `{"name":"x","realm":"` + strings.Repeat("r", 254) + `"}`, "realm", "maxLength"},
 		{"short realm", `{"name":"x","realm":"abc"}`, "realm", "minLength"},
 		{"master's realm", `{"name":"x","realm":"MASTER-` + master[:6] + `.sip.local"}`, "realm", "unique"},
 	}
@@ -140,7 +165,7 @@ func TestCreateInvalid(t *testing.T) {
 			wantViolation(t, err, tt.path, tt.code)
 		})
 	}
-	_, err := s.Create(t.Context(), account.NewID(), document.Doc{"name": "y"}, account.Actor{})
+	_, err = s.Create(t.Context(), account.NewID(), document.Doc{"name": "y"}, account.Actor{})
 	wantCode(t, err, problem.BadIdentifier)
 	dbs, err := s.Couch.AllDBs(t.Context())
 	check(t, err)

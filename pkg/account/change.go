@@ -53,9 +53,19 @@ func (s *Service) definition(ctx context.Context, id string) (document.Doc, erro
 		return nil, err
 	}
 	if !isLive(doc) {
-		return nil, unknown(id)
+		return nil, errors.Join(unknown(id), s.buryCopy(ctx, id))
 	}
 	return doc, nil
+}
+
+// buryCopy marks the copy of an account that is deleted by its own document,
+// as replication may leave it.
+func (s *Service) buryCopy(ctx context.Context, id string) error {
+	held, err := s.copyOf(ctx, id)
+	if err != nil || !isLive(held) {
+		return err
+	}
+	return s.mirror(ctx, id)
 }
 
 func isLive(doc document.Doc) bool { return doc.Type() == accountType && doc.Live() }
@@ -164,6 +174,56 @@ func (s *Service) save(ctx context.Context, stored, doc document.Doc, w Write) (
 	return saved, s.release(ctx, without(claimsOf(stored), took), id)
 }
 
+// amend changes private fields of a live account, whatever the rest of its
+// document is like: Kazoo's need not pass our checks. edit reports whether it
+// changed anything.
+func (s *Service) amend(ctx context.Context, w Write, edit func(document.Doc) (bool, error)) (document.Doc, error) {
+	var err error
+	for range writeTries {
+		var doc document.Doc
+		if doc, err = s.definition(ctx, w.ID); err != nil {
+			return nil, err
+		}
+		if w.Check != nil {
+			if err := w.Check(doc.Rev()); err != nil {
+				return nil, err
+			}
+		}
+		changed, refused := edit(doc)
+		if refused != nil {
+			return nil, refused
+		}
+		if !changed { // but perhaps the copy lacks what a crash left in our document
+			return doc, s.mirror(ctx, w.ID)
+		}
+		s.stamp(doc, w.Actor)
+		if err = s.putDefinition(ctx, doc); !problem.Is(err, problem.Conflict) {
+			return doc, err
+		}
+	}
+	return nil, err
+}
+
+// putDefinition saves the account's own document and its copy; where there is
+// no database of its own, the copy alone.
+func (s *Service) putDefinition(ctx context.Context, doc document.Doc) error {
+	err := s.putOwn(ctx, doc, nil, nil)
+	if err == nil {
+		return s.mirror(ctx, doc.ID())
+	}
+	if !problem.Is(err, problem.MissingDatabase) {
+		return err
+	}
+	_, plan, err := read(ctx, s.accounts(), doc.ID())
+	if err != nil {
+		return err
+	}
+	err = putOrdered(ctx, s.accounts(), doc, members(plan))
+	s.generation.Add(1)
+	s.states.Delete(doc.ID())
+	return err
+}
+
 // putOwn saves the account's own document. The rules of its dial plan come in
 // the order of first, then as they are stored, then in that of last.
 func (s *Service) putOwn(ctx context.Context, doc document.Doc, first, last []string) error {
@@ -246,9 +306,10 @@ func (s *Service) APIKey(ctx context.Context, id string) (string, error) {
 
 // RenewAPIKey gives the account a new API key; the old one is void at once.
 func (s *Service) RenewAPIKey(ctx context.Context, id string, actor Actor) (string, error) {
-	doc, err := s.change(ctx, Write{ID: id, Actor: actor}, func(stored document.Doc) document.Doc {
+	s.init()
+	doc, err := s.amend(ctx, Write{ID: id, Actor: actor}, func(stored document.Doc) (bool, error) {
 		stored["pvt_api_key"] = NewAPIKey()
-		return stored
+		return true, nil
 	})
 	return doc.String("pvt_api_key"), err
 }

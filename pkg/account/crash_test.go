@@ -93,6 +93,34 @@ func wantSound(t *testing.T, s *account.Service) {
 		_, err = s.Couch.Account(id).Get(ctx, "_design/callflows")
 		check(t, err)
 	}
+	wantForest(t, s, listed)
+}
+
+// wantForest checks that every account has the ancestors of its parent and the
+// parent, all of them alive, and the reseller that follows from them.
+func wantForest(t *testing.T, s *account.Service, ids []string) {
+	t.Helper()
+	docs, err := s.Couch.DB("accounts").GetMany(t.Context(), ids)
+	check(t, err)
+	for id, doc := range docs {
+		above := doc.Strings("pvt_tree")
+		if len(above) == 0 {
+			continue
+		}
+		parent := docs[above[len(above)-1]]
+		if want := append(parent.Strings("pvt_tree"), parent.ID()); parent == nil || !slices.Equal(above, want) || slices.Contains(above, id) {
+			t.Errorf("%s has the ancestors %q, its parent's are %q", doc.String("name"), above, want)
+		}
+		reseller := above[0]
+		for _, ancestor := range above {
+			if document.Truthy(docs[ancestor]["pvt_reseller"]) {
+				reseller = ancestor
+			}
+		}
+		if got := doc.String("pvt_reseller_id"); got != reseller {
+			t.Errorf("%s has the reseller %s, want %s", doc.String("name"), got, reseller)
+		}
+	}
 }
 
 // writesOfCreate is how many writes creating an account takes, and a few more.
@@ -142,23 +170,40 @@ func TestCrashWhileStarting(t *testing.T) {
 	}
 }
 
+// TestCrashWhileDeleting lets a process die at every step of deleting an
+// account, softly and hard: it is there or it is gone, and its name is free if
+// it is gone.
 func TestCrashWhileDeleting(t *testing.T) {
-	address := couchtest.URL(t)
-	first := &account.Service{Couch: couchtest.Open(t, address)}
-	master := ensureMaster(t, first).ID
-	for died := range 6 {
-		id := create(t, first, master, "Acme")
-		check(t, first.Couch.CreateDB(t.Context(), couch.MonthDB(id, time.Now())))
-		_, crash := dyingService(t, address, died).Delete(t.Context(), account.Write{ID: id}, true)
-		s := later(t, address)
-		wantSound(t, s)
-		_, err := s.Get(t.Context(), id)
-		if crash == nil && !problem.Is(err, problem.BadIdentifier) {
-			t.Errorf("after %d writes: deleted, but %v", died, err)
+	for _, hard := range []bool{false, true} {
+		address := couchtest.URL(t)
+		first := &account.Service{Couch: couchtest.Open(t, address)}
+		master := ensureMaster(t, first).ID
+		done := 0
+		for died := range 12 {
+			id := create(t, first, master, "Acme")
+			check(t, first.Couch.CreateDB(t.Context(), couch.MonthDB(id, time.Now())))
+			_, crash := dyingService(t, address, died).Delete(t.Context(), account.Write{ID: id}, hard)
+			s := later(t, address)
+			_, err := s.Get(t.Context(), id)
+			gone := problem.Is(err, problem.BadIdentifier)
+			if !gone {
+				check(t, err)
+				_, err := s.Delete(t.Context(), account.Write{ID: id}, hard) // make room for the next of that name
+				check(t, err)
+			}
+			if crash == nil && !gone {
+				t.Errorf("hard %v, after %d writes: deleted, but there", hard, died)
+			}
+			if crash == nil {
+				done++
+			}
+			if hard {
+				wantSound(t, s)
+			}
+			wantNoIntents(t, s)
 		}
-		if err == nil { // make room for the next of that name
-			_, err := s.Delete(t.Context(), account.Write{ID: id}, true)
-			check(t, err)
+		if done == 0 {
+			t.Errorf("hard %v: twelve writes were not enough", hard)
 		}
 	}
 }
@@ -169,6 +214,8 @@ func TestCrashWhileMoving(t *testing.T) {
 	master := ensureMaster(t, first).ID
 	from := create(t, first, master, "From")
 	to := create(t, first, master, "To")
+	_, err := first.Reseller(t.Context(), to, true)
+	check(t, err)
 	id := create(t, first, from, "Moving")
 	below := create(t, first, id, "Below")
 	for died := range 16 {

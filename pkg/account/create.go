@@ -8,7 +8,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
@@ -32,7 +31,9 @@ func (s *Service) Create(ctx context.Context, parent string, data document.Doc, 
 		return nil, err
 	}
 	data, order := takeOrder(data)
-	doc, vs := s.check(s.draft(data, above))
+	draft := s.draft(data, above)
+	s.importEnabled(draft, Write{Data: data, Actor: actor})
+	doc, vs := s.check(draft)
 	return s.create(ctx, doc, order, vs, actor)
 }
 
@@ -97,7 +98,7 @@ func (s *Service) create(
 		s.clean(ctx, func(ctx context.Context) error { return s.release(ctx, took, doc.ID()) })
 		return nil, err
 	}
-	intent, err := s.begin(ctx, opCreate, doc, nil)
+	intent, err := s.begin(ctx, doc)
 	if err != nil {
 		s.clean(ctx, func(ctx context.Context) error { return s.release(ctx, took, doc.ID()) })
 		return nil, err
@@ -135,7 +136,7 @@ func (s *Service) build(ctx context.Context, doc document.Doc, order []string, t
 		return nil, err
 	}
 	s.prepared.Put(doc.ID(), struct{}{})
-	return stored, nil
+	return s.settle(ctx, stored)
 }
 
 // clean undoes in a context of its own, since the caller's may be what ended.
@@ -161,15 +162,13 @@ func (s *Service) remove(ctx context.Context, id string, doc document.Doc) error
 		}
 	}
 	s.Forget(id)
-	names, err := s.Couch.AllDBs(ctx)
+	names, err := s.Couch.AccountDBs(ctx, id)
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if owner, _, ok := couch.AccountOf(name); ok && owner == id {
-			if err := s.Couch.DropDB(ctx, name); err != nil {
-				return err
-			}
+		if err := s.Couch.DropDB(ctx, name); err != nil {
+			return err
 		}
 	}
 	return s.release(ctx, claimsOf(doc), id)
@@ -179,6 +178,9 @@ func (s *Service) remove(ctx context.Context, id string, doc document.Doc) error
 func (s *Service) check(doc document.Doc) (document.Doc, []problem.Violation) {
 	var vs []problem.Violation
 	out := doc
+	if realm, ok := doc["realm"].(string); ok {
+		doc["realm"] = strings.ToLower(strings.ReplaceAll(realm, " ", "")) // as Kazoo does
+	}
 	if s.Validate != nil {
 		public := doc.Public()
 		delete(public, "id")
@@ -193,9 +195,6 @@ func (s *Service) check(doc document.Doc) (document.Doc, []problem.Violation) {
 	}
 	vs = append(vs, checkText(out, "name", 1, maxName)...)
 	vs = append(vs, checkText(out, "realm", minRealm, maxRealm)...)
-	if realm, ok := out["realm"].(string); ok {
-		out["realm"] = strings.ToLower(realm)
-	}
 	return out, vs
 }
 

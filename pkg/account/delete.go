@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
@@ -18,24 +19,37 @@ func (s *Service) Delete(ctx context.Context, w Write, hard bool) (document.Doc,
 	if err != nil {
 		return nil, err
 	}
-	if err := s.deletable(ctx, doc); err != nil {
-		return nil, err
-	}
-	if hard {
-		return doc, s.deleteHard(ctx, w, doc)
-	}
-	deleted, err := s.markDeleted(ctx, w)
+	extra := document.Doc{"hard": hard, "account": map[string]any(withoutRev(doc))}
+	return s.restructure(ctx, opDelete, w.ID, extra, func(ctx context.Context) (document.Doc, error) { return s.delete(ctx, w, hard) })
+}
+
+// delete marks the account first, in either case: from then on nobody creates
+// an account below it or writes its copy anew.
+func (s *Service) delete(ctx context.Context, w Write, hard bool) (document.Doc, error) {
+	var before document.Doc
+	marked, err := s.amend(ctx, w, func(doc document.Doc) (bool, error) {
+		if len(tree(doc)) == 0 {
+			return false, &problem.Error{Code: problem.Forbidden, Msg: "the master account cannot be deleted"}
+		}
+		before = doc.Clone()
+		doc["pvt_deleted"] = true
+		return true, s.childless(ctx, w.ID)
+	})
 	if err != nil {
 		return nil, err
 	}
-	return deleted, s.release(ctx, claimsOf(doc), w.ID)
+	if err := s.finishDelete(ctx, marked, hard); err != nil {
+		return nil, err
+	}
+	if hard {
+		return before, nil
+	}
+	return marked, nil
 }
 
-func (s *Service) deletable(ctx context.Context, doc document.Doc) error {
-	if len(tree(doc)) == 0 {
-		return &problem.Error{Code: problem.Forbidden, Msg: "the master account cannot be deleted"}
-	}
-	q := couch.Query{StartKey: []any{doc.ID()}, EndKey: []any{doc.ID(), map[string]any{}}, Limit: 1}
+// childless refuses an account that has others below it.
+func (s *Service) childless(ctx context.Context, id string) error {
+	q := couch.Query{StartKey: []any{id}, EndKey: []any{id, map[string]any{}}, Limit: 1}
 	for _, err := range s.accounts().View(ctx, "accounts", "listing_by_descendants", q) {
 		if err != nil {
 			return err
@@ -45,44 +59,37 @@ func (s *Service) deletable(ctx context.Context, doc document.Doc) error {
 	return nil
 }
 
-func (s *Service) deleteHard(ctx context.Context, w Write, doc document.Doc) error {
-	if w.Check != nil {
-		if err := w.Check(doc.Rev()); err != nil {
+// finishDelete goes on with an account that is marked; doc is its document. If
+// one was created below it before it was, it is unmarked again.
+func (s *Service) finishDelete(ctx context.Context, doc document.Doc, hard bool) error {
+	if err := s.childless(ctx, doc.ID()); err != nil {
+		if !problem.Is(err, problem.HasDescendants) {
 			return err
 		}
+		delete(doc, "pvt_deleted")
+		return errors.Join(err, s.putDefinition(ctx, doc))
 	}
-	intent, err := s.begin(ctx, opDelete, doc, nil)
-	if err != nil {
-		return err
+	if hard {
+		return s.remove(ctx, doc.ID(), doc)
 	}
-	if err := s.remove(ctx, w.ID, doc); err != nil {
-		return err
-	}
-	return s.commit(ctx, intent)
+	return s.release(ctx, claimsOf(doc), doc.ID())
 }
 
-// markDeleted sets pvt_deleted, on whatever is stored when it is written.
-func (s *Service) markDeleted(ctx context.Context, w Write) (document.Doc, error) {
-	var err error
-	for range writeTries {
-		var doc document.Doc
-		if doc, err = s.definition(ctx, w.ID); err != nil {
-			return nil, err
+// resumeDelete finishes a deletion that went as far as the mark.
+func (s *Service) resumeDelete(ctx context.Context, id string, intent document.Doc) error {
+	hard, _ := intent["hard"].(bool)
+	doc, err := s.Couch.Account(id).Get(ctx, id)
+	if problem.Is(err, problem.MissingDatabase) || problem.Is(err, problem.BadIdentifier) {
+		if hard { // the databases are going already
+			return s.remove(ctx, id, document.Doc(intent.Object("account")))
 		}
-		if w.Check != nil {
-			if err := w.Check(doc.Rev()); err != nil {
-				return nil, err
-			}
-		}
-		doc["pvt_deleted"] = true
-		s.stamp(doc, w.Actor)
-		err = s.putOwn(ctx, doc, nil, nil)
-		if err == nil {
-			return doc, s.mirror(ctx, w.ID)
-		}
-		if !problem.Is(err, problem.Conflict) {
-			return nil, err
-		}
+		doc, err = s.copyOf(ctx, id)
 	}
-	return nil, err
+	if err != nil || doc == nil || doc.Live() {
+		return err
+	}
+	if err := s.mirror(ctx, id); err != nil {
+		return err
+	}
+	return s.finishDelete(ctx, doc, hard)
 }
