@@ -129,6 +129,8 @@ func TestAccountViews(t *testing.T) {
 		{"callflows/listing_by_pattern", []string{`"^\\*97$" {"name":"Main Line"}`}},
 		{"callflows/msisdn", []string{`["user","u1","+14158867900"] {"msisdn":"+14158867900"}`}},
 		{"search/search_by_name", []string{
+			`["callflow","b"] {"id":"b","name":"b","numbers":"2600"}`,
+			`["callflow","d"] {"id":"d","name":"d","numbers":["2602","2602"]}`,
 			`["callflow","mainline"] {"id":"a","name":"Main Line","numbers":["2600","+14158867900"]}`,
 			`["group","g"] {"id":"g1","name":"G"}`, `["user","annlee"] {"id":"u1","name":"Ann Lee"}`,
 		}},
@@ -175,5 +177,16 @@ func TestAccountsViews(t *testing.T) {
 		{"accounts/listing_by_descendants", []string{`["m","Customer"]` + x, `["m","Reseller"]` + r, `["r","Customer"]` + x}},
 		{"accounts/listing_by_parent", []string{`null` + m, `null` + o, `"m"` + r, `"r"` + x}},
 		{"accounts/listing_by_descendants_count", []string{`null 3`}},
+		{"search/search_by_name", []string{
+			`["m","account","customer"] {"descendants_count":0,"id":"x","name":"Customer"}`,
+			`["m","account","reseller"] {"descendants_count":0,"id":"r","name":"Reseller","realm":"r.example"}`,
+			`["r","account","customer"] {"descendants_count":0,"id":"x","name":"Customer"}`,
+		}},
+		{"search/search_by_realm", []string{`["m","account","rexample"] {"descendants_count":0,"id":"r","name":"Reseller","realm":"r.example"}`}},
+		{"search/search_by_id", []string{
+			`["m","account","r"] {"descendants_count":0,"id":"r","name":"Reseller","realm":"r.example"}`,
+			`["m","account","x"] {"descendants_count":0,"id":"x","name":"Customer"}`,
+			`["r","account","x"] {"descendants_count":0,"id":"x","name":"Customer"}`,
+		}},
 	})
 }

@@ -47,6 +47,7 @@ func audiences() map[string]audience {
 		"GET " + a + "/conferences/{document_id}/participants": relatives, "GET " + a + "/alerts": relatives,
 		"GET " + a + "/channels": relatives, "GET " + a + "/external_numbers": relatives, "GET " + a + "/registrations": relatives,
 		"GET /whitelabel/{domain}": everyone, "GET /whitelabel/{domain}/{part}": everyone,
+		"GET /search": tokens, "GET /search/multi": tokens,
 		"GET /schemas": everyone, "GET /schemas/{schema_id}": everyone, "PUT /schemas/{schema_id}/validation": tokens,
 		"GET " + a + "/schemas": relatives, "GET " + a + "/schemas/{schema_id}": relatives,
 		"PUT " + a + "/schemas/{schema_id}/validation": relatives,

@@ -31,6 +31,10 @@ func pagingQuery() []string {
 	return []string{"page_size", "start_key", "end_key", "paginate", "ascending", "descending"}
 }
 
+func searchQuery() []string {
+	return []string{"t", "by_name", "by_number", "by_name_and_number", "by_realm", "by_id"}
+}
+
 func callflowOperations() []operation {
 	const cf = acct + "/callflows/{callflow_id}"
 	paging := pagingQuery()
@@ -51,7 +55,9 @@ func callflowOperations() []operation {
 		{post, cf + "/restore", "Go back to an old version, or undelete", nil, "Restore", "Callflow", false},
 		{get, cf + "/references", "Documents that point at a callflow", nil, "", "References", false},
 		{get, acct + "/search", "Search documents by prefix", append([]string{"t", "q", "v"}, paging...), "", "Items", false},
-		{get, acct + "/search/multi", "Search by several fields", []string{"t", "by_name", "by_number", "by_name_and_number"}, "", "SearchResults", false},
+		{get, acct + "/search/multi", "Search by several fields", searchQuery(), "", "SearchResults", false},
+		{get, "/search", "Search accounts below the caller's", append([]string{"t", "q", "v"}, paging...), "", "Items", false},
+		{get, "/search/multi", "Search accounts by several fields", searchQuery(), "", "SearchResults", false},
 		{get, acct + "/conflicts", "Conflicting revisions and numbers booked twice", nil, "", "Conflicts", false},
 		{post, acct + "/conflicts/{document_id}", "Resolve a document's conflict", nil, "Resolution", "Document", false},
 		{get, acct + "/changes", "Feed of document changes", []string{"since", "feed", "limit"}, "", "Changes", false},

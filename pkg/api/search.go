@@ -1,17 +1,38 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
+	"iter"
 	"slices"
 	"strings"
 
+	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/resource"
 )
 
+// accountType is what a search that crosses accounts looks for: accounts below
+// the caller's, wherever it is asked (contract 7.3).
+const accountType = "account"
+
+// searched is one search: the documents of a type whose field begins with a
+// value.
+type searched struct {
+	view   resource.View
+	scope  []string // of keys, before the text: the type, an account's id before it
+	prefix string
+	field  string
+}
+
 // searchFields are what q may name, in the order of their views.
-func searchFields() []string { return []string{"name", "number", "name_and_number"} }
+func searchFields(kind string) []string {
+	if kind == accountType {
+		return []string{"name", "realm", "id"}
+	}
+	return []string{"name", "number", "name_and_number"}
+}
 
 // search serves GET …/search?t=callflow&q=name&v=prefix (contract 7.3).
 func (s *Server) search(c *call) (*answer, error) {
@@ -19,99 +40,174 @@ func (s *Server) search(c *call) (*answer, error) {
 	if err := checkSearch(c, kind, field); err != nil {
 		return nil, err
 	}
-	o, err := s.searchOptions(c, kind, c.value("v"))
+	p, err := s.paging(c)
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.cfg.Resources.List(c.ctx(), c.account(), searchView(field), o)
+	found := searchOf(c, kind, field, c.value("v"))
+	o := found.options(p)
+	if p.start != "" {
+		o.Start = positionOf(p.start)
+	}
+	if p.all {
+		return streamed(func(ctx context.Context) iter.Seq2[json.RawMessage, error] {
+			return s.cfg.Resources.Stream(ctx, c.account(), found.view, o)
+		}), nil
+	}
+	list, err := s.cfg.Resources.List(c.ctx(), c.account(), found.view, o)
 	if err != nil {
 		return nil, err
 	}
 	start := ""
-	if c.value("start_key") != "" {
+	if p.start != "" {
 		start = tokenOf(o.Start)
 	}
-	return page(found.Items, start, tokenOf(found.Next)), nil
-}
-
-func searchView(field string) resource.View {
-	return resource.View{Design: "search", Name: "search_by_" + field}
+	return page(list.Items, start, tokenOf(list.Next)), nil
 }
 
 // checkSearch names every parameter that is missing or wrong.
 func checkSearch(c *call, kind, field string) error {
-	var wrong []problem.Violation
-	missing := func(name string) {
-		wrong = append(wrong, problem.Violation{Path: name, Code: "required", Message: "Field is required but missing"})
-	}
-	if kind == "" {
-		missing("t")
-	}
-	switch {
+	wrong := checkSearchType(c, kind)
+	switch allowed := searchFields(kind); {
 	case field == "":
-		missing("q")
-	case !slices.Contains(searchFields(), field):
-		wrong = append(wrong, problem.Violation{
-			Path: "q", Code: "enum", Message: "q is one of " + strings.Join(searchFields(), ", "),
-			Members: map[string]any{"target": searchFields(), "value": field, "cause": field},
-		})
+		wrong = append(wrong, missingChoice("q", allowed))
+	case !slices.Contains(allowed, field):
+		wrong = append(wrong, unknownField(allowed, field))
 	}
 	if _, ok := c.lookup("v"); !ok {
-		missing("v")
+		wrong = append(wrong, problem.Violation{Path: "v", Code: "required", Message: "Field is required but missing"})
 	}
 	return problem.Validation(wrong)
 }
 
-// searchOptions is the range of a prefix, in the order a listing has.
-func (s *Server) searchOptions(c *call, kind, value string) (resource.ListOptions, error) {
-	p, err := s.paging(c)
-	if err != nil {
-		return resource.ListOptions{}, err
+// checkSearchType wants a type, and outside an account the one that is found
+// there.
+func checkSearchType(c *call, kind string) []problem.Violation {
+	types := []string{accountType, "user", "callflow", "device"}
+	if c.account() == "" {
+		types = types[:1]
 	}
-	if p.all {
-		p.size = s.cfg.Limits.MaxPageSize
+	switch {
+	case kind == "":
+		return []problem.Violation{missingChoice("t", types)}
+	case c.account() == "" && kind != accountType:
+		return []problem.Violation{{
+			Path: "t", Code: "enum", Message: "other types are searched in an account",
+			Members: map[string]any{"target": types, "value": kind, "cause": kind},
+		}}
 	}
-	prefix := document.Alphanumeric(value)
-	low, _ := json.Marshal([]string{kind, prefix})
-	high, _ := json.Marshal([]string{kind, prefix + "\ufff0"})
+	return nil
+}
+
+func missingChoice(path string, from []string) problem.Violation {
+	return problem.Violation{
+		Path: path, Code: "required", Message: "Field is required but missing: one of " + strings.Join(from, ", "),
+		Members: map[string]any{"target": from},
+	}
+}
+
+func unknownField(allowed []string, field string) problem.Violation {
+	return problem.Violation{
+		Path: "q", Code: "enum", Message: "q is one of " + strings.Join(allowed, ", "),
+		Members: map[string]any{"target": allowed, "value": field, "cause": field},
+	}
+}
+
+func searchOf(c *call, kind, field, value string) searched {
+	out := searched{
+		view: resource.View{Design: "search", Name: "search_by_" + field}, scope: []string{kind},
+		prefix: document.Alphanumeric(value), field: field,
+	}
+	if kind == accountType {
+		out.view.DB, out.scope = "accounts", []string{c.identity.AccountID, kind}
+	}
+	return out
+}
+
+// options is the range of a prefix, in the order a listing has.
+func (f searched) options(p paging) resource.ListOptions {
+	low, _ := json.Marshal(append(slices.Clone(f.scope), f.prefix))
+	high, _ := json.Marshal(append(slices.Clone(f.scope), f.prefix+"\ufff0"))
 	o := resource.ListOptions{
 		Start: &resource.Position{Key: low}, End: &resource.Position{Key: high},
-		PageSize: p.size, Ascending: p.ascending, Distinct: true, Filter: p.filter,
+		PageSize: p.size, Ascending: p.ascending, Filter: p.filter, Keep: f.first(p.ascending),
 	}
 	if !o.Ascending {
 		o.Start, o.End = o.End, o.Start
 	}
-	if p.start != "" {
-		o.Start = positionOf(p.start)
+	return o
+}
+
+// first keeps of a document's rows the one that comes first, so that no page
+// shows a document that an earlier one had: a document is found by each of its
+// numbers. It is nil for a field that a document has once.
+func (f searched) first(ascending bool) func(couch.Row) bool {
+	if !strings.HasSuffix(f.field, "number") {
+		return nil
 	}
-	return o, nil
+	return func(row couch.Row) bool {
+		var key []string
+		var value document.Doc
+		if json.Unmarshal(row.Key, &key) != nil || json.Unmarshal(row.Value, &value) != nil || len(key) == 0 {
+			return true
+		}
+		texts := value.Strings("numbers")
+		if name := value.String("name"); name != "" && f.field != "number" {
+			texts = append(texts, name)
+		}
+		here := key[len(key)-1]
+		return !slices.ContainsFunc(texts, func(text string) bool {
+			there := document.Alphanumeric(text)
+			return strings.HasPrefix(there, f.prefix) && there != here && (there < here) == ascending
+		})
+	}
 }
 
 // searchMulti serves GET …/search/multi?t=callflow&by_name=…&by_number=…: one
-// list per field.
+// list per field, whole.
 func (s *Server) searchMulti(c *call) (*answer, error) {
 	kind := c.value("t")
-	if kind == "" {
-		return nil, required("t")
+	if err := problem.Validation(checkSearchType(c, kind)); err != nil {
+		return nil, err
 	}
+	fields, err := multiFields(c, kind)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.paging(c)
+	if err != nil {
+		return nil, err
+	}
+	p.size = s.cfg.Limits.MaxPageSize
 	data := map[string]any{}
-	for _, field := range searchFields() {
-		value := c.value("by_" + field)
-		if value == "" {
-			continue
-		}
-		o, err := s.searchOptions(c, kind, value)
+	for _, field := range fields {
+		found := searchOf(c, kind, field, c.value("by_"+field))
+		list, err := s.cfg.Resources.List(c.ctx(), c.account(), found.view, found.options(p))
 		if err != nil {
 			return nil, err
 		}
-		found, err := s.cfg.Resources.List(c.ctx(), c.account(), searchView(field), o)
-		if err != nil {
-			return nil, err
-		}
-		data[field] = found.Items
-	}
-	if len(data) == 0 {
-		return nil, required("by_name", "by_number", "by_name_and_number")
+		data[field] = list.Items
 	}
 	return &answer{data: data, digest: true}, nil
+}
+
+// multiFields are the fields that a search by several names.
+func multiFields(c *call, kind string) ([]string, error) {
+	allowed := searchFields(kind)
+	for name := range c.query {
+		if field, ok := strings.CutPrefix(name, "by_"); ok && !slices.Contains(allowed, field) {
+			return nil, problem.Validation([]problem.Violation{unknownField(allowed, field)})
+		}
+	}
+	fields := slices.DeleteFunc(slices.Clone(allowed), func(field string) bool {
+		_, asked := c.lookup("by_" + field)
+		return !asked
+	})
+	if len(fields) > 0 {
+		return fields, nil
+	}
+	return nil, problem.Validation([]problem.Violation{{
+		Path: "multi", Code: "enum", Message: "give one of by_" + strings.Join(allowed, ", by_"),
+		Members: map[string]any{"target": allowed},
+	}})
 }

@@ -22,8 +22,8 @@ type ListOptions struct {
 	Start, End *Position // inclusive; nil = the view's ends
 	PageSize   int
 	Ascending  bool // Kazoo's default is descending
-	Distinct   bool // of a document's rows on a page, only the first
 	Filter     document.Filter
+	Keep       func(couch.Row) bool // leaves rows out; nil keeps all
 }
 
 // Page is one page of a listing.
@@ -32,29 +32,24 @@ type Page struct {
 	Next  *Position         // nil on the last page
 }
 
-// View names a listing view.
-type View struct{ Design, Name string }
+// View names a listing view, of an account's database if DB is empty.
+type View struct{ DB, Design, Name string }
 
 // Listing is the view that lists a kind.
-func (k Kind) Listing() View { return View{k.Design, "crossbar_listing"} }
+func (k Kind) Listing() View { return View{Design: k.Design, Name: "crossbar_listing"} }
 
 // List returns one page of a view's values: with filters it reads on until
 // the page is full.
 func (s *Service) List(ctx context.Context, accountID string, view View, o ListOptions) (Page, error) {
 	page := Page{Items: []json.RawMessage{}}
-	seen := map[string]bool{}
 	query := o.query()
-	if o.Filter.Empty() && !o.Distinct {
+	if o.Filter.Empty() && o.Keep == nil {
 		query.Limit = o.PageSize + 1
 	}
-	for row, err := range s.rows(ctx, accountID, view, query, o.Filter) {
+	for row, err := range s.rows(ctx, accountID, view, query, o) {
 		if err != nil {
 			return Page{}, err
 		}
-		if o.Distinct && seen[row.ID] {
-			continue
-		}
-		seen[row.ID] = true
 		if len(page.Items) == o.PageSize {
 			page.Next = &Position{Key: row.Key, ID: row.ID}
 			break
@@ -67,7 +62,7 @@ func (s *Service) List(ctx context.Context, accountID string, view View, o ListO
 // Stream gives all values of a listing, one at a time.
 func (s *Service) Stream(ctx context.Context, accountID string, view View, o ListOptions) iter.Seq2[json.RawMessage, error] {
 	return func(yield func(json.RawMessage, error) bool) {
-		for row, err := range s.rows(ctx, accountID, view, o.query(), o.Filter) {
+		for row, err := range s.rows(ctx, accountID, view, o.query(), o) {
 			if !yield(row.Value, err) || err != nil {
 				return
 			}
@@ -75,16 +70,24 @@ func (s *Service) Stream(ctx context.Context, accountID string, view View, o Lis
 	}
 }
 
-func (s *Service) rows(
-	ctx context.Context, accountID string, view View, q couch.Query, filter document.Filter,
-) iter.Seq2[couch.Row, error] {
-	q.IncludeDocs = !filter.Empty()
+// rows gives the rows of a view that the options choose. Where rows are left
+// out, so are those of a document that emitted one key twice.
+func (s *Service) rows(ctx context.Context, accountID string, view View, q couch.Query, o ListOptions) iter.Seq2[couch.Row, error] {
+	q.IncludeDocs = !o.Filter.Empty()
+	db := s.Couch.Account(accountID)
+	if view.DB != "" {
+		db = s.Couch.DB(view.DB)
+	}
 	return func(yield func(couch.Row, error) bool) {
-		for row, err := range s.Couch.Account(accountID).View(ctx, view.Design, view.Name, q) {
-			if err == nil && q.IncludeDocs && (len(row.Doc) == 0 || bytes.Equal(row.Doc, []byte("null")) || !filter.Match(row.Doc)) {
+		var last couch.Row
+		for row, err := range db.View(ctx, view.Design, view.Name, q) {
+			if err == nil && q.IncludeDocs && (len(row.Doc) == 0 || bytes.Equal(row.Doc, []byte("null")) || !o.Filter.Match(row.Doc)) {
 				continue
 			}
-			if !yield(row, err) || err != nil {
+			if err == nil && o.Keep != nil && (row.ID == last.ID && bytes.Equal(row.Key, last.Key) || !o.Keep(row)) {
+				continue
+			}
+			if last = row; !yield(row, err) || err != nil {
 				return
 			}
 		}

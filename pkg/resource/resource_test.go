@@ -225,7 +225,7 @@ func TestPages(t *testing.T) {
 	if count != 5 {
 		t.Errorf("streamed %d", count)
 	}
-	if _, err := s.List(t.Context(), account, View{"menus", "nosuch"}, o); !problem.Is(err, problem.MissingView) {
+	if _, err := s.List(t.Context(), account, View{Design: "menus", Name: "nosuch"}, o); !problem.Is(err, problem.MissingView) {
 		t.Errorf("a missing view: %v", err)
 	}
 }

@@ -9,10 +9,9 @@ function (doc) {
   if (!name && (doc.first_name || doc.last_name)) {
     name = (doc.first_name || '') + ' ' + (doc.last_name || '');
   }
+  name = name || doc._id;
   var value = {id: doc._id, name: name, numbers: doc.numbers};
-  if (name) {
-    emit([doc.pvt_type, plain(name)], value);
-  }
+  emit([doc.pvt_type, plain(name)], value);
   if (Array.isArray(doc.numbers)) {
     for (var i = 0; i < doc.numbers.length; i++) {
       emit([doc.pvt_type, plain(doc.numbers[i])], value);
