@@ -37,6 +37,9 @@ func (s *Service) At(ctx context.Context, accountID, id string, t time.Time) (do
 func asOf(versions []document.Doc, t int64) (doc document.Doc, sure bool) {
 	next := 0 // the generation that replaced the version looked at; 0 for the stored one
 	for _, v := range versions {
+		if incomplete(v) {
+			continue // as good as missing
+		}
 		at, dated := v.Seconds("pvt_modified")
 		if dated && at > t {
 			next = generation(v)
@@ -84,9 +87,8 @@ func (s *Service) LookupAt(ctx context.Context, accountID, dialled string, t tim
 		return Route{}, nil, err
 	}
 	index, docs := route.NewIndex(), map[string]document.Doc{}
-	for id, list := range versions {
-		slices.SortStableFunc(list, newestFirst)
-		doc, sure := asOf(list, document.Gregorian(t))
+	for id, known := range versions {
+		doc, sure := asOf(known.ordered(), document.Gregorian(t))
 		if !sure {
 			uncertain = append(uncertain, id)
 		}
@@ -105,45 +107,60 @@ func (s *Service) LookupAt(ctx context.Context, accountID, dialled string, t tim
 	return r, uncertain, nil
 }
 
+// maxRecovered bounds for how many callflows one lookup searches the database
+// for versions that others replaced.
+const maxRecovered = 200
+
 // versionsSince reads every callflow that is stored, deleted ones included,
 // and every version replaced in the month of t or later.
-func (s *Service) versionsSince(ctx context.Context, accountID string, t time.Time) (map[string][]document.Doc, error) {
-	out := map[string][]document.Doc{}
+func (s *Service) versionsSince(ctx context.Context, accountID string, t time.Time) (map[string]*versionSet, error) {
+	out := map[string]*versionSet{}
+	var recover []document.Doc
 	for row, err := range s.Couch.Account(accountID).AllDocs(ctx, couch.Query{IncludeDocs: true}) {
 		if err != nil {
 			return nil, err
 		}
-		if doc, err := row.Document(); err == nil && doc.Type() == Type {
-			out[row.ID] = append(out[row.ID], doc)
+		doc, err := row.Document()
+		if err != nil || doc.Type() != Type {
+			continue
+		}
+		addVersion(out, row.ID, doc)
+		if at, dated := doc.Seconds("pvt_modified"); byOthers(doc) && dated && at > document.Gregorian(t) && len(recover) < maxRecovered {
+			recover = append(recover, doc)
 		}
 	}
-	since := document.Doc{"pvt_created": document.GregorianNumber(t)}
-	for db, month := range s.months(accountID, since) {
-		prefix := month.Format("200601") + "-"
-		for row, err := range db.AllDocs(ctx, couch.Query{StartKey: prefix, EndKey: prefix + "\ufff0", IncludeDocs: true}) {
-			if problem.Is(err, problem.MissingDatabase) {
-				break
-			}
-			if err != nil {
-				return nil, err
-			}
-			if entry, err := row.Document(); err == nil && entry.Type() == historyType {
-				addVersion(out, entry)
-			}
+	for _, doc := range recover {
+		if err := s.addStored(ctx, accountID, doc, out[doc.ID()]); err != nil {
+			return nil, err
 		}
 	}
-	return out, nil
+	return out, s.addEntriesSince(ctx, accountID, t, out)
 }
 
-// addVersion adds a history entry's version, unless it is the stored one.
-func addVersion(versions map[string][]document.Doc, entry document.Doc) {
-	id, rev := entry.String("callflow_id"), entry.String("revision")
-	for _, known := range versions[id] {
-		if known.Rev() == rev {
-			return
+func (s *Service) addEntriesSince(ctx context.Context, accountID string, t time.Time, out map[string]*versionSet) error {
+	months, err := s.months(ctx, accountID)
+	if err != nil {
+		return err
+	}
+	for _, m := range months {
+		if m.month < t.UTC().Format("200601") {
+			break
+		}
+		for entry, err := range m.entries(ctx, "") {
+			if err != nil {
+				return err
+			}
+			addVersion(out, entry.String("callflow_id"), versionOf(entry))
 		}
 	}
-	versions[id] = append(versions[id], entry.Object("document"))
+	return nil
+}
+
+func addVersion(versions map[string]*versionSet, id string, version document.Doc) {
+	if versions[id] == nil {
+		versions[id] = &versionSet{}
+	}
+	versions[id].add(version)
 }
 
 func checkDialled(dialled string) error {

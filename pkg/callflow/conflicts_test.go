@@ -249,7 +249,7 @@ func TestOtherDocumentsMerge(t *testing.T) {
 	sameJSON(t, publicOf(saved.Doc), `{"n":1,"x":1,"y":1}`)
 	db := s.Couch.DB(couch.MonthDB(testAccount, s.now()))
 	for _, rev := range []string{"2-b", "2-c"} {
-		if _, err := db.Get(t.Context(), historyID(s.now(), "d", rev)); err != nil {
+		if _, err := db.Get(t.Context(), historyID(s.now().Format("200601"), "d", rev)); err != nil {
 			t.Errorf("version %s is lost: %v", rev, err)
 		}
 	}

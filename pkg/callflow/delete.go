@@ -30,9 +30,11 @@ func (s *Service) Delete(ctx context.Context, w Write, hard bool) (Saved, error)
 		if err := v.referenced(ctx); err != nil {
 			return Saved{}, err
 		}
-		if err := s.keep(ctx, w.AccountID, month, v.stored); err != nil {
+		warnings, err := s.keep(ctx, w.AccountID, month, v.stored)
+		if err != nil {
 			return Saved{}, err
 		}
+		v.warnings = append(v.warnings, warnings...)
 		if err := v.remove(ctx, hard); err != nil {
 			return Saved{}, err
 		}

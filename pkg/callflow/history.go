@@ -2,6 +2,9 @@ package callflow
 
 import (
 	"context"
+	"iter"
+	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -12,43 +15,73 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// historyType is the pvt_type of history entries.
-const historyType = "callflowd_history"
-
 // keep writes the version that is about to be replaced to the account's
-// database of the month. The entry is a copy of that version and nothing
-// else, so it does not matter which of several writers of the same id was
-// first, and a crash before the replacement leaves an entry of the stored
-// revision, which readers pass over.
-func (s *Service) keep(ctx context.Context, accountID string, month time.Time, replaced document.Doc) error {
-	entry := document.Doc{
-		"_id":            historyID(month, replaced.ID(), replaced.Rev()),
-		"pvt_type":       historyType,
-		"pvt_account_id": accountID,
-		"pvt_created":    document.GregorianNumber(month),
-		"callflow_id":    replaced.ID(),
-		"revision":       replaced.Rev(),
-		"document":       withoutAttachments(replaced),
+// database of the month, and those before it that somebody else replaced
+// without a trace, as far as the database still has them. A warning says what
+// was too large to be kept whole.
+//
+// An entry is a copy of its version and nothing else, so it does not matter
+// which of several writers of the same id was first, and a crash before the
+// replacement leaves an entry of the stored revision, which readers pass over.
+func (s *Service) keep(ctx context.Context, accountID string, month time.Time, replaced document.Doc) ([]problem.Warning, error) {
+	others, err := s.overwritten(ctx, accountID, replaced)
+	if err != nil {
+		return nil, err
 	}
 	db, err := s.monthDB(ctx, accountID, month)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	err = db.Put(ctx, entry)
-	if problem.Is(err, problem.MissingDatabase) { // dropped since we made sure of it
+	var warnings []problem.Warning
+	for _, version := range append(others, replaced) {
+		whole, err := s.putEntry(ctx, db, entryOf(accountID, month, version))
+		if err != nil {
+			return nil, err
+		}
+		if !whole {
+			warnings = append(warnings, tooLarge(version.Rev()))
+		}
+	}
+	return warnings, nil
+}
+
+// putEntry writes an entry in the fullest form that the database takes. It
+// reports whether the version is kept whole.
+func (s *Service) putEntry(ctx context.Context, db *couch.DB, entry document.Doc) (whole bool, err error) {
+	err = s.putOnce(ctx, db, entry)
+	if !problem.Is(err, problem.TooLarge) {
+		return true, err
+	}
+	if err = s.putOnce(ctx, db, compressed(entry)); !problem.Is(err, problem.TooLarge) {
+		return true, err
+	}
+	s.log().Warn("a version is too large for history",
+		zap.String("callflow", entry.String("callflow_id")), zap.String("revision", entry.String("revision")))
+	return false, s.putOnce(ctx, db, outlined(entry))
+}
+
+// putOnce writes an entry unless it is there. A database that was dropped
+// since we made sure of it is made again.
+func (s *Service) putOnce(ctx context.Context, db *couch.DB, entry document.Doc) error {
+	err := db.Put(ctx, entry)
+	if problem.Is(err, problem.MissingDatabase) {
 		if err := s.Couch.CreateDB(ctx, db.Name()); err != nil {
 			return err
 		}
 		err = db.Put(ctx, entry)
 	}
-	switch {
-	case problem.Is(err, problem.Conflict):
-		return nil
-	case problem.Is(err, problem.TooLarge): // the entry is a little larger than what it keeps
-		s.log().Warn("a version is too large for history", zap.String("callflow", replaced.ID()), zap.String("revision", replaced.Rev()))
+	if problem.Is(err, problem.Conflict) {
 		return nil
 	}
 	return err
+}
+
+func tooLarge(rev string) problem.Warning {
+	return problem.Warning{
+		Path: "id", Code: "history_incomplete",
+		Message: "revision " + rev + " is too large for history: who wrote it and when is kept, its content is not",
+		Members: map[string]any{"revision": rev},
+	}
 }
 
 // knownMonths bounds how many monthly databases a service remembers to be
@@ -70,51 +103,43 @@ func (s *Service) monthDB(ctx context.Context, accountID string, month time.Time
 	return s.Couch.DB(name), nil
 }
 
-// expireMonths is how many months behind the retention are looked at for
-// entries that have to go: more than one, in case nothing was written for a
-// while.
-const expireMonths = 3
-
-// expire deletes history that is older than HistoryMonths. It runs when a
-// month begins; what fails is logged, and tried again by the next process.
-func (s *Service) expire(ctx context.Context, accountID string, month time.Time) {
-	if s.HistoryMonths <= 0 {
-		return
-	}
-	first := time.Date(month.UTC().Year(), month.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)
-	for n := range expireMonths {
-		old := first.AddDate(0, -s.HistoryMonths-n, 0)
-		err := deleteHistory(ctx, s.Couch.DB(couch.MonthDB(accountID, old)), old)
-		if err != nil && !problem.Is(err, problem.MissingDatabase) {
-			s.log().Warn("old history stays", zap.String("account", accountID), zap.Error(err))
-		}
-	}
+// monthly is an account's database of one month.
+type monthly struct {
+	*couch.DB
+	month string // YYYYMM
 }
 
-// deleteHistory deletes the entries of a month; other documents stay.
-func deleteHistory(ctx context.Context, db *couch.DB, month time.Time) error {
-	prefix := month.Format("200601") + "-"
-	var tombs []document.Doc
-	for row, err := range db.AllDocs(ctx, couch.Query{StartKey: prefix, EndKey: prefix + "\ufff0", IncludeDocs: true}) {
-		if err != nil {
-			return err
-		}
-		if entry, err := row.Document(); err == nil && entry.Type() == historyType {
-			tombs = append(tombs, document.Doc{"_id": entry.ID(), "_rev": entry.Rev(), "_deleted": true})
+// months lists the account's monthly databases, the latest first. Months that
+// were archived are not among them.
+func (s *Service) months(ctx context.Context, accountID string) ([]monthly, error) {
+	names, err := s.Couch.AccountDBs(ctx, accountID)
+	if err != nil {
+		return nil, err
+	}
+	var out []monthly
+	for _, name := range names {
+		if _, month, ok := couch.AccountOf(name); ok && month != "" {
+			out = append(out, monthly{s.Couch.DB(name), month})
 		}
 	}
-	_, err := db.Bulk(ctx, tombs)
-	return err
+	slices.SortFunc(out, func(a, b monthly) int { return strings.Compare(b.month, a.month) })
+	return out, nil
 }
 
-func historyID(month time.Time, callflowID, rev string) string {
-	return month.UTC().Format("200601") + "-" + callflowID + "-" + rev
-}
-
-// withoutAttachments copies a document without the keys CouchDB would read as
-// orders inside a nested document's place.
-func withoutAttachments(doc document.Doc) map[string]any {
-	out := doc.Clone()
-	delete(out, "_attachments")
-	return out
+// entries yields the history entries of a month whose ids begin with prefix
+// after the month. A database that was archived meanwhile has none.
+func (m monthly) entries(ctx context.Context, prefix string) iter.Seq2[document.Doc, error] {
+	first := m.month + "-" + prefix
+	return func(yield func(document.Doc, error) bool) {
+		for row, err := range m.AllDocs(ctx, couch.Query{StartKey: first, EndKey: first + "\ufff0", IncludeDocs: true}) {
+			if err != nil && !problem.Is(err, problem.MissingDatabase) {
+				yield(nil, err)
+				return
+			}
+			entry, bad := row.Document()
+			if err == nil && bad == nil && entry.Type() == historyType && !yield(entry, nil) {
+				return
+			}
+		}
+	}
 }

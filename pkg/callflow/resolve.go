@@ -36,15 +36,19 @@ func (s *Service) Resolve(ctx context.Context, w Write, r Resolution) (Saved, er
 		return Saved{}, err
 	}
 	month := s.now()
+	var warnings []problem.Warning
 	for _, leaf := range leaves[1:] {
-		if err := s.keep(ctx, w.AccountID, month, leaf); err != nil {
+		more, err := s.keep(ctx, w.AccountID, month, leaf)
+		if err != nil {
 			return Saved{}, err
 		}
+		warnings = append(warnings, more...)
 	}
 	saved, err := s.putSettled(ctx, w, month, leaves[0], wanted)
 	if err != nil {
 		return Saved{}, err
 	}
+	saved.Warnings = append(saved.Warnings, warnings...)
 	return saved, s.bury(ctx, w, leaves[1:])
 }
 
@@ -77,7 +81,8 @@ func (s *Service) putSettled(ctx context.Context, w Write, month time.Time, winn
 		w.Data, w.Base, w.Check = wanted, "", onlyOver(winner)
 		return s.save(ctx, w, actionMerged)
 	}
-	if err := s.keep(ctx, w.AccountID, month, winner); err != nil {
+	warnings, err := s.keep(ctx, w.AccountID, month, winner)
+	if err != nil {
 		return Saved{}, err
 	}
 	next := wanted.Clone()
@@ -87,7 +92,7 @@ func (s *Service) putSettled(ctx context.Context, w Write, month time.Time, winn
 		return Saved{}, err
 	}
 	s.applied(w.AccountID, next)
-	return Saved{Doc: next}, nil
+	return Saved{Doc: next, Warnings: warnings}, nil
 }
 
 // onlyOver is a precondition that keeps a save from replacing anything but one

@@ -22,14 +22,18 @@ func (s *Service) Restore(ctx context.Context, w Write, rev string) (Saved, erro
 
 func (s *Service) toRestore(ctx context.Context, accountID, id, rev string) (document.Doc, error) {
 	if rev != "" {
-		return s.Version(ctx, accountID, id, rev)
+		version, err := s.Version(ctx, accountID, id, rev)
+		if err == nil && isTombstone(version) {
+			return nil, badIdentifier(rev) // nothing to go back to
+		}
+		return version, err
 	}
 	versions, err := s.versions(ctx, accountID, id)
 	if err != nil {
 		return nil, err
 	}
 	for _, v := range versions {
-		if !isTombstone(v) {
+		if !isTombstone(v) && !incomplete(v) {
 			return v, nil
 		}
 	}

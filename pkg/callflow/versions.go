@@ -3,13 +3,11 @@ package callflow
 import (
 	"cmp"
 	"context"
-	"iter"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
@@ -23,14 +21,14 @@ type HistoryItem struct {
 	UserID    string `json:"user_id,omitempty"`
 	RequestID string `json:"request_id"`
 	ClientIP  string `json:"client_ip,omitempty"`
+	// Incomplete says that the version was too large: its content is not kept.
+	Incomplete bool `json:"incomplete,omitempty"`
 }
 
-// maxMonths bounds how far back history is looked for.
-const maxMonths = 120
-
 // History lists the versions of a callflow, the stored one first. Versions
-// whose month is gone, or that Kazoo replaced, are missing. A callflow that
-// is neither stored nor in history is [problem.BadIdentifier].
+// whose month is gone are missing, and so are those that Kazoo replaced and
+// the database has forgotten. A callflow that is neither stored nor in
+// history is [problem.BadIdentifier].
 func (s *Service) History(ctx context.Context, accountID, id string) ([]HistoryItem, error) {
 	versions, err := s.versions(ctx, accountID, id)
 	if err != nil {
@@ -99,12 +97,16 @@ func (s *Service) anyVersion(ctx context.Context, accountID, id, rev string, sto
 	if !problem.Is(err, problem.BadIdentifier) {
 		return doc, err
 	}
-	for db, month := range s.months(accountID, stored) {
-		entry, err := db.Get(ctx, historyID(month, id, rev))
+	months, err := s.months(ctx, accountID)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range months {
+		entry, err := m.Get(ctx, historyID(m.month, id, rev))
 		switch {
-		case err == nil:
-			return entry.Object("document"), nil
-		case !problem.Is(err, problem.BadIdentifier) && !problem.Is(err, problem.MissingDatabase):
+		case err == nil && entry.String("callflow_id") == id && !incomplete(versionOf(entry)):
+			return versionOf(entry), nil
+		case err != nil && !problem.Is(err, problem.BadIdentifier) && !problem.Is(err, problem.MissingDatabase):
 			return nil, err
 		}
 	}
@@ -117,35 +119,65 @@ func (s *Service) versions(ctx context.Context, accountID, id string) ([]documen
 	if err != nil {
 		return nil, err
 	}
-	var out []document.Doc
-	seen := map[string]bool{}
+	var known versionSet
 	if stored != nil {
-		out = append(out, stored)
-		seen[stored.Rev()] = true
+		if err := s.addStored(ctx, accountID, stored, &known); err != nil {
+			return nil, err
+		}
 	}
-	for db, month := range s.months(accountID, stored) {
-		prefix := historyID(month, id, "")
-		q := couch.Query{StartKey: prefix, EndKey: prefix + "\ufff0", IncludeDocs: true}
-		for row, err := range db.AllDocs(ctx, q) {
-			if problem.Is(err, problem.MissingDatabase) {
-				break
-			}
+	months, err := s.months(ctx, accountID)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range months {
+		for entry, err := range m.entries(ctx, id+"-") {
 			if err != nil {
 				return nil, err
 			}
-			entry, err := row.Document()
-			if err != nil || entry.String("callflow_id") != id || seen[entry.String("revision")] {
-				continue
+			if entry.String("callflow_id") == id {
+				known.add(versionOf(entry))
 			}
-			seen[entry.String("revision")] = true
-			out = append(out, entry.Object("document"))
 		}
 	}
-	if len(out) == 0 {
+	if len(known.list) == 0 {
 		return nil, badIdentifier(id)
 	}
-	slices.SortStableFunc(out, newestFirst)
-	return out, nil
+	return known.ordered(), nil
+}
+
+// addStored adds a stored version, and those behind it that no history has.
+func (s *Service) addStored(ctx context.Context, accountID string, stored document.Doc, known *versionSet) error {
+	known.add(stored)
+	others, err := s.overwritten(ctx, accountID, stored)
+	for _, version := range others {
+		known.add(version)
+	}
+	return err
+}
+
+// versionSet is versions of one callflow, each once. A version that comes
+// again whole takes the place of an incomplete one.
+type versionSet struct {
+	list  []document.Doc
+	index map[string]int
+}
+
+func (k *versionSet) add(version document.Doc) {
+	if k.index == nil {
+		k.index = map[string]int{}
+	}
+	i, known := k.index[version.Rev()]
+	switch {
+	case !known:
+		k.index[version.Rev()] = len(k.list)
+		k.list = append(k.list, version)
+	case incomplete(k.list[i]):
+		k.list[i] = version
+	}
+}
+
+func (k *versionSet) ordered() []document.Doc {
+	return slices.SortedStableFunc(slices.Values(k.list), newestFirst)
 }
 
 // newestFirst orders versions by generation; conflicting ones of the same
@@ -161,40 +193,18 @@ func generation(d document.Doc) int {
 	return g
 }
 
-// months yields the account's monthly databases, the latest first, from a day
-// ahead (clocks differ) back to the month the callflow was created in.
-func (s *Service) months(accountID string, stored document.Doc) iter.Seq2[*couch.DB, time.Time] {
-	latest := s.now().UTC().Add(24 * time.Hour)
-	month := time.Date(latest.Year(), latest.Month(), 1, 0, 0, 0, 0, time.UTC)
-	oldest := month.AddDate(0, -maxMonths, 0)
-	if created, ok := stored.Seconds("pvt_created"); ok {
-		t := document.FromGregorian(created)
-		if first := time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC); first.After(oldest) && !first.After(month) {
-			oldest = first
-		}
-	}
-	return func(yield func(*couch.DB, time.Time) bool) {
-		for m := month; !m.Before(oldest); m = m.AddDate(0, -1, 0) {
-			if !yield(s.Couch.DB(couch.MonthDB(accountID, m)), m) {
-				return
-			}
-		}
-	}
-}
-
 // describeVersion reads who made a version from its private fields. What
 // Kazoo wrote has no trace of ours, or an old one.
 func describeVersion(doc document.Doc) HistoryItem {
 	item := HistoryItem{
 		Revision: doc.Rev(), Action: string(actionUpdated), RequestID: doc.String("pvt_request_id"),
-		AccountID: doc.String("pvt_auth_account_id"), UserID: doc.String("pvt_auth_user_id"),
+		AccountID: doc.String("pvt_auth_account_id"), UserID: doc.String("pvt_auth_user_id"), Incomplete: incomplete(doc),
 	}
 	if at, ok := doc.Seconds("pvt_modified"); ok {
 		item.At = document.FromGregorian(at).Format(time.RFC3339)
 	}
-	trace := document.Doc(doc.Object(traceKey))
-	switch {
-	case trace.String("request_id") == item.RequestID && trace.String("action") != "":
+	switch trace := document.Doc(doc.Object(traceKey)); {
+	case !byOthers(doc):
 		item.Action, item.ClientIP = trace.String("action"), trace.String("client_ip")
 	case !doc.Live():
 		item.Action = string(actionDeleted)

@@ -86,9 +86,11 @@ func (v *save) write(ctx context.Context, month time.Time) error {
 		replaced = v.buried
 	}
 	if replaced != nil {
-		if err := v.s.keep(ctx, v.w.AccountID, month, replaced); err != nil {
+		warnings, err := v.s.keep(ctx, v.w.AccountID, month, replaced)
+		if err != nil {
 			return err
 		}
+		v.warnings = append(v.warnings, warnings...)
 	}
 	if err := v.put(ctx); err != nil {
 		return err

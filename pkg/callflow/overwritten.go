@@ -1,0 +1,66 @@
+package callflow
+
+import (
+	"context"
+	"slices"
+
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// maxOverwritten bounds how many versions that others replaced are looked for
+// behind one of them.
+const maxOverwritten = 100
+
+// byOthers reports whether a version was written by somebody who keeps no
+// history, Kazoo for one: our trace on it is missing or an older write's.
+func byOthers(version document.Doc) bool {
+	trace := document.Doc(version.Object(traceKey))
+	return trace.String("action") == "" || trace.String("request_id") != version.String("pvt_request_id")
+}
+
+// overwritten returns the versions before this one that no history has,
+// newest first: those that others replaced, as far as the database has not
+// forgotten them. What we wrote on the way ends the search, since that write
+// kept what it replaced.
+func (s *Service) overwritten(ctx context.Context, accountID string, version document.Doc) ([]document.Doc, error) {
+	if !byOthers(version) || generation(version) < 2 {
+		return nil, nil
+	}
+	db := s.Couch.Account(accountID)
+	ancestry, err := db.Ancestry(ctx, version.ID())
+	if err != nil {
+		return nil, absentIsNone(err)
+	}
+	revs := ancestorsOf(version.Rev(), ancestry)
+	docs, err := db.GetRevs(ctx, version.ID(), revs[:min(len(revs), maxOverwritten)])
+	if err != nil {
+		return nil, absentIsNone(err)
+	}
+	slices.SortFunc(docs, newestFirst)
+	for i, doc := range docs {
+		if !byOthers(doc) {
+			return docs[:i+1], nil
+		}
+	}
+	return docs, nil
+}
+
+// absentIsNone takes a document that is gone for one without ancestors.
+func absentIsNone(err error) error {
+	if problem.Is(err, problem.BadIdentifier) {
+		return nil
+	}
+	return err
+}
+
+// ancestorsOf lists what a revision descends from, the latest first, whichever
+// leaf tells of it.
+func ancestorsOf(rev string, ancestry map[string][]string) []string {
+	for _, path := range ancestry {
+		if i := slices.Index(path, rev); i >= 0 {
+			return path[i+1:]
+		}
+	}
+	return nil
+}
