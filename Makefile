@@ -27,7 +27,7 @@ run: build ## build, start on embedded storage in ./callflowd-data, print a curl
 	@exec $(BIN) serve $(ARGS)
 
 test: race-note ## every test that needs no service; COUCHDB_URL=http://user:pw@host:5984 adds that server
-	$(GO) test $(RACE) -timeout 15m -run '$(RUN)' $(PKGS)
+	$(GO) test $(RACE) -timeout 45m -run '$(RUN)' $(PKGS)
 
 race-note:
 	@$(if $(RACE),:,echo 'no C compiler or no cgo: running without the race detector')
@@ -62,7 +62,7 @@ cover: ## statement coverage of all packages together, into cover.out
 	@$(GO) tool cover -func=cover.out | tail -n 1
 
 e2e: ## the program as a whole: a business account in over HTTP, routes out, restarts, kill -9
-	$(GO) test -count=1 -timeout 15m -v -run 'E2E' ./cmd/callflowd
+	$(GO) test -count=1 -timeout 45m -v -run 'E2E' ./cmd/callflowd
 
 fuzz: ## every fuzz target for FUZZTIME each (default 20s)
 	@for pkg in $$($(GO) list $(PKGS)); do \
