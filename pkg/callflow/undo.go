@@ -33,11 +33,14 @@ func (v *save) undo(ctx context.Context) {
 
 // putBack restores the version before an unacknowledged write. Keys that the
 // write gave up may have found a new holder meanwhile: they are claimed like
-// any other, and those that are gone stay gone.
+// any other, and those that are gone stay gone. A deleted version holds none.
 func (v *save) putBack(ctx context.Context) error {
 	before, now := v.stored.Clone(), v.doc
 	for {
-		claims := claimsToGet(v.w.ID, keysOf(before), now)
+		var claims []*claim
+		if before.Live() {
+			claims = claimsToGet(v.w.ID, keysOf(before), now)
+		}
 		if err := reserve(ctx, v.db, v.w.AccountID, claims); err != nil {
 			return err
 		}

@@ -111,3 +111,20 @@ func TestUndoDoesNotTakeBackWhatOthersHave(t *testing.T) {
 	sameJSON(t, publicOf(got), `{"name":"n","numbers":["3"],"patterns":[]}`)
 	sameJSON(t, conflicts(t, steady), `{"documents":[],"numbers":[],"patterns":[]}`)
 }
+
+// TestUndoOfARestoreLeavesWhatWasDeleted: the deleted version keeps its
+// numbers, although others have them by now.
+func TestUndoOfARestoreLeavesWhatWasDeleted(t *testing.T) {
+	victim, steady := robbed(t, func(*Service) {})
+	first := create(t, steady, `{"id":"c","numbers":["1"]}`)
+	patch(t, steady, "c", `{"numbers":["2"]}`)
+	remove(t, steady, "c")
+	create(t, steady, `{"id":"heir","numbers":["2"]}`)
+	_, err := victim.Restore(t.Context(), write(t, "c", `{}`), first.Rev())
+	wantError(t, err, problem.Invalid, stolen)
+	got, err := steady.current(t.Context(), testAccount, "c")
+	if err != nil || got.Live() {
+		t.Fatalf("%v, %v", got, err)
+	}
+	sameJSON(t, publicOf(got), `{"numbers":["2"],"patterns":[]}`)
+}
