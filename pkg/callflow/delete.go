@@ -50,18 +50,7 @@ func (v *save) undisputed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	changes := document.Diff(publicOf(base), publicOf(v.stored))
-	if len(changes) == 0 {
-		return nil
-	}
-	conflicts := make([]any, len(changes))
-	for i, c := range changes {
-		conflicts[i] = map[string]any{"path": c.Path, "base": c.From, "theirs": c.To}
-	}
-	return &problem.Error{
-		Code: problem.Conflict, Msg: "deletion of an edited callflow",
-		Data: map[string]any{"message": "conflicting documents", "conflicts": conflicts, "revision": v.stored.Rev()},
-	}
+	return editAgainstDeletion(document.Diff(publicOf(base), publicOf(v.stored)), "theirs", v.stored.Rev())
 }
 
 func (v *save) remove(ctx context.Context, hard bool) error {

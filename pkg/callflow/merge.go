@@ -1,6 +1,7 @@
 package callflow
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/callflowd/callflowd/pkg/document"
@@ -46,6 +47,65 @@ func (w Write) baseRevision() (string, error) {
 		}})
 	}
 	return rev, nil
+}
+
+// gone is the error of a write to a callflow that is not there. If it was
+// edited from a revision that it had, and is deleted now, that is an edit
+// against a deletion; else there is nothing to write to.
+func (v *save) gone(ctx context.Context) error {
+	absent := badIdentifier(v.w.ID)
+	rev, err := v.w.baseRevision()
+	if err != nil || rev == "" || v.action != actionUpdated && v.action != actionPatched {
+		return absent
+	}
+	deleted, err := v.s.current(ctx, v.w.AccountID, v.w.ID)
+	if err != nil || deleted == nil {
+		return cmp.Or(err, absent)
+	}
+	base, err := v.s.version(ctx, v.w.AccountID, v.w.ID, rev, deleted)
+	if problem.Is(err, problem.BadIdentifier) || err == nil && !base.Live() {
+		return absent
+	}
+	if err == nil {
+		err = v.readPlan(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	edited := v.s.cleaned(v.asked(base), v.plan)
+	edits := document.Diff(publicOf(v.s.cleaned(base, v.plan)), publicOf(edited))
+	return cmp.Or(editAgainstDeletion(edits, "yours", deleted.Rev()), absent)
+}
+
+// asked is the public document that the request asks for, made from its base.
+func (v *save) asked(base document.Doc) document.Doc {
+	if v.action == actionPatched {
+		return publicOf(document.Patch(base, v.w.Data))
+	}
+	return publicOf(v.w.Data)
+}
+
+// editAgainstDeletion is a [problem.Conflict] that lists the edits, those of
+// the side that did not delete (contract 9.21); nil if there are none.
+func editAgainstDeletion(edits []document.Change, side, rev string) error {
+	if len(edits) == 0 {
+		return nil
+	}
+	conflicts := make([]any, len(edits))
+	for i, e := range edits {
+		members := map[string]any{"path": e.Path}
+		if e.Op != "add" {
+			members["base"] = e.From
+		}
+		if e.Op != "remove" {
+			members[side] = e.To
+		}
+		conflicts[i] = members
+	}
+	return &problem.Error{
+		Code: problem.Conflict, Msg: "one edited what the other deleted",
+		Data: map[string]any{"message": "conflicting documents", "conflicts": conflicts, "revision": rev},
+	}
 }
 
 // mergeOnto merges two descendants of base, public fields only. Edits of the

@@ -1,6 +1,8 @@
 package callflow
 
 import (
+	"context"
+	"fmt"
 	"testing"
 
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -43,7 +45,7 @@ func TestOverlappingEditsAreRefused(t *testing.T) {
 	wantError(t, err, problem.Conflict, `{"base":"unavailable","revision":"`+now.Rev()+`"}`)
 	w.Base = base.Rev()
 	_, err = s.Delete(t.Context(), w, false)
-	wantError(t, err, problem.Conflict, `{"revision":"`+now.Rev()+`","conflicts":[{"path":"name","base":"n","theirs":"theirs"},{"path":"x","base":1,"theirs":null}]}`)
+	wantError(t, err, problem.Conflict, `{"revision":"`+now.Rev()+`","conflicts":[{"path":"name","base":"n","theirs":"theirs"},{"path":"x","base":1}]}`)
 	if got, err := s.Get(t.Context(), testAccount, "c"); err != nil || got.Rev() != now.Rev() {
 		t.Errorf("something was written: %v, %v", got, err)
 	}
@@ -98,4 +100,49 @@ func TestDefaultsAreNoEdits(t *testing.T) {
 	}
 	sameJSON(t, publicOf(saved.Doc), `{"name":"yours","numbers":["+14158867900"],"patterns":[],
 		"flow":{"module":"user","data":{"id":"u","timeout":30,"delay":0,"strategy":"simultaneous"},"children":{}}}`)
+}
+
+// TestEditAgainstDeletion: one edited what the other has deleted meanwhile.
+func TestEditAgainstDeletion(t *testing.T) {
+	const data = `{"id":"c","name":"n","numbers":["4158867900"],"flow":{"module":"user","data":{"id":"u"},"children":{}}}`
+	for _, hard := range []bool{false, true} {
+		s := newService(t)
+		base := create(t, s, data)
+		patch(t, s, "c", `{"name":"newer"}`)
+		gone, err := s.Delete(t.Context(), write(t, "c", `{}`), hard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tests := []struct {
+			name, base, data string
+			save             func(context.Context, Write) (Saved, error)
+			code             problem.Code
+			conflicts        string
+		}{
+			{"patched", base.Rev(), `{"name":"x","flow":null,"k":1}`, s.Patch, problem.Conflict, `[{"path":"flow","base":` + mustJSON(t, base["flow"]) + `},
+				{"path":"k","yours":1},{"path":"name","base":"n","yours":"x"}]`},
+			{"replaced", base.Rev(), `{"name":"n","numbers":["1"]}`, s.Replace, problem.Conflict, `[{"path":"flow","base":` + mustJSON(t, base["flow"]) + `},
+				{"path":"numbers","base":["+14158867900"],"yours":["1"]}]`},
+			{"no edit", base.Rev(), data, s.Replace, problem.BadIdentifier, ""},
+			{"of the deletion", gone.Doc.Rev(), `{"name":"x"}`, s.Patch, problem.BadIdentifier, ""},
+			{"of no version", "1-gone", `{"name":"x"}`, s.Patch, problem.BadIdentifier, ""},
+			{"no base", "", `{"name":"x"}`, s.Patch, problem.BadIdentifier, ""},
+			{"a base that is none", "", `{"name":"x","_rev":5}`, s.Patch, problem.BadIdentifier, ""},
+		}
+		for _, tt := range tests {
+			t.Run(fmt.Sprintf("%s, hard %v", tt.name, hard), func(t *testing.T) {
+				w := write(t, "c", tt.data)
+				w.Base = tt.base
+				_, err := tt.save(t.Context(), w)
+				wantError(t, err, tt.code, "")
+				if tt.conflicts != "" {
+					sameJSON(t, problem.AsError(err).Data["conflicts"], tt.conflicts)
+				}
+			})
+		}
+		w := write(t, "c", `{}`)
+		w.Base = base.Rev()
+		_, err = s.Delete(t.Context(), w, false)
+		wantError(t, err, problem.BadIdentifier, "") // both deleted it
+	}
 }

@@ -77,11 +77,15 @@ func (v *save) load(ctx context.Context) error {
 		}
 		return v.unearth(ctx) // removed for good: it comes back as a new document
 	}
-	if err != nil {
+	switch {
+	case problem.Is(err, problem.BadIdentifier):
+		return v.gone(ctx)
+	case err != nil:
 		return err
-	}
-	if !isCallflow(v.w.ID, doc) || !doc.Live() && v.action != actionRestored && v.action != actionMerged {
+	case !isCallflow(v.w.ID, doc):
 		return badIdentifier(v.w.ID)
+	case !doc.Live() && v.action != actionRestored && v.action != actionMerged:
+		return v.gone(ctx)
 	}
 	v.stored = doc
 	return v.check(doc.Rev())
@@ -169,17 +173,14 @@ func (v *save) readPlan(ctx context.Context) error {
 
 // compose makes the public document that the request asks for.
 func (v *save) compose(ctx context.Context) (document.Doc, error) {
-	yours := publicOf(v.w.Data)
 	if v.action == actionCreated || v.action == actionRestored || v.action == actionMerged {
-		return yours, nil
+		return publicOf(v.w.Data), nil
 	}
 	base, err := v.base(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if v.action == actionPatched {
-		yours = publicOf(document.Patch(base, v.w.Data))
-	}
+	yours := v.asked(base)
 	if base.Rev() == v.stored.Rev() {
 		return yours, nil
 	}
