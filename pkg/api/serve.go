@@ -7,9 +7,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
-	"strings"
-
-	"go.uber.org/zap"
 
 	"github.com/callflowd/callflowd/pkg/problem"
 )
@@ -158,47 +155,3 @@ func (r *recorder) Write(p []byte) (int, error) {
 
 // Unwrap lets http.ResponseController reach the connection.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
-
-// finish counts the request and logs it once. The query string and the body
-// may hold tokens and are never logged, nor is a path that holds one.
-func (s *Server) finish(rec *recorder, c *call, failure error) {
-	took := s.cfg.Now().Sub(c.started)
-	template := "-"
-	path := shorten(c.r.URL.Path)
-	if c.route != nil {
-		template = c.route.path
-		if c.route.traits.has(secret) {
-			path = template
-		}
-	}
-	s.metrics.observe(c.route, c.method, rec.status, took)
-	fields := []zap.Field{
-		zap.String("request_id", c.requestID), zap.String("method", c.r.Method), zap.String("path", path),
-		zap.String("route", template), zap.Int("status", rec.status), zap.Int64("bytes", rec.bytes),
-		zap.Duration("took", took), zap.Stringer("client", c.client),
-	}
-	if c.identity.AccountID != "" {
-		fields = append(fields, zap.String("auth_account", c.identity.AccountID), zap.String("auth_user", c.identity.UserID))
-	}
-	if failure != nil {
-		fields = append(fields, zap.Error(failure))
-	}
-	switch {
-	case rec.status >= http.StatusInternalServerError:
-		s.cfg.Log.Error("request", fields...)
-	default:
-		s.cfg.Log.Info("request", fields...)
-	}
-}
-
-// shorten keeps segments of a path that may be credentials, and endless ones,
-// out of the log.
-func shorten(path string) string {
-	parts := strings.Split(clip(path), "/")
-	for i, p := range parts {
-		if len(p) >= 64 || i > 0 && parts[i-1] == "user_auth" {
-			parts[i] = "…"
-		}
-	}
-	return strings.Join(parts, "/")
-}

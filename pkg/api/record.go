@@ -1,0 +1,81 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// finish counts the request and logs it once.
+func (s *Server) finish(rec *recorder, c *call, failure error) {
+	took := s.cfg.Now().Sub(c.started)
+	s.metrics.observe(c.route, c.method, rec.status, took)
+	level := zapcore.InfoLevel
+	if rec.status >= http.StatusInternalServerError {
+		level = zapcore.ErrorLevel
+	}
+	if entry := s.cfg.Log.Check(level, "request"); entry != nil {
+		entry.Write(zap.Inline(&record{c, rec.status, rec.bytes, took, failure}))
+	}
+}
+
+// record is the log record of a request. It writes its members itself, since
+// a list of fields would be the largest thing that a lookup allocates.
+type record struct {
+	c       *call
+	status  int
+	bytes   int64
+	took    time.Duration
+	failure error
+}
+
+// MarshalLogObject implements [zapcore.ObjectMarshaler]. The query string and
+// the body may hold tokens and are never logged, nor is a path that holds one.
+func (r *record) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	c := r.c
+	template, path := "-", shorten(c.r.URL.Path)
+	if c.route != nil {
+		template = c.route.path
+		if c.route.traits.has(secret) {
+			path = template
+		}
+	}
+	enc.AddString("request_id", c.requestID)
+	enc.AddString("method", c.r.Method)
+	enc.AddString("path", path)
+	enc.AddString("route", template)
+	enc.AddInt64("status", int64(r.status))
+	enc.AddInt64("bytes", r.bytes)
+	enc.AddDuration("took", r.took)
+	enc.AddString("client", c.client.String())
+	if c.identity.AccountID != "" {
+		enc.AddString("auth_account", c.identity.AccountID)
+		enc.AddString("auth_user", c.identity.UserID)
+	}
+	if r.failure != nil {
+		zap.Error(r.failure).AddTo(enc)
+	}
+	return nil
+}
+
+// credentialLength is the length from which a segment of a path may be a
+// credential.
+const credentialLength = 64
+
+// shorten keeps segments of a path that may be credentials, and endless ones,
+// out of the log.
+func shorten(path string) string {
+	if len(path) < credentialLength && !strings.Contains(path, "user_auth/") {
+		return path
+	}
+	parts := strings.Split(clip(path), "/")
+	for i, p := range parts {
+		if len(p) >= credentialLength || i > 0 && parts[i-1] == "user_auth" {
+			parts[i] = "…"
+		}
+	}
+	return strings.Join(parts, "/")
+}
