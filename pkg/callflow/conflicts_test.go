@@ -241,6 +241,7 @@ func fork(t *testing.T, s *Service, id, base, one, other string) {
 
 func TestOtherDocumentsMerge(t *testing.T) {
 	s := newService(t)
+	clock(s) // the history of both versions is in one month
 	fork(t, s, "d", `{"pvt_type":"device","n":1}`, `{"pvt_type":"device","n":1,"x":1}`, `{"pvt_type":"device","n":1,"y":1}`)
 	saved, err := s.Resolve(t.Context(), write(t, "d", `{}`), Resolution{Merge: true})
 	if err != nil {
