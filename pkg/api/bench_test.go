@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,27 +13,85 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// BenchmarkLookup compares a route lookup, with its token, its log record to a
-// file, its metrics and limits, with a bare mux handler that answers the same
-// bytes (design section 8). Both are called without a connection, which makes
-// the difference look larger than it is over HTTP.
-func BenchmarkLookup(b *testing.B) {
+// benchFlow is a callflow as switches look them up.
+const benchFlow = `{"id":"main","name":"Main number","numbers":["+14155550100"],"flow":{"module":"user",` +
+	`"data":{"id":"0123456789abcdef0123456789abcdef","timeout":20},"children":{"_":{"module":"voicemail","data":{"id":"fedcba9876543210fedcba9876543210"},"children":{}}}}}`
+
+// lookupClients is how many clients ask at once.
+const lookupClients = 16
+
+// BenchmarkLookupHTTP holds a route lookup, with its token, its log record in
+// a file, its metrics and its rate limit, against a bare mux handler that
+// answers the same bytes, to the same clients through the same server
+// (design section 8).
+func BenchmarkLookupHTTP(b *testing.B) {
+	w, path := lookupWorld(b)
+	ours := serveBench(b, w.handler)
+	answer := fetch(b, ours+path, w.token)
+	for name, bare := range map[string]http.Handler{"bare=body": bareMux(nil, answer.body), "bare=body+headers": bareMux(answer.header, answer.body)} {
+		b.Run(name, func(b *testing.B) {
+			theirs := serveBench(b, bare)
+			race := newRace(b, lookupClients)
+			race.run(
+				side{"callflowd", getter(b, ours+path, w.token)},
+				side{"mux", getter(b, theirs+path, w.token)},
+			)
+			race.throughput(0.8)
+		})
+	}
+}
+
+// BenchmarkLookupHandler is the same without connections: what the handlers
+// alone cost.
+func BenchmarkLookupHandler(b *testing.B) {
+	w, path := lookupWorld(b)
+	r := httptest.NewRequestWithContext(b.Context(), get, path, nil)
+	r.Header.Set("X-Auth-Token", w.token)
+	r.RemoteAddr = "192.0.2.1:1"
+	out := &discarder{header: http.Header{}}
+	w.handler.ServeHTTP(out, r)
+	body := make([]byte, out.bytes)
+	for name, handler := range map[string]http.Handler{"callflowd": w.handler, "mux": bareMux(nil, body)} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				clear(out.header)
+				handler.ServeHTTP(out, r)
+			}
+			if out.status != http.StatusOK {
+				b.Fatal(out.status)
+			}
+		})
+	}
+}
+
+// lookupWorld is a world with one callflow, everything a lookup passes turned
+// on, and the path of its lookup.
+func lookupWorld(b *testing.B) (*world, string) {
+	b.Helper()
 	w := newWorld(b, func(cfg *Config) {
 		cfg.Log = fileLog(b)
 		cfg.Limits.Lookups = Rate{Burst: 1 << 30, PerSecond: 1 << 30}
 	})
-	w.newCallflow(w.master, `{"id":"x","numbers":["2600"],"flow":{"module":"user","data":{"id":"u"},"children":{"_":{"module":"voicemail","data":{}}}}}`)
-	path := "/v2/accounts/" + w.master + "/routes/2600"
-	body := []byte(w.send(get, path, "").want(http.StatusOK).body)
+	w.undescribed = true
+	w.newCallflow(w.master, benchFlow)
+	return w, "/v2/accounts/" + w.master + "/routes/4155550100"
+}
+
+// bareMux answers the lookup's path with what it is given and does nothing
+// else.
+func bareMux(header http.Header, body []byte) http.Handler {
 	plain := mux.NewRouter()
 	plain.HandleFunc("/v2/accounts/{account_id}/routes/{number}", func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Type", "application/json")
+		for name := range header {
+			if name != "Date" {
+				rw.Header().Set(name, header.Get(name))
+			}
+		}
 		_, _ = rw.Write(body)
 	}).Methods(get)
-	for name, handler := range map[string]http.Handler{"callflowd": w.handler, "bare": plain} {
-		b.Run(name+"/handler", func(b *testing.B) { w.benchHandler(b, handler, path) })
-		b.Run(name+"/http", func(b *testing.B) { w.benchHTTP(b, handler, path) })
-	}
+	return plain
 }
 
 func fileLog(b *testing.B) *zap.Logger {
@@ -47,41 +106,74 @@ func fileLog(b *testing.B) *zap.Logger {
 	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), sink, zap.InfoLevel))
 }
 
-func (w *world) benchHandler(b *testing.B, handler http.Handler, path string) {
-	b.ReportAllocs()
-	r := httptest.NewRequestWithContext(b.Context(), get, path, nil)
-	r.Header.Set("X-Auth-Token", w.token)
-	r.RemoteAddr = "192.0.2.1:1"
-	for b.Loop() {
-		rec := httptest.NewRecorder()
-		handler.ServeHTTP(rec, r)
-		if rec.Code != http.StatusOK {
-			b.Fatal(rec.Code, rec.Body)
+// getter returns a call that fetches a URL and reads the answer.
+func getter(b *testing.B, url, token string) func(*http.Client, int) error {
+	return func(client *http.Client, _ int) error {
+		r, err := http.NewRequestWithContext(b.Context(), get, url, nil)
+		if err != nil {
+			return err
 		}
+		if token != "" {
+			r.Header.Set("X-Auth-Token", token)
+		}
+		return exchange(client, r, http.StatusOK)
 	}
 }
 
-func (w *world) benchHTTP(b *testing.B, handler http.Handler, path string) {
-	srv := httptest.NewServer(handler)
-	defer srv.Close()
-	client := srv.Client()
-	client.Transport.(*http.Transport).MaxIdleConnsPerHost = 64
-	b.SetParallelism(8)
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			r, err := http.NewRequestWithContext(b.Context(), get, srv.URL+path, nil)
-			if err != nil {
-				b.Error(err)
-				return
-			}
-			r.Header.Set("X-Auth-Token", w.token)
-			res, err := client.Do(r)
-			if err != nil {
-				b.Error(err)
-				return
-			}
-			_, _ = readPlain(res)
-			_ = res.Body.Close()
-		}
-	})
+// exchange sends a request and reads the whole answer.
+func exchange(client *http.Client, r *http.Request, want int) error {
+	res, err := client.Do(r)
+	if err != nil {
+		return err
+	}
+	body, err := readPlain(res)
+	_ = res.Body.Close()
+	if err == nil && res.StatusCode != want {
+		err = fmt.Errorf("%s %s: %d %.300s", r.Method, r.URL, res.StatusCode, body)
+	}
+	return err
+}
+
+// fetched is one answer.
+type fetched struct {
+	header http.Header
+	body   []byte
+}
+
+func fetch(b *testing.B, url, token string) fetched {
+	b.Helper()
+	r, err := http.NewRequestWithContext(b.Context(), get, url, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.Header.Set("X-Auth-Token", token)
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := readPlain(res)
+	if err != nil || res.StatusCode != http.StatusOK {
+		b.Fatal(res.StatusCode, err, string(body))
+	}
+	return fetched{res.Header, body}
+}
+
+// discarder is a ResponseWriter that keeps the length only.
+type discarder struct {
+	header http.Header
+	status int
+	bytes  int
+}
+
+func (d *discarder) Header() http.Header { return d.header }
+
+func (d *discarder) WriteHeader(status int) { d.status = status }
+
+func (d *discarder) Write(p []byte) (int, error) {
+	if d.status == 0 {
+		d.status = http.StatusOK
+	}
+	d.bytes = len(p)
+	return len(p), nil
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"strconv"
 	"time"
 )
@@ -19,18 +18,11 @@ type envelope struct {
 	members       members
 }
 
-// envelopeSize is about what an envelope takes beside its data.
-const envelopeSize = 1200
+// opening is what an envelope's data comes behind.
+const opening = `{"data":`
 
-// append writes the envelope around data, which is JSON. It stands in for
-// encoding/json because every answer passes here.
-func (e *envelope) append(b, data []byte) ([]byte, error) {
-	b = append(b, `{"data":`...)
-	b = append(b, data...)
-	return e.appendRest(b)
-}
-
-// appendRest writes what comes behind data, from the comma on.
+// appendRest writes what comes behind data, from the comma on. It stands in
+// for encoding/json because every answer passes here.
 func (e *envelope) appendRest(b []byte) ([]byte, error) {
 	b = appendMember(b, "status", e.status)
 	if e.code != "" {
@@ -38,12 +30,8 @@ func (e *envelope) appendRest(b []byte) ([]byte, error) {
 		b = appendMember(b, "message", e.message)
 	}
 	b = appendMember(b, "request_id", e.requestID)
-	if e.revision != "" {
-		b = appendMember(b, "revision", e.revision)
-	}
-	if e.authToken != "" {
-		b = appendMember(b, "auth_token", e.authToken)
-	}
+	b = appendOptional(b, "revision", e.revision)
+	b = appendOptional(b, "auth_token", e.authToken)
 	b = append(b, `,"tokens":{"consumed":`...)
 	b = strconv.AppendInt(b, int64(e.tokens.Consumed), 10)
 	b = append(b, `,"remaining":`...)
@@ -73,11 +61,19 @@ func appendMember(b []byte, name, value string) []byte {
 	return appendString(b, value)
 }
 
+// appendOptional writes a member that is left out where it is empty.
+func appendOptional(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	return appendMember(b, name, value)
+}
+
 // appendString writes a JSON string.
 func appendString(b []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			quoted, _ := json.Marshal(s) // a string never fails
+			quoted, _ := encode(s) // a string never fails
 			return append(b, quoted...)
 		}
 	}

@@ -8,8 +8,20 @@ import (
 	"strings"
 )
 
-// compressFrom is the size in bytes from which compressing a body pays.
-const compressFrom = 1400
+// The sizes in bytes from which compressing a body pays: beyond one packet,
+// and for a lookup, where a switch waits on a network of its own, beyond what
+// a connection sends before it waits for the first acknowledgement (RFC 6928).
+const (
+	compressFrom       = 1400
+	compressLookupFrom = 14_000
+)
+
+func (c *call) compressFrom() int {
+	if c.route != nil && c.route.traits.has(lookups) {
+		return compressLookupFrom
+	}
+	return compressFrom
+}
 
 // acceptsGzip reads Accept-Encoding (RFC 9110, section 12.5.3): gzip, or a
 // star that gzip is not excepted from, with a weight above zero.

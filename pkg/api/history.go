@@ -51,13 +51,12 @@ func (s *Server) getRouteAt(c *call, dialled string, at time.Time) (*answer, err
 	if err != nil {
 		return nil, err
 	}
-	data := routeData{
+	data := &routeData{
 		Number: found.Number, Normalized: found.Normalized, Match: matchOf(route.Result{Match: found.Match, Found: true}),
-		CallflowID: found.Callflow.ID(), AsOf: at.UTC().Format(time.RFC3339Nano),
+		CallflowID: found.Callflow.ID(), AsOf: at.UTC().Format(time.RFC3339Nano), Callflow: public,
 	}
 	if len(found.Skipped) > 0 {
 		data.Skipped = found.Skipped
 	}
-	body, err := data.with(public)
-	return &answer{data: body, members: members{Uncertain: uncertain}}, err
+	return &answer{data: data, members: members{Uncertain: uncertain}}, nil
 }

@@ -19,16 +19,22 @@ func splitPath(escaped string) (version, rest string, ok bool) {
 	if !ok {
 		return "", "", false
 	}
-	version, rest, _ = strings.Cut(trimmed, "/")
-	if version != "v1" && version != "v2" {
+	version, _, deeper := strings.Cut(trimmed, "/")
+	switch {
+	case version != "v1" && version != "v2":
 		return "", "", false
+	case !deeper:
+		return version, "/", true
 	}
-	return version, "/" + rest, true
+	return version, trimmed[len(version):], true
 }
 
 // unreserved undoes escapes that say nothing: of letters, digits and -._~
 // (RFC 3986, section 6.2.2.2).
 func unreserved(path string) string {
+	if !strings.Contains(path, "%") {
+		return path
+	}
 	var b strings.Builder
 	for {
 		before, after, escaped := strings.Cut(path, "%")

@@ -33,18 +33,19 @@ func (s *Server) respond(w http.ResponseWriter, c *call, a *answer) error {
 		return s.sendRaw(w, c, status, a.raw)
 	}
 	if c.reads() {
-		h["Expires"] = s.expires
+		h["Expires"] = s.fixed.expires
 	}
 	if a.stream != nil {
 		return s.sendStream(w, c, a)
 	}
-	data, err := dataJSON(a.data)
-	if err != nil {
+	buf := s.buffer()
+	defer s.release(buf)
+	if err := buf.begin(a.data); err != nil {
 		return err
 	}
 	etag := a.etag
 	if a.digest {
-		etag = digestOf(data, a.members)
+		etag = digestOf(buf.b[len(opening):], a.members)
 	}
 	if etag != "" {
 		h.Set("ETag", `"`+etag+`"`)
@@ -57,7 +58,7 @@ func (s *Server) respond(w http.ResponseWriter, c *call, a *answer) error {
 	if a.authToken != "" {
 		env.authToken = a.authToken
 	}
-	return s.send(w, c, status, env, data)
+	return s.sendEnvelope(w, c, status, env, buf)
 }
 
 // conditional answers a GET of what the client expects otherwise with 412, and
@@ -77,16 +78,22 @@ func (s *Server) conditional(w http.ResponseWriter, c *call, status int, etag, r
 	return false, nil
 }
 
-// dataJSON encodes an answer's data. JSON that is there already is taken as it
-// is; none is an empty object.
-func dataJSON(data any) ([]byte, error) {
+// dataJSON encodes an answer's data.
+func dataJSON(data any) ([]byte, error) { return appendData(nil, data) }
+
+// appendData encodes an answer's data. JSON that is there already is taken as
+// it is; none is an empty object.
+func appendData(b []byte, data any) ([]byte, error) {
 	switch data := data.(type) {
 	case nil:
-		return []byte("{}"), nil
+		return append(b, "{}"...), nil
 	case json.RawMessage:
-		return data, nil
+		return append(b, data...), nil
+	case *routeData:
+		return data.appendTo(b)
 	}
-	return encode(data)
+	body, err := encode(data)
+	return append(b, body...), err
 }
 
 // digestOf is the ETag of a list: the same page has the same digest, whatever
@@ -109,13 +116,25 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
-// send writes an envelope: indented when asked for, wrapped in a function call
-// for jsonp, compressed where it pays. A failed write means the client left.
-func (s *Server) send(w http.ResponseWriter, c *call, status int, env envelope, data []byte) error {
-	body, err := env.append(make([]byte, 0, len(data)+envelopeSize), data)
+// send writes an envelope around data, which is JSON.
+func (s *Server) send(w http.ResponseWriter, c *call, status int, env envelope, data json.RawMessage) error {
+	buf := s.buffer()
+	defer s.release(buf)
+	if err := buf.begin(data); err != nil {
+		return err
+	}
+	return s.sendEnvelope(w, c, status, env, buf)
+}
+
+// sendEnvelope ends an envelope that has begun and writes it: indented when
+// asked for, wrapped in a function call for jsonp, compressed where it pays. A
+// failed write means the client left.
+func (s *Server) sendEnvelope(w http.ResponseWriter, c *call, status int, env envelope, buf *buffer) error {
+	body, err := env.appendRest(buf.b)
 	if err != nil {
 		return err
 	}
+	buf.b = body
 	if c.pretty() {
 		var buf bytes.Buffer
 		if err := json.Indent(&buf, body, "", "  "); err != nil {
@@ -124,9 +143,9 @@ func (s *Server) send(w http.ResponseWriter, c *call, status int, env envelope, 
 		buf.WriteByte('\n')
 		body = buf.Bytes()
 	}
-	contentType := "application/json"
+	contentType := s.fixed.json
 	if fn := c.jsonp(); fn != "" {
-		contentType = "application/javascript"
+		contentType = []string{"application/javascript"}
 		var buf bytes.Buffer
 		buf.WriteString(fn + "(")
 		json.HTMLEscape(&buf, bytes.TrimSuffix(body, []byte("\n")))
@@ -138,17 +157,17 @@ func (s *Server) send(w http.ResponseWriter, c *call, status int, env envelope, 
 }
 
 // write sends a whole body with its length; for HEAD the length alone.
-func (s *Server) write(w http.ResponseWriter, c *call, status int, contentType string, body []byte) {
+func (s *Server) write(w http.ResponseWriter, c *call, status int, contentType []string, body []byte) {
 	h := w.Header()
-	h.Set("Content-Type", contentType)
-	if len(body) >= compressFrom {
+	h["Content-Type"] = contentType
+	if len(body) >= c.compressFrom() {
 		h.Add("Vary", "Accept-Encoding")
 		if acceptsGzip(c.r.Header) {
 			body = s.compress(body)
 			h.Set("Content-Encoding", "gzip")
 		}
 	}
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
 	if c.r.Method != http.MethodHead {
 		_, _ = w.Write(body)

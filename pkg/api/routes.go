@@ -69,7 +69,7 @@ func routes() []row {
 // callflowRoutes are the lookups and what they are made of.
 func callflowRoutes() []row {
 	return []row{
-		{get, acct + "/routes/{number}", (*Server).getRoute, ofAccount, lookups, nil},
+		{get, lookupPath, (*Server).getRoute, ofAccount, lookups, nil},
 		{post, acct + "/routes", (*Server).compareRoutes, ofAccount, 0, nil},
 		{get, acct + "/route_analysis", (*Server).analyseRoutes, ofAccount, 0, nil},
 		{get, acct + "/callflows", (*Server).listCallflows, ofAccount, endless, nil},

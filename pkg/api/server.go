@@ -56,18 +56,28 @@ func positive[T int | int64 | time.Duration](v, otherwise T) T {
 	return otherwise
 }
 
+// fixedHeaders are values of headers that many answers have. They are shared
+// between responses and never changed.
+type fixedHeaders struct {
+	expires []string // of every GET
+	nosniff []string
+	json    []string // the Content-Type of envelopes
+}
+
 // Server answers HTTP requests. Make one with [New].
 type Server struct {
 	cfg       Config
 	router    *mux.Router
 	endpoints map[string]*endpoint // by mux template
+	lookup    *endpoint            // of lookupPath
 	bare      map[string]*endpoint // by path
-	expires   []string             // of every GET; shared, never changed
-	cors      corsHeaders          // of a path outside the table
-	limiter   *auth.Limiter        // nil = no limit
-	lookups   *auth.Limiter        // nil = no limit
+	fixed     fixedHeaders
+	cors      corsHeaders   // of a path outside the table
+	limiter   *auth.Limiter // nil = no limit
+	lookups   *auth.Limiter // nil = no limit
 	metrics   *metrics
-	zippers   sync.Pool
+	zippers   sync.Pool // of *gzip.Writer
+	buffers   sync.Pool // of *buffer
 	openAPI   func() ([]byte, error)
 }
 
@@ -79,8 +89,11 @@ func New(cfg Config) *Server {
 		limiter: cfg.Limits.Rate.limiter(cfg.Now),
 		lookups: cfg.Limits.Lookups.limiter(cfg.Now),
 		metrics: newMetrics(cfg.Collectors),
-		expires: []string{"Fri, 01 Jan 1999 00:00:00 GMT"},
+		fixed: fixedHeaders{
+			expires: []string{"Fri, 01 Jan 1999 00:00:00 GMT"}, nosniff: []string{"nosniff"}, json: []string{"application/json"},
+		},
 		zippers: sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }},
+		buffers: sync.Pool{New: func() any { return &buffer{make([]byte, 0, bufferSize)} }},
 	}
 	s.openAPI = sync.OnceValues(func() ([]byte, error) { return openAPIDocument(cfg.Version) })
 	s.mount(routes())

@@ -3,7 +3,6 @@ package api
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -149,9 +148,11 @@ func requestID(asked string) string {
 	if asked != "" && len(asked) <= 128 && strings.Trim(asked, idCharacters) == "" {
 		return asked
 	}
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
+	var id [16]byte
+	var text [2 * len(id)]byte
+	_, _ = rand.Read(id[:]) // never fails
+	hex.Encode(text[:], id[:])
+	return string(text[:])
 }
 
 const idCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:/+=@"
@@ -159,11 +160,11 @@ const idCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 // clientAddr is the peer's address, or what a trusted proxy says in front of
 // it: the last address of X-Forwarded-For that is no proxy itself.
 func (s *Server) clientAddr(r *http.Request) netip.Addr {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	addr := peer.Addr()
+	if err != nil { // no port
+		addr, _ = netip.ParseAddr(r.RemoteAddr)
 	}
-	addr, _ := netip.ParseAddr(host)
 	addr = addr.Unmap()
 	if !s.trusted(addr) {
 		return addr

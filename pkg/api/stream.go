@@ -106,7 +106,7 @@ func (s *Server) sendCollected(w http.ResponseWriter, c *call, a *answer) error 
 // sendRaw sends an answer outside the envelope, whole or as it comes.
 func (s *Server) sendRaw(w http.ResponseWriter, c *call, status int, raw *rawBody) error {
 	if raw.stream == nil {
-		s.write(w, c, status, raw.contentType, raw.body)
+		s.write(w, c, status, []string{raw.contentType}, raw.body)
 		return nil
 	}
 	h := w.Header()
