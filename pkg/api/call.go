@@ -17,6 +17,8 @@ type call struct {
 	r *http.Request
 
 	requestID string
+	scripted  bool         // a browser asks for a script
+	cors      *corsHeaders // of the path, or of any other
 	started   time.Time
 	client    netip.Addr // the caller's address, proxies taken off
 

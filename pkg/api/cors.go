@@ -24,17 +24,22 @@ func newCORS(methods string) corsHeaders {
 	}
 }
 
+// set adds to the answer of a script, and to every error, what a browser asks
+// about; any other answer says no more than that all origins may read it
+// (contract 1.5).
 func (v *corsHeaders) set(h http.Header) {
-	h["Access-Control-Allow-Origin"] = v.origin
 	h["Access-Control-Allow-Methods"] = v.methods
 	h["Access-Control-Allow-Headers"] = v.allow
 	h["Access-Control-Expose-Headers"] = v.expose
 	h["Access-Control-Max-Age"] = v.maxAge
 }
 
-// preflight reports whether an OPTIONS request is a browser's question.
-func preflight(r *http.Request) bool {
-	return r.Method == http.MethodOptions &&
-		(r.Header.Get("Origin") != "" || r.Header.Get("Access-Control-Request-Method") != "" ||
-			r.Header.Get("Access-Control-Request-Headers") != "")
+// scripted reports whether a browser asks on behalf of a script.
+func scripted(h http.Header) bool {
+	for _, name := range [...]string{"Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"} {
+		if values := h[name]; len(values) > 0 && values[0] != "" {
+			return true
+		}
+	}
+	return false
 }

@@ -31,9 +31,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, bareToo bool) {
 		}
 	}()
 	h := rec.Header()
-	h.Set("X-Request-Id", c.requestID)
-	h.Set("X-Content-Type-Options", "nosniff")
-	s.cors.set(h)
+	h["X-Request-Id"] = []string{c.requestID}
+	h["X-Content-Type-Options"] = s.fixed.nosniff
+	h["Access-Control-Allow-Origin"] = s.cors.origin
+	if c.scripted {
+		s.cors.set(h)
+	}
 	if failure = s.answer(rec, c, bareToo); failure != nil && s.fail(rec, c, failure) {
 		panic(http.ErrAbortHandler)
 	}
@@ -41,7 +44,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, bareToo bool) {
 
 // answer runs the stages and sends what they give.
 func (s *Server) answer(w http.ResponseWriter, c *call, bareToo bool) error {
-	if preflight(c.r) {
+	if c.scripted && c.r.Method == http.MethodOptions {
 		s.answerPreflight(w, c)
 		return nil
 	}
@@ -103,6 +106,7 @@ func (s *Server) fail(rec *recorder, c *call, err error) (broken bool) {
 	e := classify(err)
 	shape := shapeOf(e.Code)
 	h := rec.Header()
+	c.cors.set(h)
 	h.Del("Location")
 	h.Del("Expires")
 	h.Del("ETag")

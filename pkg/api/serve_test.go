@@ -249,3 +249,31 @@ func TestAdminElsewhere(t *testing.T) {
 		t.Errorf("the API is on the admin listener: %d", rec.Code)
 	}
 }
+
+// TestScriptsHeaders: a browser that asks for a script gets every header it
+// asks about, as does an error; a switch gets the one that all answers have
+// (contract 1.5).
+func TestScriptsHeaders(t *testing.T) {
+	h := serving(t, func(*Server, *call) (*answer, error) { return &answer{}, nil }, zap.NewNop())
+	all := []string{"Access-Control-Allow-Methods", "Access-Control-Allow-Headers", "Access-Control-Expose-Headers", "Access-Control-Max-Age"}
+	tests := []struct {
+		name    string
+		got     http.Header
+		present bool
+	}{
+		{"plain", ask(t, h, "/v2/x").Header(), false},
+		{"script", ask(t, h, "/v2/x", "Origin", "https://ui.example").Header(), true},
+		{"no such path", ask(t, h, "/v2/nosuch").Header(), true},
+		{"no such version", ask(t, h, "/nosuch").Header(), true},
+	}
+	for _, tt := range tests {
+		if tt.got.Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("%s: no origin is allowed", tt.name)
+		}
+		for _, name := range all {
+			if _, ok := tt.got[name]; ok != tt.present {
+				t.Errorf("%s: %s is there: %v", tt.name, name, ok)
+			}
+		}
+	}
+}

@@ -31,7 +31,10 @@ func (s *Server) stages(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return s.unknownPath(c, err)
 	}
-	res.cors.set(w.Header())
+	c.cors = &res.cors
+	if c.scripted {
+		c.cors.set(w.Header())
+	}
 	c.route = res.methods[c.method]
 	if c.route == nil {
 		w.Header().Set("Allow", res.allow)
@@ -131,6 +134,7 @@ func (s *Server) newCall(r *http.Request) *call {
 	c := &call{
 		r: r, started: s.cfg.Now(), method: r.Method,
 		requestID: requestID(r.Header.Get("X-Request-Id")), client: s.clientAddr(r),
+		scripted: scripted(r.Header), cors: &s.cors,
 	}
 	if r.URL.RawQuery != "" {
 		c.query = parseQuery(r.URL.RawQuery)
