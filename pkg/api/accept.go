@@ -7,8 +7,16 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// acceptable answers 406 where a client takes no JSON. `accept` among the
-// request's values goes before the header (contract 1.7).
+// format is what an answer is rendered in.
+type format int
+
+const (
+	asJSON format = iota
+	asCSV         // reading requests alone
+)
+
+// acceptable chooses the format of the answer, or is a 406. `accept` among
+// the request's values goes before the header (contract 1.7).
 func (c *call) acceptable(also string) error {
 	ranges := c.r.Header.Values("Accept")
 	if v := c.value("accept"); v != "" {
@@ -17,16 +25,21 @@ func (c *call) acceptable(also string) error {
 	if len(ranges) == 0 || len(ranges) == 1 && ranges[0] == "*/*" {
 		return nil
 	}
-	if accepts(ranges, also) {
-		return nil
+	chosen, ok := accepted(ranges, also)
+	if !ok {
+		return &problem.Error{Code: problem.NotAcceptable}
 	}
-	return &problem.Error{Code: problem.NotAcceptable}
+	if c.reads() {
+		c.format = chosen
+	}
+	return nil
 }
 
-// accepts reports whether one of the media ranges takes a type we answer in.
-// No ranges at all take everything.
-func accepts(headers []string, also string) bool {
-	seen := false
+// accepted finds the format of the media range with the highest weight, of
+// equal ones the first, that takes a type we answer in. No ranges at all take
+// everything.
+func accepted(headers []string, also string) (chosen format, ok bool) {
+	best, seen := 0.0, false
 	for _, part := range strings.Split(strings.Join(headers, ","), ",") {
 		media, params, _ := strings.Cut(part, ";")
 		media = strings.ToLower(strings.TrimSpace(media))
@@ -34,11 +47,20 @@ func accepts(headers []string, also string) bool {
 			continue
 		}
 		seen = true
-		if weight(params) > 0 && (provided(media) || media == also) {
-			return true
+		asked := asJSON
+		switch media {
+		case "text/csv", "text/comma-separated-values", "csv", "text/*":
+			asked = asCSV
+		default:
+			if !provided(media) && media != also {
+				continue
+			}
+		}
+		if w := weight(params); w > best {
+			chosen, best = asked, w
 		}
 	}
-	return !seen
+	return chosen, best > 0 || !seen
 }
 
 // provided lists the media ranges that JSON satisfies. Kazoo names

@@ -2,7 +2,10 @@ package api
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
+	"iter"
 
 	"github.com/callflowd/callflowd/pkg/problem"
 )
@@ -19,13 +22,14 @@ type answer struct {
 
 	authToken string
 	members   members
-	stream    stream // instead of data: writes it piece by piece
+	items     items // instead of data: a list that is sent one by one
+	chunked   bool  // the list's beginning is sent before the rest is known
 	raw       *rawBody
 }
 
 // members are the envelope's members beside data that only some answers have.
 type members struct {
-	PageSize     *int             `json:"page_size,omitempty"`
+	PageSize     any              `json:"page_size,omitempty"` // a number, or its text (see chunked)
 	StartKey     string           `json:"start_key,omitempty"`
 	NextStartKey string           `json:"next_start_key,omitempty"`
 	LastSeq      string           `json:"last_seq,omitempty"`
@@ -37,9 +41,10 @@ func (m *members) none() bool {
 	return m.PageSize == nil && m.StartKey == "" && m.NextStartKey == "" && m.LastSeq == "" && m.Uncertain == nil && len(m.Warnings) == 0
 }
 
-// stream writes the envelope's data. An error after the first byte breaks the
-// connection, so that the client cannot take half a list for a whole one.
-type stream func(context.Context, io.Writer) error
+// items gives a list one by one. An error after the first byte breaks the
+// connection, so that the client cannot take half a list for a whole one. It
+// may be asked for more than once.
+type items func(context.Context) iter.Seq2[json.RawMessage, error]
 
 // rawBody is an answer outside the envelope.
 type rawBody struct {
@@ -79,6 +84,36 @@ func page[T any](items []T, startKey, nextStartKey string) *answer {
 	if items == nil {
 		items = []T{}
 	}
-	n := len(items)
-	return &answer{data: items, digest: true, members: members{PageSize: &n, StartKey: startKey, NextStartKey: nextStartKey}}
+	return &answer{data: items, digest: true, members: members{PageSize: len(items), StartKey: startKey, NextStartKey: nextStartKey}}
+}
+
+// streamed answers paginate=false: items go from the view to the client one
+// by one, and the paging members are left out.
+func streamed(list items) *answer { return &answer{items: list} }
+
+// inChunks makes the answer of is_chunked=true out of a page: sent as it
+// comes, and page_size, which follows the list, is text (contract 3).
+func (a *answer) inChunks() *answer {
+	list, ok := a.data.([]json.RawMessage)
+	if !ok {
+		return a
+	}
+	out := *a
+	out.data, out.digest, out.chunked = nil, false, true
+	out.members.PageSize = fmt.Sprint(a.members.PageSize)
+	out.items = itemsOf(list)
+	return &out
+}
+
+// itemsOf gives a list that is there.
+func itemsOf(list []json.RawMessage) items {
+	return func(context.Context) iter.Seq2[json.RawMessage, error] {
+		return func(yield func(json.RawMessage, error) bool) {
+			for _, item := range list {
+				if !yield(item, nil) {
+					return
+				}
+			}
+		}
+	}
 }

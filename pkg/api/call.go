@@ -32,6 +32,7 @@ type call struct {
 	data     any            // the envelope's data: an object or an array
 	raw      []byte         // the body's JSON
 	media    mediaKind
+	format   format // of the answer
 
 	route    *row
 	vars     map[string]string // unescaped once

@@ -9,29 +9,40 @@ import (
 
 func TestAccepts(t *testing.T) {
 	tests := []struct {
-		header string
-		want   bool
+		header, also string
+		want         format
+		ok           bool
 	}{
-		{"", true},
-		{"*/*", true},
-		{"application/json", true},
-		{"Application/JSON; charset=utf-8", true},
-		{"application/json, text/javascript, */*; q=0.01", true},
-		{"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", true},
-		{"application/*", true},
-		{"application/x-json", true},
-		{"text/html", false},
-		{"image/png, application/json;q=0", false},
-		{"*/*;q=0", false},
-		{",", true},
+		{"", "", asJSON, true},
+		{"*/*", "", asJSON, true},
+		{"*/*;q=0.1", "", asJSON, true},
+		{"application/json", "", asJSON, true},
+		{"Application/JSON; charset=utf-8", "", asJSON, true},
+		{"application/json, text/javascript, */*; q=0.01", "", asJSON, true},
+		{"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "", asJSON, true},
+		{"application/*", "", asJSON, true},
+		{"application/x-json", "", asJSON, true},
+		{"application/octet-stream", "", asJSON, true},
+		{"text/html", "", asJSON, false},
+		{"image/png, application/json;q=0", "", asJSON, false},
+		{"*/*;q=0", "", asJSON, false},
+		{",", "", asJSON, true},
+		{"text/csv", "", asCSV, true},
+		{"TEXT/CSV; header=present", "", asCSV, true},
+		{"text/comma-separated-values", "", asCSV, true},
+		{"csv", "", asCSV, true},
+		{"text/*", "", asCSV, true},
+		{"text/csv, application/json", "", asCSV, true},
+		{"application/json, text/csv", "", asJSON, true},
+		{"application/json;q=0.5, text/csv;q=0.6", "", asCSV, true},
+		{"text/csv;q=0", "", asJSON, false},
+		{eventStream, eventStream, asJSON, true},
+		{eventStream, "", asJSON, false},
 	}
 	for _, tt := range tests {
-		if got := accepts([]string{tt.header}, ""); got != tt.want {
-			t.Errorf("%q: %v, want %v", tt.header, got, tt.want)
+		if got, ok := accepted([]string{tt.header}, tt.also); got != tt.want || ok != tt.ok {
+			t.Errorf("%q: %v %v, want %v %v", tt.header, got, ok, tt.want, tt.ok)
 		}
-	}
-	if !accepts([]string{eventStream}, eventStream) {
-		t.Error("a feed is not served as events")
 	}
 }
 

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"iter"
 	"net/url"
 	"strconv"
@@ -108,36 +107,6 @@ func plus(v string) string {
 		return "+" + rest
 	}
 	return v
-}
-
-// streamed answers paginate=false: items go from the view to the client one
-// by one, and the paging members are left out.
-func streamed[T any](items func(context.Context) iter.Seq2[T, error]) *answer {
-	return &answer{stream: func(ctx context.Context, w io.Writer) error {
-		separator := "["
-		for item, err := range items(ctx) {
-			if err != nil {
-				return err
-			}
-			body, err := dataJSON(item)
-			if err != nil {
-				return err
-			}
-			if _, err := io.WriteString(w, separator); err != nil {
-				return err
-			}
-			if _, err := w.Write(body); err != nil {
-				return err
-			}
-			separator = ","
-		}
-		if separator == "[" {
-			_, err := io.WriteString(w, "[]")
-			return err
-		}
-		_, err := io.WriteString(w, "]")
-		return err
-	}}
 }
 
 // listCallflows serves GET …/callflows.

@@ -100,6 +100,9 @@ func (op operation) responses() object {
 			"allOf": []object{ref("schemas", "Success"), {"type": "object", "properties": object{"data": ref("schemas", op.data)}}},
 		})
 	}
+	if op.method == get && op.data != "" {
+		content["text/csv"] = object{"schema": object{"type": "string", "description": "A table, a row for each item."}}
+	}
 	out := object{
 		good:      object{"description": "Done", "content": content},
 		"default": object{"description": "Not done; the code says why", "content": jsonContent(ref("schemas", "Error"))},

@@ -35,7 +35,13 @@ func (s *Server) respond(w http.ResponseWriter, c *call, a *answer) error {
 	if c.reads() {
 		h["Expires"] = s.fixed.expires
 	}
-	if a.stream != nil {
+	if c.format == asCSV {
+		return s.sendCSV(w, c, a)
+	}
+	if c.flag("is_chunked", false) {
+		a = a.inChunks()
+	}
+	if a.items != nil {
 		return s.sendStream(w, c, a)
 	}
 	buf := s.buffer()

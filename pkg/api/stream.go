@@ -33,16 +33,14 @@ func (l *lateWriter) Write(p []byte) (int, error) {
 // Flush hands on what net/http holds back.
 func (l *lateWriter) Flush() { _ = http.NewResponseController(l.w).Flush() }
 
-// sendStream sends an envelope whose data is written piece by piece. Memory
-// does not grow with it, except for a person's indented and a script's wrapped
-// answer.
+// pieces writes a body as it comes.
+type pieces func(context.Context, *bufio.Writer) error
+
+// sendStream sends an envelope whose data is a list that is written one by
+// one. Memory does not grow with it, except for a person's indented and a
+// script's wrapped answer.
 func (s *Server) sendStream(w http.ResponseWriter, c *call, a *answer) error {
-	if c.r.Method == http.MethodHead {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusOK)
-		return nil
-	}
-	if c.pretty() || c.jsonp() != "" {
+	if c.r.Method != http.MethodHead && (c.pretty() || c.jsonp() != "") {
 		return s.sendCollected(w, c, a)
 	}
 	env := s.envelopeOf(c)
@@ -51,9 +49,57 @@ func (s *Server) sendStream(w http.ResponseWriter, c *call, a *answer) error {
 	if err != nil {
 		return err
 	}
-	late := &lateWriter{w: w}
+	return s.sendPieces(w, c, "application/json", func(ctx context.Context, buf *bufio.Writer) error {
+		if _, err := buf.WriteString(`{"data":`); err != nil {
+			return err
+		}
+		if a.chunked {
+			if err := buf.Flush(); err != nil {
+				return err
+			}
+			_ = http.NewResponseController(w).Flush()
+		}
+		if err := writeItems(ctx, buf, a.items); err != nil {
+			return err
+		}
+		_, err := buf.Write(rest)
+		return err
+	})
+}
+
+// writeItems writes a list as a JSON array.
+func writeItems(ctx context.Context, w io.Writer, list items) error {
+	separator := "["
+	for item, err := range list(ctx) {
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(w, separator); err != nil {
+			return err
+		}
+		if _, err := w.Write(item); err != nil {
+			return err
+		}
+		separator = ","
+	}
+	end := "]"
+	if separator == "[" {
+		end = "[]"
+	}
+	_, err := io.WriteString(w, end)
+	return err
+}
+
+// sendPieces sends a body as it is written, compressed where the client takes
+// that; for HEAD its type alone.
+func (s *Server) sendPieces(w http.ResponseWriter, c *call, contentType string, write pieces) error {
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
+	h.Set("Content-Type", contentType)
+	if c.r.Method == http.MethodHead {
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	late := &lateWriter{w: w}
 	h.Add("Vary", "Accept-Encoding")
 	out := io.Writer(late)
 	var zw *gzip.Writer
@@ -65,7 +111,10 @@ func (s *Server) sendStream(w http.ResponseWriter, c *call, a *answer) error {
 		out = zw
 	}
 	buf := bufio.NewWriterSize(out, streamBuffer)
-	err = writeParts(c.ctx(), buf, a.stream, rest)
+	err := write(c.ctx(), buf)
+	if err == nil {
+		err = buf.Flush()
+	}
 	if err == nil && zw != nil {
 		err = zw.Close()
 	}
@@ -75,27 +124,16 @@ func (s *Server) sendStream(w http.ResponseWriter, c *call, a *answer) error {
 	if err != nil && !late.started {
 		h.Del("Content-Encoding")
 	}
+	if err == nil && !late.started { // an empty body
+		w.WriteHeader(http.StatusOK)
+	}
 	return err
-}
-
-// writeParts puts the envelope around what the stream writes.
-func writeParts(ctx context.Context, buf *bufio.Writer, data stream, rest []byte) error {
-	if _, err := buf.WriteString(`{"data":`); err != nil {
-		return err
-	}
-	if err := data(ctx, buf); err != nil {
-		return err
-	}
-	if _, err := buf.Write(rest); err != nil {
-		return err
-	}
-	return buf.Flush()
 }
 
 // sendCollected is for the forms of an answer that need all of it at once.
 func (s *Server) sendCollected(w http.ResponseWriter, c *call, a *answer) error {
 	var buf bytes.Buffer
-	if err := a.stream(c.ctx(), &buf); err != nil {
+	if err := writeItems(c.ctx(), &buf, a.items); err != nil {
 		return err
 	}
 	env := s.envelopeOf(c)

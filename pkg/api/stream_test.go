@@ -15,6 +15,9 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
+// thousand is an item of some size.
+var thousand = json.RawMessage(`"` + strings.Repeat("x", 1000) + `"`)
+
 // streamer serves one stream of items, the last of which may be an error, over
 // a real connection.
 func streamer(t *testing.T, items int, failure error) *httptest.Server {
@@ -23,15 +26,15 @@ func streamer(t *testing.T, items int, failure error) *httptest.Server {
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := &recorder{ResponseWriter: w}
 		c := s.newCall(r)
-		a := streamed(func(context.Context) iter.Seq2[string, error] {
-			return func(yield func(string, error) bool) {
+		a := streamed(func(context.Context) iter.Seq2[json.RawMessage, error] {
+			return func(yield func(json.RawMessage, error) bool) {
 				for range items {
-					if !yield(strings.Repeat("x", 1000), nil) {
+					if !yield(thousand, nil) {
 						return
 					}
 				}
 				if failure != nil {
-					yield("", failure)
+					yield(nil, failure)
 				}
 			}
 		})
@@ -113,9 +116,9 @@ func TestStreamStopsWithItsClient(t *testing.T) {
 		defer close(stopped)
 		rec := &recorder{ResponseWriter: w}
 		c := s.newCall(r)
-		err := s.respond(rec, c, streamed(func(ctx context.Context) iter.Seq2[string, error] {
-			return func(yield func(string, error) bool) {
-				for ctx.Err() == nil && yield(strings.Repeat("x", 1000), nil) {
+		err := s.respond(rec, c, streamed(func(ctx context.Context) iter.Seq2[json.RawMessage, error] {
+			return func(yield func(json.RawMessage, error) bool) {
+				for ctx.Err() == nil && yield(thousand, nil) {
 				}
 			}
 		}))
