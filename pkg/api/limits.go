@@ -58,12 +58,17 @@ func (c *call) take(limiter *auth.Limiter, bucket string, cost int) error {
 	return nil
 }
 
-// takeGuess charges Basic credentials that are not known to be right as a
-// login. The account in the path is the client's choice, so that it gives no
-// bucket of its own here, nor does a route that is not limited help.
+// takeGuess charges credentials that are not known to be right: Basic ones as
+// a login, a token as a request. The account in the path is the client's
+// choice, so that it gives no bucket of its own here, nor does a route that is
+// not limited help.
 func (s *Server) takeGuess(c *call, proof auth.Credentials) error {
-	if s.limiter == nil || c.client.IsLoopback() || !s.cfg.Auth.Guessed(proof) {
+	if s.limiter == nil || c.client.IsLoopback() || proof.Value == "" || s.cfg.Auth.Known(proof) {
 		return nil
 	}
-	return c.take(s.limiter, auth.Bucket(c.client.String(), ""), auth.AuthCost)
+	cost := 1
+	if proof.Scheme == "basic" {
+		cost = auth.AuthCost
+	}
+	return c.take(s.limiter, auth.Bucket(c.client.String(), ""), cost)
 }

@@ -56,6 +56,7 @@ type Identity struct {
 	UserID     string // "" for an account's own token
 	Method     string // how they logged in: cb_user_auth, cb_api_auth, …
 	Superduper bool   // of an account that may touch every other
+	Plain      bool   // a user that is no administrator of its account
 	Expires    time.Time
 
 	token  digest  // what [Service.Revoke] revokes
@@ -92,7 +93,8 @@ const (
 	// recheckAlone is the same without the change feed, which announces
 	// revocations.
 	recheckAlone = 2 * time.Second
-	// patience bounds what checking a credential waits for the database.
+	// patience bounds what a credential that is known to be good, or signed,
+	// waits for the database to say so again.
 	patience = 3 * time.Second
 	// trustFor is how long a verified credential stays good while the
 	// database cannot be asked.
@@ -141,11 +143,11 @@ func (s *Service) Authenticate(ctx context.Context, c Credentials) (Identity, er
 	var err error
 	switch c.Scheme {
 	case "token", "bearer":
-		identity, err = s.verify(ctx, sha256.Sum256([]byte(c.Value)), func(ctx context.Context) (Identity, error) {
+		identity, err = s.verify(ctx, c.key(), func(ctx context.Context) (Identity, error) {
 			return s.readToken(ctx, c.Value)
 		})
 	case "basic":
-		identity, err = s.verify(ctx, basicKey(c.Value), func(ctx context.Context) (Identity, error) {
+		identity, err = s.verify(ctx, c.key(), func(ctx context.Context) (Identity, error) {
 			return s.readBasic(ctx, c.Value)
 		})
 	default:
@@ -165,19 +167,21 @@ func (s *Service) Authenticate(ctx context.Context, c Credentials) (Identity, er
 	return identity, err
 }
 
-// Guessed reports whether credentials are Basic ones that were not right
-// before in this process. They may be guesses at a password, and so cost as
-// much as a login.
-func (s *Service) Guessed(c Credentials) bool {
+// Known reports whether credentials were right before in this process. Others
+// may be guesses.
+func (s *Service) Known(c Credentials) bool {
 	s.init()
-	if c.Scheme != "basic" {
-		return false
-	}
-	_, known := s.tokens.Get(basicKey(c.Value))
-	return !known
+	_, known := s.tokens.Get(c.key())
+	return known
 }
 
-func basicKey(encoded string) digest { return sha256.Sum256([]byte("basic " + encoded)) }
+// key stands for the credentials in memory.
+func (c Credentials) key() digest {
+	if c.Scheme == "basic" {
+		return sha256.Sum256([]byte("basic " + c.Value))
+	}
+	return sha256.Sum256([]byte(c.Value))
+}
 
 // verify asks memory before it has read verify credentials anew.
 func (s *Service) verify(ctx context.Context, key digest, read func(context.Context) (Identity, error)) (Identity, error) {
@@ -195,8 +199,12 @@ func (s *Service) verify(ctx context.Context, key digest, read func(context.Cont
 	if ok && now.Sub(held.checked) < recheck || trusted && now.UnixNano() < s.askAgain.Load() {
 		return held.identity, nil
 	}
-	asking, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
+	asking := ctx
+	if trusted {
+		var cancel context.CancelFunc
+		asking, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
 	if err := s.checkRevoked(asking, key); err != nil {
 		s.tokens.Delete(key)
 		return Identity{}, err
@@ -222,16 +230,33 @@ func (s *Service) verify(ctx context.Context, key digest, read func(context.Cont
 // Authorize decides whether a caller may touch an account: its own, one below
 // it, or any for a superduper admin (contract 1.4). Otherwise the error is
 // [problem.Forbidden]; for an account that does not exist,
-// [problem.BadIdentifier].
+// [problem.BadIdentifier]. Of two accounts that stand below each other, as
+// sites that move them crosswise can leave them, neither may touch the other.
 func (s *Service) Authorize(ctx context.Context, id Identity, accountID string) error {
 	state, err := s.Accounts.State(ctx, accountID)
 	if err != nil {
 		return err
 	}
-	if id.Superduper || id.AccountID != "" && state.Below(id.AccountID) {
+	if id.Superduper || id.AccountID != "" && state.ID == id.AccountID {
 		return nil
 	}
+	if id.AccountID != "" && state.Below(id.AccountID) {
+		own, err := s.Accounts.State(ctx, id.AccountID)
+		if err != nil || !own.Below(accountID) {
+			return err
+		}
+	}
 	return &problem.Error{Code: problem.Forbidden, Msg: "account " + id.AccountID + " may not touch " + accountID}
+}
+
+// Administer refuses users that are no administrators what would make them
+// one: the API key, which is the account's own credential. (Kazoo refuses them
+// its renewal.)
+func (id Identity) Administer() error {
+	if id.Plain {
+		return &problem.Error{Code: problem.Forbidden, Msg: "user " + id.UserID + " is no administrator"}
+	}
+	return nil
 }
 
 func invalidCredentials(msg string, err error) error {

@@ -235,27 +235,36 @@ func TestBasic(t *testing.T) {
 	wantCode(t, err, problem.InvalidCredentials)
 }
 
-// TestBasicGuess: right credentials are no guess the second time, and stay
+// TestKnown: credentials are known once they were right, and Basic ones stay
 // good beyond a token's life.
-func TestBasicGuess(t *testing.T) {
+func TestKnown(t *testing.T) {
 	w := newTree(t)
 	now := time.Now()
 	w.Now = func() time.Time { return now }
 	user := w.addUser(t, w.customer, "ann", "pw")
 	right := auth.Credentials{Scheme: "basic", Value: encode(w.customer + ":" + user.String("pvt_md5_auth"))}
 	wrong := auth.Credentials{Scheme: "basic", Value: encode(w.customer + ":nope")}
-	if !w.Guessed(right) || w.Guessed(auth.Credentials{Scheme: "token", Value: "x"}) {
-		t.Error("what is a guess before the first time")
+	token := auth.Credentials{Scheme: "token", Value: w.login(t, w.customer)}
+	if w.Known(right) || w.Known(token) || w.Known(auth.Credentials{Scheme: "token", Value: right.Value}) {
+		t.Error("known before the first time")
+	}
+	_, err := w.Authenticate(t.Context(), token)
+	check(t, err)
+	if !w.Known(token) || !w.Known(auth.Credentials{Scheme: "bearer", Value: token.Value}) {
+		t.Error("a good token is not known")
 	}
 	for range 2 {
 		_, err := w.Authenticate(t.Context(), right)
 		check(t, err)
 		_, err = w.Authenticate(t.Context(), wrong)
 		wantCode(t, err, problem.InvalidCredentials)
-		if w.Guessed(right) || !w.Guessed(wrong) {
-			t.Error("what is a guess after it")
+		if !w.Known(right) || w.Known(wrong) {
+			t.Error("what is known after it")
 		}
 		now = now.Add(2 * time.Hour)
+	}
+	if w.Known(auth.Credentials{Scheme: "token", Value: right.Value}) {
+		t.Error("Basic credentials are known as a token")
 	}
 }
 

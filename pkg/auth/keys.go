@@ -144,6 +144,9 @@ func (s *Service) Rotate(ctx context.Context) error {
 // another process a moment ago, so the keys are read again, but not more than
 // once a second.
 func (s *Service) publicKey(ctx context.Context, kid string) (*rsa.PublicKey, error) {
+	if s.keys.Load() == nil {
+		return nil, &problem.Error{Code: problem.Unavailable, Msg: "there are no keys to check tokens with yet"}
+	}
 	if key := s.keys.Load().byID[kid]; key != nil {
 		return key, nil
 	}

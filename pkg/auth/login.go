@@ -35,7 +35,7 @@ func (s *Service) APIAuth(ctx context.Context, data document.Doc) (session Sessi
 	if err != nil {
 		return Session{}, err
 	}
-	return s.open(ctx, doc, nil, methodAPI, doc.String("pvt_api_key"))
+	return s.open(ctx, doc, nil, methodAPI)
 }
 
 func checkAPIAuth(data document.Doc) error {
@@ -98,7 +98,7 @@ func (s *Service) UserAuth(ctx context.Context, data document.Doc) (session Sess
 		if err != nil {
 			return Session{}, err
 		}
-		return s.open(ctx, doc, user, methodUser, userSecret(user))
+		return s.open(ctx, doc, user, methodUser)
 	}
 	return Session{}, invalidCredentials("no such user", nil)
 }
@@ -248,12 +248,12 @@ func (s *Service) readBasic(ctx context.Context, encoded string) (identity Ident
 	if user == nil || hash == "" {
 		return Identity{}, invalidCredentials("no such user", nil)
 	}
-	return Identity{AccountID: accountID, UserID: user.ID(), Method: methodBasic, Expires: s.Now().Add(s.TokenLife)}, nil
+	return Identity{AccountID: accountID, UserID: user.ID(), Method: methodBasic, Plain: plain(user), Expires: s.Now().Add(s.TokenLife)}, nil
 }
 
 // open issues the token of a successful login and tells what clients want to
 // know about the account. A disabled or expired account is [problem.Locked].
-func (s *Service) open(ctx context.Context, doc, user document.Doc, method, secret string) (Session, error) {
+func (s *Service) open(ctx context.Context, doc, user document.Doc, method string) (Session, error) {
 	state, err := s.Accounts.State(ctx, doc.ID())
 	if err != nil {
 		return Session{}, err
@@ -261,11 +261,15 @@ func (s *Service) open(ctx context.Context, doc, user document.Doc, method, secr
 	if err := s.Accounts.Usable(ctx, state); err != nil {
 		return Session{}, err
 	}
-	token, identity, err := s.issue(doc.ID(), user.ID(), method, secret)
+	buyer := doc
+	if user != nil {
+		buyer = user
+	}
+	token, identity, err := s.issue(doc.ID(), user.ID(), method, secretOf(buyer))
 	if err != nil {
 		return Session{}, err
 	}
-	identity.Superduper = state.Superduper
+	identity.Superduper, identity.Plain = state.Superduper, plain(buyer)
 	language := user.String("language")
 	if language == "" {
 		language = doc.String("language")

@@ -62,6 +62,8 @@ func (s *Service) checkRevoked(ctx context.Context, key digest) error {
 	if s.following.Load() {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	doc, err := s.db().Get(ctx, revocationID(key))
 	if err == nil {
 		s.noteRevocation(doc)

@@ -77,6 +77,18 @@ func (c claims) sign(secret string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
+// boughtWith reports whether the credentials in a user's or an account's
+// document are those that the token was bought with.
+func (c claims) boughtWith(doc document.Doc) bool {
+	bought := false
+	for _, secret := range []string{secretOf(doc), credentialOf(doc)} {
+		if subtle.ConstantTimeCompare([]byte(c.sign(secret)), []byte(c.IdentitySig)) == 1 {
+			bought = true
+		}
+	}
+	return bought
+}
+
 func (c claims) identity() Identity {
 	return Identity{AccountID: c.AccountID, UserID: c.OwnerID, Method: c.Method, Expires: c.ExpiresAt.Time}
 }
@@ -95,30 +107,41 @@ func (s *Service) readToken(ctx context.Context, token string) (Identity, error)
 	if err != nil {
 		return Identity{}, err
 	}
-	secret, err := s.secretOf(ctx, c)
+	asking, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	identity := c.identity()
+	doc, err := s.buyer(asking, c.AccountID, c.OwnerID)
 	switch {
 	case unreachable(err): // the signature is good, and nothing more can be known now
-		return c.identity(), nil
+		identity.Plain = c.OwnerID != ""
+		return identity, nil
 	case err != nil:
 		return Identity{}, err
-	case subtle.ConstantTimeCompare([]byte(c.sign(secret)), []byte(c.IdentitySig)) != 1:
+	case !c.boughtWith(doc):
 		return Identity{}, tokenRejected("the credential that bought the token has changed", nil)
 	}
-	return c.identity(), nil
+	identity.Plain = plain(doc)
+	return identity, nil
 }
 
-// parse checks the signature and the expiry. RS256 is the only algorithm, and
-// a token has one spelling only: a revocation names it by its digest.
+// parse checks the claims and the signature, in this order, so that what can
+// be told to be no good token needs no database. RS256 is the only algorithm,
+// and a token has one spelling only: a revocation names it by its digest.
 func (s *Service) parse(ctx context.Context, token string) (claims, error) {
-	if s.keys.Load() == nil {
-		return claims{}, &problem.Error{Code: problem.Unavailable, Msg: "there are no keys to check tokens with yet"}
-	}
 	var c claims
 	var asking error
-	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(issuer),
-		jwt.WithExpirationRequired(), jwt.WithTimeFunc(s.Now), jwt.WithStrictDecoding())
-	_, err := parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
+	options := []jwt.ParserOption{
+		jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(issuer),
+		jwt.WithExpirationRequired(), jwt.WithTimeFunc(s.Now), jwt.WithStrictDecoding(),
+	}
+	_, err := jwt.NewParser(options...).ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
 		kid, _ := t.Header["kid"].(string)
+		if err := jwt.NewValidator(options...).Validate(&c); err != nil {
+			return nil, err
+		}
+		if _, critical := t.Header["crit"]; critical || kid == "" || len(t.Signature) < keyBits/8 || !couch.IsAccountID(c.AccountID) || c.Method == "" {
+			return nil, jwt.ErrTokenMalformed
+		}
 		key, err := s.publicKey(ctx, kid)
 		if asking = err; err == nil && key == nil {
 			err = errors.New("unknown key")
@@ -130,9 +153,6 @@ func (s *Service) parse(ctx context.Context, token string) (claims, error) {
 	}
 	if err != nil {
 		return claims{}, tokenRejected("the token does not verify", reason(err))
-	}
-	if !couch.IsAccountID(c.AccountID) || c.Method == "" {
-		return claims{}, tokenRejected("the token lacks an account or a method", nil)
 	}
 	return c, nil
 }
@@ -149,42 +169,53 @@ func reason(err error) error {
 	return errors.New("other")
 }
 
-// secretOf reads the stored credential that a token was bought with.
-func (s *Service) secretOf(ctx context.Context, c claims) (string, error) {
-	id := c.AccountID
-	if c.OwnerID != "" {
-		id = c.OwnerID
+// buyer reads the document that a token was bought with: the user's or, for
+// an account's own token, the account's.
+func (s *Service) buyer(ctx context.Context, accountID, userID string) (document.Doc, error) {
+	id := accountID
+	if userID != "" {
+		id = userID
 	}
-	doc, err := s.Couch.Account(c.AccountID).Get(ctx, id)
-	if problem.Is(err, problem.BadIdentifier) || problem.Is(err, problem.MissingDatabase) || err == nil && !doc.Live() {
-		return "", tokenRejected("the token's user is gone", nil)
+	doc, err := s.Couch.Account(accountID).Get(ctx, id)
+	switch {
+	case problem.Is(err, problem.BadIdentifier), problem.Is(err, problem.MissingDatabase), err == nil && !doc.Live():
+		return nil, tokenRejected("the token's user is gone", err)
+	case err != nil:
+		return nil, err
+	case userID != "" && (doc.Type() != "user" || doc["enabled"] == false):
+		return nil, tokenRejected("the token's user is disabled", nil)
 	}
-	if err != nil {
-		return "", err
-	}
-	if c.OwnerID != "" {
-		if doc.Type() != "user" || doc["enabled"] == false {
-			return "", tokenRejected("the token's user is disabled", nil)
-		}
-		return userSecret(doc), nil
-	}
-	return doc.String("pvt_api_key"), nil
+	return doc, nil
 }
 
-// userSecret changes when a user's password does.
-func userSecret(user document.Doc) string {
-	return user.String("pvt_md5_auth") + user.String("pvt_sha1_auth")
+// credentialOf changes when a user's password or an account's API key does.
+func credentialOf(doc document.Doc) string {
+	if doc.Type() == "user" {
+		return doc.String("pvt_md5_auth") + doc.String("pvt_sha1_auth")
+	}
+	return doc.String("pvt_api_key")
 }
+
+// secretOf changes also when Kazoo logs somebody out, by another
+// pvt_signature_secret. A document that has none yet gets it when they log in
+// there, which is no reason to log them out here.
+func secretOf(doc document.Doc) string { return credentialOf(doc) + doc.String("pvt_signature_secret") }
+
+// plain reports whether a document is a user's that is no administrator.
+func plain(doc document.Doc) bool { return doc.Type() == "user" && doc.String("priv_level") != "admin" }
+
+// maxOpaque bounds an opaque token's length in bytes.
+const maxOpaque = 256
 
 // readOpaque looks a token up that another program, Kazoo, put into the
 // database token_auth. It is good for a token's life after it was last
-// touched there.
+// touched there, and not longer than its user.
 func (s *Service) readOpaque(ctx context.Context, token string) (Identity, error) {
-	if token[0] == '_' || strings.ContainsAny(token, "/\x00") || len(token) > 256 {
+	if token[0] == '_' || len(token) > maxOpaque || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' }) {
 		return Identity{}, tokenRejected("not a token", nil)
 	}
 	doc, err := s.Couch.DB("token_auth").Get(ctx, token)
-	if problem.Is(err, problem.BadIdentifier) || problem.Is(err, problem.MissingDatabase) {
+	if problem.Is(err, problem.BadIdentifier) || problem.Is(err, problem.MissingDatabase) || unreachable(err) && !documentID(token) {
 		return Identity{}, tokenRejected("unknown token", nil)
 	}
 	if err != nil {
@@ -194,12 +225,42 @@ func (s *Service) readOpaque(ctx context.Context, token string) (Identity, error
 	if !ok {
 		touched, ok = doc.Seconds("pvt_created")
 	}
+	touched = min(touched, document.Gregorian(s.Now())) // nobody touches it tomorrow
 	expires := document.FromGregorian(touched).Add(s.TokenLife)
 	accountID := doc.String("account_id")
 	if !ok || !doc.Live() || !couch.IsAccountID(accountID) || !s.Now().Before(expires) {
 		return Identity{}, tokenRejected("the token has expired or is no token", nil)
 	}
-	return Identity{AccountID: accountID, UserID: doc.String("owner_id"), Method: doc.String("method"), Expires: expires, opaque: &token}, nil
+	identity := Identity{AccountID: accountID, UserID: doc.String("owner_id"), Method: doc.String("method"), Expires: expires, opaque: &token}
+	identity.Plain, err = s.plainOwner(ctx, accountID, identity.UserID)
+	return identity, err
+}
+
+// documentID reports whether a token looks like the ids that Kazoo gives its
+// documents. With the database away any other is no token.
+func documentID(token string) bool {
+	return len(token) == 32 && strings.Trim(token, "0123456789abcdef") == ""
+}
+
+// plainOwner looks at the user that an opaque token names. One that was
+// deleted or disabled has no tokens; one that never was here, since Kazoo's
+// databases need not all be, counts as no administrator.
+func (s *Service) plainOwner(ctx context.Context, accountID, userID string) (bool, error) {
+	if userID == "" {
+		return false, nil
+	}
+	doc, err := s.buyer(ctx, accountID, userID)
+	if err == nil || !problem.Is(errors.Unwrap(err), problem.BadIdentifier) && !problem.Is(errors.Unwrap(err), problem.MissingDatabase) {
+		return plain(doc), err
+	}
+	_, deleted := s.Couch.Account(accountID).Leaves(ctx, userID)
+	if deleted == nil {
+		return false, err
+	}
+	if problem.Is(deleted, problem.BadIdentifier) || problem.Is(deleted, problem.MissingDatabase) {
+		return true, nil
+	}
+	return false, deleted
 }
 
 // Info describes a token of anybody's, as POST /v2/auth/tokeninfo answers it:
