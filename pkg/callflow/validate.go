@@ -2,6 +2,8 @@ package callflow
 
 import (
 	"context"
+	"maps"
+	"strings"
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -39,10 +41,20 @@ func (s *Service) Validate(ctx context.Context, w Write) (Verdict, error) {
 	v.advise(ctx)
 	if named {
 		v.doc["id"] = v.w.ID
+	} else {
+		forgetID(v.warnings, v.w.ID)
 	}
 	return Verdict{
 		Valid: len(v.problems) == 0, Document: v.doc, Problems: problem.Data(v.problems), Warnings: v.warnings,
 	}, nil
+}
+
+// forgetID takes a made-up id out of warnings: nobody knows it.
+func forgetID(warnings []problem.Warning, id string) {
+	for i, w := range warnings {
+		maps.DeleteFunc(w.Members, func(_ string, v any) bool { return v == id })
+		warnings[i].Message = strings.ReplaceAll(w.Message, "callflow "+id, "this callflow")
+	}
 }
 
 // judgeID reports an id that no save could use: neither a new callflow could

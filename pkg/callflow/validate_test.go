@@ -1,10 +1,12 @@
 package callflow
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/route"
 )
 
 func verdict(t *testing.T, s *Service, data string) Verdict {
@@ -52,6 +54,29 @@ func TestValidate(t *testing.T) {
 		t.Errorf("validation stored something: %s, %v", page.Items, err)
 	}
 }
+
+// TestADraftHasNoID: warnings about a callflow without an id name others only.
+func TestADraftHasNoID(t *testing.T) {
+	s := newService(t)
+	x := route.NewIndexes(route.Config{Couch: s.Couch, Prepare: s.Accounts.Prepare})
+	t.Cleanup(x.Close)
+	s.Index = x
+	create(t, s, `{"id":"c","patterns":["^1\\d$"]}`)
+	verdict := verdict(t, s, `{"patterns":["^12$","2\\d\\d"]}`)
+	kinds := map[string]bool{}
+	for _, w := range verdict.Warnings {
+		kinds[w.Code] = true
+		if text := mustJSON(t, w); madeUp.MatchString(text) {
+			t.Errorf("a warning names a callflow that is not there: %s", text)
+		}
+	}
+	if !kinds["overlap"] || !kinds["unanchored"] {
+		t.Errorf("warnings %+v", verdict.Warnings)
+	}
+}
+
+// madeUp finds ids as the service makes them.
+var madeUp = regexp.MustCompile(`[0-9a-f]{32}`)
 
 func TestProblemsForbidTheSave(t *testing.T) {
 	s := newService(t)
