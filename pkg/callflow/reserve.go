@@ -42,22 +42,43 @@ func reserve(ctx context.Context, db *couch.DB, accountID string, claims []*clai
 	return &problem.Error{Code: problem.Conflict, Msg: "the reservations keep changing hands"}
 }
 
-// confirm reads the reservations of held claims again.
+// confirm reads the reservations of held claims again. Of many, the revision
+// tells first which are as they were.
 func confirm(ctx context.Context, db *couch.DB, claims []*claim) error {
 	for _, c := range claims {
 		c.state = confirming
 	}
-	return readReservations(ctx, db, claims)
+	if len(claims) < 2 {
+		return readReservations(ctx, db, claims)
+	}
+	revs, err := db.Current(ctx, reservationIDs(claims))
+	if err != nil {
+		return err
+	}
+	var changed []*claim
+	for _, c := range claims {
+		if revs[c.key.reservationID()] == c.seen.rev {
+			c.read(c.seen)
+		} else {
+			changed = append(changed, c)
+		}
+	}
+	return readReservations(ctx, db, changed)
+}
+
+func reservationIDs(claims []*claim) []string {
+	ids := make([]string, len(claims))
+	for i, c := range claims {
+		ids[i] = c.key.reservationID()
+	}
+	return ids
 }
 
 func readReservations(ctx context.Context, db *couch.DB, claims []*claim) error {
 	if len(claims) == 0 {
 		return nil
 	}
-	ids := make([]string, len(claims))
-	for i, c := range claims {
-		ids[i] = c.key.reservationID()
-	}
+	ids := reservationIDs(claims)
 	docs, err := getMany(ctx, db, ids)
 	if err != nil {
 		return err
@@ -95,20 +116,26 @@ func judgeSuspects(ctx context.Context, db *couch.DB, claims []*claim) error {
 	return nil
 }
 
+// writeBatch bounds how many reservations are written in one request, which
+// has a limit of time.
+const writeBatch = 2_000
+
 func writeReservations(ctx context.Context, db *couch.DB, accountID string, claims []*claim) error {
-	docs := make([]document.Doc, len(claims))
-	for i, c := range claims {
-		docs[i] = c.wanted().document(c.key, accountID)
-	}
-	results, err := db.Bulk(ctx, docs)
-	if err != nil {
-		return err
-	}
-	for i, r := range results {
-		if r.Err != nil && !problem.Is(r.Err, problem.Conflict) {
-			return r.Err
+	for batch := range slices.Chunk(claims, writeBatch) {
+		docs := make([]document.Doc, len(batch))
+		for i, c := range batch {
+			docs[i] = c.wanted().document(c.key, accountID)
 		}
-		claims[i].wrote(r.Rev)
+		results, err := db.Bulk(ctx, docs)
+		if err != nil {
+			return err
+		}
+		for i, r := range results {
+			if r.Err != nil && !problem.Is(r.Err, problem.Conflict) {
+				return r.Err
+			}
+			batch[i].wrote(r.Rev)
+		}
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"testing"
@@ -312,6 +314,23 @@ func TestAllDocs(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, []string{"b", "c"}) {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestCurrent(t *testing.T) {
+	db := newDB(t)
+	a, gone := put(t, db, `{"_id":"a"}`), put(t, db, `{"_id":"gone"}`)
+	_, err := db.Delete(t.Context(), "gone", gone.Rev())
+	check(t, err)
+	ids := []string{"never", "a", "gone"}
+	for n := range 2_000 { // more than one request takes
+		ids = append(ids, fmt.Sprint("never-", n))
+	}
+	b := put(t, db, `{"_id":"b"}`)
+	got, err := db.Current(t.Context(), append(ids, "b"))
+	check(t, err)
+	if want := map[string]string{"a": a.Rev(), "b": b.Rev()}; !maps.Equal(got, want) {
+		t.Errorf("revisions %v, want %v", got, want)
 	}
 }
 

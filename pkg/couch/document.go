@@ -193,6 +193,30 @@ func (d *DB) GetMany(ctx context.Context, ids []string) (map[string]document.Doc
 	return docs, nil
 }
 
+// currentBatch bounds one request of [DB.Current].
+const currentBatch = 2_000
+
+// Current returns the winning revisions' names of several documents by id.
+// Absent and deleted ones are left out. It costs far less than [DB.GetMany].
+func (d *DB) Current(ctx context.Context, ids []string) (map[string]string, error) {
+	revs := make(map[string]string, len(ids))
+	for batch := range slices.Chunk(ids, currentBatch) {
+		for row, err := range d.AllDocs(ctx, Query{Keys: keysOf(batch)}) {
+			if err != nil {
+				return nil, err
+			}
+			var value struct {
+				Rev     string `json:"rev"`
+				Deleted bool   `json:"deleted"`
+			}
+			if json.Unmarshal(row.Value, &value) == nil && !value.Deleted {
+				revs[row.ID] = value.Rev
+			}
+		}
+	}
+	return revs, nil
+}
+
 func keysOf(ids []string) []any {
 	keys := make([]any, len(ids))
 	for i, id := range ids {
