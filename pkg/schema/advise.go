@@ -11,7 +11,7 @@ import (
 
 const (
 	maxWarnings = 100     // of one document
-	maxBuilt    = 1 << 22 // bytes of the paths made while looking for them; long keys add up
+	maxBuilt    = 1 << 20 // bytes of their paths; long keys add up
 	deepFlow    = 50      // nodes after one another, the number of branches a switch takes (contract 5.3)
 )
 
@@ -30,11 +30,11 @@ func (r *Registry) Advise(name string, doc document.Doc) []problem.Warning {
 		return nil
 	}
 	a := adviser{reg: r}
-	a.object(root, "", map[string]any(doc), 0)
+	a.object(root, nil, map[string]any(doc), 0)
 	switch name {
 	case "callflows":
 		if _, ok := doc["flow"]; !ok {
-			a.warn("flow", "no_flow", "without a flow the call ends at once", nil)
+			a.warn(&place{key: "flow"}, "no_flow", "without a flow the call ends at once", nil)
 		}
 		a.nodes(Walk(doc))
 	case "metaflows":
@@ -48,22 +48,19 @@ func (r *Registry) Advise(name string, doc document.Doc) []problem.Warning {
 type adviser struct {
 	reg   *Registry
 	found []problem.Warning
-	built int // bytes of paths
+	built int // bytes of paths in found
 }
 
 // full tells that the search ends.
 func (a *adviser) full() bool { return len(a.found) >= maxWarnings || a.built > maxBuilt }
 
-func (a *adviser) join(path string, key any) string {
-	out := problem.Join(path, key)
-	a.built += len(out)
-	return out
-}
-
-func (a *adviser) warn(path, code, message string, members map[string]any) {
-	if len(a.found) < maxWarnings {
-		a.found = append(a.found, problem.Warning{Path: path, Code: code, Message: message, Members: members})
+func (a *adviser) warn(at *place, code, message string, members map[string]any) {
+	if a.full() {
+		return
 	}
+	path := at.path()
+	a.built += len(path)
+	a.found = append(a.found, problem.Warning{Path: path, Code: code, Message: message, Members: members})
 }
 
 // nodes looks at the actions of a flow.
@@ -72,41 +69,36 @@ func (a *adviser) nodes(walk func(yield func(Node) bool)) {
 		if a.full() {
 			return
 		}
-		path := n.Path()
-		a.built += len(path)
 		action, modules := "callflows.action", "callflows."
 		if n.Metaflow {
 			action, modules = "metaflow", "metaflows."
 		}
-		a.object(a.reg.nodes[action], path, n.Raw, 0)
+		a.object(a.reg.nodes[action], n.at, n.Raw, 0)
 		if n.Module != "action" && n.Module != "set" { // data of set is free
-			a.object(a.reg.nodes[modules+n.Module], a.join(path, "data"), n.Data, 0)
+			a.object(a.reg.nodes[modules+n.Module], n.at.child("data"), n.Data, 0)
 		}
 		if n.Depth == deepFlow+1 {
-			a.warn(path, "too_deep", fmt.Sprintf("a switch walks %d nodes at most", deepFlow), map[string]any{"limit": deepFlow})
+			a.warn(n.at, "too_deep", fmt.Sprintf("a switch walks %d nodes at most", deepFlow), map[string]any{"limit": deepFlow})
 		}
 		if !n.Metaflow {
-			a.children(n, path)
+			a.children(n)
 		}
 	}
 }
 
-func (a *adviser) children(n Node, path string) {
+func (a *adviser) children(n Node) {
+	children := n.at.child("children")
 	for _, key := range slices.Sorted(maps.Keys(n.Children)) {
-		if a.full() {
-			return
-		}
 		if !n.reaches(key) {
-			a.warn(a.join(a.join(path, "children"), key), "unreachable",
-				"the module "+n.Module+" never goes on here", map[string]any{"module": n.Module})
+			a.warn(children.child(key), "unreachable", "the module "+n.Module+" never goes on here", map[string]any{"module": n.Module})
 		}
 	}
 }
 
 // object looks for properties that n does not know, here and below. Actions
 // within are left to nodes.
-func (a *adviser) object(n *node, path string, m map[string]any, depth int) {
-	if n == nil || depth > maxDepth {
+func (a *adviser) object(n *node, at *place, m map[string]any, depth int) {
+	if n == nil || len(m) == 0 || depth > maxDepth {
 		return
 	}
 	known, closed := n.known()
@@ -116,25 +108,34 @@ func (a *adviser) object(n *node, path string, m map[string]any, depth int) {
 		}
 		child, ok := known[key]
 		if !ok && closed && !(depth == 0 && freely[key]) {
-			a.unknown(a.join(path, key), key, known)
+			a.unknown(at.child(key), key, known)
 		}
 		if child == nil || child.modulePrefix != "" || n.modulePrefix != "" {
 			continue
 		}
-		a.value(child, a.join(path, key), m[key], depth+1)
+		a.value(child, at.child(key), m[key], depth+1)
 	}
 }
 
-func (a *adviser) value(n *node, path string, v any, depth int) {
+func (a *adviser) value(n *node, at *place, v any, depth int) {
 	switch v := v.(type) {
 	case map[string]any:
-		a.object(n, path, v, depth)
+		a.object(n, at, v, depth)
 	case []any:
-		for i, e := range v {
-			if n.items == nil || a.full() {
+		if n.items != nil {
+			a.items(n.items, at, v, depth+1)
+		}
+	}
+}
+
+func (a *adviser) items(n *node, at *place, list []any, depth int) {
+	for i, e := range list {
+		switch e.(type) {
+		case map[string]any, []any:
+			if a.full() {
 				return
 			}
-			a.value(n.items, a.join(path, i), e, depth+1)
+			a.value(n, at.child(i), e, depth)
 		}
 	}
 }
@@ -146,7 +147,7 @@ var freely = map[string]bool{
 	"contact_list": true, "type": true, "owner_id": true, "group_id": true, "flags": true, "skip_module": true,
 }
 
-func (a *adviser) unknown(path, key string, known map[string]*node) {
+func (a *adviser) unknown(at *place, key string, known map[string]*node) {
 	if document.Private(key) {
 		return
 	}
@@ -154,7 +155,7 @@ func (a *adviser) unknown(path, key string, known map[string]*node) {
 	if like := nearest(key, slices.Sorted(maps.Keys(known))); like != "" {
 		message, members = fmt.Sprintf("no property of this name is known; did you mean %s?", like), map[string]any{"suggestion": like}
 	}
-	a.warn(path, "unknown_property", message, members)
+	a.warn(at, "unknown_property", message, members)
 }
 
 // known returns the properties that n speaks of, and whether that is all of

@@ -88,7 +88,7 @@ func (r *run) suspect() {
 	for _, f := range r.fits {
 		path := strings.Split(f.path, ".")
 		if slices.ContainsFunc(wrong, func(other []string) bool { return precedes(other, path) }) {
-			r.add(f.path, codeAnyOf, f.message, map[string]any{"value": f.value})
+			r.add(f.path, codeAnyOf, f.message, map[string]any{"value": r.repeated(f.value)})
 		}
 	}
 }

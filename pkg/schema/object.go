@@ -5,6 +5,9 @@ import "slices"
 // object judges the members of an object and fills in what is missing.
 func (r *run) object(n *node, m map[string]any) {
 	for key, value := range m {
+		if r.over() {
+			return
+		}
 		r.member(n, m, key, value)
 	}
 	for _, d := range n.defaults {

@@ -45,13 +45,14 @@ func (r *run) report(code string, n *node, v any) {
 		return
 	}
 	message, target := describe(code, n, v)
-	members := map[string]any{"value": v}
+	value := r.repeated(v)
+	members := map[string]any{"value": value}
 	if target != nil {
 		members["target"] = target
 	}
 	switch code {
 	case codeMinLength, codeMaxLength:
-		members["cause"] = v
+		members["cause"] = value
 	case codeFormat:
 		members["format"] = n.format
 	}
@@ -75,6 +76,38 @@ func (r *run) add(path, code, message string, members map[string]any) {
 	}
 	r.size += len(path)
 	r.found = append(r.found, problem.Violation{Path: path, Code: code, Message: message, Members: members})
+}
+
+// repeated is a value as a report repeats it: whole, as Kazoo does, unless it
+// is large or much is repeated already.
+func (r *run) repeated(v any) any {
+	room := maxValue
+	if r.shown < maxValues && fits(v, &room) {
+		r.shown += maxValue - room
+		return v
+	}
+	switch v := v.(type) {
+	case string:
+		return cut(v)
+	case []any:
+		return fmt.Sprintf("an array of %d items", len(v))
+	case map[string]any:
+		return fmt.Sprintf("an object of %d members", len(v))
+	}
+	return v
+}
+
+// cut returns the beginning of a long string.
+func cut(s string) string {
+	const most = 256
+	if len(s) <= most {
+		return s
+	}
+	end := most
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "…"
 }
 
 // full tells that enough is reported. Paths count too: a long key may be part
@@ -208,8 +241,9 @@ func (r *run) unknownModule(name, module string) {
 	if len(r.found) < 100 && r.trial == 0 { // looking for what was meant takes a while
 		message += meant(module, r.reg.modules(strings.TrimSuffix(name, module)))
 	}
-	r.add(r.pathText(), codeError, message, map[string]any{"value": module})
-	v := unknownSchema(name)
+	value, _ := r.repeated(module).(string)
+	r.add(r.pathText(), codeError, message, map[string]any{"value": value})
+	v := unknownSchema(strings.TrimSuffix(name, module) + value)
 	r.add(v.Path, v.Code, v.Message, v.Members)
 }
 
@@ -221,7 +255,7 @@ func unknownSchema(name string) problem.Violation {
 }
 
 func (r *run) refusedURL(reason, url string) {
-	r.add(r.pathText(), codeError, reason, map[string]any{"value": url})
+	r.add(r.pathText(), codeError, reason, map[string]any{"value": r.repeated(url)})
 }
 
 // tooCostly reports, once, that a schema takes too long on this document. The

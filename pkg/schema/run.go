@@ -12,6 +12,9 @@ const (
 	maxFound = 1000    // violations of one document that are reported
 	maxPaths = 1 << 20 // bytes of their paths
 	maxFits  = 100     // values that fit an anyOf and may be refused all the same
+
+	maxValue  = 1 << 14 // bytes of a value that is repeated whole in a report
+	maxValues = 1 << 20 // bytes of all of them
 )
 
 // run is one validation. It owns the copy of the document it works on and
@@ -22,6 +25,7 @@ type run struct {
 	found []problem.Violation
 	fits  []fit
 	size  int // bytes of the paths in found
+	shown int // bytes of the values in found
 	steps int // schemas applied to values, and values copied
 	limit int // of steps: far more than our own schemas take; linear in the document
 
@@ -105,8 +109,20 @@ func (r *run) clone(v any) any {
 	return c
 }
 
+// over tells that nothing is left to find out: enough is reported already, or
+// the trial has failed.
+func (r *run) over() bool {
+	if r.trial > 0 {
+		return r.failed
+	}
+	return r.full()
+}
+
 // check judges v by n and returns it with defaults and casts.
 func (r *run) check(n *node, v any) any {
+	if r.over() {
+		return v
+	}
 	if r.steps++; r.steps > r.limit {
 		r.tooCostly()
 		return v
@@ -174,6 +190,9 @@ func (r *run) castTo(n *node, v any) (any, bool) {
 
 func (r *run) array(n *node, list []any) {
 	for i, v := range list {
+		if r.over() {
+			return
+		}
 		item := n.items
 		switch {
 		case i < len(n.tuple):

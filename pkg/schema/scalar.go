@@ -2,6 +2,7 @@ package schema
 
 import (
 	"encoding/json"
+	"maps"
 	"math/big"
 	"slices"
 	"strconv"
@@ -74,9 +75,13 @@ func memberOf(list []any, v any) bool {
 // unique tells whether no two items are equal. An integer and a float are
 // never equal to Kazoo, 1 and 1.0 for instance (contract 11.18).
 func unique(list []any) bool {
-	seen := make(map[string]struct{}, len(list))
+	texts, others := make(map[string]struct{}, len(list)), map[string]struct{}{}
 	for _, v := range list {
-		key := identity(v, numberTerm)
+		seen := texts
+		key, ok := v.(string)
+		if !ok {
+			seen, key = others, identity(v, numberTerm)
+		}
 		if _, ok := seen[key]; ok {
 			return false
 		}
@@ -88,28 +93,32 @@ func unique(list []any) bool {
 // identity returns a text that equal values have in common. number gives that
 // of a number.
 func identity(v any, number func(json.Number) string) string {
+	return string(appendIdentity(nil, v, number))
+}
+
+func appendIdentity(out []byte, v any, number func(json.Number) string) []byte {
 	switch v := v.(type) {
 	case string:
-		return strconv.Quote(v)
+		return strconv.AppendQuote(out, v)
 	case json.Number:
-		return number(v)
+		return append(out, number(v)...)
 	case []any:
-		parts := make([]string, len(v))
-		for i, e := range v {
-			parts[i] = identity(e, number)
+		out = append(out, '[')
+		for _, e := range v {
+			out = append(appendIdentity(out, e, number), ',')
 		}
-		return "[" + strings.Join(parts, ",") + "]"
+		return append(out, ']')
 	case map[string]any:
-		parts := make([]string, 0, len(v))
-		for k, e := range v {
-			parts = append(parts, strconv.Quote(k)+":"+identity(e, number))
+		out = append(out, '{')
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			out = append(strconv.AppendQuote(out, key), ':')
+			out = append(appendIdentity(out, v[key], number), ',')
 		}
-		slices.Sort(parts)
-		return "{" + strings.Join(parts, ",") + "}"
+		return append(out, '}')
 	case bool:
-		return strconv.FormatBool(v)
+		return strconv.AppendBool(out, v)
 	}
-	return "null"
+	return append(out, "null"...)
 }
 
 // numberValue makes numbers of equal value identical.

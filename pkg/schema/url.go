@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"fmt"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -20,6 +21,9 @@ type URLPolicy struct {
 	// for the names below it, an address, or a prefix like 10.1.0.0/16.
 	Allow []string
 }
+
+// maxHost is more bytes than any host name takes: 253 characters (RFC 1035).
+const maxHost = 1024
 
 // Check returns why a URL is refused, and "" for one that is allowed.
 func (p URLPolicy) Check(raw string) string {
@@ -56,6 +60,9 @@ func parseURL(raw string) (u *url.URL, reason string) {
 	}
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return nil, "the URL must begin with http:// or https://"
+	}
+	if len(u.Host)+len(u.User.Username()) > maxHost {
+		return nil, fmt.Sprintf("the URL's host is longer than %d bytes", maxHost)
 	}
 	if port := u.Port(); port != "" {
 		if n, err := strconv.Atoi(port); err != nil || n > 65535 {

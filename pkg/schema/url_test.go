@@ -1,6 +1,9 @@
 package schema
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestURLsAllowed(t *testing.T) {
 	for _, url := range []string{
@@ -20,6 +23,7 @@ func TestURLsRefused(t *testing.T) {
 			"", "example.com", "//example.com", "ftp://example.com/", "http:", "http:/x", "http:///path", "https://?q", "http://.",
 			"http://example.com:99999/", "http://a:b/", "http://ex.com/%zz", "http://example.com /", "\nhttp://example.com",
 			`http://example.com\@localhost/`,
+			"http://" + strings.Repeat("a", 1025) + "/", "http://" + strings.Repeat("u", 1025) + ":p@example.com/",
 		},
 		"names and user information": {
 			"http://localhost", "http://LOCALHOST./", "http://x.localhost/", "http://ｌｏｃａｌｈｏｓｔ/", "http://user:pw@localhost/", "http://local\u00adhost/", "http://local\u200bhost/",

@@ -3,6 +3,7 @@ package schema
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -161,6 +162,72 @@ func TestReportIsBounded(t *testing.T) {
 			t.Errorf("%d violations of %d bytes", len(vs), size)
 		}
 	}
+}
+
+// A large value is named in a report, not repeated, and many small ones only
+// until enough is said.
+func TestReportRepeatsLittle(t *testing.T) {
+	long, unit := strings.Repeat("é", 20_000), `"`+strings.Repeat("x", 10_000)+`"`
+	tests := []struct{ name, doc, path, value string }{
+		{"a string", `{"flow":{"module":"sleep","data":{"unit":"` + long + `"}}}`, "flow.data.unit", `"` + long[:256] + `…"`},
+		{"a module", `{"flow":{"module":"` + long + `"}}`, "flow.module", `"` + long[:256] + `…"`},
+		{"a URL", `{"flow":{"module":"webhook","data":{"uri":"ftp://` + long + `"}}}`, "flow.data.uri", `"ftp://` + long[:250] + `…"`},
+		{"an array", `{"numbers":["1","1",` + strings.Repeat(unit+",", 2) + unit + `]}`, "numbers", `"an array of 5 items"`},
+		{"an object", `{"flow":{"module":"tts","data":{"text":{"a":` + unit + `,"b":` + unit + `}}}}`, "flow.data.text", `"an object of 2 members"`},
+		{"a small array", `{"numbers":["1","1"]}`, "numbers", `["1","1"]`},
+	}
+	r := embedded(t)
+	for _, tt := range tests {
+		_, vs := r.Validate("callflows", doc(t, tt.doc))
+		i := slices.IndexFunc(vs, func(v problem.Violation) bool { return v.Path == tt.path })
+		if i < 0 {
+			t.Errorf("%s: %s", tt.name, brief(vs))
+			continue
+		}
+		if raw, _ := json.Marshal(vs[i].Members["value"]); string(raw) != tt.value {
+			t.Errorf("%s: %.300s", tt.name, raw)
+		}
+		if raw, _ := json.Marshal(problem.Data(vs)); len(raw) > 4*maxValue {
+			t.Errorf("%s: %d bytes", tt.name, len(raw))
+		}
+	}
+	_, vs := r.Validate("callflows", doc(t, `{"flags":[`+strings.Repeat(`["`+strings.Repeat("x", 10_000)+`"],`, 500)+`1]}`))
+	if raw, _ := json.Marshal(problem.Data(vs)); len(vs) != 501 || len(raw) > 2*maxValues {
+		t.Errorf("%d violations in %d bytes", len(vs), len(raw))
+	}
+}
+
+// What comes after a full report, or after the first fault of an alternative
+// that is tried, is not looked at.
+func TestSearchEndsWithTheReport(t *testing.T) {
+	tests := []struct {
+		name, doc string
+		cloned    int // values, for alternatives to work on
+	}{
+		{"defaults of many items", `{"flow":{"module":"ring_group","data":{"endpoints":[` + strings.Repeat("{},", 200_000) + `{}]}}}`, 0},
+		{"alternatives of many items", `{"flow":{"module":"audio_macro","data":{"macros":[` + strings.Repeat("{},", 200_000) + `{}]}}}`, 0},
+		{"faults within an alternative", `{"flow":{"module":"audio_macro","data":{"macros":[{"macro":"play","terminators":[` + strings.Repeat("1,", 200_000) + `1]}]}}}`, 5 * 200_000},
+		{"members", `{"flow":{"module":"menu","children":{` + manyMembers(200_000) + `}}}`, 0},
+	}
+	r := embedded(t)
+	for _, tt := range tests {
+		v := run{reg: r}
+		in, _ := v.start(doc(t, tt.doc))
+		copied := v.steps
+		v.check(r.nodes["callflows"], in)
+		if len(v.found) == 0 || v.steps-copied > tt.cloned+100*maxFound {
+			t.Errorf("%s: %d steps after %d", tt.name, v.steps-copied, copied)
+		}
+	}
+}
+
+// manyMembers writes n members of an object.
+func manyMembers(n int) string {
+	parts := make([]string, n)
+	for i := range parts {
+		parts[i] = fmt.Sprintf(`"%d":{}`, i)
+	}
+	return strings.Join(parts, ",")
 }
 
 // TestManyUnwantedMembers would take minutes if each of them were looked at
