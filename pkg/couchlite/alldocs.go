@@ -1,6 +1,7 @@
 package couchlite
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,127 +14,14 @@ import (
 // connection, so that a slow client holds nothing but itself.
 const chunk = 500
 
-// allDocs serves _all_docs.
-func (q *request) allDocs() error { return q.listing("", "") }
-
-// designDocs serves _design_docs: the same for design documents.
-func (q *request) designDocs() error { return q.listing(`"_design/"`, `"_design0"`) }
-
-// listing answers one query, within from and to where they are given.
-func (q *request) listing(from, to string) error {
-	var body map[string]json.RawMessage
-	if q.Method == http.MethodPost {
-		if err := q.decode(&body); err != nil {
-			return err
-		}
-	}
-	rq, err := parseRangeQuery(q.query, body)
-	if err != nil {
-		return err
-	}
-	if rq.design = from != ""; rq.design {
-		rq.within(from, to)
-	}
-	out := newStream(q.w)
-	if err := q.db.listDocs(q.Context(), rq, out); err != nil {
-		return err
-	}
-	return out.finish("\n")
-}
-
-// within gives open ends of the range the bounds from and to, in the
-// direction of the listing.
-func (rq *rangeQuery) within(from, to string) {
-	if rq.descending {
-		from, to = to, from
-	}
-	if rq.start == nil {
-		rq.start = json.RawMessage(from)
-	}
-	if rq.end == nil {
-		rq.end = json.RawMessage(to)
-	}
-}
-
-// maxQueries bounds the queries of one request.
-const maxQueries = 1000
-
-// allDocsQueries serves _all_docs/queries.
-func (q *request) allDocsQueries() error {
-	var in struct{ Queries []map[string]json.RawMessage }
-	if err := q.decode(&in); err != nil {
-		return err
-	}
-	if in.Queries == nil || len(in.Queries) > maxQueries {
-		return badRequest("POST body must include `queries` parameter.")
-	}
-	queries := make([]rangeQuery, len(in.Queries))
-	for i, members := range in.Queries {
-		var err error
-		if queries[i], err = parseRangeQuery(q.query, members); err != nil {
-			return err
-		}
-	}
-	out := newStream(q.w)
-	out.text(`{"results":[`)
-	for i, rq := range queries {
-		if i > 0 {
-			out.text(",")
-		}
-		out.text("\r\n")
-		out.rows = 0
-		if err := q.db.listDocs(q.Context(), rq, out); err != nil {
-			return err
-		}
-	}
-	return out.finish("\r\n]}\n")
-}
-
-// localDocs serves _local_docs.
-func (q *request) localDocs() error {
-	rq, err := parseRangeQuery(q.query, nil)
-	if err != nil {
-		return err
-	}
-	limit := rq.limit
-	if limit < 0 {
-		limit = maxLookups
-	}
-	rows, err := q.db.file.r.QueryContext(q.Context(), `SELECT id, rev FROM locals ORDER BY id LIMIT ? OFFSET ?`, limit, rq.skip)
-	if err != nil {
-		return fmt.Errorf("list local documents: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	out := newStream(q.w)
-	out.text(`{"total_rows":null,"offset":null,"rows":[`)
-	for rows.Next() {
-		var r revision
-		var rev int64
-		if err := rows.Scan(&r.ID, &rev); err != nil {
-			return err
-		}
-		r.Rev = fmt.Sprintf("0-%d", rev)
-		if err := q.db.writeRow(q.Context(), r, r.ID, rangeQuery{}, out); err != nil {
-			return err
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	out.endRows()
-	return out.finish("\n")
-}
-
 // listDocs writes the answer to one query of _all_docs.
 func (db *database) listDocs(ctx context.Context, rq rangeQuery, out *stream) error {
-	st := db.state.Load()
+	if rq.keys != nil {
+		return db.listKeys(ctx, rq, out)
+	}
 	seq := ""
 	if rq.updateSeq {
-		seq = `"update_seq":"` + db.encodeSeq(st.seq) + `",`
-	}
-	if rq.keys != nil {
-		out.text(fmt.Sprintf(`{"total_rows":%d,"offset":null,%s"rows":[`, st.docs, seq))
-		return db.listKeys(ctx, rq, out)
+		seq = `"update_seq":"` + db.encodeSeq(db.state.Load().seq) + `",`
 	}
 	ids := rq.ids()
 	total, err := db.total(ctx, rq)
@@ -166,32 +54,29 @@ type idRange struct {
 // ids translates the query's keys.
 func (rq rangeQuery) ids() idRange {
 	r := idRange{where: "d.deleted = 0", order: "ASC"}
+	if rq.design {
+		r.where += " AND d.id > '_design/' AND d.id < '_design0'"
+	}
 	lower, upper := ">", "<"
 	if rq.descending {
 		r.order, lower, upper = "DESC", "<", ">"
 	}
-	ahead := 1 // the side of a start bound that leaves nothing
-	if rq.descending {
-		ahead = -1
-	}
 	switch b := idBound(rq.start); {
-	case !b.given || b.side == -ahead:
-	case b.side == ahead:
-		r.empty = true
-	default:
+	case b.below:
+		r.empty = rq.descending
+	case b.given:
 		r.where += " AND d.id " + lower + "= ?"
 		r.args = append(r.args, b.id)
 		r.before, r.beforeArgs = "d.deleted = 0 AND d.id "+upper+" ?", []any{b.id}
 	}
+	if !rq.exclusiveEnd {
+		upper += "="
+	}
 	switch b := idBound(rq.end); {
-	case !b.given || b.side == ahead:
-	case b.side == -ahead:
-		r.empty = true
-	case rq.exclusiveEnd:
+	case b.below:
+		r.empty = r.empty || !rq.descending
+	case b.given:
 		r.where += " AND d.id " + upper + " ?"
-		r.args = append(r.args, b.id)
-	default:
-		r.where += " AND d.id " + upper + "= ?"
 		r.args = append(r.args, b.id)
 	}
 	return r
@@ -213,9 +98,11 @@ func (db *database) total(ctx context.Context, rq rangeQuery) (n int64, err erro
 func (db *database) offset(ctx context.Context, ids idRange, rq rangeQuery, total int64) (int64, error) {
 	n := int64(0)
 	switch {
-	case ids.empty:
+	case ids.empty && rq.descending:
 		return total, nil
-	case ids.before != "" && !rq.design:
+	case ids.empty:
+		return 0, nil
+	case ids.before != "":
 		row := db.file.r.QueryRowContext(ctx, `SELECT count(*) FROM docs d WHERE `+ids.before, ids.beforeArgs...)
 		if err := row.Scan(&n); err != nil {
 			return 0, fmt.Errorf("count documents: %w", err)
@@ -318,6 +205,15 @@ func (db *database) writeRow(ctx context.Context, r revision, key string, rq ran
 
 // listKeys writes a row per key, in the order of the keys.
 func (db *database) listKeys(ctx context.Context, rq rangeQuery, out *stream) error {
+	total, err := db.total(ctx, rq)
+	if err != nil {
+		return err
+	}
+	out.text(fmt.Sprintf(`{"total_rows":%d,"offset":null,`, total))
+	if rq.updateSeq {
+		out.text(`"update_seq":null,`)
+	}
+	out.text(`"rows":[`)
 	keys := rq.keys[min(rq.skip, len(rq.keys)):]
 	if rq.limit >= 0 {
 		keys = keys[:min(rq.limit, len(keys))]
@@ -328,6 +224,9 @@ func (db *database) listKeys(ctx context.Context, rq rangeQuery, out *stream) er
 			raw = keys[len(keys)-1-i]
 		}
 		var id string
+		if rq.design && !bytes.HasPrefix(raw, []byte(`"_design/`)) {
+			continue
+		}
 		if raw[0] != '"' || json.Unmarshal(raw, &id) != nil {
 			out.write(fmt.Appendf(out.row(), `{"key":%s,"error":"not_found"}`, raw))
 			continue

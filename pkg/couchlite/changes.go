@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
 	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
@@ -61,11 +62,11 @@ func (q *request) changesQuery() (cq changesQuery, err error) {
 	if cq.feed, err = q.feedOptions(); err != nil {
 		return cq, err
 	}
-	rq, err := parseRangeQuery(q.query, nil)
-	if err != nil {
+	if cq.limit, err = q.feedLimit(); err != nil {
 		return cq, err
 	}
-	cq.limit, cq.descending, cq.include, cq.docs = rq.limit, rq.descending, rq.includeDocs, rq.docs
+	cq.descending, cq.include = q.flag("descending"), q.flag("include_docs")
+	cq.docs = docOptions{Conflicts: q.flag("conflicts"), Attachments: q.flag("attachments")}
 	since := q.query.Get("since")
 	if id := q.Header.Get("Last-Event-ID"); id != "" && cq.feed.kind == feedEventSource {
 		since = id
@@ -270,6 +271,9 @@ func (q *request) changesFilter() (filter, error) {
 		}
 		return newSelectorFilter(body.Selector)
 	default:
+		if strings.HasPrefix(name, "_") && name != "_view" {
+			return nil, badRequest("unknown builtin filter name")
+		}
 		return q.scriptFilter()
 	}
 }

@@ -14,7 +14,7 @@ func (q *request) databaseUpdates() error {
 	if err != nil {
 		return err
 	}
-	rq, err := parseRangeQuery(q.query, nil)
+	limit, err := q.feedLimit()
 	if err != nil {
 		return err
 	}
@@ -22,7 +22,7 @@ func (q *request) databaseUpdates() error {
 	if err != nil {
 		return err
 	}
-	return runFeed(q, &updatesFeed{log: q.s.updates, last: since, limit: rq.limit, descending: rq.descending}, o)
+	return runFeed(q, &updatesFeed{log: q.s.updates, last: since, limit: limit, descending: q.flag("descending")}, o)
 }
 
 // updatesFeed is a feed of what happens to databases: of each the last event,

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
 	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
@@ -88,10 +89,13 @@ func (w *writer) find(ctx context.Context, id string) (num int64, deleted bool, 
 
 // parent checks that the edit may follow its base and returns what it
 // follows. As in CouchDB a deleted document may only be made anew without
-// naming a revision, and one that never was may name any.
+// naming a revision, and one that never was may name any, unless it is a
+// design document or has attachments.
 func (e *edit) parent(tree *revtree.Tree) (revtree.Rev, error) {
 	winner, ok := tree.Winner()
 	switch {
+	case !ok && !e.base.IsZero() && (len(e.attachments) > 0 || strings.HasPrefix(e.id, "_design/")):
+		return revtree.Rev{}, errConflict()
 	case !ok:
 		return e.base, nil
 	case winner.Deleted && e.base.IsZero() && !e.deleted:

@@ -5,11 +5,12 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // allDatabases serves /_all_dbs.
 func (q *request) allDatabases() error {
-	rq, err := parseRangeQuery(q.query, nil)
+	rq, err := q.listingQuery()
 	if err != nil {
 		return err
 	}
@@ -38,15 +39,10 @@ func (rq rangeQuery) cut(names []string) []string {
 
 // compare orders a name against the bound.
 func (b bound) compare(name string) int {
-	switch {
-	case b.side != 0:
-		return -b.side
-	case name < b.id:
-		return -1
-	case name > b.id:
+	if b.below {
 		return 1
 	}
-	return 0
+	return strings.Compare(name, b.id)
 }
 
 func before(name string, start bound, descending bool) bool {
@@ -65,22 +61,9 @@ func past(name string, end bound, rq rangeQuery) bool {
 // databasesInfo serves /_dbs_info: all databases with GET, those named in
 // keys with POST.
 func (q *request) databasesInfo() error {
-	rq, err := parseRangeQuery(q.query, nil)
+	names, err := q.askedDatabases()
 	if err != nil {
 		return err
-	}
-	var names []string
-	if q.Method == http.MethodPost {
-		var in struct{ Keys []string }
-		if err := q.decode(&in); err != nil {
-			return err
-		}
-		if in.Keys == nil {
-			return badRequest("`keys` member must exist.")
-		}
-		names = in.Keys
-	} else {
-		names = rq.cut(q.s.names())
 	}
 	if len(names) > maxInfos {
 		return badRequest("Too many databases at once.")
@@ -94,6 +77,25 @@ func (q *request) databasesInfo() error {
 		infos = append(infos, info)
 	}
 	return writeJSON(q.w, http.StatusOK, infos)
+}
+
+// askedDatabases lists the databases that _dbs_info is asked about.
+func (q *request) askedDatabases() ([]string, error) {
+	if q.Method != http.MethodPost {
+		rq, err := q.listingQuery()
+		return rq.cut(q.s.names()), err
+	}
+	if err := q.jsonOnly(); err != nil {
+		return nil, err
+	}
+	var in struct{ Keys []string }
+	if err := q.decode(&in); err != nil {
+		return nil, err
+	}
+	if in.Keys == nil {
+		return nil, badRequest("`keys` member must exist.")
+	}
+	return in.Keys, nil
 }
 
 // maxInfos bounds how many databases one request may open.

@@ -125,11 +125,12 @@ func (q *request) docOptions() (docOptions, error) {
 	if q.flag("meta") {
 		o.RevsInfo, o.Conflicts, o.DeletedConflicts = true, true, true
 	}
-	if raw := q.query.Get("atts_since"); raw != "" {
+	if q.query.Has("atts_since") {
 		var err error
-		if o.AttsSince, err = parseRevs(raw); err != nil {
+		if o.AttsSince, err = parseRevs(q.query.Get("atts_since")); err != nil {
 			return o, err
 		}
+		o.Attachments = true
 	}
 	return o, nil
 }

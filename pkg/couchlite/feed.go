@@ -63,6 +63,19 @@ func (q *request) feedOptions() (feedOptions, error) {
 	return o, nil
 }
 
+// feedLimit reads ?limit= of a feed; a negative one means none.
+func (q *request) feedLimit() (int, error) {
+	raw := q.query.Get("limit")
+	if raw == "" {
+		return -1, nil
+	}
+	n, err := strconv.Atoi(raw)
+	if err != nil {
+		return 0, parseError("Invalid value for integer: " + strconv.Quote(raw))
+	}
+	return max(n, -1), nil
+}
+
 // feed is a source of events: the changes of a database, or what happens to
 // databases.
 type feed interface {
@@ -165,12 +178,12 @@ type feedWriter struct {
 func newFeedWriter(w http.ResponseWriter, kind string) *feedWriter {
 	contentType := "application/json"
 	out := &feedWriter{kind: kind, stream: stream{w: w}}
+	w.Header().Set("Cache-Control", "must-revalidate")
 	switch kind {
 	case feedEventSource:
 		contentType = "text/event-stream"
 		w.Header().Set("Cache-Control", "no-cache")
 	case feedNormal, feedLongpoll:
-		w.Header().Set("Cache-Control", "must-revalidate")
 		out.text("{\"results\":[\n")
 	}
 	w.Header().Set("Content-Type", contentType)
@@ -228,9 +241,9 @@ func (f *feedWriter) finish(lastSeq string, pending int64) error {
 	}
 	switch f.kind {
 	case feedNormal, feedLongpoll:
-		return f.stream.finish("\n],\n" + tail + "}\n")
+		return f.stream.finish("\n],\n" + tail + "}\n\n")
 	case feedContinuous:
-		return f.stream.finish("{" + tail + "}\n")
+		return f.stream.finish("{" + tail + "}\n\n")
 	}
 	return f.stream.finish("")
 }

@@ -13,6 +13,7 @@ import (
 type viewQuery struct {
 	keys               []json.RawMessage // nil: a range
 	badKeys            bool              // keys was no array
+	single             json.RawMessage   // the one key of keys, taken as key
 	start, end         json.RawMessage   // nil: open
 	startDoc, endDoc   *string
 	exclusiveEnd       bool
@@ -158,7 +159,7 @@ func (q *viewQuery) setKeys(p parameter) error {
 	case q.badKeys && p.raw != nil:
 		return badRequest("`keys` member must be an array.")
 	case len(keys) == 1:
-		q.start, q.end = keys[0], keys[0]
+		q.start, q.end, q.single = keys[0], keys[0], keys[0]
 	default:
 		q.keys = keys
 	}
