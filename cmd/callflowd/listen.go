@@ -90,6 +90,14 @@ func (l stallGuard) Accept() (net.Conn, error) {
 
 type stallGuardConn struct{ net.Conn }
 
+// CloseWrite lets net/http end its side before the client has ended its own.
+func (c stallGuardConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 func (c stallGuardConn) Write(p []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(writeStall)); err != nil {
 		return 0, err

@@ -102,6 +102,9 @@ func (l listeners) endpoints(ctx context.Context, app *app, store *storage) []en
 	}
 	var all []endpoint
 	for name, listener := range l {
+		if name == "api" {
+			listener = app.server.Listener(listener)
+		}
 		all = append(all, endpoint{name, listener, handlers[name]})
 	}
 	return all

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -47,15 +48,21 @@ func mediaOf(h http.Header) mediaKind {
 // come before authentication (contract 1.6, 9.16).
 func (s *Server) readBody(w http.ResponseWriter, c *call) error {
 	c.media = mediaOf(c.r.Header)
+	if c.r.Body == nil || c.r.Body == http.NoBody {
+		return nil
+	}
 	if c.r.ContentLength > s.cfg.Limits.Body {
+		s.drain(w, c)
 		return tooLarge(s.cfg.Limits.Body)
 	}
-	if c.r.Body == nil || c.r.Body == http.NoBody || c.media == mediaFile || c.media == mediaOther {
+	if c.media == mediaFile || c.media == mediaOther {
+		s.drain(w, c)
 		return nil
 	}
 	raw, err := io.ReadAll(http.MaxBytesReader(w, c.r.Body, s.cfg.Limits.Body))
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			s.drain(w, c)
 			return tooLarge(s.cfg.Limits.Body)
 		}
 		return &problem.Error{Code: problem.ParseError, Data: map[string]any{"message": "the request body could not be read"}, Err: err}
@@ -70,6 +77,24 @@ func (s *Server) readBody(w http.ResponseWriter, c *call) error {
 	c.envelope, c.raw = members, text
 	c.data, err = dataOf(members)
 	return err
+}
+
+// What is read of a body that nobody wants: so many times the largest that
+// would be taken, for so long.
+const (
+	drainFactor = 4
+	drainTime   = 5 * time.Second
+)
+
+// drain reads what a client goes on to send. Many write their whole request
+// before they read the answer, and a connection that is closed before that is
+// a reset to them. One that asked first whether to send has not sent anything.
+func (s *Server) drain(w http.ResponseWriter, c *call) {
+	if strings.EqualFold(c.r.Header.Get("Expect"), "100-continue") {
+		return
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTime)) // where there is a connection
+	_, _ = io.CopyN(io.Discard, c.r.Body, drainFactor*s.cfg.Limits.Body)
 }
 
 func tooLarge(limit int64) error {

@@ -24,6 +24,8 @@ func shapeOf(code problem.Code) shape {
 		return shape{http.StatusBadRequest, "validation error", ""}
 	case problem.ParseError:
 		return shape{http.StatusBadRequest, "parse_error", "parse error"}
+	case problem.BadRequest:
+		return shape{http.StatusBadRequest, "bad_request", "the request is not HTTP"}
 	case problem.EmptyTree:
 		return shape{http.StatusBadRequest, "empty_tree_accounts_exist", "there are accounts, but the tree is empty"}
 	case problem.HasDescendants:
@@ -54,10 +56,18 @@ func shapeOf(code problem.Code) shape {
 		return shape{http.StatusRequestEntityTooLarge, "request_entity_too_large", "the request body is too large"}
 	case problem.UnsupportedMedia:
 		return shape{http.StatusUnsupportedMediaType, "unsupported_media_type", "send application/json"}
+	case problem.ExpectationFailed:
+		return shape{http.StatusExpectationFailed, "expectation_failed", "the only expectation met is 100-continue"}
 	case problem.Locked:
 		return shape{http.StatusLocked, "locked", ""}
 	case problem.TooManyRequests:
 		return shape{http.StatusTooManyRequests, "too_many_requests", "too many requests"}
+	case problem.HeadersTooLarge:
+		return shape{http.StatusRequestHeaderFieldsTooLarge, "headers_too_large", "the request's headers are too large"}
+	case problem.NotSupported:
+		return shape{http.StatusNotImplemented, "not_supported", "this transfer coding is not supported"}
+	case problem.VersionNotSupported:
+		return shape{http.StatusHTTPVersionNotSupported, "version_not_supported", "this version of HTTP is not supported"}
 	case problem.MissingDatabase:
 		return shape{http.StatusServiceUnavailable, "datastore_missing", "a database is missing"}
 	case problem.MissingView:

@@ -30,15 +30,19 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, bareToo bool) {
 			panic(http.ErrAbortHandler)
 		}
 	}()
-	h := rec.Header()
+	s.begin(rec.Header(), c)
+	if failure = s.answer(rec, c, bareToo); failure != nil && s.fail(rec, c, failure) {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// begin sets the headers that every response has.
+func (s *Server) begin(h http.Header, c *call) {
 	h["X-Request-Id"] = []string{c.requestID}
 	h["X-Content-Type-Options"] = s.fixed.nosniff
 	h["Access-Control-Allow-Origin"] = s.cors.origin
 	if c.scripted {
 		s.cors.set(h)
-	}
-	if failure = s.answer(rec, c, bareToo); failure != nil && s.fail(rec, c, failure) {
-		panic(http.ErrAbortHandler)
 	}
 }
 

@@ -19,6 +19,7 @@ type Code string
 const (
 	Invalid             Code = "validation error"          // 400
 	ParseError          Code = "parse_error"               // 400
+	BadRequest          Code = "bad_request"               // 400: no HTTP
 	EmptyTree           Code = "empty_tree_accounts_exist" // 400
 	HasDescendants      Code = "account_has_descendants"   // 400: an account that others are below
 	InvalidCredentials  Code = "invalid_credentials"       // 401: no token, or credentials that do not fit
@@ -34,9 +35,13 @@ const (
 	PreconditionFailed  Code = "precondition_failed"       // 412
 	TooLarge            Code = "request_entity_too_large"  // 413
 	UnsupportedMedia    Code = "unsupported_media_type"    // 415
+	ExpectationFailed   Code = "expectation_failed"        // 417
 	Locked              Code = "locked"                    // 423
 	TooManyRequests     Code = "too_many_requests"         // 429
+	HeadersTooLarge     Code = "headers_too_large"         // 431
 	Internal            Code = "unspecified_fault"         // 500: any error that is not an *Error
+	NotSupported        Code = "not_supported"             // 501: a transfer coding
+	VersionNotSupported Code = "version_not_supported"     // 505: of HTTP
 	MissingDatabase     Code = "datastore_missing"         // 503
 	MissingView         Code = "datastore_missing_view"    // 503
 	Unavailable         Code = "datastore_unreachable"     // 503
