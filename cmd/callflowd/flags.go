@@ -18,18 +18,36 @@ import (
 
 // commandLine is what kong parses; serve is the default command.
 type commandLine struct {
-	Version kong.VersionFlag `help:"Print the version and stop."`
-	Serve   options          `cmd:"" default:"withargs" help:"Serve the API (the default command)."`
+	Version   kong.VersionFlag `help:"Print the version and stop."`
+	Serve     options          `cmd:"" default:"withargs" help:"Serve the API (the default command)."`
+	RotateKey common           `cmd:"" help:"Make a new key for signing tokens, and stop."`
 }
 
-// options are the settings of serve. Every flag can be given in the
-// environment too: --couchdb-url as CALLFLOWD_COUCHDB_URL.
-type options struct {
-	Listen  address `default:"127.0.0.1:8000" help:"Where the API listens."`
-	DataDir string  `default:"./callflowd-data" help:"Embedded databases and index snapshots."`
+// The commands, as kong names them.
+const (
+	serveCommand  = "serve"
+	rotateCommand = "rotate-key"
+)
+
+// common are the settings of every command.
+type common struct {
+	DataDir string `default:"./callflowd-data" help:"Embedded databases and index snapshots."`
 
 	CouchDBURL          string `name:"couchdb-url" placeholder:"URL" help:"CouchDB to use, http://user:password@host:5984. Without it, databases are embedded."`
 	CouchDBPasswordFile string `name:"couchdb-password-file" placeholder:"FILE" help:"File with the password for --couchdb-url."`
+
+	LogLevel  string `default:"info" enum:"debug,info,warn,error" help:"One of ${enum}."`
+	LogFormat string `default:"auto" enum:"auto,console,json" help:"One of ${enum}; auto is readable on a terminal and JSON otherwise."`
+}
+
+// options are a command and its settings. Every flag can be given in the
+// environment too: --couchdb-url as CALLFLOWD_COUCHDB_URL.
+type options struct {
+	command string // which one, of the above
+
+	Listen address `default:"127.0.0.1:8000" help:"Where the API listens."`
+
+	common
 
 	CouchDBListen    address `name:"couchdb-listen" placeholder:"HOST:PORT" help:"Serve the embedded databases over CouchDB's protocol; needs --couchdb-admin-file."`
 	CouchDBAdminFile string  `name:"couchdb-admin-file" placeholder:"FILE" help:"File with user:password, the admin of --couchdb-listen."`
@@ -43,8 +61,6 @@ type options struct {
 	Emergency []string `default:"${emergency}" placeholder:"NUMBER" help:"Emergency numbers, which no pattern is to take unless it names them; may be repeated."`
 
 	ShutdownTimeout time.Duration `default:"10s" help:"How long requests in flight may take when the program stops."`
-	LogLevel        string        `default:"info" enum:"debug,info,warn,error" help:"One of ${enum}."`
-	LogFormat       string        `default:"auto" enum:"auto,console,json" help:"One of ${enum}; auto is readable on a terminal and JSON otherwise."`
 
 	Limits limits `embed:""`
 
@@ -68,13 +84,18 @@ func parse(args, env []string, stdout io.Writer) (*options, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = parser.Parse(args)
+	chosen, err := parser.Parse(args)
 	if done {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
+	if chosen.Command() == rotateCommand {
+		opts := &options{command: rotateCommand, common: cli.RotateKey}
+		return opts, opts.common.check()
+	}
+	cli.Serve.command = serveCommand
 	return &cli.Serve, cli.Serve.check()
 }
 
@@ -112,19 +133,19 @@ func (o *options) check() error {
 	if o.HistoryMonths < 0 {
 		return errors.New("--history-months: must not be negative")
 	}
-	if o.DataDir == "" {
-		return errors.New("--data-dir: must name a directory")
-	}
 	if err := o.Limits.check(); err != nil {
 		return err
 	}
-	if err := o.checkCouchDB(); err != nil {
+	if err := o.common.check(); err != nil {
 		return err
 	}
 	return o.checkCouchDBListen()
 }
 
-func (o *options) checkCouchDB() error {
+func (o *common) check() error {
+	if o.DataDir == "" {
+		return errors.New("--data-dir: must name a directory")
+	}
 	if o.CouchDBURL == "" {
 		if o.CouchDBPasswordFile != "" {
 			return errors.New("--couchdb-password-file: means nothing without --couchdb-url")

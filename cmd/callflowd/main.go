@@ -24,9 +24,10 @@ func main() {
 	}
 }
 
-// run is the program: it reads args and env, serves until ctx ends, waits for
-// the requests in flight and returns. What a person should read goes to
-// stdout, the structured log to stderr.
+// run is the program: it reads args and env and runs the command they name.
+// That is to serve until ctx ends, wait for the requests in flight and return,
+// unless they say otherwise. What a person should read goes to stdout, the
+// structured log to stderr.
 func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) error {
 	opts, err := parse(args, env, stdout)
 	if err != nil || opts == nil {
@@ -37,5 +38,8 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) erro
 		return err
 	}
 	defer func() { _ = log.Sync() }() // a terminal cannot be synced, which is no failure
+	if opts.command == rotateCommand {
+		return rotateKey(ctx, opts, log, stdout)
+	}
 	return serve(ctx, opts, log, stdout)
 }

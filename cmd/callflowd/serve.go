@@ -41,7 +41,7 @@ func serve(ctx context.Context, opts *options, log *zap.Logger, stdout io.Writer
 			return nil // stopped before it was up
 		}
 		if err != nil {
-			return err
+			return opts.blame(err)
 		}
 		if err := greet(stdout, listeners["api"].Addr(), master); err != nil {
 			return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -44,6 +45,15 @@ func openStorage(opts *options, log *zap.Logger) (*storage, error) {
 	}
 	client, err := couch.Open(inside)
 	return &storage{client, lite, lock}, err
+}
+
+// blame names the flag that is wrong if the storage refuses what callflowd
+// needs.
+func (o *common) blame(err error) error {
+	if o.CouchDBURL == "" {
+		return err
+	}
+	return fmt.Errorf("--couchdb-url: %w", err)
 }
 
 // close waits for what still uses the embedded databases.
