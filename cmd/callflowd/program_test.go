@@ -39,8 +39,11 @@ type program struct {
 	couchdb string // likewise, of --couchdb-listen
 	admin   string
 	stdout  *buffer
-	kill    func() // ends a child process at once
-	stop    func() // ends it as a signal would and waits; fails the test if it failed
+	signal  func(os.Signal) // of a child process
+	kill    func()          // ends a child process at once
+	stop    func()          // ends it as a signal would and waits; fails the test if it failed
+	gone    chan struct{}   // closed when it has ended
+	err     error           // that it ended with
 }
 
 // buffer is a bytes.Buffer for one writer and one reader.
@@ -79,16 +82,15 @@ func launch(t testing.TB, args ...string) (p *program, logs io.Reader) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	logs, stderr := io.Pipe()
-	p = &program{t: t, stdout: &buffer{}}
-	done := make(chan error, 1)
+	p = &program{t: t, stdout: &buffer{}, gone: make(chan struct{})}
 	go func() {
-		err := run(ctx, onFreePorts(args...), nil, p.stdout, stderr)
+		p.err = run(ctx, onFreePorts(args...), nil, p.stdout, stderr)
 		_ = stderr.CloseWithError(io.EOF)
-		done <- err
+		close(p.gone)
 	}()
 	p.stop = sync.OnceFunc(func() {
 		cancel()
-		p.waitFor(done)
+		p.wait()
 	})
 	t.Cleanup(p.stop)
 	return p, logs
@@ -105,7 +107,7 @@ func startChild(t testing.TB, args ...string) *program {
 // spawn is startChild that does not wait; await has to be called.
 func spawn(t testing.TB, args ...string) (p *program, logs io.Reader) {
 	t.Helper()
-	p = &program{t: t, stdout: &buffer{}}
+	p = &program{t: t, stdout: &buffer{}, gone: make(chan struct{})}
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0], onFreePorts(args...)...)
 	cmd.Env = append(os.Environ(), runAsProgram+"=1")
 	cmd.Stdout = p.stdout
@@ -114,34 +116,40 @@ func spawn(t testing.TB, args ...string) (p *program, logs io.Reader) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan error, 1)
 	go func() {
-		err := cmd.Wait()
+		p.err = cmd.Wait()
 		_ = stderr.CloseWithError(io.EOF)
-		done <- err
+		close(p.gone)
 	}()
-	p.kill = sync.OnceFunc(func() {
-		_ = cmd.Process.Kill()
-		<-done
-	})
-	p.stop = sync.OnceFunc(func() {
-		_ = cmd.Process.Signal(os.Interrupt)
-		p.waitFor(done)
-	})
-	t.Cleanup(func() {
-		if cmd.ProcessState == nil {
-			p.kill()
-		}
-	})
+	p.signal = func(s os.Signal) { _ = cmd.Process.Signal(s) } // it may have ended
+	p.kill = func() {
+		p.signal(os.Kill)
+		<-p.gone
+	}
+	p.stop = func() {
+		p.signal(os.Interrupt)
+		p.wait()
+	}
+	t.Cleanup(p.kill)
 	return p, logs
 }
 
-func (p *program) waitFor(done <-chan error) {
+func (p *program) ended() bool {
+	select {
+	case <-p.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+// wait waits for the program's end, which has to be a good one.
+func (p *program) wait() {
 	p.t.Helper()
 	select {
-	case err := <-done:
-		if err != nil {
-			p.t.Errorf("the program ended with %v", err)
+	case <-p.gone:
+		if p.err != nil {
+			p.t.Errorf("the program ended with %v", p.err)
 		}
 	case <-time.After(startLimit):
 		p.t.Error("the program does not end")
