@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/callflowd/callflowd/pkg/account"
 	"github.com/callflowd/callflowd/pkg/callflow"
@@ -17,9 +18,11 @@ func (c *call) accountActor() account.Actor {
 	return account.Actor{AccountID: c.identity.AccountID, UserID: c.identity.UserID, RequestID: c.requestID}
 }
 
-// accountAnswer shows an account, its API key only on request.
+// accountAnswer shows an account, its API key only on request, and never to a
+// user who is no administrator.
 func accountAnswer(c *call, doc document.Doc) *answer {
-	return &answer{data: account.Public(doc, c.flag("include_api_key", false)), revision: doc.Rev()}
+	withKey := c.flag("include_api_key", false) && c.identity.Administer() == nil
+	return &answer{data: account.Public(doc, withKey), revision: doc.Rev()}
 }
 
 // accountData is the account in a request. The rules of a dial plan are tried
@@ -134,8 +137,32 @@ func (s *Server) moveAccount(c *call) (*answer, error) {
 	return accountAnswer(c, doc), nil
 }
 
+// promoteAccount and demoteAccount serve PUT and DELETE
+// /v2/accounts/{A}/reseller, for superduper admins alone as in Kazoo.
+func (s *Server) promoteAccount(c *call) (*answer, error) { return s.setReseller(c, true) }
+
+func (s *Server) demoteAccount(c *call) (*answer, error) { return s.setReseller(c, false) }
+
+func (s *Server) setReseller(c *call, on bool) (*answer, error) {
+	if !c.identity.Superduper {
+		return nil, &problem.Error{Code: problem.Forbidden, Msg: "only superduper admins make resellers"}
+	}
+	doc, err := s.cfg.Accounts.Reseller(c.ctx(), c.account(), on)
+	if err != nil {
+		return nil, err
+	}
+	a := accountAnswer(c, doc)
+	if on {
+		a.status = http.StatusCreated
+	}
+	return a, nil
+}
+
 // getAPIKey serves GET /v2/accounts/{A}/api_key.
 func (s *Server) getAPIKey(c *call) (*answer, error) {
+	if err := c.identity.Administer(); err != nil {
+		return nil, err
+	}
 	key, err := s.cfg.Accounts.APIKey(c.ctx(), c.account())
 	if err != nil {
 		return nil, err
@@ -145,6 +172,9 @@ func (s *Server) getAPIKey(c *call) (*answer, error) {
 
 // renewAPIKey serves PUT /v2/accounts/{A}/api_key: the old key is void.
 func (s *Server) renewAPIKey(c *call) (*answer, error) {
+	if err := c.identity.Administer(); err != nil {
+		return nil, err
+	}
 	key, err := s.cfg.Accounts.RenewAPIKey(c.ctx(), c.account(), c.accountActor())
 	if err != nil {
 		return nil, err
@@ -160,8 +190,19 @@ func (s *Server) listDescendants(c *call) (*answer, error) {
 	return s.listAccounts(c, s.cfg.Accounts.Descendants)
 }
 
+// listSiblings shows of the accounts beside one those that the caller may
+// touch: who else is below its parent is not an account's own business.
 func (s *Server) listSiblings(c *call) (*answer, error) {
-	return s.listAccounts(c, s.cfg.Accounts.Siblings)
+	return s.listAccounts(c, func(ctx context.Context, id string) ([]account.Item, error) {
+		items, err := s.cfg.Accounts.Siblings(ctx, id)
+		if c.identity.Superduper {
+			return items, err
+		}
+		return slices.DeleteFunc(items, func(item account.Item) bool {
+			above, _ := item["tree"].([]any)
+			return item["id"] != c.identity.AccountID && !slices.Contains(above, any(c.identity.AccountID))
+		}), err
+	})
 }
 
 // listAccounts pages through a list of accounts: start_key is an id.

@@ -73,7 +73,9 @@ func (of collection) write(c *call) (resource.Write, error) {
 	data, err := c.object()
 	return resource.Write{
 		Kind: of.kind, AccountID: c.account(), ID: c.vars["document_id"], Data: data, Check: conditionOf(c.r.Header).check,
-		Actor: resource.Actor{AccountID: c.identity.AccountID, UserID: c.identity.UserID, RequestID: c.requestID},
+		Actor: resource.Actor{
+			AccountID: c.identity.AccountID, UserID: c.identity.UserID, RequestID: c.requestID, Plain: c.identity.Plain,
+		},
 	}, err
 }
 

@@ -27,9 +27,32 @@ func (s *Server) resolveConflict(c *call) (*answer, error) {
 		}})
 	}
 	w.ID, w.Data, w.Base = c.vars["document_id"], nil, ""
+	if err := s.maySettle(c, w.ID); err != nil {
+		return nil, err
+	}
 	result, err := s.cfg.Callflows.Resolve(c.ctx(), w, wanted)
+	if err == nil && w.ID == c.account() {
+		_, err = s.cfg.Accounts.Get(c.ctx(), w.ID) // brings the copy in line
+	}
 	if err != nil {
 		return nil, err
 	}
 	return saved(result), nil
+}
+
+// maySettle keeps callers from choosing the revision that lets them do more:
+// an account's own document says whether it is enabled and what is above it,
+// and is settled from above; a user's says whether it is an administrator.
+func (s *Server) maySettle(c *call, id string) error {
+	if id == c.account() && c.identity.AccountID == id && !c.identity.Superduper {
+		return &problem.Error{Code: problem.Forbidden, Msg: "an account cannot settle its own document"}
+	}
+	if !c.identity.Plain {
+		return nil
+	}
+	doc, err := s.cfg.Couch.Account(c.account()).Get(c.ctx(), id)
+	if err == nil && doc.Type() == "user" {
+		err = c.identity.Administer()
+	}
+	return err
 }

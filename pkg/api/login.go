@@ -64,11 +64,14 @@ func (s *Server) showUserAuth(c *call) (*answer, error) {
 // the proof that one may ask.
 func (s *Server) tokenInfo(c *call) (*answer, error) {
 	token := c.value("token")
-	if token == "" {
-		token = c.credentials().Value
+	if token == "" && c.credentials().Value == "" {
+		return nil, required("token")
 	}
 	if token == "" {
-		return nil, required("token")
+		if err := s.identify(c); err != nil {
+			return nil, err
+		}
+		return s.showToken(c)
 	}
 	info, err := s.cfg.Auth.Info(c.ctx(), token)
 	if err != nil {

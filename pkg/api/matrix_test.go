@@ -10,6 +10,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/auth"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/resource"
 )
 
 // audience is who gets past authentication and authority on a route.
@@ -17,59 +18,90 @@ type audience int
 
 const (
 	everyone  audience = iota // tokens are not looked at
+	proven                    // the token is what is asked about; none is a 400
 	tokens                    // any good token
 	relatives                 // the account in the path, one above it, the master
+	masters                   // superduper admins
 )
 
-// audiences is the expected matrix, written apart from the route table: a
-// route that is not in it fails the test. Collections and their metaflows are
-// the last rows.
-func audiences() map[string]audience {
-	const a = "/accounts/{account_id}"
-	const cf = a + "/callflows/{callflow_id}"
-	out := map[string]audience{
-		"GET " + a + "/routes/{number}": relatives, "POST " + a + "/routes": relatives, "GET " + a + "/route_analysis": relatives,
-		"GET " + a + "/callflows": relatives, "PUT " + a + "/callflows": relatives, "POST " + a + "/callflows/validate": relatives,
-		"GET " + cf: relatives, "POST " + cf: relatives, "PATCH " + cf: relatives, "DELETE " + cf: relatives,
-		"GET " + cf + "/history": relatives, "GET " + cf + "/history/{revision}": relatives, "GET " + cf + "/diff": relatives,
-		"POST " + cf + "/restore": relatives, "GET " + cf + "/references": relatives,
-		"GET " + a + "/search": relatives, "GET " + a + "/search/multi": relatives, "GET " + a + "/conflicts": relatives,
-		"POST " + a + "/conflicts/{document_id}": relatives, "GET " + a + "/changes": relatives,
-		"PUT /user_auth": everyone, "GET /user_auth/{token}": tokens, "PUT /api_auth": everyone, "GET /token_auth": tokens,
-		"DELETE /token_auth": tokens, "GET /auth/tokeninfo": everyone, "POST /auth/tokeninfo": everyone,
-		"PUT /accounts": tokens, "GET " + a: relatives, "PUT " + a: relatives, "POST " + a: relatives, "PATCH " + a: relatives,
-		"DELETE " + a: relatives, "GET " + a + "/children": relatives, "GET " + a + "/descendants": relatives,
-		"GET " + a + "/siblings": relatives, "GET " + a + "/parents": relatives, "GET " + a + "/tree": relatives,
-		"GET " + a + "/api_key": relatives, "PUT " + a + "/api_key": relatives, "POST " + a + "/move": relatives,
-		"GET " + a + "/apps_store": relatives, "GET " + a + "/phone_numbers": relatives,
-		"GET " + a + "/phone_numbers/classifiers": relatives, "GET " + a + "/users/{document_id}/devices": relatives,
-		"GET " + a + "/devices/status": relatives, "GET " + a + "/users/{document_id}/hotdesks": relatives,
-		"GET " + a + "/conferences/{document_id}/participants": relatives, "GET " + a + "/alerts": relatives,
-		"GET " + a + "/channels": relatives, "GET " + a + "/external_numbers": relatives, "GET " + a + "/registrations": relatives,
-		"GET /whitelabel/{domain}": everyone, "GET /whitelabel/{domain}/{part}": everyone,
-		"GET /search": tokens, "GET /search/multi": tokens,
-		"GET /schemas": everyone, "GET /schemas/{schema_id}": everyone, "PUT /schemas/{schema_id}/validation": tokens,
-		"GET " + a + "/schemas": relatives, "GET " + a + "/schemas/{schema_id}": relatives,
-		"PUT " + a + "/schemas/{schema_id}/validation": relatives,
-		"GET /openapi.json":                            everyone, "GET /healthz": everyone, "GET /readyz": everyone, "GET /metrics": everyone,
-	}
-	for _, name := range []string{
-		"users", "devices", "media", "menus", "vmboxes", "groups", "temporal_rules", "temporal_rules_sets",
-		"directories", "conferences", "faxboxes", "blacklists",
-	} {
-		all, one := a+"/"+name, a+"/"+name+"/{document_id}"
-		for _, key := range []string{"GET " + all, "PUT " + all, "GET " + one, "POST " + one, "PATCH " + one, "DELETE " + one} {
-			out[key] = relatives
-		}
-		addMetaflows(out, one)
-	}
-	addMetaflows(out, a)
-	return out
+// verdict is who may use a route, and what they get when they ask as
+// [world.ask] does.
+type verdict struct {
+	who    audience
+	status int
 }
 
-func addMetaflows(out map[string]audience, under string) {
-	for _, method := range []string{"GET", "POST", "PATCH", "DELETE"} {
-		out[method+" "+under+"/metaflows"] = relatives
+// matrix is what is expected, written apart from the route table: a route
+// that is not in it fails the test. The account has one document of every
+// kind, named x-users and so on, and nothing named otherwise.
+type matrix map[string]verdict
+
+func (m matrix) add(who audience, status int, keys ...string) {
+	for _, key := range keys {
+		m[key] = verdict{who, status}
+	}
+}
+
+// kinds are the names of the collections.
+func kinds() []string {
+	return []string{
+		"users", "devices", "media", "menus", "vmboxes", "groups", "temporal_rules", "temporal_rules_sets",
+		"directories", "conferences", "faxboxes", "blacklists",
+	}
+}
+
+func expectations() matrix {
+	const a = "/accounts/{account_id}"
+	const cf = a + "/callflows/{callflow_id}"
+	m := matrix{}
+	m.add(everyone, 200, "GET /schemas", "GET /schemas/{schema_id}", "GET /openapi.json", "GET /healthz", "GET /readyz", "GET /metrics")
+	m.add(everyone, 400, "PUT /user_auth", "PUT /api_auth")
+	m.add(everyone, 404, "GET /whitelabel/{domain}", "GET /whitelabel/{domain}/{part}")
+	m.add(proven, 200, "GET /auth/tokeninfo", "POST /auth/tokeninfo")
+	m.add(tokens, 200, "GET /user_auth/{token}", "GET /token_auth", "DELETE /token_auth")
+	m.add(tokens, 201, "PUT /schemas/{schema_id}/validation")
+	m.add(tokens, 400, "GET /search", "GET /search/multi")
+	m.add(tokens, 412, "PUT /accounts")
+	m.add(masters, 201, "PUT "+a+"/reseller")
+	m.add(masters, 200, "DELETE "+a+"/reseller")
+	for _, name := range []string{
+		"", "/children", "/descendants", "/siblings", "/parents", "/tree", "/api_key", "/apps_store", "/phone_numbers",
+		"/phone_numbers/classifiers", "/users/{document_id}/devices", "/users/{document_id}/hotdesks", "/devices/status",
+		"/conferences/{document_id}/participants", "/alerts", "/channels", "/external_numbers", "/registrations", "/schemas",
+		"/schemas/{schema_id}", "/routes/{number}", "/route_analysis", "/callflows", "/conflicts", "/changes",
+	} {
+		m.add(relatives, 200, "GET "+a+name)
+	}
+	m.add(relatives, 200, "GET "+cf, "GET "+cf+"/history", "GET "+cf+"/references", "POST "+a+"/callflows/validate")
+	m.add(relatives, 201, "PUT "+a+"/api_key", "PUT "+a+"/schemas/{schema_id}/validation")
+	m.add(relatives, 400, "GET "+cf+"/diff", "GET "+a+"/search", "GET "+a+"/search/multi", "POST "+a+"/routes", "POST "+a+"/move",
+		"POST "+a+"/conflicts/{document_id}", "POST "+cf+"/restore")
+	m.add(relatives, 404, "GET "+cf+"/history/{revision}")
+	m.add(relatives, 412, "PUT "+a, "POST "+a, "PATCH "+a, "DELETE "+a, "PUT "+a+"/callflows", "POST "+cf, "PATCH "+cf, "DELETE "+cf)
+	m.addMetaflows(a)
+	for _, name := range kinds() {
+		all, one := a+"/"+name, a+"/"+name+"/{document_id}"
+		m.add(relatives, 200, "GET "+all, "GET "+one)
+		m.add(relatives, 412, "PUT "+all, "POST "+one, "PATCH "+one, "DELETE "+one)
+		m.addMetaflows(one)
+	}
+	return m
+}
+
+func (m matrix) addMetaflows(under string) {
+	m.add(relatives, 200, "GET "+under+"/metaflows")
+	m.add(relatives, 412, "POST "+under+"/metaflows", "PATCH "+under+"/metaflows", "DELETE "+under+"/metaflows")
+}
+
+// furnish puts a callflow and a document of every kind into an account.
+func (w *world) furnish(accountID string) {
+	w.t.Helper()
+	w.newCallflow(accountID, `{"id":"x","numbers":["100"]}`)
+	for _, kind := range resource.Kinds() {
+		doc := document.Doc{"_id": "x-" + kind.Name, "pvt_type": kind.Type, "pvt_account_id": accountID, "name": "x"}
+		if err := w.couch.Account(accountID).Put(w.t.Context(), doc); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 }
 
@@ -112,7 +144,8 @@ func TestAuthorisationMatrix(t *testing.T) {
 		{"self", login(selfID), true, true},
 		{"master", login(w.master), true, true},
 	}
-	expected := audiences()
+	w.furnish(selfID)
+	expected := expectations()
 	if got := len(routes()); got != len(expected) {
 		t.Errorf("%d routes, %d in the matrix", got, len(expected))
 	}
@@ -136,38 +169,46 @@ func TestAuthorisationMatrix(t *testing.T) {
 }
 
 // fits judges an answer: those outside get one of the 401s or the 403, those
-// inside anything else.
-func fits(got response, who audience, from caller) bool {
+// inside what the matrix says.
+func fits(got response, want verdict, from caller) bool {
 	switch {
-	case who == everyone:
-		return got.status != http.StatusForbidden
+	case want.who == everyone:
+		return got.status == want.status
+	case want.who == proven && from.name == "none":
+		return got.status == http.StatusBadRequest
 	case !from.good:
 		message := `"message":"invalid credentials"` // of a token that is refused; none at all has another (contract 1.3)
 		if from.name == "none" {
 			message = `"message":"invalid_credentials"`
 		}
 		return got.status == http.StatusUnauthorized && got.header.Get("WWW-Authenticate") != "" && strings.Contains(got.body, message)
-	case who == relatives && !from.relative:
+	case want.who == relatives && !from.relative, want.who == masters && from.name != "master":
 		return got.status == http.StatusForbidden
 	}
-	return got.status != http.StatusUnauthorized && got.status != http.StatusForbidden && got.status < 500
+	return got.status == want.status
 }
 
-// ask makes a request that changes nothing: its precondition never holds, or
-// its body lacks what is needed.
+// ask makes a request that changes little: the precondition of a write never
+// holds, or its body lacks what is needed.
 func (w *world) ask(r row, accountID, token string) response {
+	document := "none"
+	if parts := strings.Split(r.path, "/"); len(parts) > 4 {
+		document = "x-" + parts[3]
+	}
 	path := strings.NewReplacer(
-		"{account_id}", accountID, "{callflow_id}", "x", "{document_id}", "x", "{revision}", "1-a", "{number}", "100",
+		"{account_id}", accountID, "{callflow_id}", "x", "{document_id}", document, "{revision}", "1-a", "{number}", "100",
 		"{schema_id}", "callflows", "{token}", cmp.Or(token, "x"),
 	).Replace(r.path)
 	if !r.traits.has(bare) {
 		path = "/v2" + path
 	}
-	body := ""
-	if r.method != get && r.method != remove {
-		body = `{"data":{}}`
+	switch r.method {
+	case get:
+		return w.as(token).send(r.method, path, "")
+	case remove:
+		return w.as(token).send(r.method, path, "", "If-Match", `"0-none"`)
 	}
-	return w.as(token).send(r.method, path, body, "If-Match", `"0-none"`)
+	return w.as(token).send(r.method, path, `{"data":{}}`, "If-Match", `"0-none"`)
 }
 
 // loginTo gives a fresh token of any account, by the key in its document.

@@ -93,6 +93,8 @@ func accountOperations() []operation {
 		{get, acct + "/api_key", "Read the API key", nil, "", "AccountKey", false},
 		{put, acct + "/api_key", "Replace the API key", nil, "", "AccountKey", true},
 		{post, acct + "/move", "Put an account below another", nil, "Move", "Account", false},
+		{put, acct + "/reseller", "Make an account a reseller", nil, "", "Account", true},
+		{remove, acct + "/reseller", "Make a reseller an account like others", nil, "", "Account", false},
 		{get, acct + "/apps_store", "Apps of a web console", nil, "", "Apps", false},
 		{get, acct + "/phone_numbers", "Phone numbers in use", nil, "", "PhoneNumbers", false},
 		{get, acct + "/phone_numbers/classifiers", "Kinds of phone numbers", nil, "", "Classifiers", false},

@@ -124,6 +124,8 @@ func accountRoutes() []row {
 		{get, acct + "/api_key", (*Server).getAPIKey, ofAccount, 0, nil},
 		{put, acct + "/api_key", (*Server).renewAPIKey, ofAccount, 0, nil},
 		{post, acct + "/move", (*Server).moveAccount, ofAccount, 0, nil},
+		{put, acct + "/reseller", (*Server).promoteAccount, ofAccount, 0, nil},
+		{remove, acct + "/reseller", (*Server).demoteAccount, ofAccount, 0, nil},
 		{get, acct + "/apps_store", (*Server).listApps, ofAccount, 0, nil},
 		{get, acct + "/phone_numbers", (*Server).listPhoneNumbers, ofAccount, 0, nil},
 		{get, acct + "/phone_numbers/classifiers", (*Server).listClassifiers, ofAccount, 0, nil},
