@@ -52,12 +52,20 @@ func openAPIDocument(version string) ([]byte, error) {
 	})
 }
 
+// id is the operation's name in generated clients: its method and its path.
+func (op operation) id() string {
+	return strings.ToLower(op.method) + notWord.ReplaceAllString(strings.TrimRight(op.path, "}"), "_")
+}
+
+var notWord = regexp.MustCompile(`[^a-z_]+`)
+
 // describe is the operation object.
 func (op operation) describe(r row) object {
 	out := object{
-		"summary":   op.summary,
-		"responses": op.responses(),
-		"security":  []object{{"token": []string{}}, {"bearer": []string{}}, {"basic": []string{}}},
+		"operationId": op.id(),
+		"summary":     op.summary,
+		"responses":   op.responses(),
+		"security":    []object{{"token": []string{}}, {"bearer": []string{}}, {"basic": []string{}}},
 	}
 	if r.access == anyone {
 		out["security"] = []object{}

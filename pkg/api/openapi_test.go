@@ -61,6 +61,17 @@ func (k checker) check(r *http.Request, body string, got response) {
 	}
 }
 
+// operationOf is the id of the operation that a request is described as.
+func (k checker) operationOf(r *http.Request) string {
+	again := r.Clone(r.Context())
+	again.URL = plainURL(r.URL)
+	route, _, err := k.router.FindRoute(again)
+	if err != nil {
+		return err.Error()
+	}
+	return route.Operation.OperationID
+}
+
 func (k checker) validate(r *http.Request, body string, status int, header http.Header, answer string) error {
 	again := r.Clone(r.Context())
 	again.Body = io.NopCloser(strings.NewReader(body))

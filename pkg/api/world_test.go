@@ -133,11 +133,12 @@ func (w *world) newAccount(name string) (string, *world) {
 
 // response is what came back.
 type response struct {
-	t      testing.TB
-	status int
-	header http.Header
-	body   string
-	env    map[string]any // the envelope; nil for an empty body
+	t       testing.TB
+	request *http.Request
+	status  int
+	header  http.Header
+	body    string
+	env     map[string]any // the envelope; nil for an empty body
 }
 
 // send makes a request; headers come in pairs of name and value.
@@ -163,7 +164,7 @@ func (w *world) do(r *http.Request, body string) response {
 	w.t.Helper()
 	rec := httptest.NewRecorder()
 	w.handler.ServeHTTP(rec, r)
-	got := response{t: w.t, status: rec.Code, header: rec.Header(), body: rec.Body.String()}
+	got := response{t: w.t, request: r, status: rec.Code, header: rec.Header(), body: rec.Body.String()}
 	got.wellFormed(r)
 	if !w.undescribed {
 		describe(w.t).check(r, body, got)
