@@ -18,7 +18,7 @@ func indexMetrics(routes *route.Indexes) []prometheus.Collector {
 		gauge("bytes", "Bytes that the route indexes take, about.", func(t route.Totals) float64 { return float64(t.Bytes) }),
 		gauge("numbers", "Numbers in the route indexes.", func(t route.Totals) float64 { return float64(t.Numbers) }),
 		gauge("patterns", "Patterns in the route indexes.", func(t route.Totals) float64 { return float64(t.Patterns) }),
-		gauge("patterns_extended", "Patterns that only the slower engine runs, with a time limit.", func(t route.Totals) float64 { return float64(t.Extended) }),
+		gauge("patterns_extended", "Patterns with syntax beyond RE2, which run one by one within a limit of work.", func(t route.Totals) float64 { return float64(t.Extended) }),
 		gauge("patterns_invalid", "Patterns that do not compile and never match.", func(t route.Totals) float64 { return float64(t.Invalid) }),
 		gauge("fresh", "1 while the database's changes are being followed.", func(t route.Totals) float64 {
 			if t.Fresh {

@@ -263,7 +263,10 @@ func (s *Server) analyseRoutes(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	report := index.Analyze(route.AnalysisOptions{Plan: plan, Emergency: s.cfg.Emergency})
+	report, err := index.Analyze(c.ctx(), route.AnalysisOptions{Plan: plan, Emergency: s.cfg.Emergency})
+	if err != nil {
+		return nil, err
+	}
 	return &answer{data: map[string]any{
 		"findings":     append([]route.Finding{}, report.Findings...),
 		"not_analysed": append([]route.NotAnalysed{}, report.NotAnalysed...),

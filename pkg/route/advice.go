@@ -13,7 +13,7 @@ import (
 
 // Bounds on the analysis that a save waits for.
 const (
-	adviceSteps    = 1_000_000
+	adviceSteps    = 2_000_000
 	adviceFindings = 100
 )
 
@@ -32,9 +32,12 @@ func (s *Indexes) Advise(ctx context.Context, accountID, id string, doc document
 	for _, key := range []string{"name", "numbers", "patterns"} {
 		named[key] = doc[key]
 	}
-	report := newDraft(l.index, []document.Doc{named}, number.DialPlan{}).analyze(AnalysisOptions{
+	report, err := newDraft(l.index, []document.Doc{named}, number.DialPlan{}).analyze(ctx, AnalysisOptions{
 		Plan: plan, Emergency: s.cfg.Emergency, Only: id, Steps: adviceSteps, Findings: adviceFindings,
 	})
+	if err != nil {
+		return nil, err
+	}
 	var out []problem.Warning
 	for _, f := range report.Findings {
 		out = append(out, f.warning(id, doc))

@@ -82,7 +82,7 @@ func TestAnalysisBesideSlowPatterns(t *testing.T) {
 		changes = append(changes, Change{e.CallflowID, e})
 	}
 	x.Update(changes)
-	report := x.Analyze(AnalysisOptions{Emergency: []string{"110", "00*"}, Steps: 1_000_000})
+	report := analysed(t, x, AnalysisOptions{Emergency: []string{"110", "00*"}, Steps: 1_000_000})
 	if !slices.ContainsFunc(report.Findings, func(f Finding) bool {
 		return f.Kind == Emergency && f.Witness == "00*"
 	}) {

@@ -2,12 +2,12 @@ package route
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
-	"sync"
-	"time"
 
 	"github.com/callflowd/callflowd/pkg/number"
+	"github.com/callflowd/callflowd/pkg/problem"
 )
 
 // Kinds of a finding.
@@ -20,7 +20,7 @@ const (
 	Unanchored     = "unanchored"      // a pattern matches inside a number
 	Emergency      = "emergency"       // a pattern not meant for it takes an emergency number
 	Invalid        = "invalid"         // a pattern does not compile
-	ExtendedSyntax = "extended_syntax" // only regexp2 can run a pattern
+	ExtendedSyntax = "extended_syntax" // a pattern uses syntax beyond RE2
 	DoubleBooked   = "double_booked"   // several callflows have the same number or pattern
 )
 
@@ -73,22 +73,21 @@ type AnalysisOptions struct {
 	Emergency []string        // nil means Kazoo's default classifier
 	Only      string          // findings about this callflow only; "" means all
 	Alphabet  string          // what can be dialled; "" means Dialable and what patterns name
-	Steps     int             // work in all; 0 means 20 million transitions
+	Steps     int             // work in all; 0 means 60 million transitions
 	Findings  int             // at most so many; 0 means 10,000
 }
 
 const (
-	defaultSteps    = 20_000_000
+	defaultSteps    = 60_000_000
 	defaultFindings = 10_000
-	pairSteps       = 200_000 // work on one question
-	slowLookup      = time.Millisecond
-	stepsPerMicro   = 10
-	rivals          = 12 // patterns that one proof of shadowing takes into account
+	perQuestion     = 200_000 // work on one pattern or pair
+	rivals          = 12      // patterns that one proof of shadowing takes into account
 )
 
 // analysis is one run over an account's routes. What it proves, it proves of
 // the strings over its alphabet, on the number as dialled.
 type analysis struct {
+	ctx      context.Context
 	o        AnalysisOptions
 	routes   *draft
 	rows     []*row // in view order
@@ -98,7 +97,7 @@ type analysis struct {
 	machines map[*pattern]*machine
 	urgent   map[string]Match // where the emergency numbers go
 	search   pairSearch
-	steps    int
+	left     budget
 	report   Report
 	full     bool
 }
@@ -106,18 +105,19 @@ type analysis struct {
 // Analyze examines an account's routes. Nothing is sampled: overlaps, equal
 // patterns and their witnesses come from automata; a pattern is called
 // shadowed only if every number it matches is proven to go elsewhere, which
-// needs patterns whose captures' lengths follow from the number's length.
-func (x *Index) Analyze(o AnalysisOptions) Report {
-	return (&draft{base: x, patterns: x.patterns.Load()}).analyze(o)
+// needs patterns whose captures' lengths follow from the number's length. The
+// error is that of a context that has ended.
+func (x *Index) Analyze(ctx context.Context, o AnalysisOptions) (Report, error) {
+	return (&draft{base: x, patterns: x.patterns.Load()}).analyze(ctx, o)
 }
 
-func (d *draft) analyze(o AnalysisOptions) Report {
-	o.Steps, o.Findings = orDefault(o.Steps, defaultSteps), orDefault(o.Findings, defaultFindings)
+func (d *draft) analyze(ctx context.Context, o AnalysisOptions) (Report, error) {
+	o.Findings = orDefault(o.Findings, defaultFindings)
 	if o.Emergency == nil {
 		o.Emergency = number.Emergency()
 	}
 	a := &analysis{
-		o: o, routes: d, steps: o.Steps, machines: map[*pattern]*machine{},
+		ctx: ctx, o: o, routes: d, left: budget(orDefault(o.Steps, defaultSteps)), machines: map[*pattern]*machine{},
 		report: Report{Findings: []Finding{}, NotAnalysed: []NotAnalysed{}},
 	}
 	a.choose()
@@ -133,10 +133,25 @@ func (d *draft) analyze(o AnalysisOptions) Report {
 	}
 	a.pairs()
 	a.takenNumbers()
+	if err := ctx.Err(); err != nil {
+		return Report{}, &problem.Error{Code: problem.Unavailable, Msg: "analyse routes", Err: err}
+	}
 	slices.SortStableFunc(a.report.Findings, func(f, g Finding) int {
 		return cmp.Compare(rank(f.Severity), rank(g.Severity))
 	})
-	return a.report
+	return a.report, nil
+}
+
+// over reports whether the work is used up, or nobody waits for it any more.
+func (a *analysis) over() bool { return a.left <= 0 || a.ctx.Err() != nil }
+
+// question gives one question its share of the work; the function it returns
+// takes back what is left of it.
+func (a *analysis) question() (share *budget, end func()) {
+	share = new(budget)
+	*share = min(perQuestion, max(a.left, 0))
+	a.left -= *share
+	return share, func() { a.left += max(*share, 0) }
 }
 
 // choose picks the rows to look at: all, or those of one callflow and those
@@ -169,15 +184,18 @@ func mayMeet(r, q *row) bool {
 	return r.re.prefixes().meets(q.re.prefixes())
 }
 
-// lookup gives a witness's destination. Slow patterns are charged for their
-// time, or they could hold up an analysis for minutes.
+// lookup gives a witness's destination.
 func (a *analysis) lookup(n string) Match {
-	start := time.Now()
-	got := a.routes.lookup(n, number.Normalize(n, a.o.Plan)).Match
-	if took := time.Since(start); took > slowLookup {
-		a.steps -= int(took/time.Microsecond) * stepsPerMicro
-	}
-	return got
+	left := budget(perLookup)
+	got := lookup(n, number.Normalize(n, a.o.Plan), a.routes.holder, a.routes.patterns, &left)
+	a.left -= perLookup - left + 50
+	return got.Match
+}
+
+// taken reports whether an exact number takes n, so that patterns have no say.
+func (a *analysis) taken(n string) bool {
+	a.left -= 50
+	return a.routes.holder(n) != "" || a.routes.holder(number.Normalize(n, a.o.Plan)) != ""
 }
 
 func rank(severity string) int { return slices.Index([]string{Error, Warning, Info}, severity) }
@@ -209,11 +227,16 @@ func (a *analysis) symbols() []rune {
 	var sets [][]rune
 	var extra []rune
 	for _, r := range a.rows {
-		if r.re == nil || r.re.prog == nil {
+		if r.re == nil {
 			continue
 		}
-		for i := range r.re.prog.Inst {
-			set := runes(&r.re.prog.Inst[i])
+		prog := r.re.program()
+		if prog == nil {
+			continue
+		}
+		a.left -= budget(len(prog.Inst))
+		for i := range prog.Inst {
+			set := runes(&prog.Inst[i])
 			if key := setKey(set); set != nil && !known[key] {
 				known[key] = true
 				sets = append(sets, set)
@@ -236,16 +259,14 @@ func (a *analysis) symbols() []rune {
 	return out
 }
 
-// machine returns a row's automaton, nil if it has none.
+// machine returns a pattern's automaton, nil if it has none.
 func (a *analysis) machine(p *pattern) *machine {
 	m, ok := a.machines[p]
-	if !ok {
-		m = newMachine(p, a.alphabet)
+	if !ok && !a.over() {
+		share, end := a.question()
+		m = newMachine(p, a.alphabet, share)
+		end()
 		a.machines[p] = m
 	}
 	return m
-}
-
-func lazyPrefixes(p *pattern) func() *prefixes {
-	return sync.OnceValue(func() *prefixes { return newPrefixes(p) })
 }

@@ -1,12 +1,15 @@
 package route
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/callflowd/callflowd/pkg/problem"
 )
 
 // strings6 are all strings of up to six symbols of an alphabet.
@@ -48,17 +51,32 @@ func TestAnalysisAgainstEnumeration(t *testing.T) {
 			}
 			x.Apply(e)
 		}
-		report := x.Analyze(AnalysisOptions{Alphabet: alphabet, Emergency: []string{"11", "21"}})
+		report := analysed(t, x, AnalysisOptions{Alphabet: alphabet, Emergency: []string{"11", "21"}})
 		w := newWorld(x, every)
 		for _, f := range report.Findings {
 			w.check(t, f)
 		}
 		w.complete(t, report)
 		for id := range w.entries {
-			only := x.Analyze(AnalysisOptions{Alphabet: alphabet, Emergency: []string{"11", "21"}, Only: id})
+			only := analysed(t, x, AnalysisOptions{Alphabet: alphabet, Emergency: []string{"11", "21"}, Only: id})
 			w.sameAs(t, report, only, id)
 		}
 	})
+}
+
+// analysed is the report of an analysis that nobody interrupts.
+func analysed(t interface {
+	Helper()
+	Context() context.Context
+	Fatal(...any)
+}, x *Index, o AnalysisOptions,
+) Report {
+	t.Helper()
+	report, err := x.Analyze(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
 }
 
 // world knows by trying which pattern matches which string.
@@ -79,7 +97,7 @@ func newWorld(x *Index, every []string) *world {
 			if r.re == nil {
 				continue
 			}
-			if _, ok, err := r.re.find(s, new(budget)); ok && err == nil {
+			if _, ok, err := r.re.find(s, full()); ok && err == nil {
 				w.matches[r][s] = true
 			}
 		}
@@ -98,7 +116,7 @@ func (w *world) row(id, text string) *row {
 
 // takes reports whether a row matches a string of any length.
 func (w *world) takes(r *row, s string) bool {
-	_, ok, _ := r.re.find(s, new(budget))
+	_, ok, _ := r.re.find(s, full())
 	return ok
 }
 
@@ -120,6 +138,9 @@ func (w *world) check(t *rapid.T, f Finding) {
 		for s := range w.matches[r] {
 			if w.won(r, s) {
 				t.Fatalf("not shadowed, it wins %s: %+v", s, f)
+			}
+			if by := w.row(f.Other.CallflowID, f.Other.Pattern); !strings.Contains(f.Message, "together") && !w.takes(by, s) {
+				t.Fatalf("%s does not take %s: %+v", by.text, s, f)
 			}
 		}
 	case Unreachable:
@@ -151,7 +172,8 @@ func (w *world) checkPair(t *rapid.T, f Finding, r, q *row) {
 	}
 	for _, s := range w.every {
 		both := w.matches[r][s] && w.matches[q][s]
-		if both && len(s) < len(f.Witness) {
+		free := len(w.x.Holders(s)) == 0
+		if both && len(s) < len(f.Witness) && (free || len(w.x.Holders(f.Witness)) > 0 && len(w.matches[r]) < 100) {
 			t.Fatalf("%s is shorter: %+v", s, f)
 		}
 		if f.Kind == Equal && w.matches[r][s] != w.matches[q][s] {
@@ -244,7 +266,7 @@ func TestAnalysisExamples(t *testing.T) {
 			for i, p := range tt.patterns {
 				x.Apply(Entry{CallflowID: fmt.Sprint(i), Patterns: []string{p}})
 			}
-			report := x.Analyze(AnalysisOptions{})
+			report := analysed(t, x, AnalysisOptions{})
 			for _, f := range report.Findings {
 				if f.Kind == tt.kind && f.Pattern == tt.of && f.Witness == tt.witness {
 					return
@@ -255,16 +277,68 @@ func TestAnalysisExamples(t *testing.T) {
 	}
 }
 
+// Exact numbers have no say in which of two patterns wins, so they are no
+// witnesses while there are others; a pattern that takes all that another one
+// matches is named.
+func TestWitnessesAreFreeNumbers(t *testing.T) {
+	const sales, rest = `^\+1415555(01\d\d)$`, `^\+1415555\d{4}$`
+	x := NewIndex()
+	x.Apply(Entry{CallflowID: "main", Numbers: []string{"+14155550100"}})
+	x.Apply(Entry{CallflowID: "sales", Patterns: []string{sales}})
+	x.Apply(Entry{CallflowID: "rest", Patterns: []string{rest}})
+	x.Apply(Entry{CallflowID: "one", Patterns: []string{`^7$`}})
+	x.Apply(Entry{CallflowID: "also", Patterns: []string{`^[78]$`}})
+	x.Apply(Entry{CallflowID: "seven", Numbers: []string{"7"}})
+	x.Apply(Entry{CallflowID: "low", Patterns: []string{`^3[0-4]$`}})
+	x.Apply(Entry{CallflowID: "high", Patterns: []string{`^3[5-9]$`}})
+	x.Apply(Entry{CallflowID: "both", Patterns: []string{`^(3)\d$`}})
+	want := map[string]Finding{
+		Overlap + sales:      {Witness: "+14155550101", Winner: "rest", Other: &Party{CallflowID: "rest", Pattern: rest}},
+		Shadowed + sales:     {Witness: "+14155550101", Winner: "rest", Other: &Party{CallflowID: "rest", Pattern: rest}, Message: "of callflow rest"},
+		Overlap + `^7$`:      {Witness: "7", Winner: "seven", Other: &Party{CallflowID: "also", Pattern: `^[78]$`}, Message: "themselves"},
+		Shadowed + `^(3)\d$`: {Witness: "30", Winner: "low", Other: &Party{CallflowID: "low", Pattern: `^3[0-4]$`}, Message: "together"},
+	}
+	for _, f := range analysed(t, x, AnalysisOptions{}).Findings {
+		for _, side := range []string{f.Pattern, f.Other.pattern()} {
+			w, ok := want[f.Kind+side]
+			if ok && f.Witness == w.Witness && f.Winner == w.Winner && strings.Contains(f.Message, w.Message) && (f.Kind == Overlap || *f.Other == *w.Other) {
+				delete(want, f.Kind+side)
+			}
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("not found: %+v in %+v", want, analysed(t, x, AnalysisOptions{}).Findings)
+	}
+}
+
+func (p *Party) pattern() string {
+	if p == nil {
+		return ""
+	}
+	return p.Pattern
+}
+
+// An analysis ends with whoever waits for it.
+func TestAnalysisEndsWithItsCaller(t *testing.T) {
+	x := NewIndex()
+	x.Apply(Entry{CallflowID: "a", Patterns: []string{`^1$`, `^(1)$`}})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if report, err := x.Analyze(ctx, AnalysisOptions{}); !problem.Is(err, problem.Unavailable) || len(report.Findings) > 0 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
 func TestAnalysisSaysWhereItStops(t *testing.T) {
 	x := NewIndex()
 	for i := range 8 {
 		x.Apply(Entry{CallflowID: fmt.Sprint(i), Patterns: []string{fmt.Sprintf(`^%d?(\d{3})$`, i)}})
 	}
 	x.Apply(Entry{CallflowID: "x", Patterns: []string{`^(?=1)1$`}})
-	if r := x.Analyze(AnalysisOptions{Steps: 50}); len(r.NotAnalysed) < 2 {
+	if r := analysed(t, x, AnalysisOptions{Steps: 50}); len(r.NotAnalysed) < 2 {
 		t.Errorf("not analysed: %+v", r.NotAnalysed)
 	}
-	if r := x.Analyze(AnalysisOptions{Findings: 3}); len(r.Findings) != 3 || len(r.NotAnalysed) < 2 {
+	if r := analysed(t, x, AnalysisOptions{Findings: 3}); len(r.Findings) != 3 || len(r.NotAnalysed) < 2 {
 		t.Errorf("%d findings, not analysed: %+v", len(r.Findings), r.NotAnalysed)
 	}
 }

@@ -11,6 +11,7 @@ import (
 const (
 	cacheBytes = 32 << 20 // states beyond it are made anew each time
 	patience   = 2000     // such states until the cache is emptied and filled again
+	perWarming = 4_000_000
 )
 
 // dfa finds all patterns of a set that match a number in one pass over it.
@@ -76,59 +77,97 @@ func (d *dfa) row() []atomic.Pointer[state] {
 	return make([]atomic.Pointer[state], d.nfa.edgeClass()+1)
 }
 
-// match appends the patterns that match number to buf, ascending.
-func (d *dfa) match(number string, buf []int32) []int32 {
+// match appends the patterns that match number to buf, ascending. It reports
+// false if that takes more work than b has left: what it has found by then is
+// not all. Going to a state that was made before costs next to nothing.
+func (d *dfa) match(number string, buf []int32, b *budget) ([]int32, bool) {
 	s := d.start.Load()
 	for _, r := range number {
-		s = d.follow(s, int(d.nfa.classes.class(r)))
+		if s = d.follow(s, int(d.nfa.classes.class(r)), b); s == nil {
+			return buf, false
+		}
 		buf = append(buf, s.matches...)
 	}
-	s = d.follow(s, d.nfa.edgeClass())
+	if s = d.follow(s, d.nfa.edgeClass(), b); s == nil {
+		return buf, false
+	}
 	buf = append(buf, s.matches...)
+	if *b -= budget(len(buf) * perRow); *b < 0 {
+		return buf, false
+	}
 	if len(buf) > 1 {
 		slices.Sort(buf)
 		buf = slices.Compact(buf)
 	}
-	return buf
+	return buf, true
 }
 
-func (d *dfa) follow(s *state, class int) *state {
+func (d *dfa) follow(s *state, class int, b *budget) *state {
 	if s.next != nil {
 		if next := s.next[class].Load(); next != nil {
 			return next
 		}
 	}
-	return d.make(s, class)
+	return d.make(s, class, b)
 }
 
-// make works out a state and keeps it if there is room.
-func (d *dfa) make(s *state, class int) *state {
+// warm makes the states after each character that a phone can dial first, so
+// that no lookup has to.
+func (d *dfa) warm() {
+	b := budget(perWarming)
+	s := d.start.Load()
+	for _, r := range Dialable {
+		if d.follow(s, int(d.nfa.classes.class(r)), &b) == nil {
+			return
+		}
+	}
+}
+
+// make makes a state and keeps it if there is room. It returns nil if that
+// takes more work than there is left.
+func (d *dfa) make(s *state, class int, b *budget) *state {
 	w := d.scratch.Get().(*work)
 	defer d.scratch.Put(w)
-	next := &state{before: d.nfa.kindAt(class)}
-	next.float = d.step(w, &d.floats[s.before][class], d.nfa.floating, s.before, class, true)
-	next.matches = next.float.matches
-	if s.float != nil {
-		second := d.step(w, &s.float.next[class], s.float.threads, s.before, class, false)
-		next.threads, next.matches = second.threads, merge(next.matches, second.matches)
-	}
-	if len(s.threads) > 0 {
-		d.nfa.step(w, s.threads, s.before, class)
-		next.threads, next.matches = merge(next.threads, w.next), merge(next.matches, w.matches)
-	}
-	if s.next == nil {
+	w.left = *b
+	next := d.after(w, s, class)
+	if *b = w.left; next == nil || s.next == nil {
 		return next
 	}
 	return d.keep(s, class, next)
 }
 
+// after works out the state that follows s.
+func (d *dfa) after(w *work, s *state, class int) *state {
+	next := &state{before: d.nfa.kindAt(class)}
+	if next.float = d.step(w, &d.floats[s.before][class], d.nfa.floating, s.before, class, true); next.float == nil {
+		return nil
+	}
+	next.matches = next.float.matches
+	if s.float != nil {
+		second := d.step(w, &s.float.next[class], s.float.threads, s.before, class, false)
+		if second == nil {
+			return nil
+		}
+		next.threads, next.matches = second.threads, merge(next.matches, second.matches)
+	}
+	if len(s.threads) > 0 {
+		if !d.nfa.step(w, s.threads, s.before, class) {
+			return nil
+		}
+		next.threads, next.matches = merge(next.threads, w.next), merge(next.matches, w.matches)
+	}
+	return next
+}
+
 // step returns what threads of floating patterns come to, from its slot if it
-// has been worked out before.
+// has been worked out before; nil if the work for it is not left.
 func (d *dfa) step(w *work, slot *atomic.Pointer[floatStep], threads []uint32, before kind, class int, first bool) *floatStep {
 	if f := slot.Load(); f != nil {
 		return f
 	}
-	d.nfa.step(w, threads, before, class)
+	if !d.nfa.step(w, threads, before, class) {
+		return nil
+	}
 	f := &floatStep{id: d.ids.Add(1), threads: slices.Clone(w.next), matches: slices.Clone(w.matches)}
 	if first {
 		f.next = make([]atomic.Pointer[floatStep], d.nfa.edgeClass()+1)

@@ -63,7 +63,7 @@ func TestConcurrentStates(t *testing.T) {
 			readers.Go(func() {
 				for i := range 300 {
 					n := fmt.Sprint((i*7919 + g) % 5000)
-					var want, got tally
+					want, got := tally{budget: perLookup}, tally{budget: perLookup}
 					scan(s.rows, n, &want)
 					s.find(n, &got)
 					if want.best.row != got.best.row || want.best.text != got.best.text {
@@ -83,7 +83,7 @@ func TestCacheIsEmptiedWhenFull(t *testing.T) {
 	s := newSet(compiledRows([]string{`^(\d+)$`, `1(\d)2`, `3\d\d4`}), 4000)
 	first := s.dfa.start.Load()
 	for i := range 3 * patience {
-		s.dfa.match(fmt.Sprint(i*7), nil)
+		s.dfa.match(fmt.Sprint(i*7), nil, full())
 	}
 	if s.dfa.start.Load() == first {
 		t.Error("the cache was never emptied")
@@ -153,7 +153,7 @@ func TestMachines(t *testing.T) {
 		if err != nil || err2 != nil || !p.exact || !q.exact {
 			return
 		}
-		m := newMachine(p, []rune("12*"))
+		m := newMachine(p, []rune("12*"), full())
 		re := regexp.MustCompile(p.superset)
 		both := false
 		for _, s := range every {
@@ -188,7 +188,7 @@ func TestScores(t *testing.T) {
 			return
 		}
 		for _, n := range every {
-			c, matched, err := p.find(n, new(budget))
+			c, matched, err := p.find(n, full())
 			if matched && err == nil && c.length != s.at(len(n)) {
 				t.Fatalf("%s captures %d of %s, its score is %d", p.text, c.length, n, s.at(len(n)))
 			}

@@ -121,7 +121,8 @@ func (d *draft) holder(n string) string {
 }
 
 func (d *draft) lookup(dialled, normalized string) Result {
-	return lookup(dialled, normalized, d.holder, d.patterns)
+	left := budget(perLookup)
+	return lookup(dialled, normalized, d.holder, d.patterns, &left)
 }
 
 // sharedNumbers returns the numbers that several callflows have, sorted.

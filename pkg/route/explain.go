@@ -60,10 +60,11 @@ func (e *Explanation) patternSteps(x *Index, dialled, normalized string) {
 		e.step("patterns", fmt.Sprintf("not tried: the number is longer than %d bytes", maxNumber), dialled)
 		return
 	}
-	decided := e.Match.Kind == KindNumber
+	decided, left := e.Match.Kind == KindNumber, budget(perLookup)
 	for i, n := range forms(dialled, normalized) {
-		t := tally{all: true}
+		t := tally{all: true, budget: left}
 		p.find(n, &t)
+		left = t.budget
 		name := "patterns on the number as " + formName(i)
 		e.step(name, fmt.Sprintf("%d of %d match", len(t.matched), len(rows)), n)
 		e.addCandidates(x, t, i, decided)

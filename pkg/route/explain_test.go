@@ -81,7 +81,8 @@ func TestCheckPattern(t *testing.T) {
 		{`(`, "missing )", "", 1},
 		{strings.Repeat("1", 1025), "longer than 1024 bytes", "", 1024},
 		{`\d{900}\d{900}\d{900}`, "2000 instructions", "", 0},
-		{`^(?R)?$`, "recursion is not supported", "", 5},
+		{`^(?R)?$`, "recursive call could loop indefinitely", "", 5},
+		{`a(*ACCEPT)`, "not supported", "", 10},
 	}
 	for _, tt := range tests {
 		err := CheckPattern(tt.pattern)
@@ -90,7 +91,7 @@ func TestCheckPattern(t *testing.T) {
 			t.Errorf("%.20s: %+v", tt.pattern, e)
 		}
 	}
-	for _, good := range []string{`^\*5([0-9]*)$`, `^(?!911)(\d+)$`, `(a)\1`, `\d{1001}`, ``} {
+	for _, good := range []string{`^\*5([0-9]*)$`, `^(?!911)(\d+)$`, `(a)\1`, `\d{1001}`, `\((?R)?\)`, ``} {
 		if err := CheckPattern(good); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}

@@ -41,7 +41,7 @@ func (a *analysis) single(r *row) {
 		return
 	case r.re.extended():
 		f.Kind, f.Severity = ExtendedSyntax, Info
-		f.Message = "uses syntax beyond RE2: it is run with a time limit and not analysed"
+		f.Message = "uses syntax beyond RE2: it is run within a limit of work and not analysed"
 		a.add(f)
 	}
 	a.emergency(r)
@@ -56,14 +56,14 @@ func (a *analysis) single(r *row) {
 
 func whyNot(p *pattern) string {
 	if !p.exact {
-		return "only regexp2 can run it"
+		return "its syntax is beyond RE2"
 	}
-	return fmt.Sprintf("its automaton has more than %d states", maxMachine)
+	return fmt.Sprintf("its automaton has more than %d states or takes too much work", maxMachine)
 }
 
 func (a *analysis) unanchored(r *row, m *machine) {
 	var ends []string
-	if !r.re.anchored {
+	if !r.re.re.Anchored() {
 		ends = append(ends, "^ at its start")
 	}
 	if m.open {
@@ -82,8 +82,9 @@ func (a *analysis) unanchored(r *row, m *machine) {
 func (a *analysis) unreachable(r *row, m *machine) {
 	const most = 100 // numbers that are looked at one by one
 	var own []string
-	steps := pairSteps
-	complete := eachString(m, a.alphabet, most, &steps, func(s string) bool {
+	share, end := a.question()
+	defer end()
+	complete := eachString(m, a.alphabet, most, share, func(s string) bool {
 		if a.routes.holder(s) == "" {
 			own = nil
 			return false
@@ -107,7 +108,7 @@ func (a *analysis) unreachable(r *row, m *machine) {
 // eachString calls fn for the non-empty strings a machine accepts, shortest
 // first, until fn says no. It reports whether it came to the end of all of
 // them, with at most so many seen.
-func eachString(m *machine, alphabet []rune, most int, steps *int, fn func(s string) bool) bool {
+func eachString(m *machine, alphabet []rune, most int, left *budget, fn func(s string) bool) bool {
 	type path struct {
 		at int32
 		s  string
@@ -116,7 +117,7 @@ func eachString(m *machine, alphabet []rune, most int, steps *int, fn func(s str
 	queue := []path{{0, ""}}
 	for count := 0; len(queue) > 0; queue = queue[1:] {
 		for symbol, r := range alphabet {
-			if *steps--; *steps < 0 {
+			if *left--; *left < 0 {
 				return false
 			}
 			at := m.next[queue[0].at][symbol]
@@ -193,6 +194,9 @@ func (a *analysis) takenNumbers() {
 	taken := map[*row][]string{}
 	a.eachTaken(func(r *row, n string) { taken[r] = append(taken[r], n) })
 	for _, r := range a.routes.patterns.all() {
+		if len(taken[r]) == 0 || a.ctx.Err() != nil {
+			continue
+		}
 		numbers := taken[r]
 		slices.SortFunc(numbers, byLength)
 		for i, n := range numbers {
@@ -220,22 +224,47 @@ func (a *analysis) eachTaken(fn func(r *row, n string)) {
 		}
 	}
 	if len(a.mine) > 0 {
-		mine := newSet(a.mine, cacheBytes)
-		for _, n := range a.routes.allNumbers() {
-			for _, i := range mine.candidates(n, nil) {
-				report(mine.rows[i], n)
-			}
-		}
+		a.eachMatched(newSet(a.mine, cacheBytes), report)
 	}
 	for _, n := range a.routes.numbersOf(a.o.Only) {
-		if n == NoMatch || n == "" {
+		if n == NoMatch || n == "" || a.over() {
 			continue
 		}
-		t := tally{all: true}
+		t := tally{all: true, budget: perLookup}
 		a.routes.patterns.find(n, &t)
+		a.left -= perLookup - t.budget
 		for _, f := range t.matched {
 			report(f.row, n)
 		}
+	}
+}
+
+// eachMatched calls fn for each number of the account and each row of a set
+// that matches it.
+func (a *analysis) eachMatched(s *set, fn func(r *row, n string)) {
+	numbers, missed := a.routes.allNumbers(), 0
+	for _, n := range numbers {
+		if a.over() {
+			missed++
+			continue
+		}
+		left := budget(perLookup)
+		list, ok := s.candidates(n, nil, &left)
+		if !ok {
+			missed++
+		}
+		for _, c := range list {
+			if !c.known {
+				_, c.known, _ = s.rows[c.at].re.find(n, &left)
+			}
+			if c.known {
+				fn(s.rows[c.at], n)
+			}
+		}
+		a.left -= perLookup - left + budget(len(n))
+	}
+	if missed > 0 {
+		a.skip(NotAnalysed{Reason: fmt.Sprintf("the limit of work is reached: %d of %d numbers were not held against the patterns", missed, len(numbers))})
 	}
 }
 

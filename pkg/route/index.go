@@ -232,7 +232,7 @@ func (x *Index) DoubleBooked() (numbers, texts map[string][]string) {
 // Stats says how much an index holds, for the metrics.
 type Stats struct {
 	Callflows, Numbers, Patterns int
-	Extended, Invalid            int // patterns only regexp2 runs, and those nothing runs
+	Extended, Invalid            int // patterns beyond RE2, and those nothing runs
 	Bytes                        int // of memory, estimated
 }
 

@@ -231,7 +231,7 @@ type Totals struct {
 	Fresh    bool // the server's changes are being followed
 
 	Numbers, Patterns int
-	Extended, Invalid int // patterns only regexp2 runs, and those nothing runs
+	Extended, Invalid int // patterns beyond RE2, and those nothing runs
 }
 
 // Totals weighs the indexes in memory, which may have grown since they were

@@ -29,8 +29,9 @@ type Match struct {
 	Form          string            `json:"form,omitempty"`           // FormDialled or FormNormalized; "" for KindNoMatch
 }
 
-// Result is the answer to one lookup. Skipped and Incomplete say that a
-// pattern beyond RE2 ran out of time, so that another one may have won.
+// Result is the answer to one lookup. Skipped and Incomplete say that the
+// patterns took more work than a lookup may do, so that another one may have
+// won.
 type Result struct {
 	Match      Match
 	Found      bool
@@ -50,7 +51,8 @@ func (x *Index) Lookup(dialled, normalized string) Result {
 	if e != nil && dialled != "" && key != NoMatch {
 		return Result{Match: Match{Kind: KindNumber, Key: key, CallflowID: e.CallflowID, Form: form}, Found: true}
 	}
-	return lookup(dialled, normalized, x.holder, x.patterns.Load())
+	left := budget(perLookup)
+	return lookup(dialled, normalized, x.holder, x.patterns.Load(), &left)
 }
 
 // holder returns the id of the callflow that takes the very number.
@@ -63,8 +65,9 @@ func (x *Index) holder(n string) string {
 	return ""
 }
 
-// lookup is the whole rule, for whoever knows the holders of numbers.
-func lookup(dialled, normalized string, holder func(string) string, p *patterns) Result {
+// lookup is the whole rule, for whoever knows the holders of numbers. Both
+// forms of the number share the work that is left.
+func lookup(dialled, normalized string, holder func(string) string, p *patterns, left *budget) Result {
 	var r Result
 	if dialled == "" {
 		return r
@@ -77,11 +80,11 @@ func lookup(dialled, normalized string, holder func(string) string, p *patterns)
 	if dialled == NoMatch {
 		return noMatch(r, holder)
 	}
-	var t tally
 	for i, n := range forms(dialled, normalized) {
-		t = tally{budget: t.budget} // both forms share the time
+		t := tally{budget: *left}
 		p.find(n, &t)
-		r.Skipped = append(r.Skipped, t.skipped...)
+		*left = t.budget
+		r.Skipped = append(r.Skipped, t.passed()...)
 		r.Incomplete = len(r.Skipped) > 0
 		if t.best.row != nil {
 			r.Match, r.Found = t.best.match(i), true
@@ -144,12 +147,12 @@ func SelectPattern(rows []PatternRow, number string) (Match, []Skipped) {
 		}
 		list = append(list, &row{id: r.CallflowID, text: r.Pattern, re: re})
 	}
-	var t tally
+	t := tally{budget: perLookup}
 	scan(list, number, &t)
 	if t.best.row == nil {
-		return Match{}, append(skipped, t.skipped...)
+		return Match{}, append(skipped, t.passed()...)
 	}
-	return t.best.match(0), append(skipped, t.skipped...)
+	return t.best.match(0), append(skipped, t.passed()...)
 }
 
 // Candidate is a pattern that matched and why it won or lost.

@@ -22,18 +22,19 @@ const (
 	dead        = int32(-1)
 	maxMachine  = 3000 // states of one pattern
 	prefixDepth = 3    // symbols that [prefixes] looks at
+	perPrefixes = 50_000
 )
 
-// newMachine makes the automaton of a pattern; nil if it has too many states
-// or the pattern's language is not exactly known.
-func newMachine(p *pattern, alphabet []rune) *machine {
+// newMachine makes the automaton of a pattern; nil if it has too many states,
+// takes more work than is left or the pattern's language is not exactly known.
+func newMachine(p *pattern, alphabet []rune, left *budget) *machine {
 	if !p.exact {
 		return nil
 	}
-	b := newBuilder(p, alphabet)
+	b := newBuilder(p, alphabet, left)
 	m := &machine{}
 	for at := 0; at < len(b.states); at++ {
-		if len(b.states) > maxMachine {
+		if len(b.states) > maxMachine || *left < 0 {
 			return nil
 		}
 		row := make([]int32, len(alphabet))
@@ -52,6 +53,7 @@ func newMachine(p *pattern, alphabet []rune) *machine {
 type builder struct {
 	nfa     *nfa
 	work    *work
+	left    *budget
 	classes []int // by symbol
 	states  []builderState
 	known   map[string]int32
@@ -65,9 +67,9 @@ type builderState struct {
 	matched bool
 }
 
-func newBuilder(p *pattern, alphabet []rune) *builder {
-	n := newNFA(oneProg(p), []bool{p.anchored})
-	b := &builder{nfa: n, work: n.newWork(), known: map[string]int32{}, floats: !p.anchored}
+func newBuilder(p *pattern, alphabet []rune, left *budget) *builder {
+	n := newNFA([]*pattern{p})
+	b := &builder{nfa: n, work: n.newWork(), left: left, known: map[string]int32{}, floats: len(n.floating) > 0}
 	for _, r := range alphabet {
 		b.classes = append(b.classes, int(n.classes.class(r)))
 	}
@@ -101,7 +103,7 @@ func (b *builder) step(at int32, symbol int) int32 {
 		return at
 	}
 	class := b.classes[symbol]
-	b.nfa.step(b.work, s.threads, s.before, class)
+	b.run(s, class)
 	next := builderState{before: b.nfa.kindAt(class), matched: len(b.work.matches) > 0}
 	if !next.matched {
 		next.threads = slices.Clone(b.work.next)
@@ -115,13 +117,21 @@ func (b *builder) step(at int32, symbol int) int32 {
 	return b.state(next)
 }
 
+// run has the automaton take one step, or fall short of it if that takes more
+// work than is left: whoever asked has to look at what is left.
+func (b *builder) run(s builderState, class int) {
+	b.work.left = *b.left
+	b.nfa.step(b.work, s.threads, s.before, class)
+	*b.left = b.work.left
+}
+
 // accepts reports whether the pattern matches if the string ends here.
 func (b *builder) accepts(at int32) bool {
 	s := b.states[at]
 	if s.matched {
 		return true
 	}
-	b.nfa.step(b.work, s.threads, s.before, b.nfa.edgeClass())
+	b.run(s, b.nfa.edgeClass())
 	return len(b.work.matches) > 0
 }
 
@@ -148,15 +158,16 @@ func (p *prefixes) meets(q *prefixes) bool {
 // symbols: those it matches, and those of three that it may still match.
 func newPrefixes(p *pattern) *prefixes {
 	out := &prefixes{other: undialable(p)}
-	if !p.exact {
+	left := budget(perPrefixes)
+	if p.exact {
+		b := newBuilder(p, []rune(Dialable), &left)
+		out.walk(b, map[[2]int32]int32{}, 0, 0, 0)
+	}
+	if !p.exact || left < 0 {
 		for i := range out.bits {
 			out.bits[i] = ^uint64(0)
 		}
-		return out
 	}
-	b := newBuilder(p, []rune(Dialable))
-	memo := map[[2]int32]int32{}
-	out.walk(b, memo, 0, 0, 0)
 	return out
 }
 
@@ -181,11 +192,12 @@ func (p *prefixes) walk(b *builder, memo map[[2]int32]int32, at int32, depth, in
 
 // undialable reports whether a pattern may consume what cannot be dialled.
 func undialable(p *pattern) bool {
-	if p.prog == nil {
+	prog := p.program()
+	if prog == nil {
 		return true
 	}
-	for i := range p.prog.Inst {
-		set := runes(&p.prog.Inst[i])
+	for i := range prog.Inst {
+		set := runes(&prog.Inst[i])
 		for k := 0; k+1 < len(set); k += 2 {
 			if set[k+1]-set[k] >= 13 || !strings.ContainsRune(Dialable, set[k]) || !strings.ContainsRune(Dialable, set[k+1]) || set[k] < '0' && set[k] != set[k+1] {
 				return true
@@ -199,11 +211,12 @@ func undialable(p *pattern) bool {
 // those of its short ranges. The long ones come from . and from negations.
 func named(p *pattern) []rune {
 	var out []rune
-	if p.prog == nil {
+	prog := p.program()
+	if prog == nil {
 		return nil
 	}
-	for i := range p.prog.Inst {
-		set := runes(&p.prog.Inst[i])
+	for i := range prog.Inst {
+		set := runes(&prog.Inst[i])
 		for k := 0; k+1 < len(set); k += 2 {
 			if set[k+1]-set[k] > 64 {
 				continue

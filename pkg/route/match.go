@@ -3,10 +3,9 @@ package route
 import (
 	"errors"
 	"strings"
-	"time"
 	"unicode/utf8"
 
-	"github.com/dlclark/regexp2/v2"
+	"github.com/callflowd/callflowd/pkg/number/pcre"
 )
 
 // capture is what a pattern took from a number.
@@ -16,53 +15,74 @@ type capture struct {
 	named  map[string]string // the named groups that took something; nil if none
 }
 
-var errSpent = errors.New("not tried: the time for patterns beyond RE2 was spent")
+// Work is counted in parts of patterns tried, characters looked at and
+// instructions of automata followed. A unit takes some ten nanoseconds, so a
+// lookup stays below ten milliseconds (design section 7), and what a lookup
+// comes to never depends on how busy the machine is.
+const (
+	perLookup  = 300_000 // all that one lookup may do
+	perPattern = 150_000 // trying one pattern
+	perQuick   = 2_000   // trying one pattern that a linear engine can take over
+	perFresh   = 50      // compiling an instruction for the linear engine
+	perRow     = 10      // having a row compete
+)
 
-// find runs the pattern on a number. An error means regexp2 ran out of time
-// or stack, or had none left, and that nothing is known.
+// budget is the work a lookup has left.
+type budget int
+
+var (
+	errSpent = errors.New("not tried: the work that one lookup may do was spent")
+	errLong  = errors.New("stopped: it takes too much work on this number")
+)
+
+// find runs the pattern on a number. An error means that it takes more work
+// than it may, and that nothing is known.
 func (p *pattern) find(number string, b *budget) (capture, bool, error) {
-	newline := p.lineEnds && strings.HasSuffix(number, "\n")
-	if p.re != nil && !newline {
-		loc := p.re().FindStringSubmatchIndex(number)
-		if loc == nil {
-			return capture{}, false, nil
-		}
-		return p.choose(p.plainGroups(number, loc)), true, nil
+	if *b <= 0 {
+		return capture{}, false, errSpent
 	}
-	m, err := p.backtrack(number, b)
-	if err != nil || m == nil {
-		return capture{}, false, err
+	limit := min(int(*b), perPattern)
+	if p.linear != nil {
+		limit = min(limit, perQuick)
 	}
-	return p.choose(p.netGroups(number, m)), true, nil
+	left := limit
+	m, ok, done := p.re.Match(number, &left)
+	*b -= budget(limit - max(left, 0))
+	switch {
+	case done && ok:
+		return p.choose(p.groupsOf(number, m)), true, nil
+	case done:
+		return capture{}, false, nil
+	case p.linear == nil || strings.HasSuffix(number, "\n"):
+		return capture{}, false, errLong
+	}
+	return p.findLinear(number, b)
 }
 
-// backtrack runs the pattern in regexp2, for as long as b allows. It tries
-// once more when the time runs out: on a busy machine it may have been spent
-// waiting.
-func (p *pattern) backtrack(number string, b *budget) (*regexp2.Match, error) {
-	err := errSpent
-	for range 2 {
-		limit := b.next()
-		if limit == 0 {
-			break
-		}
-		compiled := p.net
-		if limit == shortMatch {
-			compiled = p.short
-		}
-		var net *regexp2.Regexp
-		if net, err = compiled(); err != nil {
-			return nil, err
-		}
-		var m *regexp2.Match
-		start := time.Now()
-		m, err = net.FindStringMatch(number)
-		b.spent += time.Since(start)
-		if err == nil {
-			return m, nil
+// findLinear runs a pattern that backtracks too much in Go's regexp. The first
+// time it has to be compiled.
+func (p *pattern) findLinear(number string, b *budget) (capture, bool, error) {
+	if *b -= budget(len(p.prog.Inst) * (perFresh + len(number))); *b < 0 {
+		return capture{}, false, errLong
+	}
+	l := p.linear()
+	loc := l.re.FindStringSubmatchIndex(number)
+	if loc == nil {
+		return capture{}, false, nil
+	}
+	return p.choose(p.linearGroups(number, l.order, loc)), true, nil
+}
+
+// groupsOf returns the text of each group by its number; 0 is the whole match.
+func (p *pattern) groupsOf(number string, m pcre.Match) []string {
+	groups := make([]string, p.groups+1)
+	groups[0] = number[m.Start:m.End]
+	for i := 1; i <= p.groups; i++ {
+		if from, to, ok := m.Group(i); ok {
+			groups[i] = number[from:to]
 		}
 	}
-	return nil, err
+	return groups
 }
 
 // read returns the captures of an ASCII number that the pattern is known to
@@ -93,12 +113,12 @@ func (p *pattern) read(number string) (capture, bool) {
 	return p.choose(groups), true
 }
 
-// plainGroups returns the text of each group by its number; 0 is the whole
-// match, which begins where the last \K stood.
-func (p *pattern) plainGroups(number string, loc []int) []string {
+// linearGroups is groupsOf for Go's regexp, where the whole match begins at
+// the last empty group that stands for \K.
+func (p *pattern) linearGroups(number string, order, loc []int) []string {
 	groups := make([]string, p.groups+1)
 	start := loc[0]
-	for i, g := range p.order {
+	for i, g := range order {
 		from, to := loc[2*i+2], loc[2*i+3]
 		switch {
 		case from < 0:
@@ -109,25 +129,6 @@ func (p *pattern) plainGroups(number string, loc []int) []string {
 		}
 	}
 	groups[0] = number[min(start, loc[1]):loc[1]]
-	return groups
-}
-
-func (p *pattern) netGroups(number string, m *regexp2.Match) []string {
-	groups := make([]string, p.groups+1)
-	start, length := m.ByteRange()
-	end := start + length
-	for i := 1; i <= p.groups; i++ {
-		if g := m.GroupByNumber(i); g != nil && len(g.Captures) > 0 {
-			groups[i] = g.String()
-		}
-	}
-	if p.keep {
-		if g := m.GroupByNumber(p.groups + 1); g != nil && len(g.Captures) > 0 {
-			kept, _ := g.ByteRange()
-			start = max(start, kept)
-		}
-	}
-	groups[0] = number[min(start, end):end]
 	return groups
 }
 

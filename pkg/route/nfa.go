@@ -27,12 +27,14 @@ type inst struct {
 	owner int32
 }
 
-// newNFA joins programs. A start is floating unless its pattern is anchored.
-func newNFA(progs []*syntax.Prog, anchored []bool) *nfa {
-	n := &nfa{size: len(progs)}
+// newNFA joins patterns. A start is floating unless its pattern is anchored.
+func newNFA(joined []*pattern) *nfa {
+	n := &nfa{size: len(joined)}
+	progs := make([]*syntax.Prog, len(joined))
 	total := 0
-	for _, prog := range progs {
-		total += len(prog.Inst)
+	for i, p := range joined {
+		progs[i] = p.program()
+		total += len(progs[i].Inst)
 	}
 	n.insts = make([]inst, 0, total)
 	var sets [][]rune
@@ -58,7 +60,7 @@ func newNFA(progs []*syntax.Prog, anchored []bool) *nfa {
 		}
 		start := base + uint32(prog.Start)
 		n.starts = append(n.starts, start)
-		if anchored[owner] {
+		if joined[owner].re.Anchored() {
 			n.fixed = append(n.fixed, start)
 		} else {
 			n.floating = append(n.floating, start)
@@ -96,6 +98,7 @@ type work struct {
 	reached []uint32 // consuming instructions reached in this round
 	matches []int32
 	next    []uint32
+	left    budget // counts the instructions down; below 0 the work is given up
 }
 
 func (n *nfa) newWork() *work {
@@ -106,12 +109,16 @@ func (n *nfa) newWork() *work {
 // first what costs nothing, by the assertions that hold between before and
 // the class, then the class itself. It leaves the patterns that match before
 // the class in w.matches, sorted, and the threads after it in w.next, sorted.
-// A pattern that matched needs no threads any more.
-func (n *nfa) step(w *work, threads []uint32, before kind, class int) {
+// A pattern that matched needs no threads any more. It reports false, and
+// leaves nothing of use, if the budget does not suffice.
+func (n *nfa) step(w *work, threads []uint32, before kind, class int) bool {
 	w.round++
 	w.reached, w.matches, w.next = w.reached[:0], w.matches[:0], w.next[:0]
 	holds := between(before, n.kindAt(class))
 	for _, pc := range threads {
+		if w.left < 0 {
+			return false
+		}
 		n.follow(w, pc, holds)
 	}
 	if class < n.edgeClass() {
@@ -125,18 +132,20 @@ func (n *nfa) step(w *work, threads []uint32, before kind, class int) {
 		w.next = slices.Compact(w.next)
 	}
 	slices.Sort(w.matches)
+	return true
 }
 
 // follow reaches all that pc leads to without consuming anything.
 func (n *nfa) follow(w *work, pc uint32, holds syntax.EmptyOp) {
 	w.stack = append(w.stack[:0], pc)
-	for len(w.stack) > 0 {
+	for len(w.stack) > 0 && w.left >= 0 {
 		pc := w.stack[len(w.stack)-1]
 		w.stack = w.stack[:len(w.stack)-1]
 		if w.seen[pc] == w.round {
 			continue
 		}
 		w.seen[pc] = w.round
+		w.left--
 		in := &n.insts[pc]
 		switch in.op {
 		case syntax.InstAlt, syntax.InstAltMatch:
@@ -157,5 +166,3 @@ func (n *nfa) follow(w *work, pc uint32, holds syntax.EmptyOp) {
 		}
 	}
 }
-
-func oneProg(p *pattern) []*syntax.Prog { return []*syntax.Prog{p.prog} }

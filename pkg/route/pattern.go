@@ -4,47 +4,40 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"sync"
-	"time"
-
-	"github.com/dlclark/regexp2/v2"
 
 	"github.com/callflowd/callflowd/pkg/number/pcre"
 )
 
 // Limits on one pattern (design section 7).
 const (
-	MaxPattern = 1024                 // bytes of a pattern
-	MaxProgram = 2000                 // instructions of the compiled program
-	maxMatch   = 5 * time.Millisecond // one match in regexp2
-	shortMatch = 2 * time.Millisecond // and when little time is left
+	MaxPattern = 1024 // bytes of a pattern
+	MaxProgram = 2000 // instructions of the compiled program
+	maxShared  = 300  // instructions of a program that joins the automaton
 )
-
-// largeProg is the program size from which on compiling takes long enough to be
-// done before the first lookup.
-const largeProg = 300
 
 // pattern is a compiled pattern, shared by all that carry the same text.
 type pattern struct {
 	text     string
+	re       *pcre.Regexp
 	names    []pcre.Name
 	groups   int          // the highest group number
-	superset string       // for the automaton; "" if there is none
+	superset string       // for automata; "" if there is none
 	exact    bool         // superset is the pattern's own language
-	prog     *syntax.Prog // of superset
+	prog     *syntax.Prog // of superset; nil if it is too large for the shared automaton
 	spans    []pcre.Span  // where the groups lie, if fixed
 	fixed    bool
-	lineEnds bool
-	anchored bool
-	re       func() *regexp.Regexp // nil if only regexp2 can run it
-	order    []int                 // group number by group of re, less one
-	net      func() (*regexp2.Regexp, error)
-	short    func() (*regexp2.Regexp, error) // net with shortMatch for its limit
-	keep     bool
+	linear   func() *linear // another way to run it, in time linear in the number; nil if there is none
 	prefixes func() *prefixes
 }
 
-// extended reports whether only regexp2 can run the pattern.
-func (p *pattern) extended() bool { return p.re == nil }
+// linear is a pattern in Go's regexp.
+type linear struct {
+	re    *regexp.Regexp
+	order []int // group number by group of re, less one
+}
+
+// extended reports whether the pattern uses syntax beyond RE2's.
+func (p *pattern) extended() bool { return !p.exact }
 
 // compile reads a pattern within the limits. The error is a *[PatternError].
 func compile(text string) (*pattern, error) {
@@ -55,51 +48,31 @@ func compile(text string) (*pattern, error) {
 	if err != nil {
 		return nil, patternError(text, err)
 	}
-	p := &pattern{
-		text: text, names: re.Names(), groups: re.Groups(), keep: re.HasKeep(),
-		lineEnds: re.LineEnds(), anchored: re.Anchored(),
+	p := &pattern{text: text, re: re, names: re.Names(), groups: re.Groups()}
+	p.superset, p.exact, _ = re.Superset()
+	prog := p.program()
+	switch {
+	case prog == nil:
+		p.superset, p.exact = "", false
+	case len(prog.Inst) > MaxProgram:
+		return nil, &PatternError{Pattern: text, Reason: "compiles to more than 2000 instructions"}
+	case len(prog.Inst) <= maxShared:
+		p.prog = prog
+		p.linear = lazyLinear(re)
 	}
-	backtrack, err := re.Backtrack()
-	if err != nil {
-		return nil, patternError(text, err)
-	}
-	p.net = sync.OnceValues(func() (*regexp2.Regexp, error) { return compileNet(backtrack, maxMatch) })
-	p.short = sync.OnceValues(func() (*regexp2.Regexp, error) { return compileNet(backtrack, shortMatch) })
-	if err := p.compileSuperset(re); err != nil {
-		return nil, err
-	}
-	if plain, order, ok := re.RE2(); ok && p.prog != nil && parses(plain) {
-		p.re = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(plain) })
-		p.order = order
-		if len(p.prog.Inst) > largeProg {
-			p.re() // not in a call's time
-		}
-	} else {
-		if _, err := p.net(); err != nil {
-			return nil, &PatternError{Pattern: text, Reason: "regexp2 cannot compile it"}
-		}
-	}
-	p.prefixes = lazyPrefixes(p)
+	p.prefixes = sync.OnceValue(func() *prefixes { return newPrefixes(p) })
 	p.spans, p.fixed = re.Spans()
-	p.fixed = p.fixed && p.exact && p.re != nil
+	p.fixed = p.fixed && p.exact
 	return p, nil
 }
 
-// parses reports whether regexp.Compile will succeed.
-func parses(text string) bool {
-	_, err := syntax.Parse(text, syntax.Perl)
-	return err == nil
-}
-
-// compileSuperset makes the program for the automaton. What Go's regexp
-// cannot compile at all is left to regexp2; what it compiles to more than the
-// limit is refused.
-func (p *pattern) compileSuperset(re *pcre.Regexp) error {
-	text, exactly, ok := re.Superset()
-	if !ok {
-		return nil
+// program compiles the superset; nil if there is none, or none that Go's
+// regexp takes.
+func (p *pattern) program() *syntax.Prog {
+	if p.prog != nil || p.superset == "" {
+		return p.prog
 	}
-	parsed, err := syntax.Parse(text, syntax.Perl)
+	parsed, err := syntax.Parse(p.superset, syntax.Perl)
 	if err != nil {
 		return nil
 	}
@@ -107,23 +80,17 @@ func (p *pattern) compileSuperset(re *pcre.Regexp) error {
 	if err != nil {
 		return nil
 	}
-	if len(prog.Inst) > MaxProgram {
-		return &PatternError{Pattern: p.text, Reason: "compiles to more than 2000 instructions"}
-	}
-	p.superset, p.exact, p.prog = text, exactly, prog
-	return nil
+	return prog
 }
 
-// preciseClock makes regexp2 look at its clock every millisecond, once for
-// the whole process: by default a limit of 5 ms takes 200.
-var preciseClock = sync.OnceFunc(func() { regexp2.SetTimeoutCheckPeriod(time.Millisecond) })
-
-func compileNet(text string, limit time.Duration) (*regexp2.Regexp, error) {
-	preciseClock()
-	re, err := regexp2.Compile(text, regexp2.None)
-	if err != nil {
-		return nil, err
+// lazyLinear returns nil if Go's regexp would not find the same groups.
+func lazyLinear(re *pcre.Regexp) func() *linear {
+	text, order, ok := re.RE2()
+	if !ok {
+		return nil
 	}
-	re.MatchTimeout = limit
-	return re, nil
+	if _, err := syntax.Parse(text, syntax.Perl); err != nil {
+		return nil
+	}
+	return sync.OnceValue(func() *linear { return &linear{regexp.MustCompile(text), order} })
 }

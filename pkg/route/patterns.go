@@ -1,9 +1,6 @@
 package route
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // spare is how many rows may differ from a large compiled set before it is
 // compiled anew: until then the new ones are tried one by one. A small set is
@@ -91,30 +88,28 @@ func (p *patterns) find(number string, t *tally) {
 		p.base.find(number, t)
 		return
 	}
-	if strings.HasSuffix(number, "\n") {
+	list, ok := p.base.candidates(number, nil, &t.budget)
+	if !ok {
 		scan(p.all(), number, t)
 		return
 	}
-	rows := make([]*row, 0, 16)
-	for _, i := range p.base.candidates(number, nil) {
-		if r := p.base.rows[i]; !p.gone[r] {
-			rows = append(rows, r)
+	type known struct {
+		*row
+		matches bool
+	}
+	rows, ascii := make([]known, 0, len(list)+len(p.extra)), isASCII(number)
+	for _, c := range list {
+		if r := p.base.rows[c.at]; !p.gone[r] {
+			rows = append(rows, known{r, c.known && ascii})
 		}
 	}
-	fresh := map[*row]bool{}
 	for _, r := range p.extra {
-		fresh[r] = true
 		if r.re != nil {
-			rows = append(rows, r)
+			rows = append(rows, known{r, false})
 		}
 	}
-	slices.SortStableFunc(rows, compareRows)
-	ascii := isASCII(number)
+	slices.SortStableFunc(rows, func(a, b known) int { return compareRows(a.row, b.row) })
 	for _, r := range slices.Backward(rows) {
-		if fresh[r] {
-			t.try(r, number)
-		} else {
-			t.run(r, number, ascii)
-		}
+		t.run(r.row, number, r.matches)
 	}
 }

@@ -12,20 +12,53 @@ type pairSearch struct {
 type pairNode struct{ x, y, from, symbol int32 }
 
 // common returns a shortest non-empty string that both machines accept.
-// steps counts down the work left; when it is spent, done is false.
-func (s *pairSearch) common(a, b *machine, steps *int) (witness string, found, done bool) {
-	return s.search(a, b, steps, true, func(x, y int32) bool { return a.accept[x] && b.accept[y] })
+// left counts down the work; when it is spent, done is false.
+func (s *pairSearch) common(a, b *machine, left *budget) (witness string, found, done bool) {
+	return s.search(a, b, left, true, func(x, y int32) bool { return a.accept[x] && b.accept[y] })
 }
 
 // same reports whether both machines accept the same non-empty strings.
-func (s *pairSearch) same(a, b *machine, steps *int) (same, done bool) {
-	_, differ, done := s.search(a, b, steps, false, func(x, y int32) bool { return a.accepts(x) != b.accepts(y) })
+func (s *pairSearch) same(a, b *machine, left *budget) (same, done bool) {
+	_, differ, done := s.search(a, b, left, false, func(x, y int32) bool { return a.accepts(x) != b.accepts(y) })
 	return !differ, done
+}
+
+// maxProduct is how many states an intersection may have.
+const maxProduct = 10_000
+
+// intersection returns the machine of what both machines accept, nil if it is
+// too large.
+func (s *pairSearch) intersection(a, b *machine, left *budget) *machine {
+	known := map[[2]int32]int32{{0, 0}: 0}
+	pairs := [][2]int32{{0, 0}}
+	out := &machine{}
+	for i := 0; i < len(pairs); i++ {
+		row := make([]int32, len(s.alphabet))
+		for symbol := range s.alphabet {
+			if *left--; *left < 0 || len(pairs) > maxProduct {
+				return nil
+			}
+			x, y := a.follow(pairs[i][0], symbol), b.follow(pairs[i][1], symbol)
+			if row[symbol] = dead; x == dead || y == dead {
+				continue
+			}
+			at, ok := known[[2]int32{x, y}]
+			if !ok {
+				at = int32(len(pairs))
+				known[[2]int32{x, y}] = at
+				pairs = append(pairs, [2]int32{x, y})
+			}
+			row[symbol] = at
+		}
+		out.next = append(out.next, row)
+		out.accept = append(out.accept, a.accept[pairs[i][0]] && b.accept[pairs[i][1]])
+	}
+	return out
 }
 
 // search walks the product, shortest strings first, until stop holds. It goes
 // on while one machine is alive, or only while both are.
-func (s *pairSearch) search(a, b *machine, steps *int, both bool, stop func(x, y int32) bool) (string, bool, bool) {
+func (s *pairSearch) search(a, b *machine, left *budget, both bool, stop func(x, y int32) bool) (string, bool, bool) {
 	width := len(b.next) + 1
 	need := (len(a.next) + 1) * width
 	s.seen = slices.Grow(s.seen[:0], need)[:need]
@@ -34,7 +67,7 @@ func (s *pairSearch) search(a, b *machine, steps *int, both bool, stop func(x, y
 	for i := 0; i < len(s.queue); i++ {
 		at := s.queue[i]
 		for symbol := range s.alphabet {
-			if *steps--; *steps < 0 {
+			if *left--; *left < 0 {
 				return "", false, false
 			}
 			x, y := a.follow(at.x, symbol), b.follow(at.y, symbol)
@@ -96,13 +129,13 @@ type product struct {
 // anyString reports whether judge stops at some non-empty string. Strings are
 // walked shortest first; those that lead to the same states and are as long,
 // or both longer than limit, count once.
-func anyString(list []*machine, symbols int, steps *int, limit int, judge func(at []int32, length int) verdict) (found, done bool) {
+func anyString(list []*machine, symbols int, left *budget, limit int, judge func(at []int32, length int) verdict) (found, done bool) {
 	queue := []product{{at: make([]int32, len(list))}}
 	seen := map[string]bool{}
 	next := make([]int32, len(list))
 	for ; len(queue) > 0; queue = queue[1:] {
 		for symbol := range symbols {
-			if *steps--; *steps < 0 {
+			if *left--; *left < 0 {
 				return false, false
 			}
 			for k, m := range list {

@@ -2,10 +2,9 @@ package route
 
 import (
 	"bytes"
-	"errors"
+	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/text/collate"
 	"golang.org/x/text/language"
@@ -44,24 +43,6 @@ func compareRows(a, b *row) int {
 	return strings.Compare(a.id, b.id)
 }
 
-// budget is the time that regexp2's matches in one lookup have taken together
-// (design section 7).
-type budget struct{ spent time.Duration }
-
-// perLookup is what they may take.
-const perLookup = 8 * time.Millisecond
-
-// next returns how long one more match may take; 0 means there is no time.
-func (b *budget) next() time.Duration {
-	switch left := perLookup - b.spent; {
-	case left >= maxMatch:
-		return maxMatch
-	case left >= shortMatch:
-		return shortMatch
-	}
-	return 0
-}
-
 // found is a row that matched and what it captured.
 type found struct {
 	row *row
@@ -74,10 +55,12 @@ type tally struct {
 	best    found
 	matched []found   // all of them, if all is set
 	skipped []Skipped // rows that were not tried to the end
+	missed  int       // such rows beyond maxSkipped
 	all     bool
 }
 
-// Skipped is a pattern that a lookup passed over, and why.
+// Skipped is a pattern that a lookup passed over, and why. Without a pattern it
+// says how many more there are.
 type Skipped struct {
 	CallflowID string `json:"callflow_id"`
 	Pattern    string `json:"pattern"`
@@ -88,18 +71,32 @@ type Skipped struct {
 // equals the first stays (contract 11.16).
 func (t *tally) try(r *row, number string) {
 	c, ok, err := r.re.find(number, &t.budget)
-	switch {
-	case errors.Is(err, errSpent):
+	if err != nil {
 		t.skip(r, err.Error())
-	case err != nil:
-		t.skip(r, "stopped: it takes too long on this number")
-	case ok:
+	}
+	if ok {
 		t.add(r, c)
 	}
 }
 
+// maxSkipped is how many patterns an answer lists that were not tried to the
+// end; of the others it says how many there are.
+const maxSkipped = 100
+
 func (t *tally) skip(r *row, reason string) {
+	if len(t.skipped) == maxSkipped {
+		t.missed++
+		return
+	}
 	t.skipped = append(t.skipped, Skipped{r.id, r.text, reason})
+}
+
+// passed returns what was not tried to the end.
+func (t *tally) passed() []Skipped {
+	if t.missed == 0 {
+		return t.skipped
+	}
+	return append(t.skipped, Skipped{Reason: fmt.Sprintf("and %d more patterns", t.missed)})
 }
 
 func (t *tally) add(r *row, c capture) {

@@ -2,7 +2,6 @@ package route
 
 import (
 	"cmp"
-	"regexp/syntax"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -14,51 +13,84 @@ type set struct {
 	rows   []*row // in view order
 	dfa    *dfa
 	rowsOf [][]int32 // row numbers by pattern of the automaton
-	always []int32   // rows of patterns the automaton cannot hold
+	exact  []bool    // by pattern: the automaton knows, and does not just suspect
+	always []int32   // rows of patterns that are not in the automaton
 }
+
+// maxJoined is how many instructions the automaton of one set may have. The
+// shortest patterns get in first.
+const maxJoined = 1_000_000
 
 // newSet sorts the rows into view order and joins their patterns. Rows of
 // one text share one place in the automaton.
 func newSet(rows []*row, cache int) *set {
 	s := &set{rows: slices.SortedStableFunc(slices.Values(rows), compareRows)}
 	place := map[*pattern]int{}
-	var progs []*syntax.Prog
-	var anchored []bool
+	var joined []*pattern
+	for _, p := range joinable(s.rows) {
+		place[p] = len(joined)
+		joined = append(joined, p)
+		s.exact = append(s.exact, p.exact)
+	}
+	s.rowsOf = make([][]int32, len(joined))
 	for i, r := range s.rows {
 		if r.re == nil {
 			continue
 		}
-		if r.re.prog == nil {
+		if at, ok := place[r.re]; ok {
+			s.rowsOf[at] = append(s.rowsOf[at], int32(i))
+		} else {
 			s.always = append(s.always, int32(i))
-			continue
 		}
-		at, ok := place[r.re]
-		if !ok {
-			at = len(progs)
-			place[r.re] = at
-			progs = append(progs, r.re.prog)
-			anchored = append(anchored, r.re.anchored)
-			s.rowsOf = append(s.rowsOf, nil)
-		}
-		s.rowsOf[at] = append(s.rowsOf[at], int32(i))
 	}
-	s.dfa = newDFA(newNFA(progs, anchored), cache)
+	s.dfa = newDFA(newNFA(joined), cache)
+	s.dfa.warm()
 	return s
+}
+
+// joinable returns the patterns of rows that join the automaton, each once and
+// in the order of the rows.
+func joinable(rows []*row) []*pattern {
+	var all []*pattern
+	seen := map[*pattern]bool{}
+	total := 0
+	for _, r := range rows {
+		if r.re != nil && r.re.prog != nil && !seen[r.re] {
+			seen[r.re] = true
+			all = append(all, r.re)
+			total += len(r.re.prog.Inst)
+		}
+	}
+	if total <= maxJoined {
+		return all
+	}
+	slices.SortStableFunc(all, func(p, q *pattern) int { return len(p.prog.Inst) - len(q.prog.Inst) })
+	left := maxJoined
+	return slices.DeleteFunc(all, func(p *pattern) bool {
+		left -= len(p.prog.Inst)
+		return left < 0
+	})
+}
+
+// candidate is a row that may match a number; known says that it does.
+type candidate struct {
+	at    int32 // in the set's rows
+	known bool
 }
 
 // find tries the rows that may match, the last in view order first, and no
 // more once none can win over the best.
 func (s *set) find(number string, t *tally) {
-	if strings.HasSuffix(number, "\n") {
+	var buf [64]candidate
+	list, ok := s.candidates(number, buf[:0], &t.budget)
+	if !ok {
 		scan(s.rows, number, t)
 		return
 	}
-	var rows [64]int32
-	list := s.candidates(number, rows[:0])
-	slices.SortFunc(list, func(a, b int32) int { return cmp.Compare(b, a) })
+	slices.SortFunc(list, func(a, b candidate) int { return cmp.Compare(b.at, a.at) })
 	ascii := isASCII(number)
-	for _, i := range list {
-		t.run(s.rows[i], number, ascii)
+	for _, c := range list {
+		t.run(s.rows[c.at], number, c.known && ascii)
 		if !t.all && t.best.row != nil && t.best.length >= len(number) {
 			return
 		}
@@ -66,20 +98,37 @@ func (s *set) find(number string, t *tally) {
 }
 
 // candidates appends the rows that match number, and those that the automaton
-// cannot judge.
-func (s *set) candidates(number string, list []int32) []int32 {
-	var buf [64]int32
-	list = append(list, s.always...)
-	for _, p := range s.dfa.match(number, buf[:0]) {
-		list = append(list, s.rowsOf[p]...)
+// cannot judge. It reports false where the automaton says nothing: of numbers
+// that end in a newline, before which $ matches too, and if it takes more than
+// half of the work that is left.
+func (s *set) candidates(number string, list []candidate, b *budget) ([]candidate, bool) {
+	if strings.HasSuffix(number, "\n") {
+		return list, false
 	}
-	return list
+	half := *b / 2
+	*b -= half
+	var buf [64]int32
+	patterns, ok := s.dfa.match(number, buf[:0], &half)
+	*b += max(half, 0)
+	if !ok {
+		return list, false
+	}
+	for _, at := range s.always {
+		list = append(list, candidate{at, false})
+	}
+	for _, p := range patterns {
+		known := s.exact[p]
+		for _, at := range s.rowsOf[p] {
+			list = append(list, candidate{at, known})
+		}
+	}
+	return list, true
 }
 
-// run takes the short way to a row's captures if there is one: the automaton
-// says the pattern matches.
-func (t *tally) run(r *row, number string, ascii bool) {
-	if ascii {
+// run tries a row, or reads off its captures where it is known to match an
+// ASCII number.
+func (t *tally) run(r *row, number string, known bool) {
+	if t.budget -= perRow; known && t.budget > 0 {
 		if c, ok := r.re.read(number); ok {
 			t.add(r, c)
 			return

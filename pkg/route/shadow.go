@@ -22,7 +22,7 @@ func (a *analysis) pairs() {
 		for j, q := range a.rows {
 			switch {
 			case heads[j] == nil, wanted[j] && j <= i, r.re != q.re && !heads[i].meets(heads[j]):
-			case a.steps <= 0:
+			case a.over():
 				spent++
 			case a.pair(r, q):
 				met[r] = append(met[r], q)
@@ -47,7 +47,7 @@ func (a *analysis) shadows(met map[*row][]*row) {
 	for _, r := range a.mine {
 		switch {
 		case len(met[r]) == 0:
-		case a.steps <= 0:
+		case a.over():
 			spent++
 		default:
 			a.shadowed(r, met[r], place)
@@ -61,11 +61,10 @@ func (a *analysis) shadows(met map[*row][]*row) {
 // pair compares two patterns and reports whether they have a number in
 // common.
 func (a *analysis) pair(r, q *row) bool {
-	steps := min(pairSteps, a.steps)
-	before := steps
-	defer func() { a.steps -= before - max(steps, 0) }()
+	share, end := a.question()
+	defer end()
 	m, n := a.machine(r.re), a.machine(q.re)
-	witness, found, done := a.search.common(m, n, &steps)
+	witness, found, done := a.search.common(m, n, share)
 	if !done {
 		a.skip(NotAnalysed{CallflowID: r.id, Pattern: r.text, Other: &Party{CallflowID: q.id, Pattern: q.text}, Reason: "the limit of work on one pair is reached"})
 		return false
@@ -75,83 +74,107 @@ func (a *analysis) pair(r, q *row) bool {
 	}
 	equal := r.re == q.re
 	if !equal {
-		equal, done = a.search.same(m, n, &steps)
+		equal, done = a.search.same(m, n, share)
 		equal = equal && done
+	}
+	a.add(a.meeting(r, q, witness, equal, share))
+	return true
+}
+
+// meeting words what two patterns have in common. Numbers that callflows have
+// themselves do not show which pattern wins, so another witness is preferred.
+func (a *analysis) meeting(r, q *row, witness string, equal bool, left *budget) Finding {
+	note := ""
+	if a.taken(witness) {
+		both := a.search.intersection(a.machine(r.re), a.machine(q.re), left)
+		free, complete := a.untaken(both, left, func(string) bool { return true })
+		switch {
+		case free != "":
+			witness = free
+		case complete:
+			note = "; callflows have all such numbers themselves"
+		}
 	}
 	got := a.lookup(witness)
 	f := Finding{
 		Kind: Overlap, Severity: Info, CallflowID: r.id, Pattern: r.text,
 		Other: &Party{CallflowID: q.id, Pattern: q.text}, Witness: witness, Winner: got.CallflowID,
-		Message: fmt.Sprintf("%s is matched by %s too; it goes to callflow %s", witness, q.text, got.CallflowID),
+		Message: fmt.Sprintf("%s is matched by %s too; it goes to callflow %s%s", witness, q.text, got.CallflowID, note),
 	}
 	if equal {
 		f.Kind, f.Severity = Equal, Warning
-		f.Message = fmt.Sprintf("matches the same numbers as %s; %s goes to callflow %s", q.text, witness, got.CallflowID)
+		f.Message = fmt.Sprintf("matches the same numbers as %s; %s goes to callflow %s%s", q.text, witness, got.CallflowID, note)
 	}
-	a.add(f)
-	return true
+	return f
+}
+
+// untaken returns a shortest string of a machine that no callflow has as a
+// number and that suits; "" if none was found. Complete says that there is none.
+func (a *analysis) untaken(m *machine, left *budget, suits func(s string) bool) (s string, complete bool) {
+	const most = 100 // strings that are looked at
+	if m == nil {
+		return "", false
+	}
+	complete = eachString(m, a.alphabet, most, left, func(candidate string) bool {
+		if !a.taken(candidate) && suits(candidate) {
+			s = candidate
+		}
+		return s == ""
+	})
+	return s, complete
 }
 
 // shadowed reports a pattern that never wins against those it has numbers in
-// common with. Of a pattern whose captures cannot be told from the length, it
-// assumes the best for itself and nothing for it as a rival, so that what is
-// reported holds.
+// common with, and which of them takes all it matches, if one does.
 func (a *analysis) shadowed(r *row, others []*row, place map[*row]int) {
-	mine, known := scoreOf(r.re)
-	if !known {
-		mine = score{0, 0} // no capture is longer than the number
-	}
-	list := []*machine{a.machine(r.re)}
-	var beats []func(length int) bool
-	settled := mine.settled()
+	c := newContest(a, r)
 	for _, q := range others {
-		theirs, ok := scoreOf(q.re)
-		if !ok || len(beats) == rivals {
-			continue
+		if len(c.rivals) < rivals {
+			c.enter(q, place[q] > place[r])
 		}
-		later := place[q] > place[r]
-		list = append(list, a.machine(q.re))
-		settled = max(settled, theirs.settled())
-		beats = append(beats, func(length int) bool {
-			m, t := mine.at(length), theirs.at(length)
-			return t > m || t == m && later
-		})
 	}
-	before := min(pairSteps, a.steps)
-	steps := before
-	wins, done := anyString(list, len(a.alphabet), &steps, min(settled+1, lengthCap), func(at []int32, length int) verdict {
-		if at[0] == dead {
-			return prune
-		}
-		if !list[0].accept[at[0]] {
-			return goOn
-		}
-		for i, beat := range beats {
-			if list[i+1].accepts(at[i+1]) && beat(length) {
-				return goOn
-			}
-		}
-		return stop
-	})
-	a.steps -= before - max(steps, 0)
-	if wins || !done {
+	share, end := a.question()
+	defer end()
+	if wins, done := c.wins(share); wins || !done {
 		return
 	}
-	steps = pairSteps
-	eachString(list[0], a.alphabet, 1, &steps, func(witness string) bool {
-		got := a.lookup(witness)
-		a.add(Finding{
-			Kind: Shadowed, Severity: Warning, CallflowID: r.id, Pattern: r.text,
-			Other: &Party{CallflowID: got.CallflowID, Pattern: patternOf(got)}, Witness: witness, Winner: got.CallflowID,
-			Message: fmt.Sprintf("never wins: other patterns take every number it matches, %s goes to callflow %s", witness, got.CallflowID),
-		})
-		return false
-	})
+	for _, q := range c.rivals {
+		alone := newContest(a, r)
+		alone.enter(q, place[q] > place[r])
+		if wins, done := alone.wins(share); !wins && done {
+			a.addShadowed(r, q, share)
+			return
+		}
+	}
+	a.addShadowed(r, nil, share)
 }
 
-func patternOf(m Match) string {
-	if m.Kind == KindPattern {
-		return m.Key
+// addShadowed reports that r never wins. By is the pattern that takes all it
+// matches, nil if it takes several.
+func (a *analysis) addShadowed(r, by *row, left *budget) {
+	var got Match
+	mine := a.machine(r.re)
+	witness, _ := a.untaken(mine, left, func(s string) bool {
+		got = a.lookup(s)
+		return got.Kind == KindPattern && (by == nil || got.CallflowID == by.id && got.Key == by.text)
+	})
+	if witness == "" {
+		eachString(mine, a.alphabet, 1, left, func(s string) bool {
+			witness, got = s, a.lookup(s)
+			return false
+		})
 	}
-	return ""
+	f := Finding{
+		Kind: Shadowed, Severity: Warning, CallflowID: r.id, Pattern: r.text, Witness: witness, Winner: got.CallflowID,
+		Other: &Party{CallflowID: got.CallflowID},
+	}
+	if got.Kind == KindPattern {
+		f.Other.Pattern = got.Key
+	}
+	f.Message = fmt.Sprintf("never wins: several other patterns together take every number it matches, %s goes to callflow %s", witness, got.CallflowID)
+	if by != nil {
+		f.Other.CallflowID, f.Other.Pattern = by.id, by.text
+		f.Message = fmt.Sprintf("never wins: %s of callflow %s takes every number it matches, %s goes to callflow %s", by.text, by.id, witness, got.CallflowID)
+	}
+	a.add(f)
 }

@@ -314,9 +314,6 @@ func TestIndexScanAndViewsAgree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if fast.Incomplete || slow.Incomplete {
-			continue // the machine is too busy for regexp2's time limit
-		}
 		if !reflect.DeepEqual(fast.Match, slow.Match) {
 			t.Errorf("%q: index %+v, views %+v", n, fast.Match, slow.Match)
 		}

@@ -7,7 +7,7 @@ func (p *parser) class() (*node, bool) {
 	for text, behind := range map[string]bool{"[[:<:]]": false, "[[:>:]]": true} {
 		if p.has(text) {
 			word := &node{op: opSet, set: wordSet()}
-			look := &node{op: opLook, behind: behind, sub: []*node{word}}
+			look := &node{op: opLook, behind: behind, sub: []*node{word}, widths: []int{1}}
 			return &node{op: opCat, sub: []*node{{op: opWord}, look}, edge: true}, true
 		}
 	}

@@ -12,13 +12,12 @@ const (
 	maxCount = 1000
 )
 
-// dialect says what to write for which engine.
+// dialect says what to write for what Go's regexp cannot express.
 type dialect int
 
 const (
-	exactRE2 dialect = iota // only what means the same in Go's regexp
-	looseRE2                // at least the same strings, in Go's regexp
-	dotNet                  // everything, for a backtracking engine
+	exactRE2 dialect = iota // only what means the same
+	looseRE2                // at least the same strings
 )
 
 // RE2 returns the pattern for Go's regexp if that finds the same match with
@@ -42,21 +41,6 @@ func (r *Regexp) Superset() (text string, exactly, ok bool) {
 	}
 	return w.String(), w.exactly, true
 }
-
-// Backtrack returns the pattern in .NET's syntax: groups keep their numbers
-// and lose their names, no option needs to be set. A group numbered
-// [Regexp.Groups]+1 marks where \K says the match starts. The error is an
-// *[Error] for what no engine here can run.
-func (r *Regexp) Backtrack() (string, error) {
-	w := &writer{re: r, dialect: dotNet}
-	if w.write(r.root); w.err != nil {
-		return "", w.err
-	}
-	return w.String(), nil
-}
-
-// HasKeep reports whether \K moves the start of the match.
-func (r *Regexp) HasKeep() bool { return r.keep }
 
 type writer struct {
 	strings.Builder
@@ -102,7 +86,7 @@ func (w *writer) write(n *node) {
 	case opEmpty:
 		w.WriteString("(?:)")
 	case opFail:
-		w.WriteString(w.pick(`[^\x{0}-\x{10FFFF}]`, `(?!)`))
+		w.WriteString(`[^\x{0}-\x{10FFFF}]`)
 	case opSet:
 		w.set(n.set)
 	case opCat:
@@ -132,7 +116,7 @@ func (w *writer) write(n *node) {
 func (w *writer) other(n *node) {
 	switch n.op {
 	case opLook:
-		w.look(n)
+		w.loose(n, "a look-around")
 	case opBackref:
 		w.backref(n)
 	case opCall:
@@ -142,56 +126,39 @@ func (w *writer) other(n *node) {
 	case opKeep:
 		w.keep()
 	case opWord:
-		w.word(n.negate)
+		if n.negate {
+			w.WriteString(`\B`)
+		} else {
+			w.WriteString(`\b`)
+		}
 	case opBegin:
 		w.WriteString(`\A`)
 	case opBeginLine:
-		w.WriteString(w.pick(`(?m:^)`, `(?:\A|(?<=\n)(?!\z))`))
-	case opEnd:
-		w.WriteString(w.pick(`\z`, `(?=\n?\z)`))
+		w.WriteString(`(?m:^)`)
 	case opEndLine:
-		w.WriteString(w.pick(`(?m:$)`, `(?=\n|\z)`))
-	case opEndText:
+		w.WriteString(`(?m:$)`)
+	case opEnd, opEndText:
 		w.WriteString(`\z`)
 	}
 }
 
-// pick returns the text for the dialect at hand.
-func (w *writer) pick(re2, net string) string {
-	if w.dialect == dotNet {
-		return net
-	}
-	return re2
-}
-
 func (w *writer) group(n *node) {
-	switch {
-	case w.silent > 0:
+	if w.silent > 0 {
 		w.wrap("(?:", n.sub[0])
-	case w.dialect == dotNet:
-		w.wrap(fmt.Sprintf("(?<%d>", n.number), n.sub[0])
-	default:
-		w.order = append(w.order, n.number)
-		w.wrap("(", n.sub[0])
+		return
 	}
+	w.order = append(w.order, n.number)
+	w.wrap("(", n.sub[0])
 }
 
 func (w *writer) keep() {
-	switch {
-	case w.silent > 0:
-	case w.dialect == dotNet:
-		fmt.Fprintf(w, "(?<%d>)", w.re.count+1)
-	default:
+	if w.silent == 0 {
 		w.order = append(w.order, 0)
 		w.WriteString("()")
 	}
 }
 
 func (w *writer) atomic(n, body *node) {
-	if w.dialect == dotNet {
-		w.wrap("(?>", body)
-		return
-	}
 	if !single(body) {
 		w.loose(n, "an atomic group")
 	}
@@ -205,13 +172,11 @@ func (w *writer) repeat(n *node) {
 		w.atomic(n, &plain)
 		return
 	}
-	if w.dialect != dotNet {
-		if n.min > maxCount || n.max > maxCount {
-			w.refuse(n, "a repetition of more than 1000")
-		}
-		if w.dialect == exactRE2 && n.max != 1 && n.max != 0 && nullable(n.sub[0]) {
-			w.refuse(n, "repeating what may be empty")
-		}
+	if n.min > maxCount || n.max > maxCount {
+		w.refuse(n, "a repetition of more than 1000")
+	}
+	if w.dialect == exactRE2 && n.max != 1 && n.max != 0 && nullable(n.sub[0]) {
+		w.refuse(n, "repeating what may be empty")
 	}
 	w.wrap("(?:", n.sub[0])
 	switch {
@@ -233,30 +198,6 @@ func (w *writer) repeat(n *node) {
 	}
 }
 
-func (w *writer) look(n *node) {
-	w.loose(n, "a look-around")
-	if w.dialect != dotNet {
-		return
-	}
-	open := "(?"
-	if n.behind {
-		open += "<"
-	}
-	if n.negate {
-		w.wrap(open+"!", n.sub[0])
-	} else {
-		w.wrap(open+"=", n.sub[0])
-	}
-}
-
-func (w *writer) word(negate bool) {
-	text := w.pick(`\b`, `(?:(?<=[0-9A-Z_a-z])(?![0-9A-Z_a-z])|(?<![0-9A-Z_a-z])(?=[0-9A-Z_a-z]))`)
-	if negate {
-		text = w.pick(`\B`, `(?:(?<=[0-9A-Z_a-z])(?=[0-9A-Z_a-z])|(?<![0-9A-Z_a-z])(?![0-9A-Z_a-z]))`)
-	}
-	w.WriteString(text)
-}
-
 // set writes the characters of a set, which is never empty.
 func (w *writer) set(set []rune) {
 	w.WriteByte('[')
@@ -273,10 +214,6 @@ func (w *writer) set(set []rune) {
 func (w *writer) char(c rune) string {
 	switch {
 	case '0' <= c && c <= '9', 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z':
-		return string(c)
-	case w.dialect == dotNet && c <= 0xFFFF:
-		return fmt.Sprintf(`\u%04X`, c)
-	case w.dialect == dotNet:
 		return string(c)
 	}
 	return fmt.Sprintf(`\x{%X}`, c)

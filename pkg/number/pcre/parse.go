@@ -49,6 +49,7 @@ func Parse(pattern string) (re *Regexp, err error) {
 	for _, n := range p.checks {
 		p.resolve(n)
 	}
+	p.re.start = anchored(p.re.root)
 	return p.re, nil
 }
 
@@ -298,6 +299,9 @@ func (p *parser) repeat(n *node) *node {
 		rep.mode = possessive
 	case p.has("?") != p.flags.ungreedy:
 		rep.mode = lazy
+	}
+	if defines(n) {
+		return n
 	}
 	if n.edge {
 		if rep.min == 0 {

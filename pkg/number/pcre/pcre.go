@@ -1,12 +1,14 @@
 // Package pcre reads patterns as PCRE 8 reads them with Erlang's defaults,
-// and writes them for Go's engines. Kazoo's patterns and dial plans are such
-// patterns; reading one as Go would changes what it means: $ also matches
-// before a final newline, {,3} is literal, \h and \R exist, \z and \Z differ.
+// runs them, and writes them for Go's regexp. Kazoo's patterns and dial plans
+// are such patterns; reading one as Go would changes what it means: $ also
+// matches before a final newline, {,3} is literal, \h and \R exist, \z and \Z
+// differ.
 //
 // [Parse] resolves flags, escapes, comments and quotes into a tree of plain
-// parts. From the tree come [Regexp.RE2] (exact, for package regexp),
-// [Regexp.Superset] (for package regexp, matches at least the same strings)
-// and [Regexp.Backtrack] (exact, for a backtracking engine of .NET's kind).
+// parts. [Regexp.Match] runs the tree, all of PCRE's syntax included, by
+// backtracking within a bound on its work. For what has to be fast or proven
+// there are [Regexp.RE2] (exact, for package regexp) and [Regexp.Superset] (for
+// package regexp, matches at least the same strings).
 //
 // Unlike Erlang's default, a character is a code point and not a byte, and
 // \d, \w, \s and \b stay ASCII (contract 9.15).
@@ -29,9 +31,10 @@ type Regexp struct {
 	root   *node
 	groups map[int][]*node // capturing groups by number; several after a branch reset
 	names  []Name
-	count  int // the highest group number
-	keep   bool
+	count  int  // the highest group number
+	keep   bool // it has \K
 	lines  bool
+	start  bool // every match starts at the subject's start
 }
 
 // Name is one named group.
@@ -53,7 +56,7 @@ func (r *Regexp) Names() []Name { return r.names }
 func (r *Regexp) LineEnds() bool { return r.lines }
 
 // Anchored reports whether every match starts at the subject's start.
-func (r *Regexp) Anchored() bool { return anchored(r.root) }
+func (r *Regexp) Anchored() bool { return r.start }
 
 func anchored(n *node) bool {
 	switch n.op {
@@ -119,12 +122,26 @@ type node struct {
 	name     string // opBackref, opCond, opCall: a name to resolve, "" if none
 	cond     *node  // opCond: a look-around as the condition
 	half     bool   // opCond: there is no second branch
-	never    bool   // opCond: (?(R)…) and (?(DEFINE)…) do not hold
+	within   bool   // opCond: being inside a call, of one of refs if there are any
+	widths   []int  // opLook behind: of each alternative, in characters
 	behind   bool
 	negate   bool
 	fold     bool
 	edge     bool // opCat: [[:<:]] or [[:>:]]; a quantifier after it repeats its look-around
 	offset   int
+}
+
+// branches returns the alternatives of a node, itself if it has none.
+func branches(n *node) []*node {
+	if n.op == opAlt {
+		return n.sub
+	}
+	return []*node{n}
+}
+
+// defines reports whether n is (?(DEFINE)…), which is there to be called.
+func defines(n *node) bool {
+	return n.op == opCond && n.cond == nil && !n.within && n.name == "" && len(n.refs) == 0
 }
 
 // mode is how a repetition goes about its choice.

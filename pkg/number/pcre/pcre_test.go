@@ -9,9 +9,15 @@ import (
 	"pgregory.net/rapid"
 )
 
+// fatal is a test of any kind.
+type fatal interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
 // groups runs a pattern in Go's regexp and returns the text of its groups,
 // the whole match first; nil if it does not match.
-func groups(t *testing.T, pattern, subject string) []string {
+func groups(t fatal, pattern, subject string) []string {
 	t.Helper()
 	re, err := Parse(pattern)
 	if err != nil {
@@ -160,6 +166,9 @@ func TestErrors(t *testing.T) {
 		{`(?X)\y`, 6, "unrecognized"},
 		{`(?<=a+)b`, 4, "fixed length"},
 		{`(?<=(?:a|bc))d`, 4, "fixed length"},
+		{`^(?R)`, 5, "loop indefinitely"},
+		{`(1?(?1)2)`, 7, "loop indefinitely"},
+		{`(?(R&no)1)`, 3, "non-existent"},
 		{`(?(1)a|b|c)(d)`, 11, "two branches"},
 		{`(?(0)a)`, 5, "invalid condition"},
 		{strings.Repeat("(", 251), 250, "too deeply"},
@@ -179,16 +188,9 @@ func TestErrors(t *testing.T) {
 }
 
 func TestUnsupported(t *testing.T) {
-	for _, pattern := range []string{`(?R)`, `(a(?1)?)`, `(a(?2))(b(?1))`, `(*ACCEPT)`, `a(*SKIP:x)`, strings.Repeat(`(a)`, 20) + expansion()} {
-		re, err := Parse(pattern)
-		if err == nil {
-			_, err = re.Backtrack()
-			if _, _, ok := re.RE2(); ok {
-				t.Errorf("%s: RE2 can run it", pattern)
-			}
-		}
+	for _, pattern := range []string{`(*ACCEPT)`, `a(*SKIP:x)`, `a(*COMMIT)`} {
 		var e *Error
-		if !errors.As(err, &e) || !e.Unsupported {
+		if _, err := Parse(pattern); !errors.As(err, &e) || !e.Unsupported {
 			t.Errorf("%s: %v", pattern, err)
 		}
 	}
@@ -208,41 +210,12 @@ func expansion() string {
 	return text
 }
 
-func TestBacktrackOnly(t *testing.T) {
-	tests := []struct{ pattern, want string }{
-		{`(?!a)b`, `(?![a])[b]`},
-		{`(?<=a)b`, `(?<=[a])[b]`},
-		{`(?<!a)b`, `(?<![a])[b]`},
-		{`(a)\1`, `(?<1>[a])(?:\k<1>)`},
-		{`(?i)(1)\g{1}`, `(?:)(?<1>[1])(?i:\k<1>)`},
-		{`[[:<:]]1`, `(?:(?<=[0-9A-Z_a-z])(?![0-9A-Z_a-z])|(?<![0-9A-Z_a-z])(?=[0-9A-Z_a-z]))(?=[0-9A-Z\u005Fa-z])[1]`},
-		{`a++`, `(?>(?:[a])+)`},
-		{`(?J)(?<n>1)|(?<n>2)\k<n>`, `(?:(?:)(?<1>[1])|(?<2>[2])(?:(?(1)\k<1>|\k<2>)))`},
-		{`(1)?(?(1)2|3)`, `(?:(?<1>[1]))?(?(1)(?:[2])|(?:[3]))`},
-		{`(?(?=1)1|2)`, `(?:(?=[1])[1]|(?![1])[2])`},
-		{`(?:a?)*`, `(?:(?:[a])?)*`},
-		{`1{1001}`, `(?:[1]){1001}`},
-	}
-	for _, tt := range tests {
-		re, err := Parse(tt.pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, _, ok := re.RE2(); ok {
-			t.Errorf("%s: RE2 cannot run it exactly", tt.pattern)
-		}
-		if got, err := re.Backtrack(); got != tt.want || err != nil {
-			t.Errorf("%s: %s, want %s (%v)", tt.pattern, got, tt.want, err)
-		}
-	}
-}
-
 // Calls may lead to the same parts exponentially often.
 func TestWorkIsBounded(t *testing.T) {
 	for _, pattern := range []string{`(?<=(?<a>(?&a)(?&a)))`, `^` + expansion() + `$`, `(?<a>(?&a)(?&a)(?<b>(?&b)(?&a)))(?<=(?&b))`} {
 		if re, err := Parse(pattern); err == nil {
 			re.Spans()
-			_, _ = re.Backtrack()
+			_, _, _ = re.Superset()
 		}
 	}
 }
@@ -322,7 +295,6 @@ func FuzzParse(f *testing.F) {
 		}
 		_, _, _ = re.RE2()
 		_, _, _ = re.Superset()
-		_, _ = re.Backtrack()
 		re.Spans()
 		re.Anchored()
 	})

@@ -1,6 +1,9 @@
 package pcre
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // condition reads (?(…)yes|no); both parentheses are read already.
 func (p *parser) condition() *node {
@@ -20,19 +23,19 @@ func (p *parser) condition() *node {
 		define = p.groupCondition(n)
 	}
 	before := p.flags
-	branches := []*node{p.sequence()}
+	list := []*node{p.sequence()}
 	for p.has("|") {
-		branches = append(branches, p.sequence())
+		list = append(list, p.sequence())
 	}
 	p.flags = before
 	p.close()
-	if len(branches) > 2 || define && len(branches) > 1 {
+	if len(list) > 2 || define && len(list) > 1 {
 		p.fail("conditional group contains more than two branches")
 	}
-	if n.half = len(branches) == 1; n.half {
-		branches = append(branches, &node{op: opEmpty})
+	if n.half = len(list) == 1; n.half {
+		list = append(list, &node{op: opEmpty})
 	}
-	n.sub = branches
+	n.sub = list
 	return n
 }
 
@@ -53,9 +56,16 @@ func (p *parser) groupCondition(n *node) (define bool) {
 			name = text[1 : len(text)-1]
 		}
 	}
-	if name == text && (text == "DEFINE" || recursionTest(text)) {
-		n.never = true
-		return text == "DEFINE"
+	if name == text && text == "DEFINE" {
+		return true
+	}
+	if number, ok := recursionTest(text); ok && name == text {
+		n.within, n.refs = true, number
+		if rest, named := strings.CutPrefix(text, "R&"); named {
+			n.name = rest
+			p.checks = append(p.checks, n)
+		}
+		return false
 	}
 	p.checkName(name)
 	n.name = name
@@ -63,11 +73,15 @@ func (p *parser) groupCondition(n *node) (define bool) {
 	return false
 }
 
-// recursionTest reports whether a condition asks for being inside a call:
-// R, R1, R&name. No call is run as one here, so none ever holds.
-func recursionTest(text string) bool {
+// recursionTest reads a condition that asks for being inside a call: R, R1,
+// R&name.
+func recursionTest(text string) (groups []int, ok bool) {
 	rest, ok := strings.CutPrefix(text, "R")
-	return ok && (allDigits(rest) || strings.HasPrefix(rest, "&"))
+	if !ok || rest == "" || rest[0] == '&' {
+		return nil, ok
+	}
+	number, err := strconv.Atoi(rest)
+	return []int{number}, err == nil && allDigits(rest)
 }
 
 // resolve checks what could not be judged before the whole pattern was read:
@@ -95,20 +109,49 @@ func (p *parser) resolve(n *node) {
 			p.failAt(n.offset, "reference to non-existent subpattern")
 		}
 	}
-	if n.op == opCall && n.number > p.re.count {
+	if n.op == opCall {
+		p.checkCall(n)
+	}
+}
+
+// checkCall refuses a call of no group, and one that a group starts itself
+// with.
+func (p *parser) checkCall(n *node) {
+	body := p.re.root
+	if n.number > p.re.count {
 		p.failAt(n.offset, "reference to non-existent subpattern")
 	}
+	if n.number > 0 {
+		body = p.re.groups[n.number][0]
+	}
+	if loops(body, n) {
+		p.failAt(n.offset, "recursive call could loop indefinitely")
+	}
+}
+
+// loops reports whether call stands in n behind nothing but what may be empty.
+func loops(n, call *node) bool {
+	if n == call || n.op == opCond {
+		return n == call // PCRE does not look into conditions
+	}
+	for _, s := range n.sub {
+		if loops(s, call) {
+			return true
+		}
+		if n.op == opCat && (!nullable(s) || holds(s, call)) {
+			return false
+		}
+	}
+	return false
 }
 
 // checkBehind refuses a look-behind with an alternative of varying width.
 func (p *parser) checkBehind(n *node) {
-	list := n.sub
-	if n.sub[0].op == opAlt {
-		list = n.sub[0].sub
-	}
-	for _, alt := range list {
-		if _, ok := p.re.width(alt); !ok {
+	for _, alternative := range branches(n.sub[0]) {
+		width, ok := p.re.width(alternative)
+		if !ok {
 			p.failAt(n.offset, "lookbehind assertion is not fixed length")
 		}
+		n.widths = append(n.widths, width)
 	}
 }

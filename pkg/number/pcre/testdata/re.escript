@@ -1,7 +1,7 @@
 #!/usr/bin/env escript
 %% Runs patterns in Erlang's re: each line of the input file is a pattern and a
-%% subject in hex; each line of the output file is E (does not compile), N (no
-%% match) or M and the place of every group.
+%% subject in hex; each line of the output file is E and why (does not compile),
+%% N (no match) or M and the place of every group.
 main([In, Out]) ->
     {ok, Text} = file:read_file(In),
     Lines = binary:split(Text, <<"\n">>, [global, trim]),
@@ -9,7 +9,7 @@ main([In, Out]) ->
 
 run([Pattern, Subject]) ->
     case re:compile(binary:decode_hex(Pattern)) of
-        {error, _} -> "E";
+        {error, {Why, _}} -> ["E ", Why];
         {ok, Compiled} -> answer(re:run(binary:decode_hex(Subject), Compiled, [{capture, all, index}]))
     end.
 
