@@ -82,12 +82,14 @@ func (c *claim) suspects() []string {
 	return ids
 }
 
-// read is the answer in the states reading and confirming.
+// read is the answer in the states reading and confirming. A reservation that
+// was written meanwhile is lost, even if it names the callflow again: it may
+// have been given back by one who did not know who else relies on it.
 func (c *claim) read(r reservation) {
+	unchanged, own := r == c.seen, r.holder == c.self
 	c.seen = r
-	own := r.holder == c.self
 	switch {
-	case c.state == confirming && own:
+	case c.state == confirming && unchanged && own:
 		c.state = confirmed
 	case c.state == confirming:
 		c.state, c.holder = lost, r.holder

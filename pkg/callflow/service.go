@@ -31,8 +31,9 @@
 //	returning   a write that gives the    either             refused
 //	            reservation back
 //	held        the callflow's own write, then:              confirming
-//	confirming  the reservation           its own            confirmed
-//	                                      another's          lost: the write is undone
+//	confirming  the reservation           its own, not       confirmed
+//	                                      written since
+//	                                      anything else      lost: the write is undone
 //
 // A reservation also names the callflow that held it before, so that a writer
 // that dies between judgingAgain and returning hides nobody. Of two writers
