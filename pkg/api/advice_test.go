@@ -55,3 +55,14 @@ func TestDraftsPatternsThatDoNotCompile(t *testing.T) {
 		t.Errorf("%v", wrong.body)
 	}
 }
+
+// Metaflows are advised on as callflows are.
+func TestMetaflowsAreAdvisedOn(t *testing.T) {
+	w := newWorld(t, nil)
+	path := "/v2/accounts/" + w.master + "/metaflows"
+	r := w.send(post, path, `{"data":{"numbers":{"1":{"module":"callflow","data":{"id":"nowhere"}}}}}`).want(http.StatusOK)
+	list, _ := r.env["warnings"].([]any)
+	if len(list) != 1 || list[0].(map[string]any)["code"] != "dangling_reference" || list[0].(map[string]any)["path"] != "numbers.1.data.id" {
+		t.Errorf("warnings %v", list)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/resource"
+	"github.com/callflowd/callflowd/pkg/schema"
 )
 
 // metaflowOwner reads and writes the document that holds the metaflows in a
@@ -92,6 +93,7 @@ func (m metaflows) saveOnce(s *Server, c *call, from func(document.Doc) document
 		}
 		public["metaflows"] = map[string]any(valid)
 		warnings = s.cfg.Schemas.Advise("metaflows", valid)
+		warnings = append(warnings, s.cfg.Callflows.AdviseReferences(c.ctx(), c.account(), schema.WalkMetaflows("", valid))...)
 	}
 	c.expected = doc.Rev()
 	saved, err := m.owner.write(s, c, public)

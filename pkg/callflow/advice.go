@@ -2,6 +2,7 @@ package callflow
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -20,7 +21,7 @@ const (
 	maxCycleLength = 50 // what a switch follows before it gives up (contract 5.3)
 )
 
-// Bounds on the warnings of references that lead nowhere.
+// Bounds on the warnings of references that lead nowhere, or elsewhere.
 const (
 	maxDangling      = 100
 	maxDanglingPaths = 1 << 20 // bytes; long keys add up
@@ -57,9 +58,26 @@ func (v *save) adviseRoutes(ctx context.Context) {
 	v.warnings = append(v.warnings, warnings...)
 }
 
-func referencesOf(doc document.Doc) []schema.Reference {
+// AdviseReferences warns of the documents that actions mention in vain. It is
+// for actions outside a callflow: an account's metaflows.
+func (s *Service) AdviseReferences(ctx context.Context, accountID string, actions iter.Seq[schema.Node]) []problem.Warning {
+	references := mentionedBy(actions)
+	if len(references) == 0 {
+		return nil
+	}
+	targets, err := getMany(ctx, s.Couch.Account(accountID), idsOf(references))
+	if err != nil {
+		s.log().Warn("warnings about references are left out", zap.String("account", accountID), zap.Error(err))
+		return nil
+	}
+	return dangling(references, targets, "")
+}
+
+func referencesOf(doc document.Doc) []schema.Reference { return mentionedBy(schema.Walk(doc)) }
+
+func mentionedBy(actions iter.Seq[schema.Node]) []schema.Reference {
 	var out []schema.Reference
-	for n := range schema.Walk(doc) {
+	for n := range actions {
 		out = append(out, n.References()...)
 	}
 	return out
@@ -73,6 +91,8 @@ func idsOf(references []schema.Reference) []string {
 	return slices.Sorted(maps.Keys(ids))
 }
 
+// dangling warns of references to documents that are not there or are no such
+// documents.
 func dangling(references []schema.Reference, targets map[string]document.Doc, self string) []problem.Warning {
 	var out []problem.Warning
 	size := 0
@@ -80,25 +100,36 @@ func dangling(references []schema.Reference, targets map[string]document.Doc, se
 		if len(out) == maxDangling || size > maxDanglingPaths {
 			break
 		}
-		target, found := targets[r.ID]
-		var message string
-		switch {
-		case r.ID == self:
-		case !found:
-			message = "there is no " + r.Type + " " + r.ID
-		case !target.Live():
-			message = "the " + r.Type + " " + r.ID + " is deleted"
+		if r.ID == self && r.Type == Type {
+			continue
 		}
-		if message != "" {
-			path := r.Path()
-			size += len(path)
-			out = append(out, problem.Warning{
-				Path: path, Code: "dangling_reference", Message: message,
-				Members: map[string]any{"value": r.ID, "type": r.Type, "deleted": found},
-			})
+		if w, ok := judgeReference(r, targets[r.ID]); ok {
+			size += len(w.Path)
+			out = append(out, w)
 		}
 	}
 	return out
+}
+
+// judgeReference warns of a reference to target, nil for none.
+func judgeReference(r schema.Reference, target document.Doc) (problem.Warning, bool) {
+	kind := target.String("pvt_type")
+	w := problem.Warning{Code: "dangling_reference", Members: map[string]any{"value": r.ID, "type": r.Type, "deleted": target != nil}}
+	switch {
+	case target == nil:
+		w.Message = "there is no " + r.Type + " " + r.ID
+	case !target.Live():
+		w.Message = "the " + r.Type + " " + r.ID + " is deleted"
+	case kind != "" && kind != r.Type:
+		w = problem.Warning{
+			Code: "wrong_reference", Message: r.ID + " is of type " + kind + "; a " + r.Type + " is expected here",
+			Members: map[string]any{"value": r.ID, "type": r.Type, "actual": kind},
+		}
+	default:
+		return w, false
+	}
+	w.Path = r.Path()
+	return w, true
 }
 
 // adviseCycle looks for a way from the callflow through others back to

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/schema"
 )
 
 // warningsOf saves a callflow and returns its warnings with a code.
@@ -41,6 +42,40 @@ func TestDanglingReferences(t *testing.T) {
 		if got[i].Path != want.Path || !reflect.DeepEqual(got[i].Members, want.Members) {
 			t.Errorf("warning %+v, want %+v", got[i], want)
 		}
+	}
+}
+
+func TestWrongReferences(t *testing.T) {
+	s := newService(t)
+	put(t, s, `{"_id":"someone","pvt_type":"user"}`)
+	put(t, s, `{"_id":"typeless"}`)
+	got := warningsOf(t, s, `{"id":"me","numbers":["1"],"flow":{"module":"menu","data":{"id":"someone"},"children":{
+		"1":{"module":"user","data":{"id":"someone"}},"2":{"module":"device","data":{"id":"typeless"}},"3":{"module":"callflow","data":{"id":"me"}}}}}`, "wrong_reference")
+	want := map[string]any{"value": "someone", "type": "menu", "actual": "user"}
+	if len(got) != 1 || got[0].Path != "flow.data.id" || !reflect.DeepEqual(got[0].Members, want) {
+		t.Errorf("warnings %v", got)
+	}
+}
+
+func TestAdviseReferences(t *testing.T) {
+	s := newService(t)
+	put(t, s, `{"_id":"main","pvt_type":"callflow"}`)
+	metaflows := doc(t, `{"numbers":{"1":{"module":"callflow","data":{"id":"main"}},"2":{"module":"callflow","data":{"id":"none"}}}}`)
+	got := s.AdviseReferences(t.Context(), testAccount, schema.WalkMetaflows("", metaflows))
+	if len(got) != 1 || got[0].Path != "numbers.2.data.id" || got[0].Code != "dangling_reference" {
+		t.Errorf("warnings %v", got)
+	}
+	if got := s.AdviseReferences(t.Context(), testAccount, schema.WalkMetaflows("", nil)); got != nil {
+		t.Errorf("out of nothing: %v", got)
+	}
+}
+
+// A metaflow waits for a key each time, so it may lead to its own callflow.
+func TestMetaflowIsNoCycle(t *testing.T) {
+	s := newService(t)
+	got := warningsOf(t, s, `{"id":"again","numbers":["1"],"metaflow":{"numbers":{"1":{"module":"callflow","data":{"id":"again"}}}}}`, "cycle")
+	if len(got) != 0 {
+		t.Errorf("warnings %v", got)
 	}
 }
 

@@ -11,7 +11,7 @@ type Reference struct {
 	ID   string
 	Type string // pvt_type of the document meant: "menu", "user", …
 
-	Enters bool // the call goes on in that callflow; another reference may only name it
+	Enters bool // the call goes on in that callflow by itself; another reference only names it
 
 	at *place
 }
@@ -29,7 +29,7 @@ func (n Node) References() []Reference {
 		if id == "" || kind == "" || kind == "media" && !documentID(id) {
 			return
 		}
-		out = append(out, Reference{ID: id, Type: kind, Enters: n.Module == "callflow", at: at})
+		out = append(out, Reference{ID: id, Type: kind, Enters: n.Module == "callflow" && !n.Metaflow, at: at})
 	}
 	data := n.at.child("data")
 	for _, f := range n.referenceFields() {
@@ -120,7 +120,7 @@ var callflowReferences = map[string][]referenceField{
 	"audio_macro":          {{key: "macros", kind: "media", list: true}},
 	"callflow":             {{key: "id", kind: "callflow"}},
 	"check_cid":            {{key: "user_id", kind: "user"}},
-	"cidlistmatch":         {{key: "id", kind: "match_list"}},
+	"cidlistmatch":         {{key: "id", kind: "list"}},
 	"conference":           conference,
 	"conference_feature":   conference,
 	"device":               {{key: "id", kind: "device"}},
