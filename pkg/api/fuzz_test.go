@@ -38,6 +38,10 @@ func FuzzHandler(f *testing.F) {
 	f.Add(get, "/v2/accounts/@/callflows", "start_key=a&end_key=z", "Accept: */*", []byte(nil))
 	f.Add(get, "/v2/accounts/@/users", "start_key=a&end_key=z&paginate=false", "Accept: */*", []byte(nil))
 	f.Add(get, "/v2/accounts/@/search", "t=callflow&q=number&v=1&start_key=a;b", "Accept: */*", []byte(nil))
+	f.Add(get, "/v2/accounts/@/callflows", "accept=csv&paginate=false&file_name=a/b", "Accept-Encoding: gzip", []byte(nil))
+	f.Add(get, "/v2/accounts/@/callflows/x", "is_chunked=true", "Accept: text/csv;q=0.5, application/json", []byte(`{"data":[]}`))
+	f.Add(get, "/v2/search/multi", "t=account&by_name=&by_id=x", "X-Pretty-Print: true", []byte(nil))
+	f.Add(post, "/v2/account/callflows/x", "verb=delete", "Content-Type: audio/wav", []byte("RIFF"))
 	f.Add(get, "/v2/accounts/@/routes/%2B1%00", "explain=true&at=1", "Accept-Encoding: gzip;q=x", []byte(nil))
 	f.Fuzz(func(t *testing.T, method, path, query, header string, body []byte) {
 		r, ok := w.fuzzed(method, path, query, header, body)

@@ -53,7 +53,7 @@ func (s *Server) respond(w http.ResponseWriter, c *call, a *answer) error {
 	if a.digest {
 		etag = digestOf(buf.b[len(opening):], a.members)
 	}
-	if etag != "" {
+	if etag != "" && c.reads() {
 		h.Set("ETag", `"`+etag+`"`)
 		if done, err := s.conditional(w, c, status, etag, a.revision); done || err != nil {
 			return err
@@ -71,7 +71,7 @@ func (s *Server) respond(w http.ResponseWriter, c *call, a *answer) error {
 // one of what it has with 304, in this order (RFC 9110, section 13.2.2).
 func (s *Server) conditional(w http.ResponseWriter, c *call, status int, etag, revision string) (done bool, err error) {
 	cond := conditionOf(c.r.Header)
-	if !c.reads() || status != http.StatusOK {
+	if status != http.StatusOK {
 		return false, nil
 	}
 	if cond.match != nil && !cond.match.has(etag, true) {
