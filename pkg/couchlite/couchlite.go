@@ -103,7 +103,7 @@ func Open(o Options) (*Server, error) {
 		}
 	}
 	s.template = sync.OnceValues(s.makeTemplate)
-	if s.cookies, err = newCookieJar(); err != nil {
+	if s.cookies, err = newCookieJar(s.dir, o.Admin); err != nil {
 		return nil, fmt.Errorf("couchlite: %w", err)
 	}
 	if err := s.scan(); err != nil {

@@ -1,19 +1,13 @@
 package couchlite
 
 import (
-	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"mime"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -28,48 +22,6 @@ type user struct {
 const sessionTime = 10 * time.Minute
 
 const sessionCookie = "AuthSession"
-
-// cookieJar signs session cookies with a key of this run of the server.
-type cookieJar struct{ key []byte }
-
-func newCookieJar() (*cookieJar, error) {
-	key := make([]byte, 32)
-	if _, err := rand.Read(key); err != nil {
-		return nil, err
-	}
-	return &cookieJar{key}, nil
-}
-
-// sign returns the cookie for a name: name:expiry:signature.
-func (c *cookieJar) sign(name string, expires time.Time) string {
-	claim := name + ":" + strconv.FormatInt(expires.Unix(), 16)
-	return base64.RawURLEncoding.EncodeToString([]byte(claim + ":" + c.mac(claim)))
-}
-
-func (c *cookieJar) mac(claim string) string {
-	h := hmac.New(sha256.New, c.key)
-	h.Write([]byte(claim))
-	return hex.EncodeToString(h.Sum(nil))
-}
-
-// verify returns the name in a cookie that is ours and has not expired.
-func (c *cookieJar) verify(value string, now time.Time) (string, bool) {
-	raw, err := base64.RawURLEncoding.DecodeString(value)
-	if err != nil {
-		return "", false
-	}
-	at := strings.LastIndexByte(string(raw), ':')
-	if at < 0 || !hmac.Equal([]byte(c.mac(string(raw[:at]))), raw[at+1:]) {
-		return "", false
-	}
-	claim := string(raw[:at])
-	at = strings.LastIndexByte(claim, ':')
-	expires, err := strconv.ParseInt(claim[at+1:], 16, 64)
-	if err != nil || now.Unix() >= expires {
-		return "", false
-	}
-	return claim[:at], true
-}
 
 func errUnauthorized(reason string) *failure {
 	return fail(http.StatusUnauthorized, "unauthorized", reason)
@@ -120,28 +72,43 @@ func (q *request) session() error {
 		http.SetCookie(q.w, &http.Cookie{Name: sessionCookie, Path: "/", HttpOnly: true, MaxAge: -1})
 		return writeJSON(q.w, http.StatusOK, map[string]any{"ok": true})
 	}
-	info := map[string]any{"authentication_handlers": []string{"cookie", "default"}}
-	if q.user.method != "" && q.user.name != "" {
-		info["authenticated"] = q.user.method
+	var answer struct {
+		OK   bool        `json:"ok"`
+		User userContext `json:"userCtx"`
+		Info struct {
+			Handlers      []string `json:"authentication_handlers"`
+			Authenticated string   `json:"authenticated,omitempty"`
+		} `json:"info"`
 	}
-	return writeJSON(q.w, http.StatusOK, map[string]any{"ok": true, "info": info, "userCtx": q.user.context()})
+	answer.OK, answer.User = true, q.user.context()
+	answer.Info.Handlers = []string{"cookie", "default"}
+	if q.user.name != "" {
+		answer.Info.Authenticated = q.user.method
+	}
+	return writeJSON(q.w, http.StatusOK, answer)
 }
 
-// context is the user as map and filter functions see it.
-func (u user) context() map[string]any {
-	ctx := map[string]any{"name": nil, "roles": []string{}}
+// userContext is the user as functions of design documents see it.
+type userContext struct {
+	Name  *string  `json:"name"` // nil: anonymous
+	Roles []string `json:"roles"`
+}
+
+func (u user) context() userContext {
+	c := userContext{Roles: []string{}}
 	if u.name != "" {
-		ctx["name"] = u.name
+		c.Name = &u.name
 	}
 	if u.admin {
-		ctx["roles"] = []string{"_admin"}
+		c.Roles = []string{"_admin"}
 	}
-	return ctx
+	return c
 }
 
 func (q *request) logIn() error {
 	var c struct{ Name, Password string }
-	if kind, _, _ := mime.ParseMediaType(q.Header.Get("Content-Type")); kind == "application/x-www-form-urlencoded" {
+	switch kind, _, _ := mime.ParseMediaType(q.Header.Get("Content-Type")); kind {
+	case "application/x-www-form-urlencoded":
 		raw, err := q.body()
 		if err != nil {
 			return err
@@ -151,8 +118,16 @@ func (q *request) logIn() error {
 			return badRequest("Invalid form.")
 		}
 		c.Name, c.Password = form.Get("name"), form.Get("password")
-	} else if err := q.decode(&c); err != nil {
-		return err
+	case "application/json":
+		if err := q.decode(&c); err != nil {
+			return err
+		}
+	default:
+		return fail(http.StatusUnsupportedMediaType, "bad_content_type",
+			"Content-Type must be 'application/x-www-form-urlencoded' or 'application/json'")
+	}
+	if c.Name == "" {
+		return badRequest("request body must contain a username")
 	}
 	if admin := q.s.opts.Admin; admin != nil && !admin.matches(c.Name, c.Password) {
 		return errUnauthorized("Name or password is incorrect.")

@@ -3,6 +3,8 @@ package couchlite
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -68,7 +70,9 @@ func TestLogIn(t *testing.T) {
 		{"JSON", "application/json", `{"name":"admin","password":"secret"}`, 200},
 		{"form", "application/x-www-form-urlencoded", `name=admin&password=secret`, 200},
 		{"wrong", "application/json", `{"name":"admin","password":"x"}`, 401},
-		{"empty", "application/json", ``, 401},
+		{"empty", "application/json", ``, 400},
+		{"no name", "application/json", `{"password":"secret"}`, 400},
+		{"other type", "text/plain", `name=admin&password=secret`, 415},
 		{"broken", "application/json", `{`, 400},
 		{"wrong type", "application/json", `{"name":1}`, 400},
 		{"broken form", "application/x-www-form-urlencoded", `name=%zz`, 400},
@@ -99,5 +103,47 @@ func TestLogIn(t *testing.T) {
 	s.ServeHTTP(w, r)
 	if cookie := w.Header().Get("Set-Cookie"); !strings.Contains(cookie, "AuthSession=;") {
 		t.Errorf("after logging out: %q", cookie)
+	}
+}
+
+// TestCookieOutlivesRestart logs in, restarts the server and goes on with the
+// cookie, as CouchDB's replicator does.
+func TestCookieOutlivesRestart(t *testing.T) {
+	dir := t.TempDir()
+	admin, other := &Credentials{"admin", "secret"}, &Credentials{"admin", "changed"}
+	cookie := ""
+	tests := []struct {
+		name    string
+		before  func() error
+		admin   *Credentials
+		through bool
+	}{
+		{"first start", func() error { return nil }, admin, true},
+		{"restart", func() error { return nil }, admin, true},
+		{"another password", func() error { return nil }, other, false},
+		{"the old password again", func() error { return nil }, admin, true},
+		{"half a secret", func() error { return os.Truncate(filepath.Join(dir, "secret"), 5) }, admin, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := tt.before(); err != nil {
+				t.Fatal(err)
+			}
+			s, err := Open(Options{Dir: dir, Admin: tt.admin})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = s.Close() }()
+			if cookie == "" {
+				cookie = s.cookies.sign("admin", time.Now().Add(time.Hour))
+			}
+			r := httptest.NewRequest("GET", "/_all_dbs", nil)
+			r.Header.Set("Cookie", "AuthSession="+cookie)
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, r)
+			if (w.Code == http.StatusOK) != tt.through {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+		})
 	}
 }

@@ -38,10 +38,11 @@ func openFile(ctx context.Context, path string, o fileOptions) (*sqliteFile, err
 	}
 	f := &sqliteFile{path: path}
 	// The driver applies _pragma after _auto_vacuum and before _journal_mode,
-	// whose switch to WAL then waits for the disk or not, as it should.
+	// whose switch to WAL then waits for the disk or not, as it should. Temporary
+	// tables stay in memory: a container need not have a /tmp.
 	settings := url.Values{
 		"_auto_vacuum": {"INCREMENTAL"}, "_journal_mode": {"WAL"},
-		"_pragma": {"busy_timeout(10000)", "synchronous(" + sync + ")", "cache_size(-1000)", "journal_size_limit(4194304)"},
+		"_pragma": {"busy_timeout(10000)", "synchronous(" + sync + ")", "cache_size(-1000)", "temp_store(MEMORY)", "journal_size_limit(4194304)"},
 	}
 	var err error
 	if f.w, err = openPool(path, 1, settings); err != nil {
@@ -52,7 +53,7 @@ func openFile(ctx context.Context, path string, o fileOptions) (*sqliteFile, err
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	// A reader that comes after the file was deleted must not make it again.
-	settings = url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(10000)", "query_only(1)", "cache_size(-1000)"}}
+	settings = url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(10000)", "query_only(1)", "cache_size(-1000)", "temp_store(MEMORY)"}}
 	if f.r, err = openPool(path, o.readers, settings); err != nil {
 		_ = f.w.Close()
 		return nil, err

@@ -1,6 +1,7 @@
 package couchlite
 
 import (
+	"database/sql"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,19 @@ func count(t testing.TB, db *database, query string) (n int) {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// TestNoTemporaryFiles: where callflowd runs there may be no directory for any.
+func TestNoTemporaryFiles(t *testing.T) {
+	const memory = 2
+	s := newServer(t)
+	fill(t, s)
+	for name, pool := range map[string]*sql.DB{"writer": held(t, s).file.w, "reader": held(t, s).file.r} {
+		var store int
+		if err := pool.QueryRowContext(t.Context(), "PRAGMA temp_store").Scan(&store); err != nil || store != memory {
+			t.Errorf("the %s keeps temporary tables in %d: %v", name, store, err)
+		}
+	}
 }
 
 func TestCompact(t *testing.T) {
