@@ -1,10 +1,11 @@
 package couchlite
 
 import (
-	"database/sql"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -33,13 +34,18 @@ func count(t testing.TB, db *database, query string) (n int) {
 // TestNoTemporaryFiles: where callflowd runs there may be no directory for any.
 func TestNoTemporaryFiles(t *testing.T) {
 	const memory = 2
-	s := newServer(t)
-	fill(t, s)
-	for name, pool := range map[string]*sql.DB{"writer": held(t, s).file.w, "reader": held(t, s).file.r} {
+	file, err := openFile(t.Context(), filepath.Join(t.TempDir(), "f"), fileOptions{readers: 1, schema: "CREATE TABLE t (n)"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, pool := range map[string]*sql.DB{"writer": file.w, "reader": file.r} {
 		var store int
 		if err := pool.QueryRowContext(t.Context(), "PRAGMA temp_store").Scan(&store); err != nil || store != memory {
 			t.Errorf("the %s keeps temporary tables in %d: %v", name, store, err)
 		}
+	}
+	if err := file.close(); err != nil {
+		t.Fatal(err)
 	}
 }
 
