@@ -129,7 +129,7 @@ func TestForeignDocuments(t *testing.T) {
 	for _, path := range []string{
 		"/users/bob", "/callflows/" + flow, "/devices/bob", "/callflows/bob", "/users/" + other, "/users/" + id, "/callflows/" + id,
 		"/users/_design%2Fusers", "/callflows/_design%2Fcallflows", "/users/_all_docs", "/users/..%2f" + other, "/users/..", "/callflows/" + flow + "/history",
-		"/callflows/%2e%2e%2F" + other, "/users/bob%00", "/users/%ff", "/callflows/" + flow + "/references/", "/menus/_local%2Fx",
+		"/callflows/%2e%2e%2F" + other, "/users/bob%00", "/callflows/" + flow + "/references/", "/menus/_local%2Fx",
 	} {
 		got := mine.send(get, base+path, "")
 		if got.status != http.StatusNotFound && got.status != http.StatusOK || strings.Contains(got.body, "theirs") || strings.Contains(got.body, `"username"`) {

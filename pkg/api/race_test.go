@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -101,19 +100,6 @@ func (r *race) throughput(bar float64) {
 	}
 	r.b.ReportMetric(rate[0]/rate[1], "ratio")
 	r.b.ReportMetric(bar, "bar(min)")
-}
-
-// latency reports the median of both sides' calls and the ratio of ours to
-// theirs, which should be bar at most.
-func (r *race) latency(bar float64) {
-	var median [2]float64
-	for i, l := range r.sides {
-		slices.Sort(l.took)
-		median[i] = float64(l.took[len(l.took)/2].Nanoseconds()) / 1e6
-		r.b.ReportMetric(median[i], l.name+"-ms")
-	}
-	r.b.ReportMetric(median[0]/median[1], "ratio")
-	r.b.ReportMetric(bar, "bar(max)")
 }
 
 func processTime(b *testing.B) time.Duration {
