@@ -39,11 +39,15 @@ func (s *Indexes) Advise(ctx context.Context, accountID, id string, doc document
 		return nil, err
 	}
 	var out []problem.Warning
+	told := map[string]bool{} // patterns whose syntax already says that they are not analysed
 	for _, f := range report.Findings {
 		out = append(out, f.warning(id, doc))
+		told[f.Pattern] = told[f.Pattern] || f.Kind == ExtendedSyntax
 	}
 	for _, n := range report.NotAnalysed {
-		out = append(out, n.warning(id, doc))
+		if n.Pattern == "" || !told[n.Pattern] {
+			out = append(out, n.warning(id, doc))
+		}
 	}
 	return out, nil
 }

@@ -49,6 +49,17 @@ func TestAdvise(t *testing.T) {
 	}
 }
 
+// Syntax that is not analysed is one fact and one warning.
+func TestAdviseTellsOnce(t *testing.T) {
+	s := newSite(t)
+	s.account(acct)
+	x := s.open(Config{})
+	warnings, err := x.Advise(t.Context(), acct, "mine", document.Doc{"patterns": []any{"^(?<!1)2"}})
+	if err != nil || len(warnings) != 1 || warnings[0].Code != ExtendedSyntax || warnings[0].Path != "patterns.0" {
+		t.Errorf("%+v, %v", warnings, err)
+	}
+}
+
 // A callflow without numbers or patterns in common with others is told nothing.
 func TestAdviseIsSilent(t *testing.T) {
 	s := newSite(t)

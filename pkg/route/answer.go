@@ -51,6 +51,15 @@ func (s *Indexes) Lookup(ctx context.Context, accountID, dialled string, o Optio
 	if o.Consistent {
 		return s.consistent(ctx, l, a, o)
 	}
+	a, err = s.fromIndex(ctx, l, a, o)
+	if err == nil && a.Explanation != nil {
+		a.Explanation.source("the index in memory", a, l.index)
+	}
+	return a, err
+}
+
+func (s *Indexes) fromIndex(ctx context.Context, l *live, a Answer, o Options) (Answer, error) {
+	var err error
 	for range 2 {
 		a.AsOf = l.current()
 		l.index.answer(&a, o)
@@ -110,6 +119,9 @@ func (s *Indexes) consistent(ctx context.Context, l *live, a Answer, o Options) 
 			return Answer{}, err
 		}
 		a.Callflow = newStored(doc)
+	}
+	if a.Explanation != nil {
+		a.Explanation.source("the views of the database", a, index)
 	}
 	return a, nil
 }

@@ -2,6 +2,7 @@ package route
 
 import (
 	"fmt"
+	"time"
 	"unicode/utf8"
 
 	"github.com/callflowd/callflowd/pkg/number"
@@ -25,6 +26,27 @@ func (x *Index) Explain(dialled string, plan number.DialPlan) Explanation {
 
 func (e *Explanation) step(step, result, detail string) {
 	e.Steps = append(e.Steps, number.Step{Step: step, Result: result, Detail: detail})
+}
+
+// source says what the answer comes from, how old that is, and at which
+// revision the callflow was found. A callflow whose document was read later
+// than the index, or kept from before, may be at another one.
+func (e *Explanation) source(name string, a Answer, x *Index) {
+	age := max(time.Since(a.AsOf), 0).Round(time.Millisecond)
+	e.step("source", fmt.Sprintf("%s, known to agree with the database %s ago", name, age), a.AsOf.UTC().Format(time.RFC3339))
+	if !a.Found {
+		return
+	}
+	entry, _ := x.Entry(a.Match.CallflowID)
+	result := fmt.Sprintf("callflow %s (%s)", entry.CallflowID, entry.Name)
+	if entry.Rev != "" {
+		result += ", at revision " + entry.Rev + " when indexed"
+	}
+	if a.Callflow == nil {
+		e.step("callflow", result+"; its document cannot be read just now", "")
+		return
+	}
+	e.step("callflow", result+"; its document is shown as stored", a.Callflow.Doc.Rev())
 }
 
 func (e *Explanation) exactSteps(x *Index, dialled, normalized string) {
@@ -81,7 +103,7 @@ func (e *Explanation) addCandidates(x *Index, t tally, form int, decided bool) {
 			CaptureGroup: f.text, CaptureGroups: f.named,
 		}
 		entry, _ := x.Entry(f.row.id)
-		c.Name = entry.Name
+		c.Name, c.Revision = entry.Name, entry.Rev
 		switch {
 		case decided && e.Match.Kind == KindNumber:
 			c.Outcome = "lost: the exact number comes first"

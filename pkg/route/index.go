@@ -20,6 +20,7 @@ type Index struct {
 	entries map[string]*Entry
 	numbers map[string]*Entry   // the callflow that takes the number
 	shared  map[string][]*Entry // all callflows of a number booked more than once, by id
+	bytes   int                 // of the entries, about
 
 	patterns atomic.Pointer[patterns]
 }
@@ -85,6 +86,7 @@ func (x *Index) Update(changes []Change) {
 // put changes the maps.
 func (x *Index) put(c Change) {
 	if old := x.entries[c.ID]; old != nil {
+		x.bytes -= old.size()
 		for _, n := range unique(old.Numbers) {
 			x.unbook(n, old)
 		}
@@ -94,6 +96,7 @@ func (x *Index) put(c Change) {
 		return
 	}
 	x.entries[c.ID] = c.Entry
+	x.bytes += c.Entry.size()
 	for _, n := range unique(c.Entry.Numbers) {
 		x.book(n, c.Entry)
 	}
@@ -238,14 +241,11 @@ type Stats struct {
 
 // Stats counts what the index holds.
 func (x *Index) Stats() Stats {
+	s := Stats{Bytes: x.size()}
 	x.mu.RLock()
-	s := Stats{Callflows: len(x.entries), Numbers: len(x.numbers)}
-	for _, e := range x.entries {
-		s.Bytes += 250 + len(e.CallflowID) + len(e.Rev) + len(e.Name) + 100*len(e.Numbers)
-	}
+	s.Callflows, s.Numbers = len(x.entries), len(x.numbers)
 	x.mu.RUnlock()
-	p := x.patterns.Load()
-	for _, r := range p.all() {
+	for _, r := range x.patterns.Load().all() {
 		s.Patterns++
 		switch {
 		case r.re == nil:
@@ -253,10 +253,22 @@ func (x *Index) Stats() Stats {
 		case r.re.extended():
 			s.Extended++
 		}
-		s.Bytes += 4000
 	}
-	s.Bytes += p.base.dfa.size()
 	return s
+}
+
+// size returns the bytes of memory that the index takes, about. It changes
+// with lookups too, as the automaton makes states.
+func (x *Index) size() int {
+	x.mu.RLock()
+	entries := x.bytes
+	x.mu.RUnlock()
+	p := x.patterns.Load()
+	return entries + 4000*(len(p.base.rows)+len(p.extra)) + 24*len(p.base.dfa.nfa.insts) + p.base.dfa.size()
+}
+
+func (e *Entry) size() int {
+	return 250 + len(e.CallflowID) + len(e.Rev) + len(e.Name) + 100*len(e.Numbers)
 }
 
 // replace takes over all that another index holds, which must not be used
@@ -266,6 +278,6 @@ func (x *Index) replace(other *Index) {
 	defer x.writing.Unlock()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.compiled, x.entries, x.numbers, x.shared = other.compiled, other.entries, other.numbers, other.shared
+	x.compiled, x.entries, x.numbers, x.shared, x.bytes = other.compiled, other.entries, other.numbers, other.shared, other.bytes
 	x.patterns.Store(other.patterns.Load())
 }

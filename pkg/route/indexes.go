@@ -59,6 +59,8 @@ type Indexes struct {
 	feeds  chan struct{} // one for each account that has a feed of its own
 	docs   *lru.Map[docKey, *Stored]
 
+	unsaved chan struct{} // holds one when an account was loaded that may have no snapshot
+
 	feedUp   atomic.Bool // _db_updates is being followed
 	separate atomic.Bool // there is none: every account has a feed of its own
 	clock    atomic.Int64
@@ -85,9 +87,10 @@ func NewIndexes(cfg Config) *Indexes {
 	s := &Indexes{
 		cfg: cfg, ctx: ctx, cancel: cancel,
 		slots: make(chan struct{}, 4), feeds: make(chan struct{}, cfg.Feeds), docs: lru.New[docKey, *Stored](cachedDocs),
-		accounts: map[string]*live{},
+		unsaved: make(chan struct{}, 1), accounts: map[string]*live{},
 	}
 	s.spawn(s.follow)
+	s.spawn(s.tidy)
 	if cfg.Dir != "" {
 		s.spawn(s.keepSnapshots)
 	}
@@ -181,6 +184,10 @@ func (s *Indexes) begin(id string) *live {
 			return
 		}
 		s.evict(l)
+		select {
+		case s.unsaved <- struct{}{}:
+		default:
+		}
 	})
 	return l
 }
@@ -195,15 +202,33 @@ func (s *Indexes) drop(l *live) {
 	l.cancel()
 }
 
+// tidyEvery is how often indexes that have grown since they were loaded are
+// weighed against the memory they may take.
+const tidyEvery = 10 * time.Second
+
+func (s *Indexes) tidy(ctx context.Context) {
+	tick := time.NewTicker(tidyEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			s.evict(nil)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // evict drops accounts, the least recently used first, until the rest fits.
+// Keep stays whatever it takes.
 func (s *Indexes) evict(keep *live) {
 	all := s.loaded()
 	slices.SortFunc(all, func(a, b *live) int { return int(b.used.Load() - a.used.Load()) })
-	total, feeds := int64(0), 0
+	total, feeds := 0, 0
 	for _, l := range all {
-		total += l.bytes.Load()
+		total += l.index.size()
 		feeds++
-		if l != keep && (total > int64(s.cfg.Memory) || s.separate.Load() && feeds > s.cfg.Feeds) {
+		if l != keep && (total > s.cfg.Memory || s.separate.Load() && feeds > s.cfg.Feeds) {
 			s.drop(l)
 		}
 	}
@@ -234,15 +259,13 @@ type Totals struct {
 	Extended, Invalid int // patterns beyond RE2, and those nothing runs
 }
 
-// Totals weighs the indexes in memory, which may have grown since they were
-// loaded, and adds them up.
+// Totals adds the indexes in memory up.
 func (s *Indexes) Totals() Totals {
 	t := Totals{Fresh: s.feedUp.Load() || s.separate.Load()}
 	for _, l := range s.loaded() {
-		l.weigh()
+		st := l.index.Stats()
 		t.Accounts++
-		t.Bytes += l.bytes.Load()
-		st := l.stats.Load()
+		t.Bytes += int64(st.Bytes)
 		t.Numbers += st.Numbers
 		t.Patterns += st.Patterns
 		t.Extended += st.Extended

@@ -34,8 +34,6 @@ type live struct {
 	ready  chan struct{} // closed when loading has ended
 	failed error         // why it failed; set before ready is closed
 	used   atomic.Int64  // the tick of the last use
-	bytes  atomic.Int64
-	stats  atomic.Pointer[Stats] // as of the last weighing
 	plan   atomic.Pointer[plan]
 
 	attended atomic.Bool // it has a feed of its own
@@ -123,7 +121,6 @@ func (l *live) load(ctx context.Context) error {
 			l.dirty = true
 			l.mu.Unlock()
 		}
-		l.weigh()
 		return nil
 	}
 	if err := l.reload(ctx); err != nil {
@@ -159,7 +156,6 @@ func (l *live) reload(ctx context.Context) error {
 	l.mu.Lock()
 	l.seq, l.asOf, l.behind = seq, at, true
 	l.mu.Unlock()
-	l.weigh()
 	return nil
 }
 
@@ -198,12 +194,6 @@ func (l *live) readView(ctx context.Context) ([]Change, error) {
 		}
 	}
 	return changes, nil
-}
-
-func (l *live) weigh() {
-	stats := l.index.Stats()
-	l.bytes.Store(int64(stats.Bytes))
-	l.stats.Store(&stats)
 }
 
 // refresh reads the changes since the index's sequence. A sequence that

@@ -35,7 +35,7 @@ func BenchmarkLoad(b *testing.B) {
 		if got := l.index.Stats().Callflows; got != count {
 			b.Fatalf("%d callflows", got)
 		}
-		b.ReportMetric(float64(l.bytes.Load())/1e6, "MB")
+		b.ReportMetric(float64(l.index.Stats().Bytes)/1e6, "MB")
 	}
 	b.ReportMetric(float64(count), "callflows")
 }

@@ -159,6 +159,7 @@ func SelectPattern(rows []PatternRow, number string) (Match, []Skipped) {
 type Candidate struct {
 	CallflowID    string            `json:"callflow_id"`
 	Name          string            `json:"name"`
+	Revision      string            `json:"revision,omitempty"` // as the index knows it
 	Pattern       string            `json:"pattern"`
 	Form          string            `json:"form"`
 	CaptureGroup  string            `json:"capture_group"`

@@ -169,14 +169,16 @@ func (l *live) fromSnapshot(id string) document.Doc {
 // lastSnapshots is how long [Indexes.Close] may take to write snapshots.
 const lastSnapshots = 5 * time.Second
 
-// keepSnapshots writes the snapshots of accounts that changed, from time to
-// time and at the end.
+// keepSnapshots writes the snapshots of accounts that changed: the first one as
+// soon as an account is loaded, the others from time to time and at the end.
 func (s *Indexes) keepSnapshots(ctx context.Context) {
 	tick := time.NewTicker(max(s.cfg.SnapshotEvery/10, 10*time.Millisecond))
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
+			s.saveSnapshots(ctx, s.cfg.SnapshotEvery)
+		case <-s.unsaved:
 			s.saveSnapshots(ctx, s.cfg.SnapshotEvery)
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSnapshots)

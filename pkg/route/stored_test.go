@@ -97,6 +97,7 @@ func TestDamagedSnapshot(t *testing.T) {
 	if err := l.save(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	x.Close() // nothing writes it anew
 	whole, err := os.ReadFile(l.owner.snapshotPath(acct))
 	if err != nil {
 		t.Fatal(err)
@@ -123,6 +124,86 @@ func TestDamagedSnapshot(t *testing.T) {
 		}
 		if snap := x.readSnapshot(acct); snap != nil {
 			t.Errorf("%s: used", name)
+		}
+	}
+}
+
+// An account has a snapshot soon after it was loaded, however long the next one
+// takes, and the last one is written when the indexes are closed.
+func TestFirstAndLastSnapshot(t *testing.T) {
+	s := newSite(t)
+	db := s.account(acct)
+	s.put(db, `{"_id":"cf1","numbers":["100"]}`)
+	dir := t.TempDir()
+	x := s.open(Config{Dir: dir, SnapshotEvery: 1000 * time.Hour})
+	s.takes(x, "100", "cf1")
+	path := filepath.Join(dir, acct+snapshotSuffix)
+	couchtest.Eventually(t, "a snapshot", func() bool {
+		_, err := os.Stat(path)
+		return err == nil
+	})
+	doc := s.put(db, `{"_id":"cf2","numbers":["200"]}`)
+	x.Apply(acct, doc)
+	x.Close()
+	snap, err := readSnapshot(path, acct)
+	if err != nil || snap.places["cf2"].length == 0 {
+		t.Errorf("%+v, %v", snap, err)
+	}
+}
+
+// An index that grew by lookups and writes after it was loaded counts with what
+// it takes now.
+func TestMemoryIsWeighedAsItIs(t *testing.T) {
+	s := newSite(t)
+	for _, id := range []string{acct, other} {
+		s.put(s.account(id), `{"_id":"cf1","numbers":["100"]}`)
+	}
+	x := s.open(Config{Memory: 100_000})
+	for _, id := range []string{acct, other} {
+		if _, err := x.Lookup(t.Context(), id, "100", Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x.evict(nil)
+	if got := x.Totals(); got.Accounts != 2 {
+		t.Fatalf("%+v", got)
+	}
+	numbers := make([]any, 1000)
+	for i := range numbers {
+		numbers[i] = fmt.Sprint(1000 + i)
+	}
+	grown := x.Totals().Bytes
+	x.Apply(other, document.Doc{"_id": "cf2", "_rev": "1-a", "pvt_type": "callflow", "numbers": numbers})
+	if got := x.Totals(); got.Bytes < grown+90_000 {
+		t.Errorf("%d bytes, then %d", grown, got.Bytes)
+	}
+	x.evict(nil)
+	if got := x.Totals(); got.Accounts != 0 || got.Bytes != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// What an answer came from, its age and the revision of what it found are part
+// of an explanation, whatever it was asked of.
+func TestExplanationNamesItsSource(t *testing.T) {
+	s := newSite(t)
+	doc := s.put(s.account(acct), `{"_id":"cf1","name":"Main","numbers":["100"],"patterns":["^2(.)$"]}`)
+	x := s.open(Config{})
+	for _, o := range []Options{{Explain: true}, {Explain: true, Consistent: true}} {
+		for _, n := range []string{"100", "21"} {
+			a, err := x.Lookup(t.Context(), acct, n, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			steps := a.Explanation.Steps
+			source, callflow := steps[len(steps)-2], steps[len(steps)-1]
+			if source.Step != "source" || !strings.Contains(source.Result, " ago") || callflow.Step != "callflow" || callflow.Detail != doc.Rev() {
+				t.Errorf("%s: %+v", n, steps)
+			}
+		}
+		a, err := x.Lookup(t.Context(), acct, "3", o)
+		if err != nil || a.Explanation.Steps[len(a.Explanation.Steps)-1].Step != "source" {
+			t.Errorf("%+v, %v", a.Explanation, err)
 		}
 	}
 }
