@@ -13,7 +13,7 @@ const module = "github.com/callflowd/callflowd/"
 // only packages of the layers below its own, and those listed in sideways.
 var layers = [][]string{
 	{"cmd/callflowd"},
-	{"pkg/api"},
+	{"pkg/api", "pkg/bench"},
 	{"pkg/callflow", "pkg/account", "pkg/auth", "pkg/replication", "pkg/resource"},
 	{"pkg/route", "pkg/schema", "pkg/number", "pkg/couch", "pkg/reserve", "couchviews", "schemas"},
 	{"pkg/document", "pkg/problem", "pkg/lru"},
@@ -33,7 +33,7 @@ var sideways = map[string][]string{
 // module reaches them through it.
 var homes = map[string][]string{
 	"github.com/alecthomas/kong":      {"cmd/callflowd"},
-	"github.com/gorilla/mux":          {"pkg/api"},
+	"github.com/gorilla/mux":          {"pkg/api", "pkg/bench"}, // there as the baseline
 	"github.com/golang-jwt/jwt/v5":    {"pkg/auth"},
 	"github.com/dlclark/regexp2/v2":   {"pkg/couchlite"}, // to bound goja's own
 	"github.com/xeipuuv/gojsonschema": {"pkg/schema"},
@@ -44,6 +44,8 @@ var homes = map[string][]string{
 	"github.com/Shopify/toxiproxy/v2": {},
 	"github.com/getkin/kin-openapi":   {},
 	"pgregory.net/rapid":              {},
+
+	"github.com/HdrHistogram/hdrhistogram-go": {"pkg/bench"},
 }
 
 // pkg is one package of the module and what its code, tests aside, imports.
