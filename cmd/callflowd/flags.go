@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/callflowd/callflowd/pkg/bench/load"
 	"github.com/callflowd/callflowd/pkg/number"
 )
 
@@ -21,6 +22,7 @@ type commandLine struct {
 	Version   kong.VersionFlag `help:"Print the version and stop."`
 	Serve     options          `cmd:"" default:"withargs" help:"Serve the API (the default command)."`
 	RotateKey common           `cmd:"" help:"Make a new key for signing tokens, and stop."`
+	Bench     benchCommands    `cmd:"" help:"Measure a server, or this program beside what it is compared with."`
 }
 
 // The commands, as kong names them.
@@ -44,6 +46,7 @@ type common struct {
 // environment too: --couchdb-url as CALLFLOWD_COUCHDB_URL.
 type options struct {
 	command string // which one, of the above
+	bench   benchRun
 
 	Listen address `default:"127.0.0.1:8000" help:"Where the API listens."`
 
@@ -75,7 +78,7 @@ func parse(args, env []string, stdout io.Writer) (*options, error) {
 	parser, err := kong.New(&cli,
 		kong.Name("callflowd"),
 		kong.Description("Keeps callflows and tells which one takes a dialled number."),
-		kong.Vars{"version": version(), "emergency": strings.Join(number.Emergency(), ",")},
+		kong.Vars{"version": version(), "emergency": strings.Join(number.Emergency(), ","), "placeholders": load.Placeholders},
 		kong.Writers(stdout, stdout),
 		kong.Exit(func(int) { done = true }),
 		kong.Resolvers(environment(env)),
@@ -90,6 +93,9 @@ func parse(args, env []string, stdout io.Writer) (*options, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if name, ok := strings.CutPrefix(chosen.Command(), "bench "); ok {
+		return &options{bench: cli.Bench.run(name)}, nil
 	}
 	if chosen.Command() == rotateCommand {
 		opts := &options{command: rotateCommand, common: cli.RotateKey}

@@ -34,6 +34,9 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) erro
 	if err != nil || opts == nil {
 		return err
 	}
+	if opts.bench != nil {
+		return opts.bench(ctx, stdout)
+	}
 	log, err := newLogger(opts.LogLevel, opts.LogFormat, stderr)
 	if err != nil {
 		return err
