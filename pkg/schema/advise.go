@@ -74,22 +74,24 @@ func (a *adviser) nodes(walk func(yield func(Node) bool)) {
 			action, modules = "metaflow", "metaflows."
 		}
 		a.object(a.reg.nodes[action], n.at, n.Raw, 0)
-		if n.Module != "action" && n.Module != "set" { // data of set is free
+		about := n.About()
+		if n.Module != "action" && (about == nil || !about.FreeData) { // the data of action is a node, and comes as one
 			a.object(a.reg.nodes[modules+n.Module], n.at.child("data"), n.Data, 0)
 		}
 		if n.Depth == deepFlow+1 {
 			a.warn(n.at, "too_deep", fmt.Sprintf("a switch walks %d nodes at most", deepFlow), map[string]any{"limit": deepFlow})
 		}
-		if !n.Metaflow {
-			a.children(n)
+		if about != nil && !n.Metaflow {
+			a.children(n, about)
 		}
 	}
 }
 
-func (a *adviser) children(n Node) {
+// children warns of the branches that the module never takes.
+func (a *adviser) children(n Node, about *Module) {
 	children := n.at.child("children")
 	for _, key := range slices.Sorted(maps.Keys(n.Children)) {
-		if !n.reaches(key) {
+		if _, ok := about.Child(key, n.Data); !ok {
 			a.warn(children.child(key), "unreachable", "the module "+n.Module+" never goes on here", map[string]any{"module": n.Module})
 		}
 	}

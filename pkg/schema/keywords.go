@@ -30,23 +30,17 @@ func (s scope) fill(n *node, m map[string]any) {
 	if v, ok := m["not"]; ok {
 		n.not = s.at("not").sub(v)
 	}
-	n.url = urlFields[s.name+"."+s.key]
+	n.url = s.isURL(m)
 }
 
-// urlFields names, by schema and property, the strings that a switch or this
-// service would fetch (contract 6.5 and 11.7).
-var urlFields = map[string]bool{
-	"callflows.pivot.voice_url":     true,
-	"callflows.pivot.cdr_url":       true,
-	"callflows.record_call.url":     true,
-	"callflows.record_caller.url":   true,
-	"callflows.webhook.uri":         true,
-	"metaflows.pivot.voice_url":     true,
-	"metaflows.pivot.cdr_url":       true,
-	"metaflows.record_call.url":     true,
-	"call_recording.parameters.url": true,
-	"faxbox.url":                    true,
-	"webhooks.uri":                  true,
+// isURL tells whether a property holds what a switch or this service would
+// fetch: the facts of its schema name it, or it is a URL that Kazoo checks too
+// (contract 6.5 and 11.7).
+func (s scope) isURL(m map[string]any) bool {
+	if about := shippedModule(s.name); about != nil && slices.Contains(about.URLs, s.key) {
+		return true
+	}
+	return m["kazoo-validation"] == true && (strings.HasSuffix(s.key, "url") || s.key == "uri")
 }
 
 func (s scope) fillType(n *node, v any) {

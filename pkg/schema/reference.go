@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,36 +22,19 @@ func (r Reference) Path() string { return r.at.path() }
 // References lists the documents that an action mentions in its data. What is
 // no id is left out: "", and media given by URL, path or prompt name.
 func (n Node) References() []Reference {
-	var out []Reference
-	add := func(at *place, v any, kind string) {
-		id, _ := v.(string)
-		if id == "" || kind == "" || kind == "media" && !documentID(id) {
-			return
-		}
-		out = append(out, Reference{ID: id, Type: kind, Enters: n.Module == "callflow" && !n.Metaflow, at: at})
+	about := n.About()
+	if about == nil {
+		return nil
 	}
-	data := n.at.child("data")
-	for _, f := range n.referenceFields() {
-		at, v := data, any(n.Data)
-		for key := range strings.SplitSeq(f.key, ".") {
-			m, _ := v.(map[string]any)
-			at, v = at.child(key), m[key]
-		}
-		if !f.list {
-			add(at, v, f.kind)
-			continue
-		}
-		items, _ := v.([]any)
-		for i, item := range items {
-			itemAt, kind := at.child(i), f.kind
-			if m, ok := item.(map[string]any); ok {
-				if f.kind == "" {
-					kind = endpointKind(m)
-				}
-				itemAt, item = itemAt.child("id"), m["id"]
+	var out []Reference
+	for _, f := range about.References {
+		f.each(n, func(at *place, v any, kind string) {
+			id, _ := v.(string)
+			if id == "" || kind == "" || kind == "media" && !documentID(id) {
+				return
 			}
-			add(itemAt, item, kind)
-		}
+			out = append(out, Reference{ID: id, Type: kind, Enters: n.Module == "callflow" && !n.Metaflow, at: at})
+		})
 	}
 	return out
 }
@@ -76,77 +58,41 @@ func endpointKind(m map[string]any) string {
 	return ""
 }
 
-// referenceField is a place in data where an id may stand.
-type referenceField struct {
-	key  string // dotted
-	kind string // pvt_type; "" where the item itself says it
-	list bool   // an array of ids, or of objects with id
+// Field is a place in data where the id of another document may stand.
+type Field struct {
+	Path string `json:"field"` // "id", "welcome_prompt.media_id", "rules[]", "endpoints[].id"
+	Type string `json:"type"`  // pvt_type of the document meant; "" where the item itself says it
 }
 
-func (n Node) referenceFields() []referenceField {
-	if n.Metaflow {
-		return metaflowReferences[n.Module]
+// each calls add for what stands at the field in a node's data, be it an id
+// or not.
+func (f Field) each(n Node, add func(at *place, v any, kind string)) {
+	path, member, list := strings.Cut(f.Path, "[]")
+	at, v := n.at.child("data"), any(n.Data)
+	for key := range strings.SplitSeq(path, ".") {
+		m, _ := v.(map[string]any)
+		at, v = at.child(key), m[key]
 	}
-	return callflowReferences[n.Module]
-}
-
-var metaflowReferences = map[string][]referenceField{
-	"callflow": {{key: "id", kind: "callflow"}},
-	"hold":     {{key: "moh_aleg", kind: "media"}, {key: "moh_bleg", kind: "media"}},
-	"move":     {{key: "device_id", kind: "device"}, {key: "owner_id", kind: "user"}},
-	"play":     {{key: "id", kind: "media"}},
-}
-
-var (
-	approved = []referenceField{
-		{key: "approved_device_id", kind: "device"},
-		{key: "approved_group_id", kind: "group"},
-		{key: "approved_user_id", kind: "user"},
+	if !list {
+		add(at, v, f.Type)
+		return
 	}
-	targetDevice = referenceField{key: "device_id", kind: "device"}
-	targetGroup  = referenceField{key: "group_id", kind: "group"}
-	targetUser   = referenceField{key: "user_id", kind: "user"}
-	pickup       = slices.Concat(approved, []referenceField{targetDevice, targetGroup, targetUser})
-
-	conference = []referenceField{{key: "id", kind: "conference"}, {key: "welcome_prompt.media_id", kind: "media"}}
-	endpoints  = []referenceField{{key: "endpoints", list: true}}
-	recipients = []referenceField{{key: "recipients", list: true}}
-)
-
-var callflowReferences = map[string][]referenceField{
-	"acdc_member":          {{key: "id", kind: "queue"}},
-	"acdc_queue":           {{key: "id", kind: "queue"}},
-	"acdc_wait_time":       {{key: "id", kind: "queue"}},
-	"audio_macro":          {{key: "macros", kind: "media", list: true}},
-	"callflow":             {{key: "id", kind: "callflow"}},
-	"check_cid":            {{key: "user_id", kind: "user"}},
-	"cidlistmatch":         {{key: "id", kind: "list"}},
-	"conference":           conference,
-	"conference_feature":   conference,
-	"device":               {{key: "id", kind: "device"}},
-	"directory":            {{key: "id", kind: "directory"}},
-	"dynamic_cid":          {{key: "id", kind: "list"}, {key: "media_id", kind: "media"}},
-	"eavesdrop":            slices.Concat(approved, []referenceField{targetDevice, targetUser}),
-	"eavesdrop_feature":    slices.Concat(approved, []referenceField{targetGroup}),
-	"faxbox":               {{key: "id", kind: "faxbox"}, {key: "faxbox_id", kind: "faxbox"}},
-	"function":             {{key: "id", kind: "function"}},
-	"group":                {{key: "id", kind: "group"}},
-	"group_pickup":         pickup,
-	"group_pickup_feature": pickup,
-	"hotdesk":              {{key: "id", kind: "user"}},
-	"intercept":            pickup,
-	"intercept_feature":    approved,
-	"lookupcidname":        {{key: "lists", kind: "list", list: true}},
-	"menu":                 {{key: "id", kind: "menu"}},
-	"missed_call_alert":    recipients,
-	"notification":         recipients,
-	"page_group":           endpoints,
-	"play":                 {{key: "id", kind: "media"}},
-	"receive_fax":          {{key: "owner_id", kind: "user"}},
-	"response":             {{key: "media", kind: "media"}},
-	"ring_group":           endpoints,
-	"ring_group_toggle":    {{key: "callflow_id", kind: "callflow"}},
-	"temporal_route":       {{key: "rules", kind: "temporal_rule", list: true}, {key: "rule_set", kind: "temporal_rule_set"}},
-	"user":                 {{key: "id", kind: "user"}},
-	"voicemail":            {{key: "id", kind: "vmbox"}},
+	items, _ := v.([]any)
+	for i, item := range items {
+		itemAt, kind := at.child(i), f.Type
+		if key, ok := strings.CutPrefix(member, "."); ok {
+			m, _ := item.(map[string]any)
+			if kind == "" {
+				kind = endpointKind(m)
+			}
+			itemAt, item = itemAt.child(key), m[key]
+		}
+		ids, ok := item.([]any) // a recipient may have several
+		if !ok {
+			add(itemAt, item, kind)
+		}
+		for j, id := range ids {
+			add(itemAt.child(j), id, kind)
+		}
+	}
 }

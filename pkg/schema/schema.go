@@ -15,16 +15,13 @@
 package schema
 
 import (
-	"encoding/json"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
-	"github.com/callflowd/callflowd/schemas"
 )
 
 // Registry is a set of schemas that refer to one another by name. It is
@@ -38,27 +35,15 @@ type Registry struct {
 // Embedded returns the schemas built into the program. An error means that the
 // program was built with a broken schema.
 func Embedded() (*Registry, error) {
-	files, err := fs.Glob(schemas.FS, "*.json")
+	s, err := readShipped()
 	if err != nil {
 		return nil, err
 	}
-	docs := make(map[string]document.Doc, len(files))
-	for _, file := range files {
-		raw, err := schemas.FS.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		var doc document.Doc
-		if err := json.Unmarshal(raw, &doc); err != nil {
-			return nil, fmt.Errorf("schema %s: %w", file, err)
-		}
-		docs[strings.TrimSuffix(file, ".json")] = doc
-	}
-	nodes, broken := compileAll(docs)
+	nodes, broken := compileAll(s.docs)
 	for _, name := range slices.Sorted(maps.Keys(broken)) {
 		return nil, fmt.Errorf("schema %s: %w", name, broken[name])
 	}
-	return &Registry{docs: docs, nodes: nodes}, nil
+	return &Registry{docs: s.docs, nodes: nodes}, nil
 }
 
 // WithURLs returns a registry of the same schemas that judges URLs by policy.

@@ -28,6 +28,15 @@ type Node struct {
 // the paths of a flow together far larger than the flow.
 func (n Node) Path() string { return n.at.path() }
 
+// About returns what is known of the node's module, nil for one that is not
+// built in.
+func (n Node) About() *Module {
+	if n.Metaflow {
+		return MetaflowModuleOf(n.Module)
+	}
+	return ModuleOf(n.Module)
+}
+
 // place is a part of a path, and what it is a part of.
 type place struct {
 	up  *place
