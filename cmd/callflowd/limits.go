@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/callflowd/callflowd/pkg/api"
+	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/document"
 )
 
@@ -56,8 +56,8 @@ func (l *limits) check() error {
 }
 
 // api puts the limits into the API's terms.
-func (l *limits) api() api.Limits {
-	return api.Limits{
+func (l *limits) api() web.Limits {
+	return web.Limits{
 		Body:     l.MaxBody,
 		JSON:     document.Limits{Depth: l.MaxJSONDepth, Keys: l.MaxJSONKeys, Number: l.MaxNumberLiteral},
 		PageSize: l.PageSize, MaxPageSize: l.MaxPageSize,
@@ -69,9 +69,9 @@ func (l *limits) api() api.Limits {
 
 // bucket is a token bucket; a burst of nothing is no limit, which the API
 // tells from an unset one by its sign.
-func bucket(burst int, perSecond float64) api.Rate {
+func bucket(burst int, perSecond float64) web.Rate {
 	if burst == 0 {
-		return api.Rate{Burst: -1}
+		return web.Rate{Burst: -1}
 	}
-	return api.Rate{Burst: burst, PerSecond: perSecond}
+	return web.Rate{Burst: burst, PerSecond: perSecond}
 }

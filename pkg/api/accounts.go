@@ -9,26 +9,27 @@ import (
 	"slices"
 
 	"github.com/callflowd/callflowd/pkg/account"
+	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/callflow"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-func (c *call) accountActor() account.Actor {
-	return account.Actor{AccountID: c.identity.AccountID, UserID: c.identity.UserID, RequestID: c.requestID}
+func accountActor(c *web.Call) account.Actor {
+	return account.Actor{AccountID: c.Identity.AccountID, UserID: c.Identity.UserID, RequestID: c.RequestID}
 }
 
 // accountAnswer shows an account, its API key only on request, and never to a
 // user who is no administrator.
-func accountAnswer(c *call, doc document.Doc) *answer {
-	withKey := c.flag("include_api_key", false) && c.identity.Administer() == nil
-	return &answer{data: account.Public(doc, withKey), revision: doc.Rev()}
+func accountAnswer(c *web.Call, doc document.Doc) *web.Answer {
+	withKey := c.Flag("include_api_key", false) && c.Identity.Administer() == nil
+	return &web.Answer{Data: account.Public(doc, withKey), Revision: doc.Rev()}
 }
 
 // accountData is the account in a request. The rules of a dial plan are tried
 // in the order they are written in, so the plan keeps its text (contract 4.1).
-func (c *call) accountData() (document.Doc, error) {
-	data, err := c.object()
+func accountData(c *web.Call) (document.Doc, error) {
+	data, err := c.Object()
 	if err != nil || data.Object("dial_plan") == nil {
 		return data, err
 	}
@@ -37,8 +38,8 @@ func (c *call) accountData() (document.Doc, error) {
 			DialPlan json.RawMessage `json:"dial_plan"`
 		} `json:"data"`
 	}
-	if err := json.Unmarshal(c.raw, &body); err != nil {
-		return nil, syntaxProblem(err)
+	if err := json.Unmarshal(c.Raw, &body); err != nil {
+		return nil, err // the body was read once
 	}
 	data = maps.Clone(data)
 	data["dial_plan"] = body.Data.DialPlan
@@ -47,50 +48,50 @@ func (c *call) accountData() (document.Doc, error) {
 
 // createAccount serves PUT /v2/accounts, below the caller's account, and PUT
 // /v2/accounts/{PARENT}.
-func (s *Server) createAccount(c *call) (*answer, error) {
-	data, err := c.accountData()
+func (s *Server) createAccount(c *web.Call) (*web.Answer, error) {
+	data, err := accountData(c)
 	if err != nil {
 		return nil, err
 	}
-	if err := conditionOf(c.r.Header).checkCreate(""); err != nil {
+	if err := c.CheckCreate(""); err != nil {
 		return nil, err
 	}
-	parent := c.account()
+	parent := c.Account()
 	if parent == "" {
-		parent = c.identity.AccountID
+		parent = c.Identity.AccountID
 	}
-	doc, err := s.cfg.Accounts.Create(c.ctx(), parent, data, c.accountActor())
+	doc, err := s.cfg.Accounts.Create(c.Context(), parent, data, accountActor(c))
 	if err != nil {
 		return nil, err
 	}
 	a := accountAnswer(c, doc)
-	a.status, a.location = http.StatusCreated, "/"+c.version+"/accounts/"+url.PathEscape(doc.ID())
+	a.Status, a.Location = http.StatusCreated, "/"+c.Version+"/accounts/"+url.PathEscape(doc.ID())
 	return a, nil
 }
 
 // getAccount serves GET /v2/accounts/{A}.
-func (s *Server) getAccount(c *call) (*answer, error) {
-	doc, err := s.cfg.Accounts.Get(c.ctx(), c.account())
+func (s *Server) getAccount(c *web.Call) (*web.Answer, error) {
+	doc, err := s.cfg.Accounts.Get(c.Context(), c.Account())
 	if err != nil {
 		return nil, err
 	}
 	a := accountAnswer(c, doc)
-	a.etag = doc.Rev()
+	a.ETag = doc.Rev()
 	return a, nil
 }
 
-func (s *Server) replaceAccount(c *call) (*answer, error) {
+func (s *Server) replaceAccount(c *web.Call) (*web.Answer, error) {
 	return changeAccount(c, s.cfg.Accounts.Replace)
 }
 
-func (s *Server) patchAccount(c *call) (*answer, error) {
+func (s *Server) patchAccount(c *web.Call) (*web.Answer, error) {
 	return changeAccount(c, s.cfg.Accounts.Patch)
 }
 
 // deleteAccount serves DELETE /v2/accounts/{A}: soft, unless
 // should_soft_delete=false, which removes the databases.
-func (s *Server) deleteAccount(c *call) (*answer, error) {
-	hard := !c.flag("should_soft_delete", true)
+func (s *Server) deleteAccount(c *web.Call) (*web.Answer, error) {
+	hard := !c.Flag("should_soft_delete", true)
 	a, err := changeAccount(c, func(ctx context.Context, w account.Write) (document.Doc, error) {
 		return s.cfg.Accounts.Delete(ctx, w, hard)
 	})
@@ -100,13 +101,13 @@ func (s *Server) deleteAccount(c *call) (*answer, error) {
 	return deleted(a), nil
 }
 
-func changeAccount(c *call, change func(context.Context, account.Write) (document.Doc, error)) (*answer, error) {
-	data, err := c.accountData()
+func changeAccount(c *web.Call, change func(context.Context, account.Write) (document.Doc, error)) (*web.Answer, error) {
+	data, err := accountData(c)
 	if err != nil {
 		return nil, err
 	}
-	doc, err := change(c.ctx(), account.Write{
-		ID: c.account(), Data: data, Check: conditionOf(c.r.Header).check, Actor: c.accountActor(),
+	doc, err := change(c.Context(), account.Write{
+		ID: c.Account(), Data: data, Check: c.Check, Actor: accountActor(c),
 	})
 	if err != nil {
 		return nil, err
@@ -116,21 +117,21 @@ func changeAccount(c *call, change func(context.Context, account.Write) (documen
 
 // moveAccount serves POST /v2/accounts/{A}/move (`to`): from above the
 // account, to where the caller has authority as well.
-func (s *Server) moveAccount(c *call) (*answer, error) {
-	to := c.value("to")
+func (s *Server) moveAccount(c *web.Call) (*web.Answer, error) {
+	to := c.Value("to")
 	if to == "" {
-		return nil, required("to")
+		return nil, web.Required("to")
 	}
-	if err := accountID(to); err != nil {
+	if err := web.CheckAccountID(to); err != nil {
 		return nil, err
 	}
-	if c.identity.AccountID == c.account() && !c.identity.Superduper {
+	if c.Identity.AccountID == c.Account() && !c.Identity.Superduper {
 		return nil, &problem.Error{Code: problem.Forbidden, Msg: "an account cannot move itself"}
 	}
-	if err := s.authorise(c, to); err != nil {
+	if err := s.web.Authorise(c, to); err != nil {
 		return nil, err
 	}
-	doc, err := s.cfg.Accounts.Move(c.ctx(), c.account(), to, c.accountActor())
+	doc, err := s.cfg.Accounts.Move(c.Context(), c.Account(), to, accountActor(c))
 	if err != nil {
 		return nil, err
 	}
@@ -139,81 +140,81 @@ func (s *Server) moveAccount(c *call) (*answer, error) {
 
 // promoteAccount and demoteAccount serve PUT and DELETE
 // /v2/accounts/{A}/reseller, for superduper admins alone as in Kazoo.
-func (s *Server) promoteAccount(c *call) (*answer, error) { return s.setReseller(c, true) }
+func (s *Server) promoteAccount(c *web.Call) (*web.Answer, error) { return s.setReseller(c, true) }
 
-func (s *Server) demoteAccount(c *call) (*answer, error) { return s.setReseller(c, false) }
+func (s *Server) demoteAccount(c *web.Call) (*web.Answer, error) { return s.setReseller(c, false) }
 
-func (s *Server) setReseller(c *call, on bool) (*answer, error) {
-	if !c.identity.Superduper {
+func (s *Server) setReseller(c *web.Call, on bool) (*web.Answer, error) {
+	if !c.Identity.Superduper {
 		return nil, &problem.Error{Code: problem.Forbidden, Msg: "only superduper admins make resellers"}
 	}
-	doc, err := s.cfg.Accounts.Reseller(c.ctx(), c.account(), on)
+	doc, err := s.cfg.Accounts.Reseller(c.Context(), c.Account(), on)
 	if err != nil {
 		return nil, err
 	}
 	a := accountAnswer(c, doc)
 	if on {
-		a.status = http.StatusCreated
+		a.Status = http.StatusCreated
 	}
 	return a, nil
 }
 
 // getAPIKey serves GET /v2/accounts/{A}/api_key.
-func (s *Server) getAPIKey(c *call) (*answer, error) {
-	if err := c.identity.Administer(); err != nil {
+func (s *Server) getAPIKey(c *web.Call) (*web.Answer, error) {
+	if err := c.Identity.Administer(); err != nil {
 		return nil, err
 	}
-	key, err := s.cfg.Accounts.APIKey(c.ctx(), c.account())
+	key, err := s.cfg.Accounts.APIKey(c.Context(), c.Account())
 	if err != nil {
 		return nil, err
 	}
-	return &answer{data: map[string]any{"api_key": key}}, nil
+	return &web.Answer{Data: map[string]any{"api_key": key}}, nil
 }
 
 // renewAPIKey serves PUT /v2/accounts/{A}/api_key: the old key is void.
-func (s *Server) renewAPIKey(c *call) (*answer, error) {
-	if err := c.identity.Administer(); err != nil {
+func (s *Server) renewAPIKey(c *web.Call) (*web.Answer, error) {
+	if err := c.Identity.Administer(); err != nil {
 		return nil, err
 	}
-	key, err := s.cfg.Accounts.RenewAPIKey(c.ctx(), c.account(), c.accountActor())
+	key, err := s.cfg.Accounts.RenewAPIKey(c.Context(), c.Account(), accountActor(c))
 	if err != nil {
 		return nil, err
 	}
-	return &answer{status: http.StatusCreated, data: map[string]any{"api_key": key}}, nil
+	return &web.Answer{Status: http.StatusCreated, Data: map[string]any{"api_key": key}}, nil
 }
 
-func (s *Server) listChildren(c *call) (*answer, error) {
+func (s *Server) listChildren(c *web.Call) (*web.Answer, error) {
 	return s.listAccounts(c, s.cfg.Accounts.Children)
 }
 
-func (s *Server) listDescendants(c *call) (*answer, error) {
+func (s *Server) listDescendants(c *web.Call) (*web.Answer, error) {
 	return s.listAccounts(c, s.cfg.Accounts.Descendants)
 }
 
 // listSiblings shows of the accounts beside one those that the caller may
 // touch: who else is below its parent is not an account's own business.
-func (s *Server) listSiblings(c *call) (*answer, error) {
+func (s *Server) listSiblings(c *web.Call) (*web.Answer, error) {
 	return s.listAccounts(c, func(ctx context.Context, id string) ([]account.Item, error) {
 		items, err := s.cfg.Accounts.Siblings(ctx, id)
-		if c.identity.Superduper {
+		if c.Identity.Superduper {
 			return items, err
 		}
 		return slices.DeleteFunc(items, func(item account.Item) bool {
 			above, _ := item["tree"].([]any)
-			return item["id"] != c.identity.AccountID && !slices.Contains(above, any(c.identity.AccountID))
+			return item["id"] != c.Identity.AccountID && !slices.Contains(above, any(c.Identity.AccountID))
 		}), err
 	})
 }
 
 // listAccounts pages through a list of accounts: start_key is an id.
 func (s *Server) listAccounts(
-	c *call, list func(context.Context, string) ([]account.Item, error),
-) (*answer, error) {
+	c *web.Call, list func(context.Context, string) ([]account.Item, error),
+) (*web.Answer, error) {
 	p, err := s.paging(c)
 	if err != nil {
 		return nil, err
 	}
-	items, err := list(c.ctx(), c.account())
+	items, err := list(c.Context(), c.Account())
 	if err != nil {
 		return nil, err
 	}
@@ -228,9 +229,9 @@ func (s *Server) listAccounts(
 		items = items[:p.size]
 	}
 	if p.all {
-		return &answer{data: items, digest: true}, nil
+		return &web.Answer{Data: items, Digest: true}, nil
 	}
-	return page(items, startToken(start), next), nil
+	return web.Page(items, startToken(start), next), nil
 }
 
 // from cuts a list at the item of an id; an id that is gone starts it anew.
@@ -244,34 +245,36 @@ func from(items []account.Item, id string) []account.Item {
 }
 
 // listParents and listTree serve GET /v2/accounts/{A}/parents and …/tree.
-func (s *Server) listParents(c *call) (*answer, error) {
+func (s *Server) listParents(c *web.Call) (*web.Answer, error) {
 	return s.listAbove(c, s.cfg.Accounts.Parents)
 }
 
-func (s *Server) listTree(c *call) (*answer, error) { return s.listAbove(c, s.cfg.Accounts.Tree) }
+func (s *Server) listTree(c *web.Call) (*web.Answer, error) {
+	return s.listAbove(c, s.cfg.Accounts.Tree)
+}
 
 // listAbove shows the accounts above one, from the caller's own down: who is
 // above the caller is not its business.
-func (s *Server) listAbove(c *call, list func(context.Context, string) ([]account.Item, error)) (*answer, error) {
-	items, err := list(c.ctx(), c.account())
+func (s *Server) listAbove(c *web.Call, list func(context.Context, string) ([]account.Item, error)) (*web.Answer, error) {
+	items, err := list(c.Context(), c.Account())
 	if err != nil {
 		return nil, err
 	}
-	for len(items) > 0 && !c.identity.Superduper && items[0]["id"] != c.identity.AccountID {
+	for len(items) > 0 && !c.Identity.Superduper && items[0]["id"] != c.Identity.AccountID {
 		items = items[1:]
 	}
-	return page(items, "", ""), nil
+	return web.Page(items, "", ""), nil
 }
 
 // accountMetaflows are those of the account itself.
-type accountMetaflows struct{}
+type accountMetaflows struct{ s *Server }
 
-func (accountMetaflows) read(s *Server, c *call) (document.Doc, error) {
-	return s.cfg.Accounts.Get(c.ctx(), c.account())
+func (m accountMetaflows) read(c *web.Call) (document.Doc, error) {
+	return m.s.cfg.Accounts.Get(c.Context(), c.Account())
 }
 
-func (accountMetaflows) write(s *Server, c *call, doc document.Doc) (document.Doc, error) {
-	return s.cfg.Accounts.Replace(c.ctx(), account.Write{
-		ID: c.account(), Data: doc, Check: c.unmoved, Actor: c.accountActor(),
+func (m accountMetaflows) write(c *web.Call, doc document.Doc, read string) (document.Doc, error) {
+	return m.s.cfg.Accounts.Replace(c.Context(), account.Write{
+		ID: c.Account(), Data: doc, Check: unmoved(read), Actor: accountActor(c),
 	})
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"github.com/gorilla/mux"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/callflowd/callflowd/pkg/api/web"
 )
 
 // benchFlow is a callflow as switches look them up.
@@ -71,7 +74,7 @@ func lookupWorld(b *testing.B) (*world, string) {
 	b.Helper()
 	w := newWorld(b, func(cfg *Config) {
 		cfg.Log = fileLog(b)
-		cfg.Limits.Lookups = Rate{Burst: 1 << 30, PerSecond: 1 << 30}
+		cfg.Limits.Lookups = web.Rate{Burst: 1 << 30, PerSecond: 1 << 30}
 	})
 	w.undescribed = true
 	w.newCallflow(w.master, benchFlow)
@@ -126,7 +129,7 @@ func exchange(client *http.Client, r *http.Request, want int) error {
 	if err != nil {
 		return err
 	}
-	body, err := readPlain(res)
+	body, err := io.ReadAll(res.Body)
 	_ = res.Body.Close()
 	if err == nil && res.StatusCode != want {
 		err = fmt.Errorf("%s %s: %d %.300s", r.Method, r.URL, res.StatusCode, body)
@@ -152,7 +155,7 @@ func fetch(b *testing.B, url, token string) fetched {
 		b.Fatal(err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	body, err := readPlain(res)
+	body, err := io.ReadAll(res.Body)
 	if err != nil || res.StatusCode != http.StatusOK {
 		b.Fatal(res.StatusCode, err, string(body))
 	}

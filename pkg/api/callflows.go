@@ -2,29 +2,28 @@ package api
 
 import (
 	"context"
-	"net/http"
-	"net/url"
 
+	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/callflow"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
 // actor is the caller, as private fields and history remember it.
-func (c *call) actor() callflow.Actor {
+func actorOf(c *web.Call) callflow.Actor {
 	return callflow.Actor{
-		AccountID: c.identity.AccountID, UserID: c.identity.UserID,
-		RequestID: c.requestID, ClientIP: c.client.String(),
+		AccountID: c.Identity.AccountID, UserID: c.Identity.UserID,
+		RequestID: c.RequestID, ClientIP: c.Client.String(),
 	}
 }
 
 // write gathers what a save of the callflow in the path needs.
-func (c *call) write() (callflow.Write, error) {
-	data, err := c.object()
+func writeOf(c *web.Call) (callflow.Write, error) {
+	data, err := c.Object()
 	if err != nil {
 		return callflow.Write{}, err
 	}
-	given := c.envelope["revision"]
+	given := c.Envelope["revision"]
 	base, isText := given.(string)
 	if given != nil && !isText {
 		return callflow.Write{}, problem.Validation([]problem.Violation{{
@@ -32,80 +31,69 @@ func (c *call) write() (callflow.Write, error) {
 		}})
 	}
 	return callflow.Write{
-		AccountID: c.account(), ID: c.vars["callflow_id"], Data: data, Base: base,
-		Check: conditionOf(c.r.Header).check, Actor: c.actor(),
+		AccountID: c.Account(), ID: c.Vars["callflow_id"], Data: data, Base: base,
+		Check: c.Check, Actor: actorOf(c),
 	}, nil
 }
 
 // saved answers with a callflow as it is now stored.
-func saved(s callflow.Saved) *answer {
-	return (&answer{data: s.Doc.Public(), revision: s.Doc.Rev()}).warn(s.Warnings)
+func saved(s callflow.Saved) *web.Answer {
+	return (&web.Answer{Data: s.Doc.Public(), Revision: s.Doc.Rev()}).Warn(s.Warnings)
 }
 
 // createCallflow serves PUT …/callflows.
-func (s *Server) createCallflow(c *call) (*answer, error) {
-	w, err := c.write()
+func (s *Server) createCallflow(c *web.Call) (*web.Answer, error) {
+	w, err := writeOf(c)
 	if err != nil {
 		return nil, err
 	}
-	w.Check = conditionOf(c.r.Header).checkCreate
-	result, err := s.cfg.Callflows.Create(c.ctx(), w)
+	w.Check = c.CheckCreate
+	result, err := s.cfg.Callflows.Create(c.Context(), w)
 	if err != nil {
 		return nil, err
 	}
-	return created(saved(result), c, result.Doc.ID()), nil
-}
-
-// created makes a 201 of an answer, with the new document's Location below
-// the path that was asked.
-func created(a *answer, c *call, id string) *answer {
-	a.status = http.StatusCreated
-	a.location = "/" + c.version + c.path + "/" + url.PathEscape(id)
-	if c.own {
-		a.location = "/" + c.version + "/accounts/" + c.account() + c.path[len(ownAlias):] + "/" + url.PathEscape(id)
-	}
-	return a
+	return c.Created(saved(result), result.Doc.ID()), nil
 }
 
 // getCallflow serves GET …/callflows/{C}: the callflow, and metadata about the
 // documents it refers to (contract 2.3).
-func (s *Server) getCallflow(c *call) (*answer, error) {
-	if at, given, err := c.at(); err != nil || given {
+func (s *Server) getCallflow(c *web.Call) (*web.Answer, error) {
+	if at, given, err := timeOf(c); err != nil || given {
 		if err != nil {
 			return nil, err
 		}
 		return s.getCallflowAt(c, at)
 	}
-	doc, err := s.cfg.Callflows.Get(c.ctx(), c.account(), c.vars["callflow_id"])
+	doc, err := s.cfg.Callflows.Get(c.Context(), c.Account(), c.Vars["callflow_id"])
 	if err != nil {
 		return nil, err
 	}
-	return s.shown(c.ctx(), c.account(), doc), nil
+	return s.shown(c.Context(), c.Account(), doc), nil
 }
 
 // shown is a callflow as GET gives it.
-func (s *Server) shown(ctx context.Context, accountID string, doc document.Doc) *answer {
+func (s *Server) shown(ctx context.Context, accountID string, doc document.Doc) *web.Answer {
 	data := doc.Public()
 	data["metadata"] = s.cfg.Callflows.Metadata(ctx, accountID, doc)
-	return &answer{data: data, revision: doc.Rev(), etag: doc.Rev()}
+	return &web.Answer{Data: data, Revision: doc.Rev(), ETag: doc.Rev()}
 }
 
 // replaceCallflow serves POST …/callflows/{C}.
-func (s *Server) replaceCallflow(c *call) (*answer, error) {
+func (s *Server) replaceCallflow(c *web.Call) (*web.Answer, error) {
 	return change(c, s.cfg.Callflows.Replace)
 }
 
 // patchCallflow serves PATCH …/callflows/{C}.
-func (s *Server) patchCallflow(c *call) (*answer, error) {
+func (s *Server) patchCallflow(c *web.Call) (*web.Answer, error) {
 	return change(c, s.cfg.Callflows.Patch)
 }
 
-func change(c *call, save func(context.Context, callflow.Write) (callflow.Saved, error)) (*answer, error) {
-	w, err := c.write()
+func change(c *web.Call, save func(context.Context, callflow.Write) (callflow.Saved, error)) (*web.Answer, error) {
+	w, err := writeOf(c)
 	if err != nil {
 		return nil, err
 	}
-	result, err := save(c.ctx(), w)
+	result, err := save(c.Context(), w)
 	if err != nil {
 		return nil, err
 	}
@@ -114,13 +102,13 @@ func change(c *call, save func(context.Context, callflow.Write) (callflow.Saved,
 
 // deleteCallflow serves DELETE …/callflows/{C}: soft, unless
 // should_soft_delete=false.
-func (s *Server) deleteCallflow(c *call) (*answer, error) {
-	w, err := c.write()
+func (s *Server) deleteCallflow(c *web.Call) (*web.Answer, error) {
+	w, err := writeOf(c)
 	if err != nil {
 		return nil, err
 	}
-	w.RefuseIfReferenced = c.flag("refuse_if_referenced", false)
-	result, err := s.cfg.Callflows.Delete(c.ctx(), w, !c.flag("should_soft_delete", true))
+	w.RefuseIfReferenced = c.Flag("refuse_if_referenced", false)
+	result, err := s.cfg.Callflows.Delete(c.Context(), w, !c.Flag("should_soft_delete", true))
 	if err != nil {
 		return nil, err
 	}

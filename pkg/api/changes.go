@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/callflow"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
@@ -16,55 +17,55 @@ const feedWait = 30 * time.Second
 // listChanges serves GET …/changes?since=…: a page of changes, with
 // feed=longpoll at least one where there is one in time, or server-sent events
 // for those who accept them.
-func (s *Server) listChanges(c *call) (*answer, error) {
-	o := callflow.ChangesOptions{Since: c.value("since")}
-	if v, ok := c.lookup("limit"); ok {
+func (s *Server) listChanges(c *web.Call) (*web.Answer, error) {
+	o := callflow.ChangesOptions{Since: c.Value("since")}
+	if v, ok := c.Lookup("limit"); ok {
 		n, err := integer(v)
 		if err != nil || n < 1 {
 			return nil, faulty("invalid limit")
 		}
 		o.Limit = n
 	}
-	if wantsEvents(c.r.Header) {
+	if c.WantsEvents() {
 		return s.streamChanges(c, o)
 	}
-	switch feed := c.value("feed"); feed {
+	switch feed := c.Value("feed"); feed {
 	case "", "normal":
 	case "longpoll":
 		o.Wait = feedWait
 	default:
 		return nil, problem.Validation([]problem.Violation{{
 			Path: "feed", Code: "enum", Message: "feed is normal or longpoll",
-			Members: map[string]any{"target": []string{"normal", "longpoll"}, "value": clip(feed)},
+			Members: map[string]any{"target": []string{"normal", "longpoll"}, "value": web.Clip(feed)},
 		}})
 	}
-	found, err := s.cfg.Callflows.Changes(c.ctx(), c.account(), o)
+	found, err := s.cfg.Callflows.Changes(c.Context(), c.Account(), o)
 	if err != nil {
 		return nil, err
 	}
-	return &answer{data: found.Changes, members: members{LastSeq: found.LastSeq}}, nil
+	return &web.Answer{Data: found.Changes, Members: web.Members{LastSeq: found.LastSeq}}, nil
 }
 
 // streamChanges sends changes as they come (WHATWG HTML, section 9.2). A
 // browser that connects again says where it was in Last-Event-ID. The first
 // page is read before the answer begins, so that what is wrong with the request
 // has a status of its own.
-func (s *Server) streamChanges(c *call, o callflow.ChangesOptions) (*answer, error) {
-	if id := c.r.Header.Get("Last-Event-ID"); id != "" {
+func (s *Server) streamChanges(c *web.Call, o callflow.ChangesOptions) (*web.Answer, error) {
+	if id := c.Request.Header.Get("Last-Event-ID"); id != "" {
 		o.Since = id
 	}
-	found, err := s.cfg.Callflows.Changes(c.ctx(), c.account(), o)
+	found, err := s.cfg.Callflows.Changes(c.Context(), c.Account(), o)
 	if err != nil {
 		return nil, err
 	}
 	o.Wait = feedWait
-	return &answer{raw: &rawBody{contentType: eventStream, stream: func(ctx context.Context, w flushWriter) error {
+	return &web.Answer{Raw: &web.RawBody{ContentType: web.EventStream, Stream: func(ctx context.Context, w web.FlushWriter) error {
 		if _, err := fmt.Fprint(w, ": changes\n\n"); err != nil {
 			return err
 		}
 		for {
 			for _, change := range found.Changes {
-				body, err := encode(change)
+				body, err := web.Encode(change)
 				if err != nil {
 					return err
 				}
@@ -82,7 +83,7 @@ func (s *Server) streamChanges(c *call, o callflow.ChangesOptions) (*answer, err
 				return err
 			}
 			o.Since = found.LastSeq
-			if found, err = s.cfg.Callflows.Changes(ctx, c.account(), o); err != nil {
+			if found, err = s.cfg.Callflows.Changes(ctx, c.Account(), o); err != nil {
 				return err
 			}
 		}
@@ -91,9 +92,9 @@ func (s *Server) streamChanges(c *call, o callflow.ChangesOptions) (*answer, err
 
 // stillAllowed checks the caller of a long answer again: its token may have
 // expired, and its account may have been moved or locked.
-func (s *Server) stillAllowed(c *call) error {
-	if _, err := s.cfg.Auth.Authenticate(c.ctx(), c.credentials()); err != nil {
+func (s *Server) stillAllowed(c *web.Call) error {
+	if _, err := s.cfg.Auth.Authenticate(c.Context(), c.Credentials()); err != nil {
 		return err
 	}
-	return s.authorise(c, c.account())
+	return s.web.Authorise(c, c.Account())
 }

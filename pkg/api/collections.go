@@ -5,21 +5,24 @@ import (
 	"encoding/json"
 	"iter"
 
+	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/callflow"
 	"github.com/callflowd/callflowd/pkg/document"
-	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/resource"
 )
 
 // collection serves one generic collection of an account.
-type collection struct{ kind resource.Kind }
+type collection struct {
+	s    *Server
+	kind resource.Kind
+}
 
-func (of collection) list(s *Server, c *call) (*answer, error) {
-	return s.listView(c, of.kind.Listing())
+func (of collection) list(c *web.Call) (*web.Answer, error) {
+	return of.s.listView(c, of.kind.Listing())
 }
 
 // listView serves a listing view of the account.
-func (s *Server) listView(c *call, view resource.View) (*answer, error) {
+func (s *Server) listView(c *web.Call, view resource.View) (*web.Answer, error) {
 	p, err := s.paging(c)
 	if err != nil {
 		return nil, err
@@ -28,15 +31,15 @@ func (s *Server) listView(c *call, view resource.View) (*answer, error) {
 		Start: positionOf(p.start), End: positionOf(p.end), PageSize: p.size, Ascending: p.ascending, Filter: p.filter,
 	}
 	if p.all {
-		return streamed(func(ctx context.Context) iter.Seq2[json.RawMessage, error] {
-			return s.cfg.Resources.Stream(ctx, c.account(), view, o)
+		return web.Streamed(func(ctx context.Context) iter.Seq2[json.RawMessage, error] {
+			return s.cfg.Resources.Stream(ctx, c.Account(), view, o)
 		}), nil
 	}
-	found, err := s.cfg.Resources.List(c.ctx(), c.account(), view, o)
+	found, err := s.cfg.Resources.List(c.Context(), c.Account(), view, o)
 	if err != nil {
 		return nil, err
 	}
-	return page(found.Items, tokenOf(o.Start), tokenOf(found.Next)), nil
+	return web.Page(found.Items, tokenOf(o.Start), tokenOf(found.Next)), nil
 }
 
 // positionOf reads a start_key: our own token, or a key as text.
@@ -69,56 +72,56 @@ func tokenOf(p *resource.Position) string {
 }
 
 // write gathers what a save in the collection needs.
-func (of collection) write(c *call) (resource.Write, error) {
-	data, err := c.object()
+func (of collection) write(c *web.Call) (resource.Write, error) {
+	data, err := c.Object()
 	return resource.Write{
-		Kind: of.kind, AccountID: c.account(), ID: c.vars["document_id"], Data: data, Check: conditionOf(c.r.Header).check,
+		Kind: of.kind, AccountID: c.Account(), ID: c.Vars["document_id"], Data: data, Check: c.Check,
 		Actor: resource.Actor{
-			AccountID: c.identity.AccountID, UserID: c.identity.UserID, RequestID: c.requestID, Plain: c.identity.Plain,
+			AccountID: c.Identity.AccountID, UserID: c.Identity.UserID, RequestID: c.RequestID, Plain: c.Identity.Plain,
 		},
 	}, err
 }
 
-func (of collection) create(s *Server, c *call) (*answer, error) {
+func (of collection) create(c *web.Call) (*web.Answer, error) {
 	w, err := of.write(c)
 	if err != nil {
 		return nil, err
 	}
-	w.Check = conditionOf(c.r.Header).checkCreate
-	doc, err := s.cfg.Resources.Create(c.ctx(), w)
+	w.Check = c.CheckCreate
+	doc, err := of.s.cfg.Resources.Create(c.Context(), w)
 	if err != nil {
 		return nil, err
 	}
-	return created(stored(doc), c, doc.ID()), nil
+	return c.Created(stored(doc), doc.ID()), nil
 }
 
 // stored answers with a document as it is in storage.
-func stored(doc document.Doc) *answer {
-	return &answer{data: doc.Public(), revision: doc.Rev()}
+func stored(doc document.Doc) *web.Answer {
+	return &web.Answer{Data: doc.Public(), Revision: doc.Rev()}
 }
 
-func (of collection) get(s *Server, c *call) (*answer, error) {
-	doc, err := s.cfg.Resources.Get(c.ctx(), of.kind, c.account(), c.vars["document_id"])
+func (of collection) get(c *web.Call) (*web.Answer, error) {
+	doc, err := of.s.cfg.Resources.Get(c.Context(), of.kind, c.Account(), c.Vars["document_id"])
 	if err != nil {
 		return nil, err
 	}
 	a := stored(doc)
-	a.etag = doc.Rev()
+	a.ETag = doc.Rev()
 	return a, nil
 }
 
-func (of collection) replace(s *Server, c *call) (*answer, error) {
-	return of.change(c, s.cfg.Resources.Replace)
+func (of collection) replace(c *web.Call) (*web.Answer, error) {
+	return of.change(c, of.s.cfg.Resources.Replace)
 }
 
-func (of collection) patch(s *Server, c *call) (*answer, error) {
-	return of.change(c, s.cfg.Resources.Patch)
+func (of collection) patch(c *web.Call) (*web.Answer, error) {
+	return of.change(c, of.s.cfg.Resources.Patch)
 }
 
-func (of collection) remove(s *Server, c *call) (*answer, error) {
-	hard := !c.flag("should_soft_delete", true)
+func (of collection) remove(c *web.Call) (*web.Answer, error) {
+	hard := !c.Flag("should_soft_delete", true)
 	a, err := of.change(c, func(ctx context.Context, w resource.Write) (document.Doc, error) {
-		return s.cfg.Resources.Delete(ctx, w, hard)
+		return of.s.cfg.Resources.Delete(ctx, w, hard)
 	})
 	if err != nil {
 		return nil, err
@@ -126,12 +129,12 @@ func (of collection) remove(s *Server, c *call) (*answer, error) {
 	return deleted(a), nil
 }
 
-func (of collection) change(c *call, save func(context.Context, resource.Write) (document.Doc, error)) (*answer, error) {
+func (of collection) change(c *web.Call, save func(context.Context, resource.Write) (document.Doc, error)) (*web.Answer, error) {
 	w, err := of.write(c)
 	if err != nil {
 		return nil, err
 	}
-	doc, err := save(c.ctx(), w)
+	doc, err := save(c.Context(), w)
 	if err != nil {
 		return nil, err
 	}
@@ -139,18 +142,9 @@ func (of collection) change(c *call, save func(context.Context, resource.Write) 
 }
 
 // deleted marks the document of an answer as Kazoo does (contract 2.2).
-func deleted(a *answer) *answer {
-	if doc, ok := a.data.(document.Doc); ok {
+func deleted(a *web.Answer) *web.Answer {
+	if doc, ok := a.Data.(document.Doc); ok {
 		doc["_read_only"] = map[string]any{"deleted": true}
 	}
 	return a
-}
-
-// required is the 400 of request values that are missing.
-func required(names ...string) error {
-	list := make([]problem.Violation, len(names))
-	for i, name := range names {
-		list[i] = problem.Violation{Path: name, Code: "required", Message: "Field is required but missing"}
-	}
-	return problem.Validation(list)
 }

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/callflowd/callflowd/pkg/account"
+	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/auth"
 	"github.com/callflowd/callflowd/pkg/callflow"
 	"github.com/callflowd/callflowd/pkg/couch"
@@ -31,7 +32,7 @@ type Config struct {
 	Node    string           // the envelope's node: an opaque name of this process
 	Version string           // the envelope's version
 	Now     func() time.Time // the clock of timestamps and rate limits
-	Limits  Limits
+	Limits  web.Limits
 	Proxies []netip.Prefix // peers whose X-Forwarded-For is believed
 	Apps    []App          // what apps_store lists; nil lists this server's callflows
 
@@ -57,21 +58,4 @@ type App struct {
 // AppText is what a console shows of an app in one language.
 type AppText struct {
 	Label string `json:"label"`
-}
-
-func (c Config) orDefaults() Config {
-	c.Limits = c.Limits.orDefaults()
-	if c.Log == nil {
-		c.Log = zap.NewNop()
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	if c.Node == "" {
-		c.Node = "callflowd"
-	}
-	if c.Version == "" {
-		c.Version = "dev"
-	}
-	return c
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/url"
 
+	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -15,42 +16,42 @@ import (
 // listApps serves GET …/apps_store: what a web console offers to open, each
 // with the API it talks to and who may open it (contract 10.18). A console
 // hides an app that does not say so.
-func (s *Server) listApps(c *call) (*answer, error) {
+func (s *Server) listApps(c *web.Call) (*web.Answer, error) {
 	apps := s.cfg.Apps
 	if apps == nil {
 		apps = []App{{ID: "callflows", Name: "callflows", Label: "Callflows", Masqueradable: true}}
 	}
 	out := make([]App, len(apps))
 	for i, app := range apps {
-		app.APIURL = cmp.Or(app.APIURL, c.baseURL())
+		app.APIURL = cmp.Or(app.APIURL, baseURL(c))
 		app.AllowedUsers = cmp.Or(app.AllowedUsers, "all")
 		if app.I18n == nil {
 			app.I18n = map[string]AppText{"en-US": {Label: app.Label}}
 		}
 		out[i] = app
 	}
-	return &answer{data: out, digest: true}, nil
+	return &web.Answer{Data: out, Digest: true}, nil
 }
 
 // baseURL is this API as the client reached it.
-func (c *call) baseURL() string {
+func baseURL(c *web.Call) string {
 	scheme := "http"
-	if c.r.TLS != nil || c.r.Header.Get("X-Forwarded-Proto") == "https" {
+	if c.Request.TLS != nil || c.Request.Header.Get("X-Forwarded-Proto") == "https" {
 		scheme = "https"
 	}
-	host := c.r.Host
+	host := c.Request.Host
 	if host == "" {
 		host = "localhost"
 	}
-	return scheme + "://" + host + "/" + c.version + "/"
+	return scheme + "://" + host + "/" + c.Version + "/"
 }
 
 // listPhoneNumbers serves GET …/phone_numbers: the numbers of the public
 // network that callflows of the account use.
-func (s *Server) listPhoneNumbers(c *call) (*answer, error) {
+func (s *Server) listPhoneNumbers(c *web.Call) (*web.Answer, error) {
 	numbers := map[string]any{}
 	more := false
-	view := s.cfg.Couch.Account(c.account()).View(c.ctx(), "callflows", "listing_by_number", couch.Query{})
+	view := s.cfg.Couch.Account(c.Account()).View(c.Context(), "callflows", "listing_by_number", couch.Query{})
 	for row, err := range view {
 		if err != nil {
 			return nil, err
@@ -62,14 +63,14 @@ func (s *Server) listPhoneNumbers(c *call) (*answer, error) {
 		if more = len(numbers) >= s.cfg.Limits.MaxPageSize; more {
 			break
 		}
-		numbers[key] = map[string]any{"assigned_to": c.account(), "state": "in_service", "used_by": "callflow"}
+		numbers[key] = map[string]any{"assigned_to": c.Account(), "state": "in_service", "used_by": "callflow"}
 	}
-	return &answer{data: map[string]any{"numbers": numbers, "truncated": more}, digest: true}, nil
+	return &web.Answer{Data: map[string]any{"numbers": numbers, "truncated": more}, Digest: true}, nil
 }
 
 // listClassifiers serves GET …/phone_numbers/classifiers: the kinds of numbers
 // by name. A console asks before it opens a user or a device.
-func (s *Server) listClassifiers(*call) (*answer, error) {
+func (s *Server) listClassifiers(*web.Call) (*web.Answer, error) {
 	names := map[string]string{
 		"emergency": "Emergency", "tollfree_us": "US toll-free", "toll_us": "US toll", "caribbean": "Caribbean",
 		"did_us": "US local", "international": "International",
@@ -78,28 +79,28 @@ func (s *Server) listClassifiers(*call) (*answer, error) {
 	for _, name := range number.Classes() {
 		kinds[name] = map[string]any{"name": name, "friendly_name": cmp.Or(names[name], name)}
 	}
-	return &answer{data: kinds, digest: true}, nil
+	return &web.Answer{Data: kinds, Digest: true}, nil
 }
 
 // listUserDevices serves GET …/users/{id}/devices: the devices the user owns.
-func (s *Server) listUserDevices(c *call) (*answer, error) {
+func (s *Server) listUserDevices(c *web.Call) (*web.Answer, error) {
 	owned := url.Values{}
-	maps.Copy(owned, c.query)
-	owned.Add("filter_owner_id", c.vars["document_id"])
-	c.query = owned
+	maps.Copy(owned, c.Query)
+	owned.Add("filter_owner_id", c.Vars["document_id"])
+	c.Query = owned
 	for _, kind := range resource.Kinds() {
 		if kind.Name == "devices" {
-			return collection{kind}.list(s, c)
+			return collection{s, kind}.list(c)
 		}
 	}
 	return nil, &problem.Error{Code: problem.NotFound}
 }
 
 // listNothing serves lists that are always empty here.
-func (*Server) listNothing(*call) (*answer, error) { return page([]any{}, "", ""), nil }
+func (*Server) listNothing(*web.Call) (*web.Answer, error) { return web.Page([]any{}, "", ""), nil }
 
 // noWhitelabel serves GET /v2/whitelabel/{DOMAIN}, which a console asks before
 // anybody logs in: no domain has a brand of its own.
-func (*Server) noWhitelabel(c *call) (*answer, error) {
-	return nil, &problem.Error{Code: problem.BadIdentifier, Data: map[string]any{"cause": c.vars["domain"]}}
+func (*Server) noWhitelabel(c *web.Call) (*web.Answer, error) {
+	return nil, &problem.Error{Code: problem.BadIdentifier, Data: map[string]any{"cause": c.Vars["domain"]}}
 }

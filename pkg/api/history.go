@@ -1,62 +1,92 @@
 package api
 
 import (
-	"strconv"
-	"time"
-
+	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/document"
-	"github.com/callflowd/callflowd/pkg/problem"
-	"github.com/callflowd/callflowd/pkg/route"
 )
 
-// at reads ?at=: ISO 8601, or Gregorian seconds as Kazoo's documents have them
-// (contract 9.23). A raw plus sign of a time zone arrives as a space.
-func (c *call) at() (time.Time, bool, error) {
-	if !c.query.Has("at") {
-		return time.Time{}, false, nil
+// listHistory serves GET …/callflows/{C}/history.
+func (s *Server) listHistory(c *web.Call) (*web.Answer, error) {
+	items, err := s.cfg.Callflows.History(c.Context(), c.Account(), c.Vars["callflow_id"])
+	if err != nil {
+		return nil, err
 	}
-	text := c.query.Get("at")
-	if n, err := strconv.ParseInt(text, 10, 40); err == nil {
-		return document.FromGregorian(n), true, nil
+	return web.Page(items, "", ""), nil
+}
+
+// getVersion serves GET …/callflows/{C}/history/{REV}.
+func (s *Server) getVersion(c *web.Call) (*web.Answer, error) {
+	doc, err := s.cfg.Callflows.Version(c.Context(), c.Account(), c.Vars["callflow_id"], c.Vars["revision"])
+	if err != nil {
+		return nil, err
 	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05 07:00", "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at.UTC(), true, nil
+	return &web.Answer{Data: doc.Public(), Revision: doc.Rev(), ETag: doc.Rev()}, nil
+}
+
+// diffCallflow serves GET …/callflows/{C}/diff?from=REV&to=REV.
+func (s *Server) diffCallflow(c *web.Call) (*web.Answer, error) {
+	from, to, err := s.span(c)
+	if err != nil {
+		return nil, err
+	}
+	changes, err := s.cfg.Callflows.Diff(c.Context(), c.Account(), c.Vars["callflow_id"], from, to)
+	if err != nil {
+		return nil, err
+	}
+	if changes == nil {
+		changes = []document.Change{}
+	}
+	return &web.Answer{Data: map[string]any{"from": from, "to": to, "changes": changes}}, nil
+}
+
+// span is what a diff compares: where the request does not say, the newest
+// version with the one before it.
+func (s *Server) span(c *web.Call) (from, to string, err error) {
+	from, to = c.Value("from"), c.Value("to")
+	if from != "" && to != "" {
+		return from, to, nil
+	}
+	versions, err := s.cfg.Callflows.History(c.Context(), c.Account(), c.Vars["callflow_id"])
+	if err != nil {
+		return "", "", err
+	}
+	if to == "" {
+		to = versions[0].Revision
+	}
+	for i, v := range versions[1:] {
+		if from == "" && versions[i].Revision == to {
+			from = v.Revision
 		}
 	}
-	return time.Time{}, true, problem.Validation([]problem.Violation{{
-		Path: "at", Code: "wrong_format", Message: "a time is ISO 8601 or Gregorian seconds",
-		Members: map[string]any{"value": clip(text), "format": "date-time"},
-	}})
+	if from == "" {
+		return "", "", web.Required("from") // to is the oldest version there is
+	}
+	return from, to, nil
 }
 
-// getCallflowAt serves GET …/callflows/{C}?at=TIME.
-func (s *Server) getCallflowAt(c *call, at time.Time) (*answer, error) {
-	doc, uncertain, err := s.cfg.Callflows.At(c.ctx(), c.account(), c.vars["callflow_id"], at)
+// restoreCallflow serves POST …/callflows/{C}/restore (data.revision).
+func (s *Server) restoreCallflow(c *web.Call) (*web.Answer, error) {
+	w, err := writeOf(c)
 	if err != nil {
 		return nil, err
 	}
-	a := s.shown(c.ctx(), c.account(), doc)
-	a.members.Uncertain = uncertain
-	return a, nil
+	rev := w.Data.String("revision")
+	if rev == "" {
+		return nil, web.Required("revision")
+	}
+	w.Data, w.Base = nil, ""
+	result, err := s.cfg.Callflows.Restore(c.Context(), w, rev)
+	if err != nil {
+		return nil, err
+	}
+	return saved(result), nil
 }
 
-// getRouteAt serves GET …/routes/{NUMBER}?at=TIME: where the number went then.
-func (s *Server) getRouteAt(c *call, dialled string, at time.Time) (*answer, error) {
-	found, uncertain, err := s.cfg.Callflows.LookupAt(c.ctx(), c.account(), dialled, at)
+// listReferences serves GET …/callflows/{C}/references.
+func (s *Server) listReferences(c *web.Call) (*web.Answer, error) {
+	found, err := s.cfg.Callflows.References(c.Context(), c.Account(), c.Vars["callflow_id"])
 	if err != nil {
 		return nil, err
 	}
-	public, err := encode(found.Callflow.Public())
-	if err != nil {
-		return nil, err
-	}
-	data := &routeData{
-		Number: found.Number, Normalized: found.Normalized, Match: matchOf(route.Result{Match: found.Match, Found: true}),
-		CallflowID: found.Callflow.ID(), AsOf: at.UTC().Format(time.RFC3339Nano), Callflow: public,
-	}
-	if len(found.Skipped) > 0 {
-		data.Skipped = found.Skipped
-	}
-	return &answer{data: data, members: members{Uncertain: uncertain}}, nil
+	return web.Page(found, "", ""), nil
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/callflow"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -23,23 +24,23 @@ type paging struct {
 }
 
 // paging reads a listing's parameters.
-func (s *Server) paging(c *call) (paging, error) {
+func (s *Server) paging(c *web.Call) (paging, error) {
 	p := paging{
-		size: s.cfg.Limits.PageSize, all: !c.flag("paginate", true),
-		start: c.value("start_key"), end: c.value("end_key"),
-		filter: document.ParseFilter(plusses(c.query)),
+		size: s.cfg.Limits.PageSize, all: !c.Flag("paginate", true),
+		start: c.Value("start_key"), end: c.Value("end_key"),
+		filter: document.ParseFilter(plusses(c.Query)),
 	}
 	switch {
-	case c.flag("descending", false):
-	case c.flag("ascending", false):
+	case c.Flag("descending", false):
+	case c.Flag("ascending", false):
 		p.ascending = true
 	default:
-		p.ascending = !c.flag("descending", true)
+		p.ascending = !c.Flag("descending", true)
 	}
 	if err := checkChunkSize(c); err != nil {
 		return p, err
 	}
-	v, ok := c.lookup("page_size")
+	v, ok := c.Lookup("page_size")
 	if !ok {
 		return p, nil
 	}
@@ -56,8 +57,8 @@ func (s *Server) paging(c *call) (paging, error) {
 
 // checkChunkSize refuses the sizes Kazoo refuses; the chunks themselves are
 // our own affair.
-func checkChunkSize(c *call) error {
-	v, ok := c.lookup("chunk_size")
+func checkChunkSize(c *web.Call) error {
+	v, ok := c.Lookup("chunk_size")
 	if !ok {
 		return nil
 	}
@@ -110,7 +111,7 @@ func plus(v string) string {
 }
 
 // listCallflows serves GET …/callflows.
-func (s *Server) listCallflows(c *call) (*answer, error) {
+func (s *Server) listCallflows(c *web.Call) (*web.Answer, error) {
 	p, err := s.paging(c)
 	if err != nil {
 		return nil, err
@@ -120,15 +121,15 @@ func (s *Server) listCallflows(c *call) (*answer, error) {
 		PageSize: p.size, Ascending: p.ascending, Filter: p.filter,
 	}
 	if p.all {
-		return streamed(func(ctx context.Context) iter.Seq2[json.RawMessage, error] {
-			return s.cfg.Callflows.Stream(ctx, c.account(), o)
+		return web.Streamed(func(ctx context.Context) iter.Seq2[json.RawMessage, error] {
+			return s.cfg.Callflows.Stream(ctx, c.Account(), o)
 		}), nil
 	}
-	found, err := s.cfg.Callflows.List(c.ctx(), c.account(), o)
+	found, err := s.cfg.Callflows.List(c.Context(), c.Account(), o)
 	if err != nil {
 		return nil, err
 	}
-	return page(found.Items, startToken(o.StartKey), startToken(found.NextStartKey)), nil
+	return web.Page(found.Items, startToken(o.StartKey), startToken(found.NextStartKey)), nil
 }
 
 // startToken is a start key as envelopes carry it; none stays none.

@@ -3,16 +3,17 @@ package api
 import (
 	"net/http"
 
+	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/auth"
 )
 
 // userAuth serves PUT /v2/user_auth: a user's hashed credentials for a token.
-func (s *Server) userAuth(c *call) (*answer, error) {
-	data, err := c.object()
+func (s *Server) userAuth(c *web.Call) (*web.Answer, error) {
+	data, err := c.Object()
 	if err != nil {
 		return nil, err
 	}
-	session, err := s.cfg.Auth.UserAuth(c.ctx(), data)
+	session, err := s.cfg.Auth.UserAuth(c.Context(), data)
 	if err != nil {
 		return nil, err
 	}
@@ -20,62 +21,62 @@ func (s *Server) userAuth(c *call) (*answer, error) {
 }
 
 // apiAuth serves PUT /v2/api_auth: an account's API key for a token.
-func (s *Server) apiAuth(c *call) (*answer, error) {
-	data, err := c.object()
+func (s *Server) apiAuth(c *web.Call) (*web.Answer, error) {
+	data, err := c.Object()
 	if err != nil {
 		return nil, err
 	}
-	session, err := s.cfg.Auth.APIAuth(c.ctx(), data)
+	session, err := s.cfg.Auth.APIAuth(c.Context(), data)
 	if err != nil {
 		return nil, err
 	}
 	return s.loggedIn(c, session), nil
 }
 
-func (s *Server) loggedIn(c *call, session auth.Session) *answer {
-	c.identity = session.Identity
-	return &answer{status: http.StatusCreated, data: session.Data, authToken: session.Token}
+func (s *Server) loggedIn(c *web.Call, session auth.Session) *web.Answer {
+	c.Identity = session.Identity
+	return &web.Answer{Status: http.StatusCreated, Data: session.Data, AuthToken: session.Token}
 }
 
 // showToken serves GET /v2/token_auth: what the caller's own credentials say.
-func (s *Server) showToken(c *call) (*answer, error) {
-	return &answer{data: s.cfg.Auth.Describe(c.identity)}, nil
+func (s *Server) showToken(c *web.Call) (*web.Answer, error) {
+	return &web.Answer{Data: s.cfg.Auth.Describe(c.Identity)}, nil
 }
 
 // revokeToken serves DELETE /v2/token_auth: logging out.
-func (s *Server) revokeToken(c *call) (*answer, error) {
-	if err := s.cfg.Auth.Revoke(c.ctx(), c.identity); err != nil {
+func (s *Server) revokeToken(c *web.Call) (*web.Answer, error) {
+	if err := s.cfg.Auth.Revoke(c.Context(), c.Identity); err != nil {
 		return nil, err
 	}
-	c.token = ""
-	return &answer{}, nil
+	c.Token = ""
+	return &web.Answer{}, nil
 }
 
 // showUserAuth serves GET /v2/user_auth/{token}.
-func (s *Server) showUserAuth(c *call) (*answer, error) {
-	info, err := s.cfg.Auth.Info(c.ctx(), c.vars["token"])
+func (s *Server) showUserAuth(c *web.Call) (*web.Answer, error) {
+	info, err := s.cfg.Auth.Info(c.Context(), c.Vars["token"])
 	if err != nil {
 		return nil, err
 	}
-	return &answer{data: info}, nil
+	return &web.Answer{Data: info}, nil
 }
 
 // tokenInfo serves GET and POST /v2/auth/tokeninfo. The token asked about is
 // the proof that one may ask.
-func (s *Server) tokenInfo(c *call) (*answer, error) {
-	token := c.value("token")
-	if token == "" && c.credentials().Value == "" {
-		return nil, required("token")
+func (s *Server) tokenInfo(c *web.Call) (*web.Answer, error) {
+	token := c.Value("token")
+	if token == "" && c.Credentials().Value == "" {
+		return nil, web.Required("token")
 	}
 	if token == "" {
-		if err := s.identify(c); err != nil {
+		if err := s.web.Identify(c); err != nil {
 			return nil, err
 		}
 		return s.showToken(c)
 	}
-	info, err := s.cfg.Auth.Info(c.ctx(), token)
+	info, err := s.cfg.Auth.Info(c.Context(), token)
 	if err != nil {
 		return nil, err
 	}
-	return &answer{data: info}, nil
+	return &web.Answer{Data: info}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -27,23 +28,23 @@ type routeData struct {
 	Callflow json.RawMessage `json:"callflow,omitempty"` // its public fields
 }
 
-// appendTo writes what encoding/json would. Most answers are plain, and that
+// AppendJSON writes what encoding/json would. Most answers are plain, and that
 // for a plain one takes as long as the lookup.
-func (d *routeData) appendTo(b []byte) ([]byte, error) {
+func (d *routeData) AppendJSON(b []byte) ([]byte, error) {
 	m := d.Match
 	if m == nil || m.CaptureGroups != nil || d.Steps != nil || d.Candidates != nil || d.Skipped != nil {
-		body, err := encode(d)
+		body, err := web.Encode(d)
 		return append(b, body...), err
 	}
-	b = appendString(append(b, `{"number":`...), d.Number)
-	b = appendMember(b, "normalized", d.Normalized)
-	b = appendString(append(b, `,"match":{"kind":`...), m.Kind)
-	b = appendMember(b, "key", m.Key)
-	b = appendOptional(b, "form", m.Form)
-	b = appendOptional(b, "capture_group", m.CaptureGroup)
+	b = web.AppendString(append(b, `{"number":`...), d.Number)
+	b = web.AppendMember(b, "normalized", d.Normalized)
+	b = web.AppendString(append(b, `,"match":{"kind":`...), m.Kind)
+	b = web.AppendMember(b, "key", m.Key)
+	b = web.AppendOptional(b, "form", m.Form)
+	b = web.AppendOptional(b, "capture_group", m.CaptureGroup)
 	b = append(b, '}')
-	b = appendOptional(b, "callflow_id", d.CallflowID)
-	b = appendMember(b, "as_of", d.AsOf)
+	b = web.AppendOptional(b, "callflow_id", d.CallflowID)
+	b = web.AppendMember(b, "as_of", d.AsOf)
 	if d.Incomplete {
 		b = append(b, `,"incomplete":true`...)
 	}
@@ -73,20 +74,20 @@ func matchOf(r route.Result) *match {
 
 // getRoute serves GET …/routes/{NUMBER}: the callflow that takes a number,
 // with ?explain=true how that came about, also where nothing takes it.
-func (s *Server) getRoute(c *call) (*answer, error) {
-	dialled := c.vars["number"]
+func (s *Server) getRoute(c *web.Call) (*web.Answer, error) {
+	dialled := c.Vars["number"]
 	if err := checkDialled("number", dialled); err != nil {
 		return nil, err
 	}
-	if at, given, err := c.at(); err != nil || given {
+	if at, given, err := timeOf(c); err != nil || given {
 		if err != nil {
 			return nil, err
 		}
 		return s.getRouteAt(c, dialled, at)
 	}
-	explain := c.flag("explain", false)
-	found, err := s.cfg.Routes.Lookup(c.ctx(), c.account(), dialled, route.Options{
-		Explain: explain, Consistent: c.flag("consistent", false),
+	explain := c.Flag("explain", false)
+	found, err := s.cfg.Routes.Lookup(c.Context(), c.Account(), dialled, route.Options{
+		Explain: explain, Consistent: c.Flag("consistent", false),
 	})
 	if err != nil {
 		return nil, err
@@ -107,7 +108,7 @@ func (s *Server) getRoute(c *call) (*answer, error) {
 	if found.Callflow != nil { // else the database is down, and the callflow was not read before
 		data.Callflow = found.Callflow.Public
 	}
-	return &answer{data: &data}, nil
+	return &web.Answer{Data: &data}, nil
 }
 
 // nothingTakes is the 404 of a lookup; an explained one says why.
@@ -167,8 +168,8 @@ type drafted struct {
 
 // compareRoutes serves POST …/routes: where many numbers go, and with drafts
 // which of them would go elsewhere.
-func (s *Server) compareRoutes(c *call) (*answer, error) {
-	data, err := c.object()
+func (s *Server) compareRoutes(c *web.Call) (*web.Answer, error) {
+	data, err := c.Object()
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +177,7 @@ func (s *Server) compareRoutes(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.cfg.Routes.Many(c.ctx(), c.account(), numbers, drafts, number.DialPlan{})
+	found, err := s.cfg.Routes.Many(c.Context(), c.Account(), numbers, drafts, number.DialPlan{})
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +193,7 @@ func (s *Server) compareRoutes(c *call) (*answer, error) {
 	if skipped := uncompiled(drafts); len(skipped) > 0 {
 		body["skipped"] = skipped
 	}
-	return &answer{data: body}, nil
+	return &web.Answer{Data: body}, nil
 }
 
 // uncompiled lists the drafts' patterns that a save would refuse, and that the
@@ -218,7 +219,7 @@ func (s *Server) routeQuery(data document.Doc) (numbers []string, drafts []docum
 		}})
 	}
 	if !ok {
-		return nil, nil, required("numbers")
+		return nil, nil, web.Required("numbers")
 	}
 	if len(list) > s.cfg.Limits.Routes {
 		return nil, nil, problem.Validation([]problem.Violation{{
@@ -254,21 +255,21 @@ func (s *Server) routeQuery(data document.Doc) (numbers []string, drafts []docum
 }
 
 // analyseRoutes serves GET …/route_analysis.
-func (s *Server) analyseRoutes(c *call) (*answer, error) {
-	plan, err := s.cfg.Routes.Plan(c.ctx(), c.account())
+func (s *Server) analyseRoutes(c *web.Call) (*web.Answer, error) {
+	plan, err := s.cfg.Routes.Plan(c.Context(), c.Account())
 	if err != nil {
 		return nil, err
 	}
-	index, err := s.cfg.Routes.Index(c.ctx(), c.account())
+	index, err := s.cfg.Routes.Index(c.Context(), c.Account())
 	if err != nil {
 		return nil, err
 	}
-	report, err := index.Analyze(c.ctx(), route.AnalysisOptions{Plan: plan, Emergency: s.cfg.Emergency})
+	report, err := index.Analyze(c.Context(), route.AnalysisOptions{Plan: plan, Emergency: s.cfg.Emergency})
 	if err != nil {
 		return nil, err
 	}
-	return &answer{data: map[string]any{
+	return &web.Answer{Data: map[string]any{
 		"findings":     append([]route.Finding{}, report.Findings...),
 		"not_analysed": append([]route.NotAnalysed{}, report.NotAnalysed...),
-	}, digest: true}, nil
+	}, Digest: true}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/auth"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/resource"
@@ -146,12 +147,12 @@ func TestAuthorisationMatrix(t *testing.T) {
 	}
 	w.furnish(selfID)
 	expected := expectations()
-	if got := len(routes()); got != len(expected) {
+	if got := len(w.server.routes()); got != len(expected) {
 		t.Errorf("%d routes, %d in the matrix", got, len(expected))
 	}
 	w.undescribed = true
-	for _, r := range routes() {
-		key := r.method + " " + r.path
+	for _, r := range w.server.routes() {
+		key := r.Method + " " + r.Path
 		who, listed := expected[key]
 		if !listed {
 			t.Errorf("%s is not in the matrix", key)
@@ -161,7 +162,7 @@ func TestAuthorisationMatrix(t *testing.T) {
 			if got := w.ask(r, selfID, from.token()); !fits(got, who, from) {
 				t.Errorf("%s by %s: %d %s", key, from.name, got.status, got.body)
 			}
-			if r.method == put && strings.HasSuffix(r.path, "/api_key") || r.method == remove && r.path == "/token_auth" {
+			if r.Method == put && strings.HasSuffix(r.Path, "/api_key") || r.Method == remove && r.Path == "/token_auth" {
 				clear(fresh) // a token or a key has just become void
 			}
 		}
@@ -190,25 +191,25 @@ func fits(got response, want verdict, from caller) bool {
 
 // ask makes a request that changes little: the precondition of a write never
 // holds, or its body lacks what is needed.
-func (w *world) ask(r row, accountID, token string) response {
+func (w *world) ask(r web.Row, accountID, token string) response {
 	document := "none"
-	if parts := strings.Split(r.path, "/"); len(parts) > 4 {
+	if parts := strings.Split(r.Path, "/"); len(parts) > 4 {
 		document = "x-" + parts[3]
 	}
 	path := strings.NewReplacer(
 		"{account_id}", accountID, "{callflow_id}", "x", "{document_id}", document, "{revision}", "1-a", "{number}", "100",
 		"{schema_id}", "callflows", "{token}", cmp.Or(token, "x"),
-	).Replace(r.path)
-	if !r.traits.has(bare) {
+	).Replace(r.Path)
+	if r.Traits&web.Bare == 0 {
 		path = "/v2" + path
 	}
-	switch r.method {
+	switch r.Method {
 	case get:
-		return w.as(token).send(r.method, path, "")
+		return w.as(token).send(r.Method, path, "")
 	case remove:
-		return w.as(token).send(r.method, path, "", "If-Match", `"0-none"`)
+		return w.as(token).send(r.Method, path, "", "If-Match", `"0-none"`)
 	}
-	return w.as(token).send(r.method, path, `{"data":{}}`, "If-Match", `"0-none"`)
+	return w.as(token).send(r.Method, path, `{"data":{}}`, "If-Match", `"0-none"`)
 }
 
 // loginTo gives a fresh token of any account, by the key in its document.

@@ -1,57 +1,60 @@
 package api
 
 import (
+	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
-	"github.com/callflowd/callflowd/pkg/resource"
 	"github.com/callflowd/callflowd/pkg/schema"
 )
 
 // metaflowOwner reads and writes the document that holds the metaflows in a
 // path: an account, a user, a device.
 type metaflowOwner interface {
-	read(*Server, *call) (document.Doc, error)
-	write(*Server, *call, document.Doc) (document.Doc, error) // all public fields
+	read(c *web.Call) (document.Doc, error)
+	write(c *web.Call, public document.Doc, read string) (document.Doc, error) // over the revision that was read
 }
 
 // metaflows serves the metaflows of one owner (contract 7.4): the object at
 // the document's key metaflows.
-type metaflows struct{ owner metaflowOwner }
+type metaflows struct {
+	s     *Server
+	owner metaflowOwner
+}
 
-func (m metaflows) get(s *Server, c *call) (*answer, error) {
-	doc, err := m.owner.read(s, c)
+func (m metaflows) get(c *web.Call) (*web.Answer, error) {
+	doc, err := m.owner.read(c)
 	if err != nil {
 		return nil, err
 	}
 	return shownMetaflows(doc), nil
 }
 
-func shownMetaflows(doc document.Doc) *answer {
-	a := &answer{revision: doc.Rev(), etag: doc.Rev()}
+func shownMetaflows(doc document.Doc) *web.Answer {
+	a := &web.Answer{Revision: doc.Rev(), ETag: doc.Rev()}
 	if flows := doc.Object("metaflows"); flows != nil {
-		a.data = flows
+		a.Data = flows
 	}
 	return a
 }
 
-func (m metaflows) replace(s *Server, c *call) (*answer, error) {
-	data, err := c.object()
+func (m metaflows) replace(c *web.Call) (*web.Answer, error) {
+	data, err := c.Object()
 	if err != nil {
 		return nil, err
 	}
-	return m.save(s, c, func(document.Doc) document.Doc { return data })
+	return m.save(c, func(document.Doc) document.Doc { return data })
 }
 
-func (m metaflows) patch(s *Server, c *call) (*answer, error) {
-	data, err := c.object()
+func (m metaflows) patch(c *web.Call) (*web.Answer, error) {
+	data, err := c.Object()
 	if err != nil {
 		return nil, err
 	}
-	return m.save(s, c, func(before document.Doc) document.Doc { return document.Patch(before, data) })
+	return m.save(c, func(before document.Doc) document.Doc { return document.Patch(before, data) })
 }
 
-func (m metaflows) remove(s *Server, c *call) (*answer, error) {
-	a, err := m.save(s, c, func(document.Doc) document.Doc { return nil })
+func (m metaflows) remove(c *web.Call) (*web.Answer, error) {
+	a, err := m.save(c, func(document.Doc) document.Doc { return nil })
 	if err != nil {
 		return nil, err
 	}
@@ -63,10 +66,10 @@ func (m metaflows) remove(s *Server, c *call) (*answer, error) {
 const metaflowAttempts = 8
 
 // save replaces the metaflows by what from makes of them; nil removes them.
-func (m metaflows) save(s *Server, c *call, from func(document.Doc) document.Doc) (*answer, error) {
+func (m metaflows) save(c *web.Call, from func(document.Doc) document.Doc) (*web.Answer, error) {
 	for attempt := 1; ; attempt++ {
-		a, err := m.saveOnce(s, c, from)
-		if attempt == metaflowAttempts || !problem.Is(err, problem.PreconditionFailed) || c.conditional() {
+		a, err := m.saveOnce(c, from)
+		if attempt == metaflowAttempts || !problem.Is(err, problem.PreconditionFailed) || c.Conditional() {
 			return a, err
 		}
 	}
@@ -74,12 +77,12 @@ func (m metaflows) save(s *Server, c *call, from func(document.Doc) document.Doc
 
 // saveOnce writes over the very revision it read; the owner's precondition
 // says so where another write came in between.
-func (m metaflows) saveOnce(s *Server, c *call, from func(document.Doc) document.Doc) (*answer, error) {
-	doc, err := m.owner.read(s, c)
+func (m metaflows) saveOnce(c *web.Call, from func(document.Doc) document.Doc) (*web.Answer, error) {
+	doc, err := m.owner.read(c)
 	if err != nil {
 		return nil, err
 	}
-	if err := conditionOf(c.r.Header).check(doc.Rev()); err != nil {
+	if err := c.Check(doc.Rev()); err != nil {
 		return nil, err
 	}
 	flows := from(doc.Object("metaflows"))
@@ -87,49 +90,44 @@ func (m metaflows) saveOnce(s *Server, c *call, from func(document.Doc) document
 	delete(public, "metaflows")
 	var warnings []problem.Warning
 	if flows != nil {
-		valid, violations := s.cfg.Schemas.Validate("metaflows", flows)
+		valid, violations := m.s.cfg.Schemas.Validate("metaflows", flows)
 		if err := problem.Validation(violations); err != nil {
 			return nil, err
 		}
 		public["metaflows"] = map[string]any(valid)
-		warnings = s.cfg.Schemas.Advise("metaflows", valid)
-		warnings = append(warnings, s.cfg.Callflows.AdviseReferences(c.ctx(), c.account(), schema.WalkMetaflows("", valid))...)
+		warnings = m.s.cfg.Schemas.Advise("metaflows", valid)
+		warnings = append(warnings, m.s.cfg.Callflows.AdviseReferences(c.Context(), c.Account(), schema.WalkMetaflows("", valid))...)
 	}
-	c.expected = doc.Rev()
-	saved, err := m.owner.write(s, c, public)
+	saved, err := m.owner.write(c, public, doc.Rev())
 	if err != nil {
 		return nil, err
 	}
-	return shownMetaflows(saved).warn(warnings), nil
-}
-
-// conditional reports whether the client gave a precondition of its own.
-func (c *call) conditional() bool {
-	cond := conditionOf(c.r.Header)
-	return cond.match != nil || cond.noneMatch != nil
+	return shownMetaflows(saved).Warn(warnings), nil
 }
 
 // unmoved is the precondition that a document is still at the revision that
-// was read for this call.
-func (c *call) unmoved(rev string) error {
-	if rev != c.expected {
-		return preconditionFailed("the revision that was read", rev)
+// was read.
+func unmoved(read string) func(string) error {
+	return func(rev string) error {
+		if rev != read {
+			return web.PreconditionFailed("the revision that was read", rev)
+		}
+		return nil
 	}
-	return nil
 }
 
 // documentMetaflows are those of a document in a collection.
-type documentMetaflows struct{ kind resource.Kind }
+type documentMetaflows collection
 
-func (d documentMetaflows) read(s *Server, c *call) (document.Doc, error) {
-	return s.cfg.Resources.Get(c.ctx(), d.kind, c.account(), c.vars["document_id"])
+func (d documentMetaflows) read(c *web.Call) (document.Doc, error) {
+	return d.s.cfg.Resources.Get(c.Context(), d.kind, c.Account(), c.Vars["document_id"])
 }
 
-func (d documentMetaflows) write(s *Server, c *call, doc document.Doc) (document.Doc, error) {
+func (d documentMetaflows) write(c *web.Call, doc document.Doc, read string) (document.Doc, error) {
 	w, err := collection(d).write(c)
 	if err != nil {
 		return nil, err
 	}
-	w.Data, w.Check = doc, c.unmoved
-	return s.cfg.Resources.Replace(c.ctx(), w)
+	w.Data, w.Check = doc, unmoved(read)
+	return d.s.cfg.Resources.Replace(c.Context(), w)
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"regexp"
 	"strings"
+
+	"github.com/callflowd/callflowd/pkg/api/web"
 )
 
 //go:embed openapi_components.json
@@ -22,15 +24,15 @@ func openAPIDocument(version string) ([]byte, error) {
 	if err := json.Unmarshal(openAPIComponents, &components); err != nil {
 		return nil, err
 	}
-	access := map[string]row{}
-	for _, r := range routes() {
-		access[r.method+" "+r.path] = r
+	access := map[string]web.Row{}
+	for _, r := range new(Server).routes() {
+		access[r.Method+" "+r.Path] = r
 	}
 	paths := object{}
 	for _, op := range operations() {
 		row := access[op.method+" "+op.path]
 		path := "/v2" + op.path
-		if row.traits.has(bare) {
+		if row.Traits&web.Bare != 0 {
 			path = op.path
 		}
 		item, ok := paths[path].(object)
@@ -60,14 +62,14 @@ func (op operation) id() string {
 var notWord = regexp.MustCompile(`[^a-z_]+`)
 
 // describe is the operation object.
-func (op operation) describe(r row) object {
+func (op operation) describe(r web.Row) object {
 	out := object{
 		"operationId": op.id(),
 		"summary":     op.summary,
 		"responses":   op.responses(),
 		"security":    []object{{"token": []string{}}, {"bearer": []string{}}, {"basic": []string{}}},
 	}
-	if r.access == anyone {
+	if r.Access == web.Anyone {
 		out["security"] = []object{}
 	}
 	var params []object

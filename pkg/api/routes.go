@@ -4,45 +4,9 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/resource"
 )
-
-// access says who may use a route.
-type access int
-
-const (
-	anyone    access = iota // no token needed
-	signedIn                // any valid token
-	ofAccount               // who may touch the account in the path: itself, its ancestors, the master
-)
-
-// trait is a bit of what sets a route apart.
-type trait int
-
-const (
-	login   trait = 1 << iota // guesses a credential: costs 35 tokens
-	secret                    // the path holds a credential: the log has the template only
-	lookups                   // its own rate limit
-	endless                   // streams or waits: no deadline
-	events                    // also served as server-sent events
-	bare                      // outside the envelope and outside /v2: no body, no token
-)
-
-func (t trait) has(one trait) bool { return t&one != 0 }
-
-// handler does the work of one route.
-type handler func(*Server, *call) (*answer, error)
-
-// row is one line of the table: a method of a path, what answers it, who may
-// ask, and what else the stages before the handler must know.
-type row struct {
-	method string
-	path   string // below the version, in mux's syntax
-	handle handler
-	access access
-	traits trait
-	count  *routeMetrics // set when the table is mounted
-}
 
 const (
 	get    = http.MethodGet
@@ -57,137 +21,137 @@ const acct = "/accounts/{account_id}"
 
 // routes is everything there is. The paths that switches ask stand first,
 // since they are tried in this order.
-func routes() []row {
-	table := slices.Concat(callflowRoutes(), loginRoutes(), accountRoutes(), consoleRoutes(), otherRoutes(),
-		metaflowRoutes(acct, accountMetaflows{}))
+func (s *Server) routes() []web.Row {
+	table := slices.Concat(s.callflowRoutes(), s.loginRoutes(), s.accountRoutes(), s.consoleRoutes(), s.otherRoutes(),
+		s.metaflowRoutes(acct, accountMetaflows{s}))
 	for _, kind := range resource.Kinds() {
-		table = append(table, collectionRoutes(kind)...)
+		table = append(table, s.collectionRoutes(kind)...)
 	}
 	return table
 }
 
 // callflowRoutes are the lookups and what they are made of.
-func callflowRoutes() []row {
-	return []row{
-		{get, lookupPath, (*Server).getRoute, ofAccount, lookups, nil},
-		{post, acct + "/routes", (*Server).compareRoutes, ofAccount, 0, nil},
-		{get, acct + "/route_analysis", (*Server).analyseRoutes, ofAccount, 0, nil},
-		{get, acct + "/callflows", (*Server).listCallflows, ofAccount, endless, nil},
-		{put, acct + "/callflows", (*Server).createCallflow, ofAccount, 0, nil},
-		{post, acct + "/callflows/validate", (*Server).validateCallflow, ofAccount, 0, nil},
-		{get, acct + "/callflows/{callflow_id}", (*Server).getCallflow, ofAccount, 0, nil},
-		{post, acct + "/callflows/{callflow_id}", (*Server).replaceCallflow, ofAccount, 0, nil},
-		{patch, acct + "/callflows/{callflow_id}", (*Server).patchCallflow, ofAccount, 0, nil},
-		{remove, acct + "/callflows/{callflow_id}", (*Server).deleteCallflow, ofAccount, 0, nil},
-		{get, acct + "/callflows/{callflow_id}/history", (*Server).listHistory, ofAccount, 0, nil},
-		{get, acct + "/callflows/{callflow_id}/history/{revision}", (*Server).getVersion, ofAccount, 0, nil},
-		{get, acct + "/callflows/{callflow_id}/diff", (*Server).diffCallflow, ofAccount, 0, nil},
-		{post, acct + "/callflows/{callflow_id}/restore", (*Server).restoreCallflow, ofAccount, 0, nil},
-		{get, acct + "/callflows/{callflow_id}/references", (*Server).listReferences, ofAccount, 0, nil},
-		{get, acct + "/search", (*Server).search, ofAccount, endless, nil},
-		{get, acct + "/search/multi", (*Server).searchMulti, ofAccount, 0, nil},
-		{get, "/search", (*Server).search, signedIn, endless, nil},
-		{get, "/search/multi", (*Server).searchMulti, signedIn, 0, nil},
-		{get, acct + "/conflicts", (*Server).listConflicts, ofAccount, 0, nil},
-		{post, acct + "/conflicts/{document_id}", (*Server).resolveConflict, ofAccount, 0, nil},
-		{get, acct + "/changes", (*Server).listChanges, ofAccount, endless | events, nil},
+func (s *Server) callflowRoutes() []web.Row {
+	return []web.Row{
+		{Method: get, Path: web.LookupPath, Handle: s.getRoute, Access: web.OfAccount, Traits: web.Lookups},
+		{Method: post, Path: acct + "/routes", Handle: s.compareRoutes, Access: web.OfAccount},
+		{Method: get, Path: acct + "/route_analysis", Handle: s.analyseRoutes, Access: web.OfAccount},
+		{Method: get, Path: acct + "/callflows", Handle: s.listCallflows, Access: web.OfAccount, Traits: web.Endless},
+		{Method: put, Path: acct + "/callflows", Handle: s.createCallflow, Access: web.OfAccount},
+		{Method: post, Path: acct + "/callflows/validate", Handle: s.validateCallflow, Access: web.OfAccount},
+		{Method: get, Path: acct + "/callflows/{callflow_id}", Handle: s.getCallflow, Access: web.OfAccount},
+		{Method: post, Path: acct + "/callflows/{callflow_id}", Handle: s.replaceCallflow, Access: web.OfAccount},
+		{Method: patch, Path: acct + "/callflows/{callflow_id}", Handle: s.patchCallflow, Access: web.OfAccount},
+		{Method: remove, Path: acct + "/callflows/{callflow_id}", Handle: s.deleteCallflow, Access: web.OfAccount},
+		{Method: get, Path: acct + "/callflows/{callflow_id}/history", Handle: s.listHistory, Access: web.OfAccount},
+		{Method: get, Path: acct + "/callflows/{callflow_id}/history/{revision}", Handle: s.getVersion, Access: web.OfAccount},
+		{Method: get, Path: acct + "/callflows/{callflow_id}/diff", Handle: s.diffCallflow, Access: web.OfAccount},
+		{Method: post, Path: acct + "/callflows/{callflow_id}/restore", Handle: s.restoreCallflow, Access: web.OfAccount},
+		{Method: get, Path: acct + "/callflows/{callflow_id}/references", Handle: s.listReferences, Access: web.OfAccount},
+		{Method: get, Path: acct + "/search", Handle: s.search, Access: web.OfAccount, Traits: web.Endless},
+		{Method: get, Path: acct + "/search/multi", Handle: s.searchMulti, Access: web.OfAccount},
+		{Method: get, Path: "/search", Handle: s.search, Access: web.SignedIn, Traits: web.Endless},
+		{Method: get, Path: "/search/multi", Handle: s.searchMulti, Access: web.SignedIn},
+		{Method: get, Path: acct + "/conflicts", Handle: s.listConflicts, Access: web.OfAccount},
+		{Method: post, Path: acct + "/conflicts/{document_id}", Handle: s.resolveConflict, Access: web.OfAccount},
+		{Method: get, Path: acct + "/changes", Handle: s.listChanges, Access: web.OfAccount, Traits: web.Endless | web.Events},
 	}
 }
 
 // loginRoutes give and take tokens.
-func loginRoutes() []row {
-	return []row{
-		{put, "/user_auth", (*Server).userAuth, anyone, login, nil},
-		{get, "/user_auth/{token}", (*Server).showUserAuth, signedIn, secret, nil},
-		{put, "/api_auth", (*Server).apiAuth, anyone, login, nil},
-		{get, "/token_auth", (*Server).showToken, signedIn, 0, nil},
-		{remove, "/token_auth", (*Server).revokeToken, signedIn, 0, nil},
-		{get, "/auth/tokeninfo", (*Server).tokenInfo, anyone, 0, nil},
-		{post, "/auth/tokeninfo", (*Server).tokenInfo, anyone, 0, nil},
+func (s *Server) loginRoutes() []web.Row {
+	return []web.Row{
+		{Method: put, Path: "/user_auth", Handle: s.userAuth, Access: web.Anyone, Traits: web.Login},
+		{Method: get, Path: "/user_auth/{token}", Handle: s.showUserAuth, Access: web.SignedIn, Traits: web.Secret},
+		{Method: put, Path: "/api_auth", Handle: s.apiAuth, Access: web.Anyone, Traits: web.Login},
+		{Method: get, Path: "/token_auth", Handle: s.showToken, Access: web.SignedIn},
+		{Method: remove, Path: "/token_auth", Handle: s.revokeToken, Access: web.SignedIn},
+		{Method: get, Path: "/auth/tokeninfo", Handle: s.tokenInfo, Access: web.Anyone},
+		{Method: post, Path: "/auth/tokeninfo", Handle: s.tokenInfo, Access: web.Anyone},
 	}
 }
 
 // accountRoutes are accounts themselves, and what a console asks of one.
-func accountRoutes() []row {
-	return []row{
-		{put, "/accounts", (*Server).createAccount, signedIn, 0, nil},
-		{get, acct, (*Server).getAccount, ofAccount, 0, nil},
-		{put, acct, (*Server).createAccount, ofAccount, 0, nil},
-		{post, acct, (*Server).replaceAccount, ofAccount, 0, nil},
-		{patch, acct, (*Server).patchAccount, ofAccount, 0, nil},
-		{remove, acct, (*Server).deleteAccount, ofAccount, 0, nil},
-		{get, acct + "/children", (*Server).listChildren, ofAccount, 0, nil},
-		{get, acct + "/descendants", (*Server).listDescendants, ofAccount, 0, nil},
-		{get, acct + "/siblings", (*Server).listSiblings, ofAccount, 0, nil},
-		{get, acct + "/parents", (*Server).listParents, ofAccount, 0, nil},
-		{get, acct + "/tree", (*Server).listTree, ofAccount, 0, nil},
-		{get, acct + "/api_key", (*Server).getAPIKey, ofAccount, 0, nil},
-		{put, acct + "/api_key", (*Server).renewAPIKey, ofAccount, 0, nil},
-		{post, acct + "/move", (*Server).moveAccount, ofAccount, 0, nil},
-		{put, acct + "/reseller", (*Server).promoteAccount, ofAccount, 0, nil},
-		{remove, acct + "/reseller", (*Server).demoteAccount, ofAccount, 0, nil},
-		{get, acct + "/apps_store", (*Server).listApps, ofAccount, 0, nil},
-		{get, acct + "/phone_numbers", (*Server).listPhoneNumbers, ofAccount, 0, nil},
-		{get, acct + "/phone_numbers/classifiers", (*Server).listClassifiers, ofAccount, 0, nil},
-		{get, acct + "/users/{document_id}/devices", (*Server).listUserDevices, ofAccount, endless, nil},
+func (s *Server) accountRoutes() []web.Row {
+	return []web.Row{
+		{Method: put, Path: "/accounts", Handle: s.createAccount, Access: web.SignedIn},
+		{Method: get, Path: acct, Handle: s.getAccount, Access: web.OfAccount},
+		{Method: put, Path: acct, Handle: s.createAccount, Access: web.OfAccount},
+		{Method: post, Path: acct, Handle: s.replaceAccount, Access: web.OfAccount},
+		{Method: patch, Path: acct, Handle: s.patchAccount, Access: web.OfAccount},
+		{Method: remove, Path: acct, Handle: s.deleteAccount, Access: web.OfAccount},
+		{Method: get, Path: acct + "/children", Handle: s.listChildren, Access: web.OfAccount},
+		{Method: get, Path: acct + "/descendants", Handle: s.listDescendants, Access: web.OfAccount},
+		{Method: get, Path: acct + "/siblings", Handle: s.listSiblings, Access: web.OfAccount},
+		{Method: get, Path: acct + "/parents", Handle: s.listParents, Access: web.OfAccount},
+		{Method: get, Path: acct + "/tree", Handle: s.listTree, Access: web.OfAccount},
+		{Method: get, Path: acct + "/api_key", Handle: s.getAPIKey, Access: web.OfAccount},
+		{Method: put, Path: acct + "/api_key", Handle: s.renewAPIKey, Access: web.OfAccount},
+		{Method: post, Path: acct + "/move", Handle: s.moveAccount, Access: web.OfAccount},
+		{Method: put, Path: acct + "/reseller", Handle: s.promoteAccount, Access: web.OfAccount},
+		{Method: remove, Path: acct + "/reseller", Handle: s.demoteAccount, Access: web.OfAccount},
+		{Method: get, Path: acct + "/apps_store", Handle: s.listApps, Access: web.OfAccount},
+		{Method: get, Path: acct + "/phone_numbers", Handle: s.listPhoneNumbers, Access: web.OfAccount},
+		{Method: get, Path: acct + "/phone_numbers/classifiers", Handle: s.listClassifiers, Access: web.OfAccount},
+		{Method: get, Path: acct + "/users/{document_id}/devices", Handle: s.listUserDevices, Access: web.OfAccount, Traits: web.Endless},
 	}
 }
 
 // consoleRoutes are what a console polls and callflowd has nothing of: calls,
 // registrations, desks. They stand before the collections, whose ids they are
 // not.
-func consoleRoutes() []row {
-	return []row{
-		{get, acct + "/devices/status", (*Server).listNothing, ofAccount, 0, nil},
-		{get, acct + "/users/{document_id}/hotdesks", (*Server).listNothing, ofAccount, 0, nil},
-		{get, acct + "/conferences/{document_id}/participants", (*Server).listNothing, ofAccount, 0, nil},
-		{get, acct + "/alerts", (*Server).listNothing, ofAccount, 0, nil},
-		{get, acct + "/channels", (*Server).listNothing, ofAccount, 0, nil},
-		{get, acct + "/external_numbers", (*Server).listNothing, ofAccount, 0, nil},
-		{get, acct + "/registrations", (*Server).listNothing, ofAccount, 0, nil},
-		{get, "/whitelabel/{domain}", (*Server).noWhitelabel, anyone, 0, nil},
-		{get, "/whitelabel/{domain}/{part}", (*Server).noWhitelabel, anyone, 0, nil},
+func (s *Server) consoleRoutes() []web.Row {
+	return []web.Row{
+		{Method: get, Path: acct + "/devices/status", Handle: s.listNothing, Access: web.OfAccount},
+		{Method: get, Path: acct + "/users/{document_id}/hotdesks", Handle: s.listNothing, Access: web.OfAccount},
+		{Method: get, Path: acct + "/conferences/{document_id}/participants", Handle: s.listNothing, Access: web.OfAccount},
+		{Method: get, Path: acct + "/alerts", Handle: s.listNothing, Access: web.OfAccount},
+		{Method: get, Path: acct + "/channels", Handle: s.listNothing, Access: web.OfAccount},
+		{Method: get, Path: acct + "/external_numbers", Handle: s.listNothing, Access: web.OfAccount},
+		{Method: get, Path: acct + "/registrations", Handle: s.listNothing, Access: web.OfAccount},
+		{Method: get, Path: "/whitelabel/{domain}", Handle: s.noWhitelabel, Access: web.Anyone},
+		{Method: get, Path: "/whitelabel/{domain}/{part}", Handle: s.noWhitelabel, Access: web.Anyone},
 	}
 }
 
 // otherRoutes are schemas, the description of all this, and health.
-func otherRoutes() []row {
-	return []row{
-		{get, "/schemas", (*Server).listSchemas, anyone, 0, nil},
-		{get, "/schemas/{schema_id}", (*Server).getSchema, anyone, 0, nil},
-		{put, "/schemas/{schema_id}/validation", (*Server).validateDocument, signedIn, 0, nil},
-		{get, acct + "/schemas", (*Server).listSchemas, ofAccount, 0, nil},
-		{get, acct + "/schemas/{schema_id}", (*Server).getSchema, ofAccount, 0, nil},
-		{put, acct + "/schemas/{schema_id}/validation", (*Server).validateDocument, ofAccount, 0, nil},
-		{get, "/openapi.json", (*Server).getOpenAPI, anyone, 0, nil},
-		{get, "/healthz", (*Server).healthz, anyone, bare, nil},
-		{get, "/readyz", (*Server).readyz, anyone, bare, nil},
-		{get, "/metrics", (*Server).showMetrics, anyone, bare, nil},
+func (s *Server) otherRoutes() []web.Row {
+	return []web.Row{
+		{Method: get, Path: "/schemas", Handle: s.listSchemas, Access: web.Anyone},
+		{Method: get, Path: "/schemas/{schema_id}", Handle: s.getSchema, Access: web.Anyone},
+		{Method: put, Path: "/schemas/{schema_id}/validation", Handle: s.validateDocument, Access: web.SignedIn},
+		{Method: get, Path: acct + "/schemas", Handle: s.listSchemas, Access: web.OfAccount},
+		{Method: get, Path: acct + "/schemas/{schema_id}", Handle: s.getSchema, Access: web.OfAccount},
+		{Method: put, Path: acct + "/schemas/{schema_id}/validation", Handle: s.validateDocument, Access: web.OfAccount},
+		{Method: get, Path: "/openapi.json", Handle: s.getOpenAPI, Access: web.Anyone},
+		{Method: get, Path: "/healthz", Handle: s.healthz, Access: web.Anyone, Traits: web.Bare},
+		{Method: get, Path: "/readyz", Handle: s.readyz, Access: web.Anyone, Traits: web.Bare},
+		{Method: get, Path: "/metrics", Handle: s.showMetrics, Access: web.Anyone, Traits: web.Bare},
 	}
 }
 
 // collectionRoutes are the rows of one generic collection.
-func collectionRoutes(kind resource.Kind) []row {
-	of := collection{kind}
+func (s *Server) collectionRoutes(kind resource.Kind) []web.Row {
+	of := collection{s, kind}
 	all, one := acct+"/"+kind.Name, acct+"/"+kind.Name+"/{document_id}"
-	list := []row{
-		{get, all, of.list, ofAccount, endless, nil},
-		{put, all, of.create, ofAccount, 0, nil},
-		{get, one, of.get, ofAccount, 0, nil},
-		{post, one, of.replace, ofAccount, 0, nil},
-		{patch, one, of.patch, ofAccount, 0, nil},
-		{remove, one, of.remove, ofAccount, 0, nil},
+	list := []web.Row{
+		{Method: get, Path: all, Handle: of.list, Access: web.OfAccount, Traits: web.Endless},
+		{Method: put, Path: all, Handle: of.create, Access: web.OfAccount},
+		{Method: get, Path: one, Handle: of.get, Access: web.OfAccount},
+		{Method: post, Path: one, Handle: of.replace, Access: web.OfAccount},
+		{Method: patch, Path: one, Handle: of.patch, Access: web.OfAccount},
+		{Method: remove, Path: one, Handle: of.remove, Access: web.OfAccount},
 	}
-	return append(list, metaflowRoutes(one, documentMetaflows{kind})...)
+	return append(list, s.metaflowRoutes(one, documentMetaflows{s, kind})...)
 }
 
 // metaflowRoutes are the rows of the metaflows of an account or a document.
-func metaflowRoutes(under string, of metaflowOwner) []row {
-	m := metaflows{of}
-	return []row{
-		{get, under + "/metaflows", m.get, ofAccount, 0, nil},
-		{post, under + "/metaflows", m.replace, ofAccount, 0, nil},
-		{patch, under + "/metaflows", m.patch, ofAccount, 0, nil},
-		{remove, under + "/metaflows", m.remove, ofAccount, 0, nil},
+func (s *Server) metaflowRoutes(under string, of metaflowOwner) []web.Row {
+	m := metaflows{s, of}
+	return []web.Row{
+		{Method: get, Path: under + "/metaflows", Handle: m.get, Access: web.OfAccount},
+		{Method: post, Path: under + "/metaflows", Handle: m.replace, Access: web.OfAccount},
+		{Method: patch, Path: under + "/metaflows", Handle: m.patch, Access: web.OfAccount},
+		{Method: remove, Path: under + "/metaflows", Handle: m.remove, Access: web.OfAccount},
 	}
 }

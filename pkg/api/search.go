@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -35,8 +36,8 @@ func searchFields(kind string) []string {
 }
 
 // search serves GET …/search?t=callflow&q=name&v=prefix (contract 7.3).
-func (s *Server) search(c *call) (*answer, error) {
-	kind, field := c.value("t"), c.value("q")
+func (s *Server) search(c *web.Call) (*web.Answer, error) {
+	kind, field := c.Value("t"), c.Value("q")
 	if err := checkSearch(c, kind, field); err != nil {
 		return nil, err
 	}
@@ -44,17 +45,17 @@ func (s *Server) search(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := searchOf(c, kind, field, c.value("v"))
+	found := searchOf(c, kind, field, c.Value("v"))
 	o := found.options(p)
 	if p.start != "" {
 		o.Start = positionOf(p.start)
 	}
 	if p.all {
-		return streamed(func(ctx context.Context) iter.Seq2[json.RawMessage, error] {
-			return s.cfg.Resources.Stream(ctx, c.account(), found.view, o)
+		return web.Streamed(func(ctx context.Context) iter.Seq2[json.RawMessage, error] {
+			return s.cfg.Resources.Stream(ctx, c.Account(), found.view, o)
 		}), nil
 	}
-	list, err := s.cfg.Resources.List(c.ctx(), c.account(), found.view, o)
+	list, err := s.cfg.Resources.List(c.Context(), c.Account(), found.view, o)
 	if err != nil {
 		return nil, err
 	}
@@ -62,11 +63,11 @@ func (s *Server) search(c *call) (*answer, error) {
 	if p.start != "" {
 		start = tokenOf(o.Start)
 	}
-	return page(list.Items, start, tokenOf(list.Next)), nil
+	return web.Page(list.Items, start, tokenOf(list.Next)), nil
 }
 
 // checkSearch names every parameter that is missing or wrong.
-func checkSearch(c *call, kind, field string) error {
+func checkSearch(c *web.Call, kind, field string) error {
 	wrong := checkSearchType(c, kind)
 	switch allowed := searchFields(kind); {
 	case field == "":
@@ -74,7 +75,7 @@ func checkSearch(c *call, kind, field string) error {
 	case !slices.Contains(allowed, field):
 		wrong = append(wrong, unknownField(allowed, field))
 	}
-	if _, ok := c.lookup("v"); !ok {
+	if _, ok := c.Lookup("v"); !ok {
 		wrong = append(wrong, problem.Violation{Path: "v", Code: "required", Message: "Field is required but missing"})
 	}
 	return problem.Validation(wrong)
@@ -82,15 +83,15 @@ func checkSearch(c *call, kind, field string) error {
 
 // checkSearchType wants a type, and outside an account the one that is found
 // there.
-func checkSearchType(c *call, kind string) []problem.Violation {
+func checkSearchType(c *web.Call, kind string) []problem.Violation {
 	types := []string{accountType, "user", "callflow", "device"}
-	if c.account() == "" {
+	if c.Account() == "" {
 		types = types[:1]
 	}
 	switch {
 	case kind == "":
 		return []problem.Violation{missingChoice("t", types)}
-	case c.account() == "" && kind != accountType:
+	case c.Account() == "" && kind != accountType:
 		return []problem.Violation{{
 			Path: "t", Code: "enum", Message: "other types are searched in an account",
 			Members: map[string]any{"target": types, "value": kind, "cause": kind},
@@ -113,13 +114,13 @@ func unknownField(allowed []string, field string) problem.Violation {
 	}
 }
 
-func searchOf(c *call, kind, field, value string) searched {
+func searchOf(c *web.Call, kind, field, value string) searched {
 	out := searched{
 		view: resource.View{Design: "search", Name: "search_by_" + field}, scope: []string{kind},
 		prefix: document.Alphanumeric(value), field: field,
 	}
 	if kind == accountType {
-		out.view.DB, out.scope = "accounts", []string{c.identity.AccountID, kind}
+		out.view.DB, out.scope = "accounts", []string{c.Identity.AccountID, kind}
 	}
 	return out
 }
@@ -165,8 +166,8 @@ func (f searched) first(ascending bool) func(couch.Row) bool {
 
 // searchMulti serves GET …/search/multi?t=callflow&by_name=…&by_number=…: one
 // list per field, whole.
-func (s *Server) searchMulti(c *call) (*answer, error) {
-	kind := c.value("t")
+func (s *Server) searchMulti(c *web.Call) (*web.Answer, error) {
+	kind := c.Value("t")
 	if err := problem.Validation(checkSearchType(c, kind)); err != nil {
 		return nil, err
 	}
@@ -181,26 +182,26 @@ func (s *Server) searchMulti(c *call) (*answer, error) {
 	p.size = s.cfg.Limits.MaxPageSize
 	data := map[string]any{}
 	for _, field := range fields {
-		found := searchOf(c, kind, field, c.value("by_"+field))
-		list, err := s.cfg.Resources.List(c.ctx(), c.account(), found.view, found.options(p))
+		found := searchOf(c, kind, field, c.Value("by_"+field))
+		list, err := s.cfg.Resources.List(c.Context(), c.Account(), found.view, found.options(p))
 		if err != nil {
 			return nil, err
 		}
 		data[field] = list.Items
 	}
-	return &answer{data: data, digest: true}, nil
+	return &web.Answer{Data: data, Digest: true}, nil
 }
 
 // multiFields are the fields that a search by several names.
-func multiFields(c *call, kind string) ([]string, error) {
+func multiFields(c *web.Call, kind string) ([]string, error) {
 	allowed := searchFields(kind)
-	for name := range c.query {
+	for name := range c.Query {
 		if field, ok := strings.CutPrefix(name, "by_"); ok && !slices.Contains(allowed, field) {
 			return nil, problem.Validation([]problem.Violation{unknownField(allowed, field)})
 		}
 	}
 	fields := slices.DeleteFunc(slices.Clone(allowed), func(field string) bool {
-		_, asked := c.lookup("by_" + field)
+		_, asked := c.Lookup("by_" + field)
 		return !asked
 	})
 	if len(fields) > 0 {

@@ -12,6 +12,8 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/callflowd/callflowd/pkg/api/web"
 )
 
 // log is what was logged, safe for concurrent use.
@@ -130,7 +132,7 @@ func TestSameAnswer(t *testing.T) {
 // client says of its address, gives it another bucket; another network does.
 func TestGuessedTokens(t *testing.T) {
 	w := newWorld(t, func(cfg *Config) {
-		cfg.Limits.Rate = Rate{Burst: 40, PerSecond: 1}
+		cfg.Limits.Rate = web.Rate{Burst: 40, PerSecond: 1}
 		cfg.Proxies = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}
 	})
 	w.undescribed = true

@@ -11,10 +11,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/callflowd/callflowd/pkg/api/web"
 )
 
 // wire starts the API behind a real listener and returns its address.
-func wire(t *testing.T, limits Limits) string {
+func wire(t *testing.T, limits web.Limits) string {
 	t.Helper()
 	w := newWorld(t, func(cfg *Config) { cfg.Limits = limits })
 	srv := httptest.NewUnstartedServer(w.handler)
@@ -55,7 +57,7 @@ func converse(t *testing.T, addr, request string) (*http.Response, map[string]an
 
 // TestRefusals sends what net/http itself refuses.
 func TestRefusals(t *testing.T) {
-	addr := wire(t, Limits{})
+	addr := wire(t, web.Limits{})
 	const host = "Host: pbx\r\n"
 	tests := []struct {
 		name, request string
@@ -90,7 +92,7 @@ func TestRefusals(t *testing.T) {
 
 // TestOrdinaryAnswersPass: none of ours is taken for a refusal.
 func TestOrdinaryAnswersPass(t *testing.T) {
-	addr := wire(t, Limits{})
+	addr := wire(t, web.Limits{})
 	for request, status := range map[string]int{
 		"GET /v2/schemas HTTP/1.0\r\n\r\n":                                                      200,
 		"GET http://elsewhere/v2/schemas HTTP/1.1\r\nHost: pbx\r\nConnection: close\r\n\r\n":    200,
@@ -110,7 +112,7 @@ func TestOrdinaryAnswersPass(t *testing.T) {
 // that nobody wants, still reads why.
 func TestLargeBodies(t *testing.T) {
 	const limit = 1 << 20
-	addr := wire(t, Limits{Body: limit})
+	addr := wire(t, web.Limits{Body: limit})
 	head := func(more string) string { return "PUT /v2/api_auth HTTP/1.1\r\nHost: pbx\r\n" + more + "\r\n\r\n" }
 	long := strings.Repeat("x", 3*limit)
 	tests := []struct {
@@ -138,7 +140,7 @@ func TestLargeBodies(t *testing.T) {
 // TestEndlessBody: there is an end to what is read of a body.
 func TestEndlessBody(t *testing.T) {
 	const limit = 64 << 10
-	conn, err := net.Dial("tcp", wire(t, Limits{Body: limit}))
+	conn, err := net.Dial("tcp", wire(t, web.Limits{Body: limit}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package api
+package web
 
 import (
 	"net/http"
@@ -10,7 +10,7 @@ import (
 )
 
 // finish counts the request and logs it once.
-func (s *Server) finish(rec *recorder, c *call, failure error) {
+func (s *Server) finish(rec *recorder, c *Call, failure error) {
 	took := s.cfg.Now().Sub(c.started)
 	s.metrics.observe(c.route, c.method, rec.status, took)
 	level := zapcore.InfoLevel
@@ -25,7 +25,7 @@ func (s *Server) finish(rec *recorder, c *call, failure error) {
 // record is the log record of a request. It writes its members itself, since
 // a list of fields would be the largest thing that a lookup allocates.
 type record struct {
-	c       *call
+	c       *Call
 	status  int
 	bytes   int64
 	took    time.Duration
@@ -36,24 +36,24 @@ type record struct {
 // the body may hold tokens and are never logged, nor is a path that holds one.
 func (r *record) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	c := r.c
-	template, path := "-", shorten(c.r.URL.Path)
+	template, path := "-", shorten(c.Request.URL.Path)
 	if c.route != nil {
-		template = c.route.path
-		if c.route.traits.has(secret) {
+		template = c.route.Path
+		if c.route.Traits.has(Secret) {
 			path = template
 		}
 	}
-	enc.AddString("request_id", c.requestID)
-	enc.AddString("method", c.r.Method)
+	enc.AddString("request_id", c.RequestID)
+	enc.AddString("method", c.Request.Method)
 	enc.AddString("path", path)
 	enc.AddString("route", template)
 	enc.AddInt64("status", int64(r.status))
 	enc.AddInt64("bytes", r.bytes)
 	enc.AddDuration("took", r.took)
-	enc.AddString("client", c.client.String())
-	if c.identity.AccountID != "" {
-		enc.AddString("auth_account", c.identity.AccountID)
-		enc.AddString("auth_user", c.identity.UserID)
+	enc.AddString("client", c.Client.String())
+	if c.Identity.AccountID != "" {
+		enc.AddString("auth_account", c.Identity.AccountID)
+		enc.AddString("auth_user", c.Identity.UserID)
 	}
 	if r.failure != nil {
 		zap.Error(r.failure).AddTo(enc)
@@ -71,7 +71,7 @@ func shorten(path string) string {
 	if len(path) < credentialLength && !strings.Contains(path, "user_auth/") {
 		return path
 	}
-	parts := strings.Split(clip(path), "/")
+	parts := strings.Split(Clip(path), "/")
 	for i, p := range parts {
 		if len(p) >= credentialLength || i > 0 && parts[i-1] == "user_auth" {
 			parts[i] = "…"

@@ -1,4 +1,4 @@
-package api
+package web
 
 import (
 	"bytes"
@@ -16,8 +16,8 @@ const (
 	compressLookupFrom = 14_000
 )
 
-func (c *call) compressFrom() int {
-	if c.route != nil && c.route.traits.has(lookups) {
+func (c *Call) compressFrom() int {
+	if c.route != nil && c.route.Traits.has(Lookups) {
 		return compressLookupFrom
 	}
 	return compressFrom

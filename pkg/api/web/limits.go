@@ -1,4 +1,4 @@
-package api
+package web
 
 import (
 	"math"
@@ -33,22 +33,22 @@ type bucketState struct {
 // takeTokens charges the caller before anything costly is done for it, token
 // verification included. Peers on the loopback are not limited, and lookups
 // only where a rate for them is set (design section 7).
-func (s *Server) takeTokens(c *call) error {
+func (s *Server) takeTokens(c *Call) error {
 	limiter, cost := s.limiter, 1
-	if c.route != nil && c.route.traits.has(lookups) {
+	if c.route != nil && c.route.Traits.has(Lookups) {
 		limiter = s.lookups
 	}
-	if c.route != nil && c.route.traits.has(login) {
+	if c.route != nil && c.route.Traits.has(Login) {
 		cost = auth.AuthCost
 	}
-	if limiter == nil || c.client.IsLoopback() {
+	if limiter == nil || c.Client.IsLoopback() {
 		return nil
 	}
-	return c.take(limiter, auth.Bucket(c.client.String(), c.vars["account_id"]), cost)
+	return c.take(limiter, auth.Bucket(c.Client.String(), c.Vars["account_id"]), cost)
 }
 
 // take takes cost tokens out of a bucket, or refuses the call.
-func (c *call) take(limiter *auth.Limiter, bucket string, cost int) error {
+func (c *Call) take(limiter *auth.Limiter, bucket string, cost int) error {
 	ok, remaining, wait := limiter.Take(bucket, cost)
 	c.bucket = bucketState{Consumed: cost, Remaining: remaining}
 	if !ok {
@@ -62,13 +62,13 @@ func (c *call) take(limiter *auth.Limiter, bucket string, cost int) error {
 // a login, a token as a request. The account in the path is the client's
 // choice, so that it gives no bucket of its own here, nor does a route that is
 // not limited help.
-func (s *Server) takeGuess(c *call, proof auth.Credentials) error {
-	if s.limiter == nil || c.client.IsLoopback() || proof.Value == "" || s.cfg.Auth.Known(proof) {
+func (s *Server) takeGuess(c *Call, proof auth.Credentials) error {
+	if s.limiter == nil || c.Client.IsLoopback() || proof.Value == "" || s.cfg.Auth.Known(proof) {
 		return nil
 	}
 	cost := 1
 	if proof.Scheme == "basic" {
 		cost = auth.AuthCost
 	}
-	return c.take(s.limiter, auth.Bucket(c.client.String(), ""), cost)
+	return c.take(s.limiter, auth.Bucket(c.Client.String(), ""), cost)
 }

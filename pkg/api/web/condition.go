@@ -1,4 +1,4 @@
-package api
+package web
 
 import (
 	"net/http"
@@ -99,10 +99,10 @@ func (t *tags) has(etag string, strong bool) bool {
 // that nothing is stored.
 func (c condition) check(rev string) error {
 	if c.match != nil && !c.match.has(rev, true) {
-		return preconditionFailed("If-Match", rev)
+		return PreconditionFailed("If-Match", rev)
 	}
 	if c.noneMatch != nil && c.noneMatch.has(rev, false) {
-		return preconditionFailed("If-None-Match", rev)
+		return PreconditionFailed("If-None-Match", rev)
 	}
 	return nil
 }
@@ -111,7 +111,7 @@ func (c condition) check(rev string) error {
 // to match, so any If-Match fails (contract 1.8).
 func (c condition) checkCreate(rev string) error {
 	if c.match != nil {
-		return preconditionFailed("If-Match", rev)
+		return PreconditionFailed("If-Match", rev)
 	}
 	return c.check(rev)
 }
@@ -121,10 +121,24 @@ func (c condition) unchanged(etag string) bool {
 	return c.noneMatch != nil && c.noneMatch.has(etag, false)
 }
 
-func preconditionFailed(header, rev string) error {
+// PreconditionFailed is the 412 of a document stored as rev.
+func PreconditionFailed(header, rev string) error {
 	data := map[string]any{"message": "the stored revision does not meet " + header}
 	if rev != "" {
 		data["revision"] = rev
 	}
 	return &problem.Error{Code: problem.PreconditionFailed, Data: data, Msg: header + " not met"}
+}
+
+// Check is the precondition of a write on a document stored as rev; "" means
+// that nothing is stored.
+func (c *Call) Check(rev string) error { return conditionOf(c.Request.Header).check(rev) }
+
+// CheckCreate is the precondition of a PUT to a collection.
+func (c *Call) CheckCreate(rev string) error { return conditionOf(c.Request.Header).checkCreate(rev) }
+
+// Conditional reports whether the client gave a precondition of its own.
+func (c *Call) Conditional() bool {
+	cond := conditionOf(c.Request.Header)
+	return cond.match != nil || cond.noneMatch != nil
 }

@@ -1,7 +1,6 @@
-package api
+package web
 
 import (
-	"net/http"
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -17,9 +16,9 @@ const (
 
 // acceptable chooses the format of the answer, or is a 406. `accept` among
 // the request's values goes before the header (contract 1.7).
-func (c *call) acceptable(also string) error {
-	ranges := c.r.Header.Values("Accept")
-	if v := c.value("accept"); v != "" {
+func (c *Call) acceptable(also string) error {
+	ranges := c.Request.Header.Values("Accept")
+	if v := c.Value("accept"); v != "" {
 		ranges = []string{v}
 	}
 	if len(ranges) == 0 || len(ranges) == 1 && ranges[0] == "*/*" {
@@ -74,10 +73,10 @@ func provided(media string) bool {
 	return false
 }
 
-// eventStream is asked for by browsers' EventSource.
-const eventStream = "text/event-stream"
+// EventStream is asked for by browsers' EventSource.
+const EventStream = "text/event-stream"
 
-// wantsEvents reports whether the client asks for server-sent events.
-func wantsEvents(h http.Header) bool {
-	return strings.Contains(strings.ToLower(strings.Join(h.Values("Accept"), ",")), eventStream)
+// WantsEvents reports whether the client asks for server-sent events.
+func (c *Call) WantsEvents() bool {
+	return strings.Contains(strings.ToLower(strings.Join(c.Request.Header.Values("Accept"), ",")), EventStream)
 }

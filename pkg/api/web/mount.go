@@ -1,4 +1,4 @@
-package api
+package web
 
 import (
 	"net/http"
@@ -14,7 +14,7 @@ import (
 // endpoint is one path with its methods.
 type endpoint struct {
 	template string
-	methods  map[string]*row
+	methods  map[string]*Row
 	allow    string // for Allow and CORS
 	cors     corsHeaders
 }
@@ -25,28 +25,28 @@ func (*endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) { http.NotFou
 
 // mount fills the router from the table. Paths are tried in the table's
 // order.
-func (s *Server) mount(table []row) {
+func (s *Server) mount(table []Row) {
 	s.cors = newCORS(corsMethods)
 	s.router = mux.NewRouter().UseEncodedPath().SkipClean(true)
 	s.endpoints = map[string]*endpoint{}
 	s.bare = map[string]*endpoint{}
 	for _, r := range table {
 		known := s.endpoints
-		if r.traits.has(bare) {
+		if r.Traits.has(Bare) {
 			known = s.bare
 		}
-		res, ok := known[r.path]
+		res, ok := known[r.Path]
 		if !ok {
-			res = &endpoint{template: r.path, methods: map[string]*row{}}
-			known[r.path] = res
-			if !r.traits.has(bare) {
-				s.router.Handle(r.path, res)
+			res = &endpoint{template: r.Path, methods: map[string]*Row{}}
+			known[r.Path] = res
+			if !r.Traits.has(Bare) {
+				s.router.Handle(r.Path, res)
 			}
 		}
-		r.count = s.metrics.route(r.path)
-		res.methods[r.method] = &r
+		r.count = s.metrics.route(r.Path)
+		res.methods[r.Method] = &r
 	}
-	s.lookup = s.endpoints[lookupPath]
+	s.lookup = s.endpoints[LookupPath]
 	for _, known := range []map[string]*endpoint{s.endpoints, s.bare} {
 		for _, res := range known {
 			res.allow = allowed(res.methods)
@@ -56,7 +56,7 @@ func (s *Server) mount(table []row) {
 }
 
 // allowed lists a path's methods for the Allow header.
-func allowed(methods map[string]*row) string {
+func allowed(methods map[string]*Row) string {
 	list := []string{http.MethodOptions}
 	for m := range methods {
 		list = append(list, m)
@@ -69,16 +69,16 @@ func allowed(methods map[string]*row) string {
 }
 
 // match finds the endpoint of the call's path and its variables.
-func (s *Server) match(c *call) (*endpoint, error) {
+func (s *Server) match(c *Call) (*endpoint, error) {
 	if id, number, ok := splitLookup(c.path); ok {
-		c.vars = map[string]string{"account_id": id, "number": number}
+		c.Vars = map[string]string{"account_id": id, "number": number}
 		return s.lookup, nil
 	}
 	return s.ask(c)
 }
 
-// lookupPath is what switches ask for thousands of times a second.
-const lookupPath = acct + "/routes/{number}"
+// LookupPath is what switches ask for thousands of times a second.
+const LookupPath = "/accounts/{account_id}/routes/{number}"
 
 // splitLookup takes the path of a lookup apart as the router would, which
 // costs more than the rest of a lookup. Escapes are left to the router.
@@ -93,12 +93,12 @@ func splitLookup(path string) (accountID, number string, ok bool) {
 }
 
 // ask asks the router.
-func (s *Server) ask(c *call) (*endpoint, error) {
+func (s *Server) ask(c *Call) (*endpoint, error) {
 	plain, err := url.PathUnescape(c.path)
 	if err != nil {
 		return nil, &problem.Error{Code: problem.NotFound, Err: err}
 	}
-	r, u := *c.r, *c.r.URL
+	r, u := *c.Request, *c.Request.URL
 	u.Path, u.RawPath = plain, c.path
 	r.URL = &u
 	var found mux.RouteMatch
@@ -106,6 +106,6 @@ func (s *Server) ask(c *call) (*endpoint, error) {
 		return nil, &problem.Error{Code: problem.NotFound, Msg: "no such path"}
 	}
 	res, _ := found.Handler.(*endpoint)
-	c.vars = found.Vars
-	return res, unescape(c.vars)
+	c.Vars = found.Vars
+	return res, unescape(c.Vars)
 }

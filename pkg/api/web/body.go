@@ -1,4 +1,4 @@
-package api
+package web
 
 import (
 	"bytes"
@@ -46,12 +46,12 @@ func mediaOf(h http.Header) mediaKind {
 
 // readBody fills the call's envelope and data. Its errors are the ones that
 // come before authentication (contract 1.6, 9.16).
-func (s *Server) readBody(w http.ResponseWriter, c *call) error {
-	c.media = mediaOf(c.r.Header)
-	if c.r.Body == nil || c.r.Body == http.NoBody {
+func (s *Server) readBody(w http.ResponseWriter, c *Call) error {
+	c.media = mediaOf(c.Request.Header)
+	if c.Request.Body == nil || c.Request.Body == http.NoBody {
 		return nil
 	}
-	if c.r.ContentLength > s.cfg.Limits.Body {
+	if c.Request.ContentLength > s.cfg.Limits.Body {
 		s.drain(w, c)
 		return tooLarge(s.cfg.Limits.Body)
 	}
@@ -59,7 +59,7 @@ func (s *Server) readBody(w http.ResponseWriter, c *call) error {
 		s.drain(w, c)
 		return nil
 	}
-	raw, err := io.ReadAll(http.MaxBytesReader(w, c.r.Body, s.cfg.Limits.Body))
+	raw, err := io.ReadAll(http.MaxBytesReader(w, c.Request.Body, s.cfg.Limits.Body))
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			s.drain(w, c)
@@ -74,8 +74,8 @@ func (s *Server) readBody(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	c.envelope, c.raw = members, text
-	c.data, err = dataOf(members)
+	c.Envelope, c.Raw = members, text
+	c.Data, err = dataOf(members)
 	return err
 }
 
@@ -89,12 +89,12 @@ const (
 // drain reads what a client goes on to send. Many write their whole request
 // before they read the answer, and a connection that is closed before that is
 // a reset to them. One that asked first whether to send has not sent anything.
-func (s *Server) drain(w http.ResponseWriter, c *call) {
-	if strings.EqualFold(c.r.Header.Get("Expect"), "100-continue") {
+func (s *Server) drain(w http.ResponseWriter, c *Call) {
+	if strings.EqualFold(c.Request.Header.Get("Expect"), "100-continue") {
 		return
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTime)) // where there is a connection
-	_, _ = io.CopyN(io.Discard, c.r.Body, drainFactor*s.cfg.Limits.Body)
+	_, _ = io.CopyN(io.Discard, c.Request.Body, drainFactor*s.cfg.Limits.Body)
 }
 
 func tooLarge(limit int64) error {

@@ -1,6 +1,7 @@
-package api
+package web
 
 import (
+	"bytes"
 	"net/http"
 	"strconv"
 	"time"
@@ -59,7 +60,7 @@ func (m *metrics) route(template string) *routeMetrics {
 // observe counts one request; one outside the table has no row. A method that
 // HTTP does not define is counted as another, so that a client cannot make up
 // series.
-func (m *metrics) observe(r *row, method string, status int, took time.Duration) {
+func (m *metrics) observe(r *Row, method string, status int, took time.Duration) {
 	count := m.outside
 	if r != nil {
 		count = r.count
@@ -76,3 +77,19 @@ func (m *metrics) observe(r *row, method string, status int, took time.Duration)
 	}
 	m.requests.WithLabelValues(count.template, method, strconv.Itoa(status)).Inc()
 }
+
+// ShowMetrics serves GET /metrics in Prometheus' text form.
+func (s *Server) ShowMetrics(c *Call) (*Answer, error) {
+	page := &collected{header: http.Header{}}
+	s.metrics.page.ServeHTTP(page, c.Request)
+	return &Answer{Raw: &RawBody{ContentType: page.header.Get("Content-Type"), Body: page.Bytes()}}, nil
+}
+
+// collected is a response kept in memory.
+type collected struct {
+	bytes.Buffer
+	header http.Header
+}
+
+func (p *collected) Header() http.Header { return p.header }
+func (*collected) WriteHeader(int)       {}

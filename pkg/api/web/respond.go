@@ -1,4 +1,4 @@
-package api
+package web
 
 import (
 	"bytes"
@@ -11,26 +11,26 @@ import (
 )
 
 // envelopeOf fills in what every envelope has.
-func (s *Server) envelopeOf(c *call) envelope {
+func (s *Server) envelopeOf(c *Call) envelope {
 	return envelope{
-		status: "success", requestID: c.requestID, tokens: c.bucket, authToken: c.token,
+		status: "success", requestID: c.RequestID, tokens: c.bucket, authToken: c.Token,
 		node: s.cfg.Node, version: s.cfg.Version, timestamp: s.cfg.Now(),
 	}
 }
 
 // respond renders an answer. It encodes before it writes, so that what cannot
 // be encoded still becomes an error.
-func (s *Server) respond(w http.ResponseWriter, c *call, a *answer) error {
-	status := a.status
+func (s *Server) respond(w http.ResponseWriter, c *Call, a *Answer) error {
+	status := a.Status
 	if status == 0 {
 		status = http.StatusOK
 	}
 	h := w.Header()
-	if a.location != "" {
-		h.Set("Location", a.location)
+	if a.Location != "" {
+		h.Set("Location", a.Location)
 	}
-	if a.raw != nil {
-		return s.sendRaw(w, c, status, a.raw)
+	if a.Raw != nil {
+		return s.sendRaw(w, c, status, a.Raw)
 	}
 	if c.reads() {
 		h["Expires"] = s.fixed.expires
@@ -38,50 +38,55 @@ func (s *Server) respond(w http.ResponseWriter, c *call, a *answer) error {
 	if c.format == asCSV {
 		return s.sendCSV(w, c, a)
 	}
-	if c.flag("is_chunked", false) {
+	if c.Flag("is_chunked", false) {
 		a = a.inChunks()
 	}
-	if a.items != nil {
+	if a.Items != nil {
 		return s.sendStream(w, c, a)
 	}
 	buf := s.buffer()
 	defer s.release(buf)
-	if err := buf.begin(a.data); err != nil {
+	if err := buf.begin(a.Data); err != nil {
 		return err
 	}
-	etag := a.etag
-	if a.digest {
-		etag = digestOf(buf.b[len(opening):], a.members)
+	etag := a.ETag
+	if a.Digest {
+		etag = digestOf(buf.b[len(opening):], a.Members)
 	}
 	if etag != "" && c.reads() {
 		h.Set("ETag", `"`+etag+`"`)
-		if done, err := s.conditional(w, c, status, etag, a.revision); done || err != nil {
+		if done, err := s.conditional(w, c, status, etag, a.Revision); done || err != nil {
 			return err
 		}
 	}
 	env := s.envelopeOf(c)
-	env.revision, env.members = a.revision, a.members
-	if a.authToken != "" {
-		env.authToken = a.authToken
+	env.revision, env.members = a.Revision, a.Members
+	if a.AuthToken != "" {
+		env.authToken = a.AuthToken
 	}
 	return s.sendEnvelope(w, c, status, env, buf)
 }
 
 // conditional answers a GET of what the client expects otherwise with 412, and
 // one of what it has with 304, in this order (RFC 9110, section 13.2.2).
-func (s *Server) conditional(w http.ResponseWriter, c *call, status int, etag, revision string) (done bool, err error) {
-	cond := conditionOf(c.r.Header)
+func (s *Server) conditional(w http.ResponseWriter, c *Call, status int, etag, revision string) (done bool, err error) {
+	cond := conditionOf(c.Request.Header)
 	if status != http.StatusOK {
 		return false, nil
 	}
 	if cond.match != nil && !cond.match.has(etag, true) {
-		return false, preconditionFailed("If-Match", revision)
+		return false, PreconditionFailed("If-Match", revision)
 	}
 	if cond.unchanged(etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return true, nil
 	}
 	return false, nil
+}
+
+// Appender is data that writes its own JSON.
+type Appender interface {
+	AppendJSON([]byte) ([]byte, error)
 }
 
 // dataJSON encodes an answer's data.
@@ -95,24 +100,24 @@ func appendData(b []byte, data any) ([]byte, error) {
 		return append(b, "{}"...), nil
 	case json.RawMessage:
 		return append(b, data...), nil
-	case *routeData:
-		return data.appendTo(b)
+	case Appender:
+		return data.AppendJSON(b)
 	}
-	body, err := encode(data)
+	body, err := Encode(data)
 	return append(b, body...), err
 }
 
 // digestOf is the ETag of a list: the same page has the same digest, whatever
 // the time and the request.
-func digestOf(data []byte, m members) string {
+func digestOf(data []byte, m Members) string {
 	sum := sha256.New()
 	sum.Write(data)
 	sum.Write([]byte("\x00" + m.NextStartKey))
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
-// encode is JSON without HTML escapes and without the encoder's newline.
-func encode(v any) ([]byte, error) {
+// Encode is JSON without HTML escapes and without the encoder's newline.
+func Encode(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
@@ -123,7 +128,7 @@ func encode(v any) ([]byte, error) {
 }
 
 // send writes an envelope around data, which is JSON.
-func (s *Server) send(w http.ResponseWriter, c *call, status int, env envelope, data json.RawMessage) error {
+func (s *Server) send(w http.ResponseWriter, c *Call, status int, env envelope, data json.RawMessage) error {
 	buf := s.buffer()
 	defer s.release(buf)
 	if err := buf.begin(data); err != nil {
@@ -135,7 +140,7 @@ func (s *Server) send(w http.ResponseWriter, c *call, status int, env envelope, 
 // sendEnvelope ends an envelope that has begun and writes it: indented when
 // asked for, wrapped in a function call for jsonp, compressed where it pays. A
 // failed write means the client left.
-func (s *Server) sendEnvelope(w http.ResponseWriter, c *call, status int, env envelope, buf *buffer) error {
+func (s *Server) sendEnvelope(w http.ResponseWriter, c *Call, status int, env envelope, buf *buffer) error {
 	body, err := env.appendRest(buf.b)
 	if err != nil {
 		return err
@@ -163,32 +168,32 @@ func (s *Server) sendEnvelope(w http.ResponseWriter, c *call, status int, env en
 }
 
 // write sends a whole body with its length; for HEAD the length alone.
-func (s *Server) write(w http.ResponseWriter, c *call, status int, contentType []string, body []byte) {
+func (s *Server) write(w http.ResponseWriter, c *Call, status int, contentType []string, body []byte) {
 	h := w.Header()
 	h["Content-Type"] = contentType
 	if len(body) >= c.compressFrom() {
 		h.Add("Vary", "Accept-Encoding")
-		if acceptsGzip(c.r.Header) {
+		if acceptsGzip(c.Request.Header) {
 			body = s.compress(body)
 			h.Set("Content-Encoding", "gzip")
 		}
 	}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
-	if c.r.Method != http.MethodHead {
+	if c.Request.Method != http.MethodHead {
 		_, _ = w.Write(body)
 	}
 }
 
 // pretty reports whether a person is to read the answer (contract 1.7).
-func (c *call) pretty() bool {
-	return strings.EqualFold(c.r.Header.Get("X-Pretty-Print"), "true") || c.flag("pretty_print", false)
+func (c *Call) pretty() bool {
+	return strings.EqualFold(c.Request.Header.Get("X-Pretty-Print"), "true") || c.Flag("pretty_print", false)
 }
 
 // jsonp is the callback a script asked for, where it can be nothing but a
 // function's name: it is sent back as code.
-func (c *call) jsonp() string {
-	if fn := c.value("jsonp"); fn != "" && callbackName(fn) {
+func (c *Call) jsonp() string {
+	if fn := c.Value("jsonp"); fn != "" && callbackName(fn) {
 		return fn
 	}
 	return ""

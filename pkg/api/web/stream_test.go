@@ -1,4 +1,4 @@
-package api
+package web
 
 import (
 	"compress/gzip"
@@ -22,11 +22,11 @@ var thousand = json.RawMessage(`"` + strings.Repeat("x", 1000) + `"`)
 // a real connection.
 func streamer(t *testing.T, items int, failure error) *httptest.Server {
 	t.Helper()
-	s := New(Config{Now: noon})
+	s := New(Config{Now: noon}, nil)
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := &recorder{ResponseWriter: w}
 		c := s.newCall(r)
-		a := streamed(func(context.Context) iter.Seq2[json.RawMessage, error] {
+		a := Streamed(func(context.Context) iter.Seq2[json.RawMessage, error] {
 			return func(yield func(json.RawMessage, error) bool) {
 				for range items {
 					if !yield(thousand, nil) {
@@ -110,13 +110,13 @@ func readPlain(res *http.Response) ([]byte, error) {
 // TestStreamStopsWithItsClient makes sure that a client that leaves ends the
 // query behind its list.
 func TestStreamStopsWithItsClient(t *testing.T) {
-	s := New(Config{Now: noon})
+	s := New(Config{Now: noon}, nil)
 	stopped := make(chan struct{})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer close(stopped)
 		rec := &recorder{ResponseWriter: w}
 		c := s.newCall(r)
-		err := s.respond(rec, c, streamed(func(ctx context.Context) iter.Seq2[json.RawMessage, error] {
+		err := s.respond(rec, c, Streamed(func(ctx context.Context) iter.Seq2[json.RawMessage, error] {
 			return func(yield func(json.RawMessage, error) bool) {
 				for ctx.Err() == nil && yield(thousand, nil) {
 				}

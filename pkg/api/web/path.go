@@ -1,4 +1,4 @@
-package api
+package web
 
 import (
 	"net/http"
@@ -110,20 +110,20 @@ func unescape(vars map[string]string) error {
 	return nil
 }
 
-// accountID checks the id in the path before anybody is authenticated: it
+// CheckAccountID checks the id in the path before anybody is authenticated: it
 // must have 32 characters (contract 1.1, 9.16).
-func accountID(id string) error {
+func CheckAccountID(id string) error {
 	if utf8.RuneCountInString(id) == 32 {
 		return nil
 	}
 	return &problem.Error{
 		Code: problem.MalformedIdentifier, Msg: "account id",
-		Data: map[string]any{"message": "invalid account_id '" + clip(id) + "'"},
+		Data: map[string]any{"message": "invalid account_id '" + Clip(id) + "'"},
 	}
 }
 
-// clip keeps what a client sent from filling our answers and logs.
-func clip(s string) string {
+// Clip keeps what a client sent from filling our answers and logs.
+func Clip(s string) string {
 	const most = 128
 	if len(s) <= most {
 		return s
@@ -137,17 +137,17 @@ const (
 	schemeBearer = "bearer"
 )
 
-// credentials finds the caller's proof, first hit wins (contract 1.3). An
+// Credentials finds the caller's proof, first hit wins (contract 1.3). An
 // empty header counts as none (contract 10.12).
-func (c *call) credentials() auth.Credentials {
+func (c *Call) Credentials() auth.Credentials {
 	var out auth.Credentials
-	if token := c.r.Header.Get("X-Auth-Token"); token != "" {
+	if token := c.Request.Header.Get("X-Auth-Token"); token != "" {
 		out.Scheme, out.Value = schemeToken, token
-	} else if token := c.value("auth_token"); token != "" {
+	} else if token := c.Value("auth_token"); token != "" {
 		out.Scheme, out.Value = schemeToken, token
-	} else if header := c.r.Header.Get("Authorization"); header != "" {
+	} else if header := c.Request.Header.Get("Authorization"); header != "" {
 		out.Scheme, out.Value = parseAuthorization(header)
-	} else if value := c.value("authorization"); value != "" {
+	} else if value := c.Value("authorization"); value != "" {
 		out.Scheme, out.Value = parseAuthorization(value)
 	}
 	return out
@@ -168,24 +168,24 @@ func parseAuthorization(header string) (kind, proof string) {
 }
 
 // dropCredential keeps a token that came inside data out of the document.
-func (c *call) dropCredential() {
-	if m, ok := c.data.(map[string]any); ok {
+func (c *Call) dropCredential() {
+	if m, ok := c.Data.(map[string]any); ok {
 		delete(m, "auth_token")
 	}
 }
 
 // tunnel replaces POST by the verb the request names, as clients without the
 // other methods do (contract 9.6).
-func (c *call) tunnel() {
-	if c.r.Method != http.MethodPost {
+func (c *Call) tunnel() {
+	if c.Request.Method != http.MethodPost {
 		return
 	}
-	verb := strings.ToUpper(strings.TrimSpace(c.value("verb")))
+	verb := strings.ToUpper(strings.TrimSpace(c.Value("verb")))
 	if verb == "" {
 		return
 	}
 	c.method = verb
-	if m, ok := c.data.(map[string]any); ok {
+	if m, ok := c.Data.(map[string]any); ok {
 		delete(m, "verb")
 	}
 }

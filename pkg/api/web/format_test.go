@@ -1,4 +1,4 @@
-package api
+package web
 
 import (
 	"net/http"
@@ -36,8 +36,8 @@ func TestAccepts(t *testing.T) {
 		{"application/json, text/csv", "", asJSON, true},
 		{"application/json;q=0.5, text/csv;q=0.6", "", asCSV, true},
 		{"text/csv;q=0", "", asJSON, false},
-		{eventStream, eventStream, asJSON, true},
-		{eventStream, "", asJSON, false},
+		{EventStream, EventStream, asJSON, true},
+		{EventStream, "", asJSON, false},
 	}
 	for _, tt := range tests {
 		if got, ok := accepted([]string{tt.header}, tt.also); got != tt.want || ok != tt.ok {
@@ -126,31 +126,31 @@ func TestClientAddr(t *testing.T) {
 }
 
 func TestCredentialsOrder(t *testing.T) {
-	header := func(name, value string) func(*call) { return func(c *call) { c.r.Header.Set(name, value) } }
-	inData := func(name, value string) func(*call) {
-		return func(c *call) { c.data = map[string]any{name: value} }
+	header := func(name, value string) func(*Call) { return func(c *Call) { c.Request.Header.Set(name, value) } }
+	inData := func(name, value string) func(*Call) {
+		return func(c *Call) { c.Data = map[string]any{name: value} }
 	}
 	tests := []struct {
 		name          string
-		give          []func(*call)
+		give          []func(*Call)
 		scheme, value string
 	}{
 		{"nothing", nil, "", ""},
-		{"header", []func(*call){header("X-Auth-Token", "h"), inData("auth_token", "d")}, "token", "h"},
-		{"empty header counts as none", []func(*call){header("X-Auth-Token", ""), inData("auth_token", "d")}, "token", "d"},
-		{"data before authorization", []func(*call){header("Authorization", "Bearer b"), inData("auth_token", "d")}, "token", "d"},
-		{"bearer", []func(*call){header("Authorization", "Bearer b")}, "bearer", "b"},
-		{"basic, any case", []func(*call){header("Authorization", "BASIC  YQ==")}, "basic", "YQ=="},
-		{"unknown scheme", []func(*call){header("Authorization", "Digest x")}, "unknown", "x"},
-		{"authorization value", []func(*call){inData("authorization", "Bearer v")}, "bearer", "v"},
+		{"header", []func(*Call){header("X-Auth-Token", "h"), inData("auth_token", "d")}, "token", "h"},
+		{"empty header counts as none", []func(*Call){header("X-Auth-Token", ""), inData("auth_token", "d")}, "token", "d"},
+		{"data before authorization", []func(*Call){header("Authorization", "Bearer b"), inData("auth_token", "d")}, "token", "d"},
+		{"bearer", []func(*Call){header("Authorization", "Bearer b")}, "bearer", "b"},
+		{"basic, any case", []func(*Call){header("Authorization", "BASIC  YQ==")}, "basic", "YQ=="},
+		{"unknown scheme", []func(*Call){header("Authorization", "Digest x")}, "unknown", "x"},
+		{"authorization value", []func(*Call){inData("authorization", "Bearer v")}, "bearer", "v"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := &call{r: httptest.NewRequest(http.MethodGet, "/", nil)}
+			c := &Call{Request: httptest.NewRequest(http.MethodGet, "/", nil)}
 			for _, give := range tt.give {
 				give(c)
 			}
-			if got := c.credentials(); got.Scheme != tt.scheme || got.Value != tt.value {
+			if got := c.Credentials(); got.Scheme != tt.scheme || got.Value != tt.value {
 				t.Errorf("got %q %q", got.Scheme, got.Value)
 			}
 		})

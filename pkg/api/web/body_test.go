@@ -1,4 +1,4 @@
-package api
+package web
 
 import (
 	"net/http"
@@ -12,14 +12,14 @@ import (
 )
 
 // readCall runs a body through the stage that reads it.
-func readCall(t *testing.T, contentType, body string) (*call, error) {
+func readCall(t *testing.T, contentType, body string) (*Call, error) {
 	t.Helper()
-	s := &Server{cfg: Config{Limits: Limits{Body: 200}.orDefaults()}}
+	s := &Server{cfg: Config{Limits: Limits{Body: 200}.OrDefaults()}}
 	r := httptest.NewRequest(http.MethodPost, "/v2/accounts", strings.NewReader(body))
 	if contentType != "" {
 		r.Header.Set("Content-Type", contentType)
 	}
-	c := &call{r: r, method: r.Method, query: r.URL.Query()}
+	c := &Call{Request: r, method: r.Method, Query: r.URL.Query()}
 	return c, s.readBody(httptest.NewRecorder(), c)
 }
 
@@ -51,8 +51,8 @@ func TestBodies(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !reflect.DeepEqual(c.data, tt.data) {
-				t.Errorf("data %#v, want %#v", c.data, tt.data)
+			if !reflect.DeepEqual(c.Data, tt.data) {
+				t.Errorf("data %#v, want %#v", c.Data, tt.data)
 			}
 		})
 	}
@@ -119,7 +119,7 @@ func TestEmptyArrayIsAnEmptyObject(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		doc, err := c.object()
+		doc, err := c.Object()
 		if want == "" && (err != nil || doc == nil || len(doc) != 0) {
 			t.Errorf("%s is %v, %v", body, doc, err)
 		}
@@ -144,18 +144,18 @@ func TestQueries(t *testing.T) {
 }
 
 func TestRequestValues(t *testing.T) {
-	c := &call{
-		data:     map[string]any{"in_data": "d", "flag": true, "number": 1},
-		query:    map[string][]string{"in_data": {"q"}, "in_query": {"q"}, "off": {"false"}, "yes": {"yes"}, "capital": {"True"}},
-		envelope: map[string]any{"in_query": "e", "in_envelope": "e"},
+	c := &Call{
+		Data:     map[string]any{"in_data": "d", "flag": true, "number": 1},
+		Query:    map[string][]string{"in_data": {"q"}, "in_query": {"q"}, "off": {"false"}, "yes": {"yes"}, "capital": {"True"}},
+		Envelope: map[string]any{"in_query": "e", "in_envelope": "e"},
 	}
 	for name, want := range map[string]string{"in_data": "d", "in_query": "q", "in_envelope": "e", "number": "", "none": ""} {
-		if got := c.value(name); got != want {
+		if got := c.Value(name); got != want {
 			t.Errorf("%s = %q, want %q", name, got, want)
 		}
 	}
 	for name, want := range map[string]bool{"flag": true, "off": false, "yes": true, "capital": true, "none": true} {
-		if got := c.flag(name, true); got != want {
+		if got := c.Flag(name, true); got != want {
 			t.Errorf("flag %s = %v, want %v", name, got, want)
 		}
 	}

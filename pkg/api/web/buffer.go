@@ -1,4 +1,4 @@
-package api
+package web
 
 // buffer is what an answer's body is made in.
 type buffer struct{ b []byte }

@@ -1,4 +1,4 @@
-package api
+package web
 
 import (
 	"bufio"
@@ -16,10 +16,10 @@ import (
 // first row names the columns, which are the paths of all values joined by
 // underscores, in the order they turn up; every cell is quoted. A document
 // that is no list is a table of one row.
-func (s *Server) sendCSV(w http.ResponseWriter, c *call, a *answer) error {
-	list := a.items
+func (s *Server) sendCSV(w http.ResponseWriter, c *Call, a *Answer) error {
+	list := a.Items
 	if list == nil {
-		data, err := dataJSON(a.data)
+		data, err := dataJSON(a.Data)
 		if err != nil {
 			return err
 		}
@@ -29,7 +29,7 @@ func (s *Server) sendCSV(w http.ResponseWriter, c *call, a *answer) error {
 		}
 		list = itemsOf(members)
 	}
-	columns, err := columnsOf(c.ctx(), list)
+	columns, err := columnsOf(c.Context(), list)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (s *Server) sendCSV(w http.ResponseWriter, c *call, a *answer) error {
 
 // columnsOf reads a list through for its columns, so that the table can be
 // sent row by row.
-func columnsOf(ctx context.Context, list items) ([]string, error) {
+func columnsOf(ctx context.Context, list Items) ([]string, error) {
 	var columns []string
 	for item, err := range list(ctx) {
 		if err != nil {
@@ -136,14 +136,14 @@ func writeCells(w *bufio.Writer, row []string) error {
 
 // fileName is what the client wants the table to be called, without anything
 // that could leave its place in the header.
-func fileName(c *call) string {
-	name := cmp.Or(c.r.Header.Get("X-File-Name"), c.value("file_name"))
+func fileName(c *Call) string {
+	name := cmp.Or(c.Request.Header.Get("X-File-Name"), c.Value("file_name"))
 	name = strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' || r == '"' || r == '\\' {
 			return -1
 		}
 		return r
-	}, path.Base(clip(name)))
+	}, path.Base(Clip(name)))
 	if strings.Trim(name, "./") == "" {
 		return "result.csv"
 	}

@@ -1,4 +1,4 @@
-package api
+package web
 
 import (
 	"context"
@@ -113,4 +113,13 @@ func dataType(value any, target string) error {
 		Message: "data is not of the type " + target,
 		Members: map[string]any{"target": target, "value": value},
 	}})
+}
+
+// Required is the 400 of request values that are missing.
+func Required(names ...string) error {
+	list := make([]problem.Violation, len(names))
+	for i, name := range names {
+		list[i] = problem.Violation{Path: name, Code: "required", Message: "Field is required but missing"}
+	}
+	return problem.Validation(list)
 }

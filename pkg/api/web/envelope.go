@@ -1,4 +1,4 @@
-package api
+package web
 
 import (
 	"strconv"
@@ -15,7 +15,7 @@ type envelope struct {
 	tokens        bucketState
 	node, version string
 	timestamp     time.Time
-	members       members
+	members       Members
 }
 
 // opening is what an envelope's data comes behind.
@@ -24,28 +24,28 @@ const opening = `{"data":`
 // appendRest writes what comes behind data, from the comma on. It stands in
 // for encoding/json because every answer passes here.
 func (e *envelope) appendRest(b []byte) ([]byte, error) {
-	b = appendMember(b, "status", e.status)
+	b = AppendMember(b, "status", e.status)
 	if e.code != "" {
-		b = appendMember(b, "error", e.code)
-		b = appendMember(b, "message", e.message)
+		b = AppendMember(b, "error", e.code)
+		b = AppendMember(b, "message", e.message)
 	}
-	b = appendMember(b, "request_id", e.requestID)
-	b = appendOptional(b, "revision", e.revision)
-	b = appendOptional(b, "auth_token", e.authToken)
+	b = AppendMember(b, "request_id", e.requestID)
+	b = AppendOptional(b, "revision", e.revision)
+	b = AppendOptional(b, "auth_token", e.authToken)
 	b = append(b, `,"tokens":{"consumed":`...)
 	b = strconv.AppendInt(b, int64(e.tokens.Consumed), 10)
 	b = append(b, `,"remaining":`...)
 	b = strconv.AppendInt(b, int64(e.tokens.Remaining), 10)
 	b = append(b, '}')
-	b = appendMember(b, "node", e.node)
+	b = AppendMember(b, "node", e.node)
 	b = append(b, `,"timestamp":"`...)
 	b = e.timestamp.UTC().AppendFormat(b, time.RFC3339)
 	b = append(b, '"')
-	b = appendMember(b, "version", e.version)
+	b = AppendMember(b, "version", e.version)
 	if e.members.none() {
 		return append(b, '}'), nil
 	}
-	more, err := encode(e.members)
+	more, err := Encode(e.members)
 	if err != nil {
 		return nil, err
 	}
@@ -53,27 +53,27 @@ func (e *envelope) appendRest(b []byte) ([]byte, error) {
 	return append(b, more...), nil
 }
 
-// appendMember writes one member whose name needs no escapes.
-func appendMember(b []byte, name, value string) []byte {
+// AppendMember writes one member whose name needs no escapes.
+func AppendMember(b []byte, name, value string) []byte {
 	b = append(b, ',', '"')
 	b = append(b, name...)
 	b = append(b, '"', ':')
-	return appendString(b, value)
+	return AppendString(b, value)
 }
 
-// appendOptional writes a member that is left out where it is empty.
-func appendOptional(b []byte, name, value string) []byte {
+// AppendOptional writes a member that is left out where it is empty.
+func AppendOptional(b []byte, name, value string) []byte {
 	if value == "" {
 		return b
 	}
-	return appendMember(b, name, value)
+	return AppendMember(b, name, value)
 }
 
-// appendString writes a JSON string.
-func appendString(b []byte, s string) []byte {
+// AppendString writes a JSON string.
+func AppendString(b []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			quoted, _ := encode(s) // a string never fails
+			quoted, _ := Encode(s) // a string never fails
 			return append(b, quoted...)
 		}
 	}

@@ -1,4 +1,4 @@
-package api
+package web
 
 import (
 	"bufio"
@@ -39,12 +39,12 @@ type pieces func(context.Context, *bufio.Writer) error
 // sendStream sends an envelope whose data is a list that is written one by
 // one. Memory does not grow with it, except for a person's indented and a
 // script's wrapped answer.
-func (s *Server) sendStream(w http.ResponseWriter, c *call, a *answer) error {
-	if c.r.Method != http.MethodHead && (c.pretty() || c.jsonp() != "") {
+func (s *Server) sendStream(w http.ResponseWriter, c *Call, a *Answer) error {
+	if c.Request.Method != http.MethodHead && (c.pretty() || c.jsonp() != "") {
 		return s.sendCollected(w, c, a)
 	}
 	env := s.envelopeOf(c)
-	env.revision, env.members = a.revision, a.members
+	env.revision, env.members = a.Revision, a.Members
 	rest, err := env.appendRest(nil)
 	if err != nil {
 		return err
@@ -59,7 +59,7 @@ func (s *Server) sendStream(w http.ResponseWriter, c *call, a *answer) error {
 			}
 			_ = http.NewResponseController(w).Flush()
 		}
-		if err := writeItems(ctx, buf, a.items); err != nil {
+		if err := writeItems(ctx, buf, a.Items); err != nil {
 			return err
 		}
 		_, err := buf.Write(rest)
@@ -68,7 +68,7 @@ func (s *Server) sendStream(w http.ResponseWriter, c *call, a *answer) error {
 }
 
 // writeItems writes a list as a JSON array.
-func writeItems(ctx context.Context, w io.Writer, list items) error {
+func writeItems(ctx context.Context, w io.Writer, list Items) error {
 	separator := "["
 	for item, err := range list(ctx) {
 		if err != nil {
@@ -92,10 +92,10 @@ func writeItems(ctx context.Context, w io.Writer, list items) error {
 
 // sendPieces sends a body as it is written, compressed where the client takes
 // that; for HEAD its type alone.
-func (s *Server) sendPieces(w http.ResponseWriter, c *call, contentType string, write pieces) error {
+func (s *Server) sendPieces(w http.ResponseWriter, c *Call, contentType string, write pieces) error {
 	h := w.Header()
 	h.Set("Content-Type", contentType)
-	if c.r.Method == http.MethodHead {
+	if c.Request.Method == http.MethodHead {
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
@@ -103,7 +103,7 @@ func (s *Server) sendPieces(w http.ResponseWriter, c *call, contentType string, 
 	h.Add("Vary", "Accept-Encoding")
 	out := io.Writer(late)
 	var zw *gzip.Writer
-	if acceptsGzip(c.r.Header) {
+	if acceptsGzip(c.Request.Header) {
 		h.Set("Content-Encoding", "gzip")
 		zw, _ = s.zippers.Get().(*gzip.Writer)
 		defer s.zippers.Put(zw)
@@ -111,7 +111,7 @@ func (s *Server) sendPieces(w http.ResponseWriter, c *call, contentType string, 
 		out = zw
 	}
 	buf := bufio.NewWriterSize(out, streamBuffer)
-	err := write(c.ctx(), buf)
+	err := write(c.Context(), buf)
 	if err == nil {
 		err = buf.Flush()
 	}
@@ -131,27 +131,27 @@ func (s *Server) sendPieces(w http.ResponseWriter, c *call, contentType string, 
 }
 
 // sendCollected is for the forms of an answer that need all of it at once.
-func (s *Server) sendCollected(w http.ResponseWriter, c *call, a *answer) error {
+func (s *Server) sendCollected(w http.ResponseWriter, c *Call, a *Answer) error {
 	var buf bytes.Buffer
-	if err := writeItems(c.ctx(), &buf, a.items); err != nil {
+	if err := writeItems(c.Context(), &buf, a.Items); err != nil {
 		return err
 	}
 	env := s.envelopeOf(c)
-	env.revision, env.members = a.revision, a.members
+	env.revision, env.members = a.Revision, a.Members
 	return s.send(w, c, http.StatusOK, env, buf.Bytes())
 }
 
 // sendRaw sends an answer outside the envelope, whole or as it comes.
-func (s *Server) sendRaw(w http.ResponseWriter, c *call, status int, raw *rawBody) error {
-	if raw.stream == nil {
-		s.write(w, c, status, []string{raw.contentType}, raw.body)
+func (s *Server) sendRaw(w http.ResponseWriter, c *Call, status int, raw *RawBody) error {
+	if raw.Stream == nil {
+		s.write(w, c, status, []string{raw.ContentType}, raw.Body)
 		return nil
 	}
 	h := w.Header()
-	h.Set("Content-Type", raw.contentType)
+	h.Set("Content-Type", raw.ContentType)
 	h.Set("Cache-Control", "no-cache")
 	late := &lateWriter{w: w}
-	err := raw.stream(c.ctx(), late)
+	err := raw.Stream(c.Context(), late)
 	if late.gone {
 		return context.Canceled
 	}

@@ -1,4 +1,4 @@
-package api
+package web
 
 import (
 	"crypto/rand"
@@ -14,9 +14,9 @@ import (
 // stages brings a call to where its handler may run. Their order is what a
 // client without a token can learn: the faults of its own body and path, and
 // nothing about accounts (contract 9.16).
-func (s *Server) stages(w http.ResponseWriter, c *call) error {
+func (s *Server) stages(w http.ResponseWriter, c *Call) error {
 	var ok bool
-	if c.version, c.path, ok = splitPath(c.r.URL.EscapedPath()); !ok {
+	if c.Version, c.path, ok = splitPath(c.Request.URL.EscapedPath()); !ok {
 		return &problem.Error{Code: problem.NotFound, Msg: "no such API version"}
 	}
 	if err := s.readBody(w, c); err != nil {
@@ -40,8 +40,8 @@ func (s *Server) stages(w http.ResponseWriter, c *call) error {
 		w.Header().Set("Allow", res.allow)
 		return &problem.Error{Code: problem.MethodNotAllowed}
 	}
-	if id, named := c.vars["account_id"]; named && !c.own {
-		if err := accountID(id); err != nil {
+	if id, named := c.Vars["account_id"]; named && !c.own {
+		if err := CheckAccountID(id); err != nil {
 			return err
 		}
 	}
@@ -56,29 +56,29 @@ func (s *Server) stages(w http.ResponseWriter, c *call) error {
 
 // unknownPath is a 404 for those who may know, and a 401 for the rest
 // (contract 1.1).
-func (s *Server) unknownPath(c *call, notFound error) error {
+func (s *Server) unknownPath(c *Call, notFound error) error {
 	if err := s.takeTokens(c); err != nil {
 		return err
 	}
-	if err := s.identify(c); err != nil {
+	if err := s.Identify(c); err != nil {
 		return err
 	}
 	return notFound
 }
 
-// identify finds out who calls.
-func (s *Server) identify(c *call) error {
-	proof := c.credentials()
+// Identify finds out who calls.
+func (s *Server) Identify(c *Call) error {
+	proof := c.Credentials()
 	if err := s.takeGuess(c, proof); err != nil {
 		return err
 	}
-	id, err := s.cfg.Auth.Authenticate(c.ctx(), proof)
+	id, err := s.cfg.Auth.Authenticate(c.Context(), proof)
 	if err != nil {
 		return err
 	}
-	c.identity = id
+	c.Identity = id
 	if proof.Scheme == schemeToken || proof.Scheme == schemeBearer {
-		c.token = proof.Value
+		c.Token = proof.Value
 	}
 	c.dropCredential()
 	return nil
@@ -87,38 +87,38 @@ func (s *Server) identify(c *call) error {
 // authenticate finds out who calls and whether the route is for them. An
 // account that Kazoo made gets the views it lacks, but for a lookup, which
 // must not need the database.
-func (s *Server) authenticate(c *call) error {
-	if c.route.access == anyone {
+func (s *Server) authenticate(c *Call) error {
+	if c.route.Access == Anyone {
 		return nil
 	}
-	if err := s.identify(c); err != nil {
+	if err := s.Identify(c); err != nil {
 		return err
 	}
 	if c.own {
-		c.vars["account_id"] = c.identity.AccountID
+		c.Vars["account_id"] = c.Identity.AccountID
 	}
-	if c.route.access != ofAccount {
+	if c.route.Access != OfAccount {
 		return nil
 	}
-	if err := s.authorise(c, c.account()); err != nil || c.route.traits.has(lookups) {
+	if err := s.Authorise(c, c.Account()); err != nil || c.route.Traits.has(Lookups) {
 		return err
 	}
-	return s.cfg.Accounts.Prepare(c.ctx(), c.account())
+	return s.cfg.Prepare(c.Context(), c.Account())
 }
 
-// authorise is where it is decided whether a caller may touch an account.
-func (s *Server) authorise(c *call, id string) error {
+// Authorise is where it is decided whether a caller may touch an account.
+func (s *Server) Authorise(c *Call, id string) error {
 	if !couch.IsAccountID(id) {
 		return &problem.Error{Code: problem.BadIdentifier, Data: map[string]any{"cause": id}}
 	}
-	return s.cfg.Auth.Authorize(c.ctx(), c.identity, id)
+	return s.cfg.Auth.Authorize(c.Context(), c.Identity, id)
 }
 
 // formats checks what comes and what is to go back.
-func (s *Server) formats(c *call) error {
+func (s *Server) formats(c *Call) error {
 	also := ""
-	if c.route.traits.has(events) {
-		also = eventStream
+	if c.route.Traits.has(Events) {
+		also = EventStream
 	}
 	if err := c.acceptable(also); err != nil {
 		return err
@@ -130,14 +130,14 @@ func (s *Server) formats(c *call) error {
 }
 
 // newCall reads what needs no decision.
-func (s *Server) newCall(r *http.Request) *call {
-	c := &call{
-		r: r, started: s.cfg.Now(), method: r.Method,
-		requestID: requestID(r.Header.Get("X-Request-Id")), client: s.clientAddr(r),
+func (s *Server) newCall(r *http.Request) *Call {
+	c := &Call{
+		Request: r, started: s.cfg.Now(), method: r.Method,
+		RequestID: requestID(r.Header.Get("X-Request-Id")), Client: s.clientAddr(r),
 		scripted: scripted(r.Header), cors: &s.cors,
 	}
 	if r.URL.RawQuery != "" {
-		c.query = parseQuery(r.URL.RawQuery)
+		c.Query = parseQuery(r.URL.RawQuery)
 	}
 	if c.method == http.MethodHead {
 		c.method = http.MethodGet

@@ -1,4 +1,4 @@
-package api
+package web
 
 import (
 	"context"
@@ -37,8 +37,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, bareToo bool) {
 }
 
 // begin sets the headers that every response has.
-func (s *Server) begin(h http.Header, c *call) {
-	h["X-Request-Id"] = []string{c.requestID}
+func (s *Server) begin(h http.Header, c *Call) {
+	h["X-Request-Id"] = []string{c.RequestID}
 	h["X-Content-Type-Options"] = s.fixed.nosniff
 	h["Access-Control-Allow-Origin"] = s.cors.origin
 	if c.scripted {
@@ -47,23 +47,23 @@ func (s *Server) begin(h http.Header, c *call) {
 }
 
 // answer runs the stages and sends what they give.
-func (s *Server) answer(w http.ResponseWriter, c *call, bareToo bool) error {
-	if c.scripted && c.r.Method == http.MethodOptions {
+func (s *Server) answer(w http.ResponseWriter, c *Call, bareToo bool) error {
+	if c.scripted && c.Request.Method == http.MethodOptions {
 		s.answerPreflight(w, c)
 		return nil
 	}
-	if res, ok := s.bare[c.r.URL.Path]; ok && bareToo {
+	if res, ok := s.bare[c.Request.URL.Path]; ok && bareToo {
 		return s.answerBare(w, c, res)
 	}
 	if err := s.stages(w, c); err != nil {
 		return err
 	}
-	if c.route.traits&(endless|lookups) == 0 {
-		ctx, cancel := context.WithTimeout(c.ctx(), s.cfg.Limits.Deadline)
+	if c.route.Traits&(Endless|Lookups) == 0 {
+		ctx, cancel := context.WithTimeout(c.Context(), s.cfg.Limits.Deadline)
 		defer cancel()
-		c.r = c.r.WithContext(ctx)
+		c.Request = c.Request.WithContext(ctx)
 	}
-	a, err := c.route.handle(s, c)
+	a, err := c.route.Handle(c)
 	if err != nil {
 		return err
 	}
@@ -71,13 +71,13 @@ func (s *Server) answer(w http.ResponseWriter, c *call, bareToo bool) error {
 }
 
 // answerBare serves health and metrics.
-func (s *Server) answerBare(w http.ResponseWriter, c *call, res *endpoint) error {
+func (s *Server) answerBare(w http.ResponseWriter, c *Call, res *endpoint) error {
 	c.route = res.methods[c.method]
 	if c.route == nil {
 		w.Header().Set("Allow", res.allow)
 		return &problem.Error{Code: problem.MethodNotAllowed}
 	}
-	a, err := c.route.handle(s, c)
+	a, err := c.route.Handle(c)
 	if err != nil {
 		return err
 	}
@@ -85,9 +85,9 @@ func (s *Server) answerBare(w http.ResponseWriter, c *call, res *endpoint) error
 }
 
 // answerPreflight lets a browser's script go on, on every path.
-func (s *Server) answerPreflight(w http.ResponseWriter, c *call) {
+func (s *Server) answerPreflight(w http.ResponseWriter, c *Call) {
 	var ok bool
-	if c.version, c.path, ok = splitPath(c.r.URL.EscapedPath()); ok {
+	if c.Version, c.path, ok = splitPath(c.Request.URL.EscapedPath()); ok {
 		c.path, c.own = aliasOwn(c.path)
 		if res, err := s.match(c); err == nil {
 			res.cors.set(w.Header())
@@ -99,11 +99,11 @@ func (s *Server) answerPreflight(w http.ResponseWriter, c *call) {
 
 // fail sends an error. It reports true where the response has begun and can
 // only be broken off.
-func (s *Server) fail(rec *recorder, c *call, err error) (broken bool) {
+func (s *Server) fail(rec *recorder, c *Call, err error) (broken bool) {
 	if rec.status != 0 {
 		return !errors.Is(err, context.Canceled)
 	}
-	if c.r.Context().Err() != nil && errors.Is(err, context.Canceled) {
+	if c.Request.Context().Err() != nil && errors.Is(err, context.Canceled) {
 		rec.status = statusGone
 		return false
 	}
@@ -130,7 +130,7 @@ func (s *Server) fail(rec *recorder, c *call, err error) (broken bool) {
 	env := s.envelopeOf(c)
 	env.status, env.authToken = "error", ""
 	env.code, env.message = strconv.Itoa(shape.status), shape.message
-	data, encodeErr := encode(errorData(e, shape))
+	data, encodeErr := Encode(errorData(e, shape))
 	if encodeErr != nil { // data that cannot be encoded is our own fault
 		data = []byte("{}")
 	}

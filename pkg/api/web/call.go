@@ -1,0 +1,98 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/callflowd/callflowd/pkg/auth"
+	"github.com/callflowd/callflowd/pkg/document"
+)
+
+// Call is one request on its way through the stages of [Server.ServeHTTP]. A
+// handler reads it and never touches the http.ResponseWriter.
+type Call struct {
+	Request   *http.Request
+	RequestID string
+	scripted  bool         // a browser asks for a script
+	cors      *corsHeaders // of the path, or of any other
+	started   time.Time
+	Client    netip.Addr // the caller's address, proxies taken off
+
+	Version string // v1 or v2, as asked
+	path    string // escaped, below the version, without a trailing slash
+	own     bool   // the path said /account/…: the token's own account
+	Query   url.Values
+	method  string // after tunnelling; HEAD counts as GET
+
+	Envelope map[string]any // the body's members, keys normalised
+	Data     any            // the envelope's data: an object or an array
+	Raw      []byte         // the body's JSON
+	media    mediaKind
+	format   format // of the answer
+
+	route    *Row
+	Vars     map[string]string // unescaped once
+	Token    string            // the caller's token, if it sent one
+	Identity auth.Identity
+	bucket   bucketState
+}
+
+// Context ends when the client leaves or the time for the request is over.
+func (c *Call) Context() context.Context { return c.Request.Context() }
+
+// Account is the id in the path.
+func (c *Call) Account() string { return c.Vars["account_id"] }
+
+// Object returns data as the document that PUT, POST and PATCH speak of. PHP
+// sends an empty object as an empty array.
+func (c *Call) Object() (document.Doc, error) {
+	if list, ok := c.Data.([]any); c.Data == nil || ok && len(list) == 0 {
+		return document.Doc{}, nil
+	}
+	m, ok := c.Data.(map[string]any)
+	if !ok {
+		return nil, dataType(c.Data, "object")
+	}
+	return m, nil
+}
+
+// Lookup finds a request value where Kazoo looks for it: data, query string,
+// envelope (contract 1.3).
+func (c *Call) Lookup(name string) (any, bool) {
+	if m, ok := c.Data.(map[string]any); ok {
+		if v, ok := m[name]; ok {
+			return v, true
+		}
+	}
+	if c.Query.Has(name) {
+		return c.Query.Get(name), true
+	}
+	v, ok := c.Envelope[name]
+	return v, ok
+}
+
+// Value is [Call.Lookup] for a string; another type counts as absent.
+func (c *Call) Value(name string) string {
+	v, _ := c.Lookup(name)
+	s, _ := v.(string)
+	return s
+}
+
+// Flag reads a boolean. Only true and false, as JSON or as lower-case text,
+// are booleans; everything else leaves the default (contract 1.7).
+func (c *Call) Flag(name string, missing bool) bool {
+	v, _ := c.Lookup(name)
+	switch v {
+	case true, "true":
+		return true
+	case false, "false":
+		return false
+	}
+	return missing
+}
+
+// reads reports whether the request only reads.
+func (c *Call) reads() bool { return c.method == http.MethodGet }

@@ -1,0 +1,161 @@
+// Package web is the HTTP side of the API: it serves a table of rows in
+// Kazoo's envelope (contract section 1).
+//
+// A request passes the stages of [Server.stages] in the order that clients
+// rely on: body, path, method, account id, rate, token, authority, formats,
+// and only then its handler. A handler gets a [Call] and returns an [Answer]
+// or an error; [Server.respond] and [Server.fail] are the only places that
+// write. Which code is answered with which status is one table, shapeOf.
+package web
+
+import (
+	"compress/gzip"
+	"context"
+	"io"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/auth"
+	"github.com/callflowd/callflowd/pkg/document"
+)
+
+// Limits bound what a client may ask for (design section 7). Zero stands for
+// the default.
+type Limits struct {
+	Body        int64 // bytes of a request body; 8,000,000
+	JSON        document.Limits
+	PageSize    int           // items of a page that asks for no size; 50
+	MaxPageSize int           // 10,000; more is clamped
+	Deadline    time.Duration // of a request that does not stream; 30 s
+	Rate        Rate          // per client and account; 100 at once, 10 a second
+	Lookups     Rate          // of routes/{NUMBER}, which has its own buckets; off
+	Routes      int           // numbers of one POST …/routes; 10,000
+}
+
+// OrDefaults fills in what is zero.
+func (l Limits) OrDefaults() Limits {
+	l.Body = positive(l.Body, 8_000_000)
+	l.PageSize = positive(l.PageSize, 50)
+	l.MaxPageSize = positive(l.MaxPageSize, 10_000)
+	l.Deadline = positive(l.Deadline, 30*time.Second)
+	l.Routes = positive(l.Routes, 10_000)
+	if l.Rate == (Rate{}) {
+		l.Rate = Rate{Burst: 100, PerSecond: 10}
+	}
+	return l
+}
+
+func positive[T int | int64 | time.Duration](v, otherwise T) T {
+	if v > 0 {
+		return v
+	}
+	return otherwise
+}
+
+// fixedHeaders are values of headers that many answers have. They are shared
+// between responses and never changed.
+type fixedHeaders struct {
+	expires []string // of every GET
+	nosniff []string
+	json    []string // the Content-Type of envelopes
+}
+
+// Config is what a [Server] is made of. Auth and Prepare must be set; the rest
+// has usable zero values.
+type Config struct {
+	Auth    *auth.Service
+	Prepare func(ctx context.Context, accountID string) error // gives an account the views it lacks
+
+	Log     *zap.Logger
+	Node    string           // the envelope's node: an opaque name of this process
+	Version string           // the envelope's version
+	Now     func() time.Time // the clock of timestamps and rate limits
+	Limits  Limits
+	Proxies []netip.Prefix // peers whose X-Forwarded-For is believed
+
+	AdminElsewhere bool // health and metrics are served by [Server.Admin] alone
+	Collectors     []prometheus.Collector
+}
+
+func (c Config) orDefaults() Config {
+	c.Limits = c.Limits.OrDefaults()
+	if c.Log == nil {
+		c.Log = zap.NewNop()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Node == "" {
+		c.Node = "callflowd"
+	}
+	if c.Version == "" {
+		c.Version = "dev"
+	}
+	return c
+}
+
+// Server answers HTTP requests. Make one with [New].
+type Server struct {
+	cfg       Config
+	router    *mux.Router
+	endpoints map[string]*endpoint // by mux template
+	lookup    *endpoint            // of LookupPath
+	bare      map[string]*endpoint // by path
+	fixed     fixedHeaders
+	cors      corsHeaders   // of a path outside the table
+	limiter   *auth.Limiter // nil = no limit
+	lookups   *auth.Limiter // nil = no limit
+	metrics   *metrics
+	zippers   sync.Pool // of *gzip.Writer
+	buffers   sync.Pool // of *buffer
+}
+
+// New makes a Server that serves a table.
+func New(cfg Config, table []Row) *Server {
+	cfg = cfg.orDefaults()
+	s := &Server{
+		cfg:     cfg,
+		limiter: cfg.Limits.Rate.limiter(cfg.Now),
+		lookups: cfg.Limits.Lookups.limiter(cfg.Now),
+		metrics: newMetrics(cfg.Collectors),
+		fixed: fixedHeaders{
+			expires: []string{"Fri, 01 Jan 1999 00:00:00 GMT"}, nosniff: []string{"nosniff"}, json: []string{"application/json"},
+		},
+		zippers: sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }},
+		buffers: sync.Pool{New: func() any { return &buffer{make([]byte, 0, bufferSize)} }},
+	}
+	s.mount(table)
+	return s
+}
+
+// Handler serves the API.
+func (s *Server) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, !s.cfg.AdminElsewhere) })
+}
+
+// Admin serves health and metrics alone, for a listener of their own.
+func (s *Server) Admin() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := s.bare[r.URL.Path]; !ok {
+			http.NotFound(w, r)
+			return
+		}
+		s.serve(w, r, true)
+	})
+}
+
+// trusted reports whether a peer's X-Forwarded-For is believed.
+func (s *Server) trusted(addr netip.Addr) bool {
+	for _, p := range s.cfg.Proxies {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
