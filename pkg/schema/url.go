@@ -13,9 +13,10 @@ import (
 )
 
 // URLPolicy says which URLs a switch may be sent to. Its zero value allows
-// every http and https URL whose host is not evidently inside: loopback,
-// private, link-local or unspecified, in whatever notation (contract 11.7).
-// Names are not resolved, so a public name with a private address passes.
+// every http and https URL but those whose host is evidently inside: an
+// address of a special purpose, in whatever notation (contract 11.7), or a
+// name that only the own network knows. Names are not resolved, so a public
+// name with a private address passes.
 type URLPolicy struct {
 	// Allow lists hosts that are allowed all the same: a host name, ".suffix"
 	// for the names below it, an address, or a prefix like 10.1.0.0/16.
@@ -43,9 +44,11 @@ func (p URLPolicy) Check(raw string) string {
 	case p.allows(host, addresses):
 		return ""
 	case slices.ContainsFunc(addresses, inside):
-		return "the URL leads to a loopback, private or link-local address"
+		return "the URL leads to an address that is not public: loopback, private, link-local or reserved"
 	case loopbackName(host):
 		return "the URL leads to this very host"
+	case !numeric && innerName(host):
+		return "the URL leads to a host of the own network"
 	}
 	return ""
 }
@@ -128,26 +131,6 @@ func addressesOf(host string) (addresses []netip.Addr, numeric bool) {
 	return addresses, true
 }
 
-// embeddedIn returns a and the IPv4 address it carries inside: mapped,
-// compatible, translated (::ffff:0:0:0/96), NAT64 (64:ff9b::/96) or 6to4 (2002::/16).
-func embeddedIn(a netip.Addr) []netip.Addr {
-	a = a.Unmap().WithZone("")
-	out := []netip.Addr{a}
-	if !a.Is6() {
-		return out
-	}
-	b := a.As16()
-	nat64 := netip.MustParsePrefix("64:ff9b::/96").Contains(a)
-	compatible := netip.MustParsePrefix("::/96").Contains(a) || netip.MustParsePrefix("::ffff:0:0:0/96").Contains(a)
-	switch {
-	case nat64 || compatible:
-		out = append(out, netip.AddrFrom4([4]byte(b[12:])))
-	case b[0] == 0x20 && b[1] == 0x02:
-		out = append(out, netip.AddrFrom4([4]byte(b[2:6])))
-	}
-	return out
-}
-
 // classAddress reads an IPv4 address of one to four parts, the last of which
 // fills the rest: 127.1, 2130706433, 0x7f.1 (inet_aton).
 func classAddress(parts []string, decimal bool) (netip.Addr, bool) {
@@ -187,15 +170,6 @@ func numberPart(part string, decimal bool) (uint64, bool) {
 	}
 	n, err := strconv.ParseUint(part, base, 40)
 	return n, err == nil
-}
-
-// inside tells whether an address is none that a public URL should name.
-func inside(a netip.Addr) bool {
-	return a.IsLoopback() || a.IsPrivate() || a.IsUnspecified() ||
-		a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast() || a.IsInterfaceLocalMulticast() ||
-		a.Is4() && a.As4()[0] == 0 ||
-		netip.MustParsePrefix("fec0::/10").Contains(a) || // site-local, RFC 3879
-		netip.MustParsePrefix("64:ff9b:1::/48").Contains(a) // a site's own translator, RFC 8215
 }
 
 func (p URLPolicy) allows(host string, addresses []netip.Addr) bool {

@@ -8,7 +8,7 @@ import (
 func TestURLsAllowed(t *testing.T) {
 	for _, url := range []string{
 		"http://example.com", "HTTPS://Example.com:8443/x?y=1#z", "http://user:pw@example.com/", "http://例え.jp/",
-		"http://xn--r8jz45g.jp", "http://8.8.8.8/", "http://[2001:db8::1]/", "http://a:/x", "http://localhosts/",
+		"http://xn--r8jz45g.jp", "http://8.8.8.8/", "http://[2a00:1::1]/", "http://a.b:/x", "http://localhosts.com/",
 		"http://127.example.com/", "http://0xf.example/", "http://[::ffff:8.8.8.8]/",
 	} {
 		if reason := (URLPolicy{}).Check(url); reason != "" {
