@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -17,7 +18,8 @@ const (
 
 // Advise tells what a valid document probably has wrong, and never forbids a
 // save: unknown properties with the known one that is meant
-// ("unknown_property"), children that no module leads to ("unreachable"), a
+// ("unknown_property"), values that Kazoo 4.3 accepts and 5.x refuses (with the
+// code that 5.x has for them, contract 9.27), children that no module leads to ("unreachable"), a
 // callflow without a flow ("no_flow"), a flow deeper than a switch walks
 // ("too_deep"). At most 100 warnings, ordered by path and code, and fewer where
 // the keys of the document are very long.
@@ -49,6 +51,20 @@ type adviser struct {
 	reg   *Registry
 	found []problem.Warning
 	built int // bytes of paths in found
+}
+
+// newer warns of what Kazoo 5.x refuses in a value that 4.3 accepts.
+func (a *adviser) newer(n *node, at *place, v any) {
+	r := run{reg: a.reg}
+	r.limit = stepsFor(0)
+	if v, refused := r.refusedByNewest(n, v); refused {
+		for key := range strings.SplitSeq(v.Path, ".") {
+			if key != "" {
+				at = at.child(key)
+			}
+		}
+		a.warn(at, v.Code, v.Message, v.Members)
+	}
 }
 
 // full tells that the search ends.
@@ -120,6 +136,9 @@ func (a *adviser) object(n *node, at *place, m map[string]any, depth int) {
 }
 
 func (a *adviser) value(n *node, at *place, v any, depth int) {
+	if n.older != nil {
+		a.newer(n, at, v)
+	}
 	switch v := v.(type) {
 	case map[string]any:
 		a.object(n, at, v, depth)
@@ -132,12 +151,16 @@ func (a *adviser) value(n *node, at *place, v any, depth int) {
 
 func (a *adviser) items(n *node, at *place, list []any, depth int) {
 	for i, e := range list {
+		if a.full() {
+			return
+		}
 		switch e.(type) {
 		case map[string]any, []any:
-			if a.full() {
-				return
-			}
 			a.value(n, at.child(i), e, depth)
+		default:
+			if n.older != nil {
+				a.value(n, at.child(i), e, depth)
+			}
 		}
 	}
 }

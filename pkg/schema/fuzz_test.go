@@ -100,7 +100,7 @@ func pick(rnd *rand.Rand, root map[string]any) (map[string]any, string) {
 // costly tells whether a document took more steps than are linear in its size.
 func costly(r *Registry, in document.Doc) bool {
 	v := run{reg: r}
-	copied, ok := v.start(in)
+	copied, ok := v.start(map[string]any(in))
 	if !ok {
 		return false
 	}

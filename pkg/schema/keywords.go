@@ -30,6 +30,9 @@ func (s scope) fill(n *node, m map[string]any) {
 	if v, ok := m["not"]; ok {
 		n.not = s.at("not").sub(v)
 	}
+	if v, ok := m["kazoo-4.3"]; ok {
+		n.older = s.at("kazoo-4.3").sub(v)
+	}
 	n.url = s.isURL(m)
 }
 

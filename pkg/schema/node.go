@@ -105,6 +105,7 @@ type node struct {
 	oneOf         []*node
 	not           *node
 	ref           *node
+	older         *node // the rule of Kazoo 4.3, where it is looser: what it accepts is accepted
 }
 
 type patternProperty struct {
@@ -128,7 +129,7 @@ type dependency struct {
 // inPlace lists the schemas that judge the same value as n does.
 func (n *node) inPlace() []*node {
 	var out []*node
-	for _, list := range [][]*node{n.allOf, n.anyOf, n.oneOf, {n.not, n.ref}} {
+	for _, list := range [][]*node{n.allOf, n.anyOf, n.oneOf, {n.not, n.ref, n.older}} {
 		for _, m := range list {
 			if m != nil {
 				out = append(out, m)

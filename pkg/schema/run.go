@@ -20,14 +20,16 @@ const (
 // run is one validation. It owns the copy of the document it works on and
 // fills in defaults and casts in place.
 type run struct {
-	reg   *Registry
-	path  []step
-	found []problem.Violation
-	fits  []fit
-	size  int // bytes of the paths in found
-	shown int // bytes of the values in found
-	steps int // schemas applied to values, and values copied
-	limit int // of steps: far more than our own schemas take; linear in the document
+	reg    *Registry
+	path   []step
+	found  []problem.Violation
+	fits   []fit
+	newer  []problem.Violation // what Kazoo 4.3 accepts and 5.x refuses
+	size   int                 // bytes of the paths in found
+	shown  int                 // bytes of the values in found
+	steps  int                 // schemas applied to values, and values copied
+	newest bool                // by the rules of Kazoo 5.x alone
+	limit  int                 // of steps: far more than our own schemas take; linear in the document
 
 	exhausted bool // steps went beyond limit
 	trial     int  // inside anyOf, oneOf or not, where nothing is cast or reported
@@ -35,11 +37,14 @@ type run struct {
 }
 
 // start copies the document and sets the limit.
-func (r *run) start(doc map[string]any) (any, bool) {
+func (r *run) start(doc any) (any, bool) {
 	out, ok := r.copy(doc, 0)
-	r.limit = 100_000 + 64*r.steps
+	r.limit = stepsFor(r.steps)
 	return out, ok
 }
+
+// stepsFor is the limit of steps for a document of so many values.
+func stepsFor(values int) int { return 100_000 + 64*values }
 
 // step is one part of a path: a key, or an index where key is "" and index is
 // not negative.
@@ -126,6 +131,12 @@ func (r *run) check(n *node, v any) any {
 	if r.steps++; r.steps > r.limit {
 		r.tooCostly()
 		return v
+	}
+	if n.older != nil && !r.newest {
+		if out, ok := r.try(n.older, v); ok {
+			r.accepted(n, v)
+			return out
+		}
 	}
 	v = r.checkType(n, v)
 	if n.enum != nil && !memberOf(n.enum, v) {

@@ -86,12 +86,13 @@ func (r *Registry) Validate(name string, doc document.Doc) (out document.Doc, vs
 		return doc.Clone(), []problem.Violation{unknownSchema(name)}
 	}
 	v := run{reg: r}
-	copied, ok := v.start(doc)
+	copied, ok := v.start(map[string]any(doc))
 	if !ok {
 		return doc, []problem.Violation{{Code: "error", Message: fmt.Sprintf("the document is nested deeper than %d levels", maxDepth)}}
 	}
 	out, _ = v.check(root, copied).(map[string]any)
 	v.suspect()
+	v.suspectNewer()
 	return out, tidy(v.found)
 }
 
