@@ -102,7 +102,12 @@ func tidy(vs []problem.Violation) []problem.Violation {
 		if c := strings.Compare(a.Path, b.Path); c != 0 {
 			return c
 		}
-		return strings.Compare(a.Code, b.Code)
+		if c := strings.Compare(a.Code, b.Code); c != 0 || a.Code != codeSchema {
+			return c
+		}
+		x, _ := a.Members["schema"].(string) // several schemas are missing: the same one is named each time
+		y, _ := b.Members["schema"].(string)
+		return strings.Compare(x, y)
 	})
 	return slices.CompactFunc(vs, func(a, b problem.Violation) bool { return a.Path == b.Path && a.Code == b.Code })
 }

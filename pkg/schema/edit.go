@@ -1,0 +1,98 @@
+package schema
+
+import (
+	"crypto/sha256"
+	"strconv"
+	"strings"
+
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// Brought tells the problems of an edited document that the edit brings from
+// those that it leaves as stored (contract 9.28). before are the problems of
+// the stored document and after those of the edited one, found by the same
+// judges; both documents are as judged, with defaults and casts.
+//
+// A problem is kept if the stored document has one of the same code at the
+// same path with the same value there, be it that nothing is there. The items
+// of an array may have moved within it. As many are kept as were there before.
+func Brought(stored, edited document.Doc, before, after []problem.Violation) (brought []problem.Violation, kept []problem.Warning) {
+	stood := map[problemKey]int{}
+	for _, v := range before {
+		stood[problemKeyOf(stored, v)]++
+	}
+	for _, v := range after {
+		key := problemKeyOf(edited, v)
+		if stood[key] == 0 {
+			brought = append(brought, v)
+			continue
+		}
+		stood[key]--
+		kept = append(kept, v)
+	}
+	return brought, kept
+}
+
+// problemKey is what a problem of a stored document and the same problem of
+// an edited one have in common.
+type problemKey struct {
+	path, code string
+	value      [sha256.Size]byte // of nothing where nothing stands at path
+}
+
+func problemKeyOf(doc document.Doc, v problem.Violation) problemKey {
+	path, value, ok := lookUp(map[string]any(doc), v.Path)
+	key := problemKey{path: path, code: v.Code}
+	switch {
+	case v.Code == codeSchema: // its path is no place; it names a schema
+		name, _ := v.Members["schema"].(string)
+		key.value = sha256.Sum256([]byte(name))
+	case ok:
+		key.value = sha256.Sum256([]byte(identity(value, numberTerm)))
+	}
+	return key
+}
+
+// lookUp follows the path of a violation, as [problem.Join] writes it. It
+// returns the path without the indexes of items, and what stands there.
+func lookUp(v any, path string) (plain string, value any, ok bool) {
+	var out strings.Builder
+	ok = true
+	for part := range strings.SplitSeq(path, ".") {
+		if list, isList := v.([]any); isList {
+			i, err := strconv.Atoi(part)
+			if ok = ok && err == nil && i >= 0 && i < len(list); ok {
+				v = list[i]
+			}
+			out.WriteString(".[]")
+			continue
+		}
+		out.WriteString("." + part)
+		m, _ := v.(map[string]any)
+		member, has := member(m, part)
+		v, ok = member, ok && has
+	}
+	return out.String(), v, ok
+}
+
+// member finds the member that a part of a path names: in paths a dot of a
+// key is written %2E.
+func member(m map[string]any, part string) (any, bool) {
+	if v, ok := m[part]; ok {
+		return v, true
+	}
+	if !strings.Contains(part, "%2E") {
+		return nil, false
+	}
+	v, ok := m[strings.ReplaceAll(part, "%2E", ".")]
+	if ok {
+		return v, true
+	}
+	for key, v := range m { // a key with both
+		if problem.Join("", key) == part {
+			return v, true
+		}
+	}
+	return nil, false
+}
