@@ -8,7 +8,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/callflowd/callflowd/pkg/number/pcre"
+	"github.com/callflowd/callflowd/pkg/pcre"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 

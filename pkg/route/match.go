@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/callflowd/callflowd/pkg/number/pcre"
+	"github.com/callflowd/callflowd/pkg/pcre"
 )
 
 // capture is what a pattern took from a number.

@@ -5,7 +5,7 @@ import (
 	"regexp/syntax"
 	"sync"
 
-	"github.com/callflowd/callflowd/pkg/number/pcre"
+	"github.com/callflowd/callflowd/pkg/pcre"
 )
 
 // Limits on one pattern (design section 7).

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/callflowd/callflowd/pkg/number/pcre"
+	"github.com/callflowd/callflowd/pkg/pcre"
 )
 
 // PatternError says why a pattern is refused.
