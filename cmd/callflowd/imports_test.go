@@ -43,7 +43,7 @@ var homes = map[string][]string{
 	"golang.org/x/text/collate":       {"pkg/route", "pkg/couchlite"},
 	"github.com/Shopify/toxiproxy/v2": {},
 	"github.com/getkin/kin-openapi":   {},
-	"pgregory.net/rapid":              {},
+	"pgregory.net/rapid":              {"pkg/route/routetest"},
 
 	"github.com/HdrHistogram/hdrhistogram-go": {"pkg/bench"},
 }

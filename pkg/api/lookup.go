@@ -264,7 +264,7 @@ func (s *Server) analyseRoutes(c *web.Call) (*web.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	report, err := index.Analyze(c.Context(), route.AnalysisOptions{Plan: plan, Emergency: s.cfg.Emergency})
+	report, err := route.Analyze(c.Context(), index.Draft(nil, plan), route.AnalysisOptions{Plan: plan, Emergency: s.cfg.Emergency})
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func (s *Indexes) Advise(ctx context.Context, accountID, id string, doc document
 	for _, key := range []string{"name", "numbers", "patterns"} {
 		named[key] = doc[key]
 	}
-	report, err := newDraft(l.index, []document.Doc{named}, number.DialPlan{}).analyze(ctx, AnalysisOptions{
+	report, err := Analyze(ctx, l.index.Draft([]document.Doc{named}, number.DialPlan{}), AnalysisOptions{
 		Plan: plan, Emergency: s.cfg.Emergency, Only: id, Steps: adviceSteps, Findings: adviceFindings,
 	})
 	if err != nil {

@@ -1,8 +1,6 @@
 package route
 
 import (
-	"fmt"
-	"slices"
 	"testing"
 
 	"github.com/callflowd/callflowd/pkg/document"
@@ -78,27 +76,6 @@ func mustIndex(t *testing.T, x *Indexes) *Index {
 		t.Fatal(err)
 	}
 	return index
-}
-
-// Where patterns are slow, a lookup for each pattern and each emergency number
-// would take minutes; there is one for each number.
-func TestAnalysisBesideSlowPatterns(t *testing.T) {
-	x := NewIndex()
-	var changes []Change
-	for i := range 1000 {
-		e := &Entry{CallflowID: fmt.Sprintf("cf%04d", i), Patterns: []string{fmt.Sprintf(`^%04d(\d*)$`, i)}}
-		if i < 30 {
-			e.Patterns = append(e.Patterns, fmt.Sprintf(`(.{0,30}%d.{0,30}){1,9}`, i))
-		}
-		changes = append(changes, Change{e.CallflowID, e})
-	}
-	x.Update(changes)
-	report := analysed(t, x, AnalysisOptions{Emergency: []string{"110", "00*"}, Steps: 1_000_000})
-	if !slices.ContainsFunc(report.Findings, func(f Finding) bool {
-		return f.Kind == Emergency && f.Witness == "00*"
-	}) {
-		t.Error("the emergency number taken by a pattern is not reported")
-	}
 }
 
 func TestTotalsCountPatterns(t *testing.T) {

@@ -107,17 +107,13 @@ type analysis struct {
 // shadowed only if every number it matches is proven to go elsewhere, which
 // needs patterns whose captures' lengths follow from the number's length. The
 // error is that of a context that has ended.
-func (x *Index) Analyze(ctx context.Context, o AnalysisOptions) (Report, error) {
-	return (&draft{base: x, patterns: x.patterns.Load()}).analyze(ctx, o)
-}
-
-func (d *draft) analyze(ctx context.Context, o AnalysisOptions) (Report, error) {
-	o.Findings = orDefault(o.Findings, defaultFindings)
+func Analyze(ctx context.Context, d *draft, o AnalysisOptions) (Report, error) {
+	o.Findings = cmp.Or(o.Findings, defaultFindings)
 	if o.Emergency == nil {
 		o.Emergency = number.Emergency()
 	}
 	a := &analysis{
-		ctx: ctx, o: o, routes: d, left: budget(orDefault(o.Steps, defaultSteps)), machines: map[*pattern]*machine{},
+		ctx: ctx, o: o, routes: d, left: budget(cmp.Or(o.Steps, defaultSteps)), machines: map[*pattern]*machine{},
 		report: Report{Findings: []Finding{}, NotAnalysed: []NotAnalysed{}},
 	}
 	a.choose()
@@ -181,13 +177,13 @@ func mayMeet(r, q *row) bool {
 	if r.re == nil || q.re == nil {
 		return false
 	}
-	return r.re.prefixes().meets(q.re.prefixes())
+	return r.re.mayMeet(q.re)
 }
 
 // lookup gives a witness's destination.
 func (a *analysis) lookup(n string) Match {
 	left := budget(perLookup)
-	got := lookup(n, number.Normalize(n, a.o.Plan), a.routes.holder, a.routes.patterns, &left)
+	got := a.routes.lookup(n, number.Normalize(n, a.o.Plan), &left)
 	a.left -= perLookup - left + 50
 	return got.Match
 }
@@ -223,39 +219,14 @@ func (a *analysis) symbols() []rune {
 	if a.o.Alphabet != "" {
 		return []rune(a.o.Alphabet)
 	}
-	known := map[string]bool{}
-	var sets [][]rune
-	var extra []rune
+	var list []*pattern
 	for _, r := range a.rows {
-		if r.re == nil {
-			continue
-		}
-		prog := r.re.program()
-		if prog == nil {
-			continue
-		}
-		a.left -= budget(len(prog.Inst))
-		for i := range prog.Inst {
-			set := runes(&prog.Inst[i])
-			if key := setKey(set); set != nil && !known[key] {
-				known[key] = true
-				sets = append(sets, set)
-			}
-		}
-		extra = append(extra, named(r.re)...)
-	}
-	slices.Sort(extra)
-	extra = slices.Compact(extra)
-	classes, _ := newClasses(sets)
-	seen := map[uint16]bool{}
-	out := []rune(Dialable)
-	for _, c := range extra {
-		if class := classes.class(c); !seen[class] {
-			seen[class] = true
-			out = append(out, c)
+		if r.re != nil {
+			list = append(list, r.re)
 		}
 	}
-	a.merged = len(out) < len(Dialable)+len(extra)
+	out, merged := symbols(list, &a.left)
+	a.merged = merged
 	return out
 }
 

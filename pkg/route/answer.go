@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/callflowd/callflowd/pkg/couch"
@@ -53,7 +54,7 @@ func (s *Indexes) Lookup(ctx context.Context, accountID, dialled string, o Optio
 	}
 	a, err = s.fromIndex(ctx, l, a, o)
 	if err == nil && a.Explanation != nil {
-		a.Explanation.source("the index in memory", a, l.index)
+		source(a.Explanation, "the index in memory", a, l.index)
 	}
 	return a, err
 }
@@ -62,7 +63,7 @@ func (s *Indexes) fromIndex(ctx context.Context, l *live, a Answer, o Options) (
 	var err error
 	for range 2 {
 		a.AsOf = l.current()
-		l.index.answer(&a, o)
+		a.from(l.index, o)
 		if !a.Found || o.WithoutDoc {
 			return a, nil
 		}
@@ -77,7 +78,7 @@ func (s *Indexes) fromIndex(ctx context.Context, l *live, a Answer, o Options) (
 	return a, nil
 }
 
-func (x *Index) answer(a *Answer, o Options) {
+func (a *Answer) from(x *Index, o Options) {
 	if !o.Explain {
 		a.Result = x.Lookup(a.Number, a.Normalized)
 		return
@@ -112,7 +113,7 @@ func (s *Indexes) consistent(ctx context.Context, l *live, a Answer, o Options) 
 		changes = append(changes, Change{id, e})
 	}
 	index.Update(changes)
-	index.answer(&a, o)
+	a.from(index, o)
 	if a.Found && !o.WithoutDoc {
 		doc, err := l.db.Get(ctx, a.Match.CallflowID)
 		if err != nil {
@@ -121,7 +122,7 @@ func (s *Indexes) consistent(ctx context.Context, l *live, a Answer, o Options) 
 		a.Callflow = newStored(doc)
 	}
 	if a.Explanation != nil {
-		a.Explanation.source("the views of the database", a, index)
+		source(a.Explanation, "the views of the database", a, index)
 	}
 	return a, nil
 }
@@ -183,4 +184,25 @@ func newStored(doc document.Doc) *Stored {
 		public = json.RawMessage("{}")
 	}
 	return &Stored{Doc: doc, Public: public}
+}
+
+// source says what the answer comes from, how old that is, and at which
+// revision the callflow was found. A callflow whose document was read later
+// than the index, or kept from before, may be at another one.
+func source(e *Explanation, name string, a Answer, x *Index) {
+	age := max(time.Since(a.AsOf), 0).Round(time.Millisecond)
+	e.step("source", fmt.Sprintf("%s, known to agree with the database %s ago", name, age), a.AsOf.UTC().Format(time.RFC3339))
+	if !a.Found {
+		return
+	}
+	entry, _ := x.Entry(a.Match.CallflowID)
+	result := fmt.Sprintf("callflow %s (%s)", entry.CallflowID, entry.Name)
+	if entry.Rev != "" {
+		result += ", at revision " + entry.Rev + " when indexed"
+	}
+	if a.Callflow == nil {
+		e.step("callflow", result+"; its document cannot be read just now", "")
+		return
+	}
+	e.step("callflow", result+"; its document is shown as stored", a.Callflow.Doc.Rev())
 }

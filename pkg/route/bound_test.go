@@ -61,7 +61,7 @@ func TestLookupsAreBounded(t *testing.T) {
 				if left < -perLookup/5 {
 					t.Errorf("%s, try %d: %d of %d too much", name, try, -left, perLookup)
 				}
-				if r.Incomplete != (len(r.Skipped) > 0) || len(r.Skipped) > 2*(maxSkipped+1) || left <= 0 && !r.Incomplete {
+				if r.Incomplete != (len(r.Skipped) > 0) || len(r.Skipped) > 2*(MaxSkipped+1) || left <= 0 && !r.Incomplete {
 					t.Errorf("%s, try %d: incomplete %v with %d left, %d skipped", name, try, r.Incomplete, left, len(r.Skipped))
 				}
 			}

@@ -9,49 +9,9 @@ import (
 	"unicode"
 
 	"pgregory.net/rapid"
-)
 
-// Lookups and changes at the same time: every lookup sees the index before or
-// after a change, and what is not touched is always found.
-func TestConcurrentLookups(t *testing.T) {
-	x := NewIndex()
-	for i := range 20 {
-		x.Apply(Entry{CallflowID: fmt.Sprintf("s%02d", i), Numbers: []string{fmt.Sprint(100 + i)}, Patterns: []string{fmt.Sprintf(`^\*%d(\d*)$`, 10+i)}})
-	}
-	stop := make(chan struct{})
-	var writer, readers sync.WaitGroup
-	writer.Go(func() {
-		for i := 0; ; i++ {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			id := fmt.Sprintf("w%d", i%50)
-			x.Apply(Entry{CallflowID: id, Numbers: []string{"100"}, Patterns: []string{fmt.Sprintf(`^9%d$`, i%70), `^(?=8)8$`}})
-			if i%3 == 0 {
-				x.Remove(id)
-			}
-		}
-	})
-	for g := range 4 {
-		readers.Go(func() {
-			for i := range 500 {
-				k := (i + g) % 20
-				dialled := fmt.Sprintf("*%d%d", 10+k, i)
-				if r := x.Lookup(dialled, dialled); r.Match.CallflowID != fmt.Sprintf("s%02d", k) || r.Match.CaptureGroup != fmt.Sprint(i) {
-					t.Errorf("%s: %+v", dialled, r)
-				}
-				if r := x.Lookup(fmt.Sprint(100+k), ""); r.Match.CallflowID != fmt.Sprintf("s%02d", k) {
-					t.Errorf("%d: %+v", 100+k, r)
-				}
-			}
-		})
-	}
-	readers.Wait()
-	close(stop)
-	writer.Wait()
-}
+	"github.com/callflowd/callflowd/pkg/route/routetest"
+)
 
 // One automaton, many readers and a cache too small for them.
 func TestConcurrentStates(t *testing.T) {
@@ -146,10 +106,10 @@ func joined(set []rune) []rune {
 // A pattern's machine accepts what the pattern matches, and two patterns with
 // a string in common have prefixes that meet.
 func TestMachines(t *testing.T) {
-	every := strings6("12*")
+	every := routetest.Strings("12*")
 	rapid.Check(t, func(t *rapid.T) {
-		p, err := compile(smallPattern().Draw(t, "p"))
-		q, err2 := compile(smallPattern().Draw(t, "q"))
+		p, err := compile(routetest.SmallPattern().Draw(t, "p"))
+		q, err2 := compile(routetest.SmallPattern().Draw(t, "q"))
 		if err != nil || err2 != nil || !p.exact || !q.exact {
 			return
 		}
@@ -177,9 +137,9 @@ func TestMachines(t *testing.T) {
 
 // The score of a pattern is the length of what it captures.
 func TestScores(t *testing.T) {
-	every := strings6("12*")
+	every := routetest.Strings("12*")
 	rapid.Check(t, func(t *rapid.T) {
-		p, err := compile(smallPattern().Draw(t, "pattern"))
+		p, err := compile(routetest.SmallPattern().Draw(t, "pattern"))
 		if err != nil {
 			return
 		}

@@ -1,56 +1,13 @@
 package route
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"strconv"
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/number"
-	"github.com/callflowd/callflowd/pkg/problem"
 )
-
-// Changed is one number's route before and after a draft.
-type Changed struct {
-	Number     string
-	Normalized string
-	Before     Result
-	After      Result // with drafts only
-	Changed    bool
-}
-
-// Many looks many numbers up, in order. Drafts are callflows that are not
-// saved: one with an id replaces or adds that callflow, one with _deleted true
-// takes it away. Drafts' numbers are normalised as a save would, by the plan or,
-// if that is empty, by the account's own.
-func (s *Indexes) Many(ctx context.Context, accountID string, numbers []string, drafts []document.Doc, plan number.DialPlan) ([]Changed, error) {
-	l, err := s.account(ctx, accountID)
-	if err != nil {
-		return nil, err
-	}
-	if plan.Empty() {
-		plan = l.plan.Load().DialPlan
-	}
-	var draft *draft
-	if len(drafts) > 0 {
-		draft = newDraft(l.index, drafts, plan)
-	}
-	out := make([]Changed, 0, len(numbers))
-	for _, n := range numbers {
-		if err := ctx.Err(); err != nil {
-			return nil, &problem.Error{Code: problem.Unavailable, Msg: "look many numbers up", Err: err}
-		}
-		c := Changed{Number: n, Normalized: number.Normalize(n, plan)}
-		c.Before = l.index.Lookup(n, c.Normalized)
-		if draft != nil {
-			c.After = draft.lookup(n, c.Normalized)
-			c.Changed = c.Before.Match.CallflowID != c.After.Match.CallflowID
-		}
-		out = append(out, c)
-	}
-	return out, nil
-}
 
 // draft is an index with some callflows replaced.
 type draft struct {
@@ -60,8 +17,14 @@ type draft struct {
 	patterns *patterns
 }
 
-func newDraft(x *Index, drafts []document.Doc, plan number.DialPlan) *draft {
-	x.writing.Lock() // the sorter and the compiled patterns belong to the writer
+// Draft returns the index as it would be with the drafts. One with an id
+// replaces or adds that callflow, one with _deleted true takes it away. Their
+// numbers are normalised as a save would.
+func (x *Index) Draft(drafts []document.Doc, plan number.DialPlan) *draft {
+	if len(drafts) == 0 {
+		return &draft{base: x, patterns: x.patterns.Load()}
+	}
+	x.writing.Lock() // the texts belong to the writer
 	defer x.writing.Unlock()
 	d := &draft{base: x, replaced: map[string]bool{}, numbers: map[string][]string{}}
 	now := x.patterns.Load()
@@ -77,8 +40,9 @@ func newDraft(x *Index, drafts []document.Doc, plan number.DialPlan) *draft {
 			d.numbers[n] = append(d.numbers[n], e.CallflowID)
 			slices.Sort(d.numbers[n])
 		}
-		added = append(added, x.rows(&e)...)
-		x.release(e.Patterns)
+		patterns := unique(e.Patterns)
+		added = append(added, x.texts.rows(e.CallflowID, patterns)...)
+		x.texts.release(patterns)
 	}
 	d.patterns = now.with(gone, added, x.cache)
 	return d
@@ -120,9 +84,9 @@ func (d *draft) holder(n string) string {
 	return ""
 }
 
-func (d *draft) lookup(dialled, normalized string) Result {
-	left := budget(perLookup)
-	return lookup(dialled, normalized, d.holder, d.patterns, &left)
+// lookup finds the callflow for a number, within the work that is left.
+func (d *draft) lookup(dialled, normalized string, left *budget) Result {
+	return lookup(dialled, normalized, d.holder, d.patterns, left)
 }
 
 // sharedNumbers returns the numbers that several callflows have, sorted.

@@ -2,7 +2,6 @@ package route
 
 import (
 	"fmt"
-	"time"
 	"unicode/utf8"
 
 	"github.com/callflowd/callflowd/pkg/number"
@@ -26,27 +25,6 @@ func (x *Index) Explain(dialled string, plan number.DialPlan) Explanation {
 
 func (e *Explanation) step(step, result, detail string) {
 	e.Steps = append(e.Steps, number.Step{Step: step, Result: result, Detail: detail})
-}
-
-// source says what the answer comes from, how old that is, and at which
-// revision the callflow was found. A callflow whose document was read later
-// than the index, or kept from before, may be at another one.
-func (e *Explanation) source(name string, a Answer, x *Index) {
-	age := max(time.Since(a.AsOf), 0).Round(time.Millisecond)
-	e.step("source", fmt.Sprintf("%s, known to agree with the database %s ago", name, age), a.AsOf.UTC().Format(time.RFC3339))
-	if !a.Found {
-		return
-	}
-	entry, _ := x.Entry(a.Match.CallflowID)
-	result := fmt.Sprintf("callflow %s (%s)", entry.CallflowID, entry.Name)
-	if entry.Rev != "" {
-		result += ", at revision " + entry.Rev + " when indexed"
-	}
-	if a.Callflow == nil {
-		e.step("callflow", result+"; its document cannot be read just now", "")
-		return
-	}
-	e.step("callflow", result+"; its document is shown as stored", a.Callflow.Doc.Rev())
 }
 
 func (e *Explanation) exactSteps(x *Index, dialled, normalized string) {
@@ -84,8 +62,8 @@ func (e *Explanation) patternSteps(x *Index, dialled, normalized string) {
 	}
 	decided, left := e.Match.Kind == KindNumber, budget(perLookup)
 	for i, n := range forms(dialled, normalized) {
-		t := tally{all: true, budget: left}
-		p.find(n, &t)
+		t := newTally(left, true)
+		p.find(n, t)
 		left = t.budget
 		name := "patterns on the number as " + formName(i)
 		e.step(name, fmt.Sprintf("%d of %d match", len(t.matched), len(rows)), n)
@@ -95,7 +73,7 @@ func (e *Explanation) patternSteps(x *Index, dialled, normalized string) {
 }
 
 // addCandidates lists the rows that matched one form, the best first.
-func (e *Explanation) addCandidates(x *Index, t tally, form int, decided bool) {
+func (e *Explanation) addCandidates(x *Index, t *tally, form int, decided bool) {
 	before := len(e.Candidates)
 	for _, f := range t.matched {
 		c := Candidate{

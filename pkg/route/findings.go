@@ -63,7 +63,7 @@ func whyNot(p *pattern) string {
 
 func (a *analysis) unanchored(r *row, m *machine) {
 	var ends []string
-	if !r.re.re.Anchored() {
+	if !r.re.anchored() {
 		ends = append(ends, "^ at its start")
 	}
 	if m.open {
@@ -84,7 +84,7 @@ func (a *analysis) unreachable(r *row, m *machine) {
 	var own []string
 	share, end := a.question()
 	defer end()
-	complete := eachString(m, a.alphabet, most, share, func(s string) bool {
+	complete := m.each(a.alphabet, most, share, func(s string) bool {
 		if a.routes.holder(s) == "" {
 			own = nil
 			return false
@@ -103,70 +103,6 @@ func (a *analysis) unreachable(r *row, m *machine) {
 		return
 	}
 	a.add(f)
-}
-
-// eachString calls fn for the non-empty strings a machine accepts, shortest
-// first, until fn says no. It reports whether it came to the end of all of
-// them, with at most so many seen.
-func eachString(m *machine, alphabet []rune, most int, left *budget, fn func(s string) bool) bool {
-	type path struct {
-		at int32
-		s  string
-	}
-	useful := m.useful()
-	queue := []path{{0, ""}}
-	for count := 0; len(queue) > 0; queue = queue[1:] {
-		for symbol, r := range alphabet {
-			if *left--; *left < 0 {
-				return false
-			}
-			at := m.next[queue[0].at][symbol]
-			if at == dead || !useful[at] {
-				continue
-			}
-			s := queue[0].s + string(r)
-			if m.accept[at] {
-				if count++; count > most || !fn(s) {
-					return false
-				}
-			}
-			if len(queue) > 20*most {
-				return false
-			}
-			queue = append(queue, path{at, s})
-		}
-	}
-	return true
-}
-
-// useful returns the states from which an accepting one can be reached.
-func (m *machine) useful() []bool {
-	back := make([][]int32, len(m.next))
-	for from, row := range m.next {
-		for _, to := range row {
-			if to != dead {
-				back[to] = append(back[to], int32(from))
-			}
-		}
-	}
-	out := slices.Clone(m.accept)
-	var todo []int32
-	for at, yes := range out {
-		if yes {
-			todo = append(todo, int32(at))
-		}
-	}
-	for len(todo) > 0 {
-		at := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		for _, from := range back[at] {
-			if !out[from] {
-				out[from] = true
-				todo = append(todo, from)
-			}
-		}
-	}
-	return out
 }
 
 // emergency reports an emergency number that goes to a pattern which does
@@ -230,8 +166,8 @@ func (a *analysis) eachTaken(fn func(r *row, n string)) {
 		if n == NoMatch || n == "" || a.over() {
 			continue
 		}
-		t := tally{all: true, budget: perLookup}
-		a.routes.patterns.find(n, &t)
+		t := newTally(perLookup, true)
+		a.routes.patterns.find(n, t)
 		a.left -= perLookup - t.budget
 		for _, f := range t.matched {
 			report(f.row, n)
@@ -249,17 +185,8 @@ func (a *analysis) eachMatched(s *set, fn func(r *row, n string)) {
 			continue
 		}
 		left := budget(perLookup)
-		list, ok := s.candidates(n, nil, &left)
-		if !ok {
+		if !s.matching(n, &left, func(r *row) { fn(r, n) }) {
 			missed++
-		}
-		for _, c := range list {
-			if !c.known {
-				_, c.known, _ = s.rows[c.at].re.find(n, &left)
-			}
-			if c.known {
-				fn(s.rows[c.at], n)
-			}
 		}
 		a.left -= perLookup - left + budget(len(n))
 	}

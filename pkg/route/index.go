@@ -12,9 +12,8 @@ import (
 type Index struct {
 	cache int // bytes for the automaton's states
 
-	writing  sync.Mutex // held by the one writer, around the reading of the maps below too
-	compiled map[string]*compiled
-	sorter   *collator
+	writing sync.Mutex // held by the one writer, around the reading of the maps below too
+	texts   *texts
 
 	mu      sync.RWMutex // held for writing while the maps change
 	entries map[string]*Entry
@@ -23,14 +22,6 @@ type Index struct {
 	bytes   int                 // of the entries, about
 
 	patterns atomic.Pointer[patterns]
-}
-
-// compiled is a pattern's program and the number of rows that use it.
-type compiled struct {
-	re    *pattern
-	err   *PatternError
-	key   []byte
-	users int
 }
 
 // Change is one document's new contribution; a nil Entry takes it away.
@@ -42,10 +33,10 @@ type Change struct {
 // NewIndex returns an empty index.
 func NewIndex() *Index {
 	x := &Index{
-		cache: cacheBytes, compiled: map[string]*compiled{}, sorter: newCollator(),
+		cache: cacheBytes, texts: newTexts(),
 		entries: map[string]*Entry{}, numbers: map[string]*Entry{}, shared: map[string][]*Entry{},
 	}
-	x.patterns.Store(&patterns{base: newSet(nil, x.cache)})
+	x.patterns.Store(newPatterns(x.cache))
 	return x
 }
 
@@ -68,10 +59,10 @@ func (x *Index) Update(changes []Change) {
 		}
 		if old != nil {
 			gone = append(gone, x.patterns.Load().of(c.ID)...)
-			x.release(old.Patterns)
+			x.texts.release(unique(old.Patterns))
 		}
 		if c.Entry != nil {
-			added = append(added, x.rows(c.Entry)...)
+			added = append(added, x.texts.rows(c.ID, unique(c.Entry.Patterns))...)
 		}
 	}
 	next := x.patterns.Load().with(gone, added, x.cache)
@@ -137,36 +128,6 @@ func (x *Index) unbook(number string, e *Entry) {
 	x.shared[number], x.numbers[number] = all, all[0]
 	if len(all) == 1 {
 		delete(x.shared, number)
-	}
-}
-
-// rows compiles the patterns of one entry, each text once.
-func (x *Index) rows(e *Entry) []*row {
-	var rows []*row
-	for _, text := range unique(e.Patterns) {
-		c := x.compiled[text]
-		if c == nil {
-			c = &compiled{key: x.sorter.key(text)}
-			re, err := compile(text)
-			c.re = re
-			if err != nil {
-				c.err = asPatternError(text, err)
-			}
-			x.compiled[text] = c
-		}
-		c.users++
-		rows = append(rows, &row{key: c.key, id: e.CallflowID, text: text, re: c.re, reason: c.err})
-	}
-	return rows
-}
-
-func (x *Index) release(texts []string) {
-	for _, text := range unique(texts) {
-		if c := x.compiled[text]; c != nil {
-			if c.users--; c.users == 0 {
-				delete(x.compiled, text)
-			}
-		}
 	}
 }
 
@@ -263,8 +224,7 @@ func (x *Index) size() int {
 	x.mu.RLock()
 	entries := x.bytes
 	x.mu.RUnlock()
-	p := x.patterns.Load()
-	return entries + 4000*(len(p.base.rows)+len(p.extra)) + 24*len(p.base.dfa.nfa.insts) + p.base.dfa.size()
+	return entries + x.patterns.Load().size()
 }
 
 func (e *Entry) size() int {
@@ -278,6 +238,6 @@ func (x *Index) replace(other *Index) {
 	defer x.writing.Unlock()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.compiled, x.entries, x.numbers, x.shared, x.bytes = other.compiled, other.entries, other.numbers, other.shared, other.bytes
+	x.texts, x.entries, x.numbers, x.shared, x.bytes = other.texts, other.entries, other.numbers, other.shared, other.bytes
 	x.patterns.Store(other.patterns.Load())
 }

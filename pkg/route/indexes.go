@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -78,8 +79,8 @@ func NewIndexes(cfg Config) *Indexes {
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()
 	}
-	cfg.Memory = orDefault(cfg.Memory, defaultMemory)
-	cfg.Feeds = orDefault(cfg.Feeds, defaultFeeds)
+	cfg.Memory = cmp.Or(cfg.Memory, defaultMemory)
+	cfg.Feeds = cmp.Or(cfg.Feeds, defaultFeeds)
 	if cfg.SnapshotEvery == 0 {
 		cfg.SnapshotEvery = 5 * time.Minute
 	}
@@ -95,13 +96,6 @@ func NewIndexes(cfg Config) *Indexes {
 		s.spawn(s.keepSnapshots)
 	}
 	return s
-}
-
-func orDefault(n, otherwise int) int {
-	if n == 0 {
-		return otherwise
-	}
-	return n
 }
 
 // Close stops following and waits for what is under way.

@@ -81,8 +81,8 @@ func lookup(dialled, normalized string, holder func(string) string, p *patterns,
 		return noMatch(r, holder)
 	}
 	for i, n := range forms(dialled, normalized) {
-		t := tally{budget: *left}
-		p.find(n, &t)
+		t := newTally(*left, false)
+		p.find(n, t)
 		*left = t.budget
 		r.Skipped = append(r.Skipped, t.passed()...)
 		r.Incomplete = len(r.Skipped) > 0
@@ -130,29 +130,6 @@ func (f found) match(form int) Match {
 		Kind: KindPattern, Key: f.row.text, CallflowID: f.row.id,
 		CaptureGroup: f.text, CaptureGroups: f.named, Form: formName(form),
 	}
-}
-
-// PatternRow is one row of the view listing_by_pattern.
-type PatternRow struct{ CallflowID, Pattern string }
-
-// SelectPattern picks the row that takes number from all rows in view order,
-// without an index.
-func SelectPattern(rows []PatternRow, number string) (Match, []Skipped) {
-	list := make([]*row, 0, len(rows))
-	var skipped []Skipped
-	for _, r := range rows {
-		re, err := compile(r.Pattern)
-		if err != nil {
-			skipped = append(skipped, Skipped{r.CallflowID, r.Pattern, err.Error()})
-		}
-		list = append(list, &row{id: r.CallflowID, text: r.Pattern, re: re})
-	}
-	t := tally{budget: perLookup}
-	scan(list, number, &t)
-	if t.best.row == nil {
-		return Match{}, append(skipped, t.passed()...)
-	}
-	return t.best.match(0), append(skipped, t.passed()...)
 }
 
 // Candidate is a pattern that matched and why it won or lost.

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"slices"
 	"strings"
-	"unicode"
 )
 
 // Dialable is what a phone can dial.
@@ -142,6 +141,9 @@ type prefixes struct {
 	other bool // characters that are not dialable may take part
 }
 
+// mayMeet rules out pairs of patterns that begin differently, at little cost.
+func (p *pattern) mayMeet(q *pattern) bool { return p == q || p.prefixes().meets(q.prefixes()) }
+
 func (p *prefixes) meets(q *prefixes) bool {
 	if p.other && q.other {
 		return true
@@ -205,29 +207,4 @@ func undialable(p *pattern) bool {
 		}
 	}
 	return false
-}
-
-// named returns the characters beyond the dialable ones that a pattern names:
-// those of its short ranges. The long ones come from . and from negations.
-func named(p *pattern) []rune {
-	var out []rune
-	prog := p.program()
-	if prog == nil {
-		return nil
-	}
-	for i := range prog.Inst {
-		set := runes(&prog.Inst[i])
-		for k := 0; k+1 < len(set); k += 2 {
-			if set[k+1]-set[k] > 64 {
-				continue
-			}
-			for r := set[k]; r <= set[k+1]; r++ {
-				if unicode.IsPrint(r) && !slices.Contains([]rune(Dialable), r) {
-					out = append(out, r)
-				}
-			}
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }

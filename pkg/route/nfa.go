@@ -60,7 +60,7 @@ func newNFA(joined []*pattern) *nfa {
 		}
 		start := base + uint32(prog.Start)
 		n.starts = append(n.starts, start)
-		if joined[owner].re.Anchored() {
+		if joined[owner].anchored() {
 			n.fixed = append(n.fixed, start)
 		} else {
 			n.floating = append(n.floating, start)

@@ -39,6 +39,9 @@ type linear struct {
 // extended reports whether the pattern uses syntax beyond RE2's.
 func (p *pattern) extended() bool { return !p.exact }
 
+// anchored reports whether every match starts at the number's start.
+func (p *pattern) anchored() bool { return p.re.Anchored() }
+
 // compile reads a pattern within the limits. The error is a *[PatternError].
 func compile(text string) (*pattern, error) {
 	if len(text) > MaxPattern {

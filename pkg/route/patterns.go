@@ -20,6 +20,8 @@ type patterns struct {
 	extra []*row // in view order
 }
 
+func newPatterns(cache int) *patterns { return &patterns{base: newSet(nil, cache)} }
+
 // with returns the rows without those gone and with those added.
 func (p *patterns) with(gone, added []*row, cache int) *patterns {
 	if len(gone) == 0 && len(added) == 0 {
@@ -73,6 +75,11 @@ func (p *patterns) of(id string) []*row {
 		}
 	}
 	return rows
+}
+
+// size returns the bytes of memory that the rows and the automaton take, about.
+func (p *patterns) size() int {
+	return 4000*(len(p.base.rows)+len(p.extra)) + 24*len(p.base.dfa.nfa.insts) + p.base.dfa.size()
 }
 
 // maxNumber is the longest number, in bytes, that patterns are tried on. SIP

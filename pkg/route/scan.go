@@ -55,9 +55,13 @@ type tally struct {
 	best    found
 	matched []found   // all of them, if all is set
 	skipped []Skipped // rows that were not tried to the end
-	missed  int       // such rows beyond maxSkipped
+	missed  int       // such rows beyond MaxSkipped
 	all     bool
 }
+
+// newTally returns one that may do so much work and keeps all rows that match,
+// or the best alone.
+func newTally(work budget, all bool) *tally { return &tally{budget: work, all: all} }
 
 // Skipped is a pattern that a lookup passed over, and why. Without a pattern it
 // says how many more there are.
@@ -79,12 +83,12 @@ func (t *tally) try(r *row, number string) {
 	}
 }
 
-// maxSkipped is how many patterns an answer lists that were not tried to the
+// MaxSkipped is how many patterns a tally lists that were not tried to the
 // end; of the others it says how many there are.
-const maxSkipped = 100
+const MaxSkipped = 100
 
 func (t *tally) skip(r *row, reason string) {
-	if len(t.skipped) == maxSkipped {
+	if len(t.skipped) == MaxSkipped {
 		t.missed++
 		return
 	}

@@ -125,6 +125,21 @@ func (s *set) candidates(number string, list []candidate, b *budget) ([]candidat
 	return list, true
 }
 
+// matching calls fn for every row that matches number, in any order. It
+// reports false if the work left did not suffice for all.
+func (s *set) matching(number string, left *budget, fn func(r *row)) bool {
+	list, ok := s.candidates(number, nil, left)
+	for _, c := range list {
+		if !c.known {
+			_, c.known, _ = s.rows[c.at].re.find(number, left)
+		}
+		if c.known {
+			fn(s.rows[c.at])
+		}
+	}
+	return ok
+}
+
 // run tries a row, or reads off its captures where it is known to match an
 // ASCII number.
 func (t *tally) run(r *row, number string, known bool) {

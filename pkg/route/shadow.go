@@ -6,22 +6,20 @@ import "fmt"
 // patterns that never win.
 func (a *analysis) pairs() {
 	met := map[*row][]*row{}
-	heads := make([]*prefixes, len(a.rows))
+	known := make([]bool, len(a.rows))
 	wanted := make([]bool, len(a.rows))
 	for i, r := range a.rows {
-		if r.re != nil && a.machine(r.re) != nil {
-			heads[i] = r.re.prefixes()
-		}
+		known[i] = r.re != nil && a.machine(r.re) != nil
 		wanted[i] = a.o.Only == "" || r.id == a.o.Only
 	}
 	spent := 0
 	for i, r := range a.rows {
-		if !wanted[i] || heads[i] == nil {
+		if !wanted[i] || !known[i] {
 			continue
 		}
 		for j, q := range a.rows {
 			switch {
-			case heads[j] == nil, wanted[j] && j <= i, r.re != q.re && !heads[i].meets(heads[j]):
+			case !known[j], wanted[j] && j <= i, !r.re.mayMeet(q.re):
 			case a.over():
 				spent++
 			case a.pair(r, q):
@@ -115,7 +113,7 @@ func (a *analysis) untaken(m *machine, left *budget, suits func(s string) bool) 
 	if m == nil {
 		return "", false
 	}
-	complete = eachString(m, a.alphabet, most, left, func(candidate string) bool {
+	complete = m.each(a.alphabet, most, left, func(candidate string) bool {
 		if !a.taken(candidate) && suits(candidate) {
 			s = candidate
 		}
@@ -159,7 +157,7 @@ func (a *analysis) addShadowed(r, by *row, left *budget) {
 		return got.Kind == KindPattern && (by == nil || got.CallflowID == by.id && got.Key == by.text)
 	})
 	if witness == "" {
-		eachString(mine, a.alphabet, 1, left, func(s string) bool {
+		mine.each(a.alphabet, 1, left, func(s string) bool {
 			witness, got = s, a.lookup(s)
 			return false
 		})

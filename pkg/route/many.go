@@ -1,0 +1,51 @@
+package route
+
+import (
+	"context"
+
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/number"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// Changed is one number's route before and after a draft.
+type Changed struct {
+	Number     string
+	Normalized string
+	Before     Result
+	After      Result // with drafts only
+	Changed    bool
+}
+
+// Many looks many numbers up, in order. Drafts are callflows that are not
+// saved: one with an id replaces or adds that callflow, one with _deleted true
+// takes it away. Drafts' numbers are normalised as a save would, by the plan or,
+// if that is empty, by the account's own.
+func (s *Indexes) Many(ctx context.Context, accountID string, numbers []string, drafts []document.Doc, plan number.DialPlan) ([]Changed, error) {
+	l, err := s.account(ctx, accountID)
+	if err != nil {
+		return nil, err
+	}
+	if plan.Empty() {
+		plan = l.plan.Load().DialPlan
+	}
+	var draft *draft
+	if len(drafts) > 0 {
+		draft = l.index.Draft(drafts, plan)
+	}
+	out := make([]Changed, 0, len(numbers))
+	for _, n := range numbers {
+		if err := ctx.Err(); err != nil {
+			return nil, &problem.Error{Code: problem.Unavailable, Msg: "look many numbers up", Err: err}
+		}
+		c := Changed{Number: n, Normalized: number.Normalize(n, plan)}
+		c.Before = l.index.Lookup(n, c.Normalized)
+		if draft != nil {
+			left := budget(perLookup)
+			c.After = draft.lookup(n, c.Normalized, &left)
+			c.Changed = c.Before.Match.CallflowID != c.After.Match.CallflowID
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
