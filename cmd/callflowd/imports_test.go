@@ -40,7 +40,7 @@ var homes = map[string][]string{
 	"github.com/go-kivik/kivik/v4":    {"pkg/couch"},
 	"modernc.org/sqlite":              {"pkg/couchlite"},
 	"github.com/dop251/goja":          {"pkg/couchlite"},
-	"golang.org/x/text/collate":       {"pkg/route", "pkg/couchlite"},
+	"golang.org/x/text/collate":       {"pkg/route/pattern", "pkg/couchlite"},
 	"github.com/Shopify/toxiproxy/v2": {},
 	"github.com/getkin/kin-openapi":   {},
 	"pgregory.net/rapid":              {"pkg/route/routetest"},

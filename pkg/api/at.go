@@ -7,7 +7,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
-	"github.com/callflowd/callflowd/pkg/route"
+	"github.com/callflowd/callflowd/pkg/route/index"
 )
 
 // timeOf reads ?at=: ISO 8601, or Gregorian seconds as Kazoo's documents have them
@@ -53,7 +53,7 @@ func (s *Server) getRouteAt(c *web.Call, dialled string, at time.Time) (*web.Ans
 		return nil, err
 	}
 	data := &routeData{
-		Number: found.Number, Normalized: found.Normalized, Match: matchOf(route.Result{Match: found.Match, Found: true}),
+		Number: found.Number, Normalized: found.Normalized, Match: matchOf(index.Result{Match: found.Match, Found: true}),
 		CallflowID: found.Callflow.ID(), AsOf: at.UTC().Format(time.RFC3339Nano), Callflow: public,
 	}
 	if len(found.Skipped) > 0 {

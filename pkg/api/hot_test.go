@@ -12,7 +12,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/number"
-	"github.com/callflowd/callflowd/pkg/route"
+	"github.com/callflowd/callflowd/pkg/route/index"
 )
 
 // TestSplitLookup: what is taken apart by hand comes out as the router has it,
@@ -35,7 +35,7 @@ func TestRouteData(t *testing.T) {
 			d.Callflow = []byte(`{"id":"x","name":"\u003c"}`)
 		}
 		if rapid.Bool().Draw(t, "explained") {
-			d.Steps, d.Candidates = []number.Step{}, []route.Candidate{}
+			d.Steps, d.Candidates = []number.Step{}, []index.Candidate{}
 		}
 		want, err := web.Encode(&d)
 		if err != nil {

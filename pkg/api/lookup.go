@@ -11,6 +11,9 @@ import (
 	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/route"
+	"github.com/callflowd/callflowd/pkg/route/analysis"
+	"github.com/callflowd/callflowd/pkg/route/index"
+	"github.com/callflowd/callflowd/pkg/route/pattern"
 )
 
 // routeData is what a lookup answers (design section 5).
@@ -22,8 +25,8 @@ type routeData struct {
 	AsOf       string `json:"as_of"`
 	Incomplete bool   `json:"incomplete,omitempty"`
 	Steps      any    `json:"steps,omitempty"`
-	Candidates any    `json:"candidates,omitempty"` // []route.Candidate where they were asked for
-	Skipped    any    `json:"skipped,omitempty"`    // []route.Skipped; nil where there are none and nobody asked
+	Candidates any    `json:"candidates,omitempty"` // []index.Candidate where they were asked for
+	Skipped    any    `json:"skipped,omitempty"`    // []pattern.Skipped; nil where there are none and nobody asked
 
 	Callflow json.RawMessage `json:"callflow,omitempty"` // its public fields
 }
@@ -64,7 +67,7 @@ type match struct {
 }
 
 // matchOf is nil where nothing took the number.
-func matchOf(r route.Result) *match {
+func matchOf(r index.Result) *match {
 	if !r.Found {
 		return nil
 	}
@@ -97,10 +100,10 @@ func (s *Server) getRoute(c *web.Call) (*web.Answer, error) {
 		AsOf: found.AsOf.UTC().Format(time.RFC3339Nano), Incomplete: found.Incomplete,
 	}
 	if e := found.Explanation; e != nil {
-		data.Steps, data.Candidates = e.Steps, append([]route.Candidate{}, e.Candidates...)
+		data.Steps, data.Candidates = e.Steps, append([]index.Candidate{}, e.Candidates...)
 	}
 	if explain || len(found.Skipped) > 0 {
-		data.Skipped = append([]route.Skipped{}, found.Skipped...)
+		data.Skipped = append([]pattern.Skipped{}, found.Skipped...)
 	}
 	if !found.Found {
 		return nil, nothingTakes(data, explain)
@@ -149,7 +152,7 @@ type target struct {
 	Incomplete bool    `json:"incomplete,omitempty"` // a pattern ran out of time: another may have won
 }
 
-func targetOf(r route.Result) target {
+func targetOf(r index.Result) target {
 	m := matchOf(r)
 	if m == nil {
 		return target{Incomplete: r.Incomplete}
@@ -198,12 +201,12 @@ func (s *Server) compareRoutes(c *web.Call) (*web.Answer, error) {
 
 // uncompiled lists the drafts' patterns that a save would refuse, and that the
 // answer therefore takes for absent.
-func uncompiled(drafts []document.Doc) []route.Skipped {
-	var out []route.Skipped
+func uncompiled(drafts []document.Doc) []pattern.Skipped {
+	var out []pattern.Skipped
 	for _, doc := range drafts {
 		for _, p := range doc.Strings("patterns") {
-			if err := route.CheckPattern(p); err != nil {
-				out = append(out, route.Skipped{CallflowID: doc.String("id"), Pattern: p, Reason: "does not compile: " + err.Error()})
+			if err := pattern.Check(p); err != nil {
+				out = append(out, pattern.Skipped{CallflowID: doc.String("id"), Pattern: p, Reason: "does not compile: " + err.Error()})
 			}
 		}
 	}
@@ -260,16 +263,16 @@ func (s *Server) analyseRoutes(c *web.Call) (*web.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	index, err := s.cfg.Routes.Index(c.Context(), c.Account())
+	routes, err := s.cfg.Routes.Index(c.Context(), c.Account())
 	if err != nil {
 		return nil, err
 	}
-	report, err := route.Analyze(c.Context(), index.Draft(nil, plan), route.AnalysisOptions{Plan: plan, Emergency: s.cfg.Emergency})
+	report, err := analysis.Run(c.Context(), routes.Draft(nil, plan), analysis.Options{Plan: plan, Emergency: s.cfg.Emergency})
 	if err != nil {
 		return nil, err
 	}
 	return &web.Answer{Data: map[string]any{
-		"findings":     append([]route.Finding{}, report.Findings...),
-		"not_analysed": append([]route.NotAnalysed{}, report.NotAnalysed...),
+		"findings":     append([]analysis.Finding{}, report.Findings...),
+		"not_analysed": append([]analysis.NotAnalysed{}, report.NotAnalysed...),
 	}, Digest: true}, nil
 }

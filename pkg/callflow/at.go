@@ -10,7 +10,8 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
-	"github.com/callflowd/callflowd/pkg/route"
+	"github.com/callflowd/callflowd/pkg/route/index"
+	"github.com/callflowd/callflowd/pkg/route/pattern"
 )
 
 // At returns a callflow as of a time, from history. uncertain holds its id if
@@ -66,9 +67,9 @@ func asOf(versions []document.Doc, t int64) (doc document.Doc, sure bool) {
 type Route struct {
 	Number     string // as dialled
 	Normalized string
-	Match      route.Match
-	Callflow   document.Doc    // with private keys
-	Skipped    []route.Skipped // patterns that could not be tried
+	Match      index.Match
+	Callflow   document.Doc      // with private keys
+	Skipped    []pattern.Skipped // patterns that could not be tried
 }
 
 // LookupAt answers where a number went at a time, from history. The dial plan
@@ -86,20 +87,20 @@ func (s *Service) LookupAt(ctx context.Context, accountID, dialled string, t tim
 	if err != nil {
 		return Route{}, nil, err
 	}
-	index, docs := route.NewIndex(), map[string]document.Doc{}
+	routes, docs := index.New(), map[string]document.Doc{}
 	for id, known := range versions {
 		doc, sure := asOf(known.ordered(), document.Gregorian(t))
 		if !sure {
 			uncertain = append(uncertain, id)
 		}
-		if entry, ok := route.EntryOf(doc); ok {
+		if entry, ok := index.EntryOf(doc); ok {
 			docs[id] = doc
-			index.Apply(entry)
+			routes.Apply(entry)
 		}
 	}
 	slices.Sort(uncertain)
 	r = Route{Number: dialled, Normalized: number.Normalize(dialled, plan)}
-	result := index.Lookup(r.Number, r.Normalized)
+	result := routes.Lookup(r.Number, r.Normalized)
 	r.Match, r.Callflow, r.Skipped = result.Match, docs[result.Match.CallflowID], result.Skipped
 	if !result.Found {
 		return r, uncertain, &problem.Error{Code: problem.NotFound, Msg: "no callflow took " + dialled}

@@ -11,7 +11,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
-	"github.com/callflowd/callflowd/pkg/route"
+	"github.com/callflowd/callflowd/pkg/route/pattern"
 )
 
 // Limits on one callflow (design section 7).
@@ -126,8 +126,8 @@ func compiles(doc document.Doc) []problem.Violation {
 		if !ok || text == "" {
 			continue
 		}
-		var bad *route.PatternError
-		if err := route.CheckPattern(text); errors.As(err, &bad) {
+		var bad *pattern.Error
+		if err := pattern.Check(text); errors.As(err, &bad) {
 			members := map[string]any{"value": text, "offset": bad.Offset}
 			if bad.Suggestion != "" {
 				members["suggestion"] = bad.Suggestion

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/route/analysis"
+	"github.com/callflowd/callflowd/pkg/route/index"
 )
 
 // What a save is told concerns the callflow as it would be, at its own paths,
@@ -30,15 +32,15 @@ func TestAdvise(t *testing.T) {
 		}
 	}
 	for _, want := range []told{
-		{"numbers.1", TakesNumber, "wide", "200"},
-		{"patterns.0", TakesNumber, "mine", "300"},
-		{"patterns.0", Overlap, "mine", "200"},
-		{"patterns.1", Emergency, "mine", "999"},
+		{"numbers.1", analysis.TakesNumber, "wide", "200"},
+		{"patterns.0", analysis.TakesNumber, "mine", "300"},
+		{"patterns.0", analysis.Overlap, "mine", "200"},
+		{"patterns.1", analysis.Emergency, "mine", "999"},
 	} {
-		if !got[want] && want.code != Overlap {
+		if !got[want] && want.code != analysis.Overlap {
 			t.Errorf("not told: %+v; told %v", want, got)
 		}
-		if mirrored := (told{want.path, want.code, "wide", want.witness}); want.code == Overlap && !got[want] && !got[mirrored] {
+		if mirrored := (told{want.path, want.code, "wide", want.witness}); want.code == analysis.Overlap && !got[want] && !got[mirrored] {
 			t.Errorf("not told: %+v; told %v", want, got)
 		}
 	}
@@ -53,7 +55,7 @@ func TestAdviseTellsOnce(t *testing.T) {
 	s.account(acct)
 	x := s.open(Config{})
 	warnings, err := x.Advise(t.Context(), acct, "mine", document.Doc{"patterns": []any{"^(?<!1)2"}})
-	if err != nil || len(warnings) != 1 || warnings[0].Code != ExtendedSyntax || warnings[0].Path != "patterns.0" {
+	if err != nil || len(warnings) != 1 || warnings[0].Code != analysis.ExtendedSyntax || warnings[0].Path != "patterns.0" {
 		t.Errorf("%+v, %v", warnings, err)
 	}
 }
@@ -69,7 +71,7 @@ func TestAdviseIsSilent(t *testing.T) {
 	}
 }
 
-func mustIndex(t *testing.T, x *Indexes) *Index {
+func mustIndex(t *testing.T, x *Indexes) *index.Index {
 	t.Helper()
 	index, err := x.Index(t.Context(), acct)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/route/index"
 )
 
 // Options are what a lookup may ask for.
@@ -25,10 +26,10 @@ type Options struct {
 type Answer struct {
 	Number     string
 	Normalized string
-	Result
-	Explanation *Explanation // with Options.Explain
-	Callflow    *Stored      // what takes the number; nil if nothing does, or it cannot be read just now
-	AsOf        time.Time    // when the routes were last known to agree with the database
+	index.Result
+	Explanation *index.Explanation // with Options.Explain
+	Callflow    *Stored            // what takes the number; nil if nothing does, or it cannot be read just now
+	AsOf        time.Time          // when the routes were last known to agree with the database
 }
 
 // Stored is a callflow as it was read. It is shared and must not be changed.
@@ -78,7 +79,7 @@ func (s *Indexes) fromIndex(ctx context.Context, l *live, a Answer, o Options) (
 	return a, nil
 }
 
-func (a *Answer) from(x *Index, o Options) {
+func (a *Answer) from(x *index.Index, o Options) {
 	if !o.Explain {
 		a.Result = x.Lookup(a.Number, a.Normalized)
 		return
@@ -90,8 +91,8 @@ func (a *Answer) from(x *Index, o Options) {
 // consistent builds an index of this moment from the views and asks that.
 func (s *Indexes) consistent(ctx context.Context, l *live, a Answer, o Options) (Answer, error) {
 	a.AsOf = time.Now()
-	entries := map[string]*Entry{}
-	for _, n := range append(forms(a.Number, a.Normalized), NoMatch) {
+	entries := map[string]*index.Entry{}
+	for _, n := range append(index.Forms(a.Number, a.Normalized), index.NoMatch) {
 		err := l.eachRow(ctx, "listing_by_number", couch.Query{Key: n}, func(id, key string) {
 			e := entry(entries, id)
 			e.Numbers = append(e.Numbers, key)
@@ -107,13 +108,13 @@ func (s *Indexes) consistent(ctx context.Context, l *live, a Answer, o Options) 
 	if err != nil {
 		return Answer{}, err
 	}
-	index := NewIndex()
-	changes := make([]Change, 0, len(entries))
+	fresh := index.New()
+	changes := make([]index.Change, 0, len(entries))
 	for id, e := range entries {
-		changes = append(changes, Change{id, e})
+		changes = append(changes, index.Change{ID: id, Entry: e})
 	}
-	index.Update(changes)
-	a.from(index, o)
+	fresh.Update(changes)
+	a.from(fresh, o)
 	if a.Found && !o.WithoutDoc {
 		doc, err := l.db.Get(ctx, a.Match.CallflowID)
 		if err != nil {
@@ -122,14 +123,14 @@ func (s *Indexes) consistent(ctx context.Context, l *live, a Answer, o Options) 
 		a.Callflow = newStored(doc)
 	}
 	if a.Explanation != nil {
-		source(a.Explanation, "the views of the database", a, index)
+		source(a.Explanation, "the views of the database", a, fresh)
 	}
 	return a, nil
 }
 
-func entry(entries map[string]*Entry, id string) *Entry {
+func entry(entries map[string]*index.Entry, id string) *index.Entry {
 	if entries[id] == nil {
-		entries[id] = &Entry{CallflowID: id, Name: id}
+		entries[id] = &index.Entry{CallflowID: id, Name: id}
 	}
 	return entries[id]
 }
@@ -189,9 +190,9 @@ func newStored(doc document.Doc) *Stored {
 // source says what the answer comes from, how old that is, and at which
 // revision the callflow was found. A callflow whose document was read later
 // than the index, or kept from before, may be at another one.
-func source(e *Explanation, name string, a Answer, x *Index) {
+func source(e *index.Explanation, name string, a Answer, x *index.Index) {
 	age := max(time.Since(a.AsOf), 0).Round(time.Millisecond)
-	e.step("source", fmt.Sprintf("%s, known to agree with the database %s ago", name, age), a.AsOf.UTC().Format(time.RFC3339))
+	e.Step("source", fmt.Sprintf("%s, known to agree with the database %s ago", name, age), a.AsOf.UTC().Format(time.RFC3339))
 	if !a.Found {
 		return
 	}
@@ -201,8 +202,8 @@ func source(e *Explanation, name string, a Answer, x *Index) {
 		result += ", at revision " + entry.Rev + " when indexed"
 	}
 	if a.Callflow == nil {
-		e.step("callflow", result+"; its document cannot be read just now", "")
+		e.Step("callflow", result+"; its document cannot be read just now", "")
 		return
 	}
-	e.step("callflow", result+"; its document is shown as stored", a.Callflow.Doc.Rev())
+	e.Step("callflow", result+"; its document is shown as stored", a.Callflow.Doc.Rev())
 }

@@ -1,3 +1,6 @@
+// Package route answers which callflow takes a dialled number, from an index
+// per account in use (package index) that follows the account's database, and
+// from a snapshot on disk while the database is down.
 package route
 
 import (
@@ -16,6 +19,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/lru"
 	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/route/index"
 )
 
 // Defaults of [Config].
@@ -220,7 +224,7 @@ func (s *Indexes) evict(keep *live) {
 	slices.SortFunc(all, func(a, b *live) int { return int(b.used.Load() - a.used.Load()) })
 	total, feeds := 0, 0
 	for _, l := range all {
-		total += l.index.size()
+		total += l.index.Size()
 		feeds++
 		if l != keep && (total > s.cfg.Memory || s.separate.Load() && feeds > s.cfg.Feeds) {
 			s.drop(l)
@@ -304,7 +308,7 @@ func (s *Indexes) Holders(ctx context.Context, accountID string, numbers, patter
 }
 
 // Index returns an account's index, for analysis and drafts.
-func (s *Indexes) Index(ctx context.Context, accountID string) (*Index, error) {
+func (s *Indexes) Index(ctx context.Context, accountID string) (*index.Index, error) {
 	l, err := s.account(ctx, accountID)
 	if err != nil {
 		return nil, err

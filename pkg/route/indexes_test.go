@@ -16,6 +16,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/route/index"
 )
 
 const (
@@ -226,13 +227,13 @@ func TestReadYourWritesWhileReloading(t *testing.T) {
 	x.mu.RUnlock()
 	l.reading.Lock() // as a reload holds it
 	defer l.reading.Unlock()
-	began, empty := time.Now(), NewIndex()
+	began, empty := time.Now(), index.New()
 	x.Apply(acct, s.put(db, `{"_id":"cf1","numbers":["100"]}`))
 	l.install(empty, began)
 	if a, err := x.Lookup(t.Context(), acct, "100", Options{}); err != nil || a.Match.CallflowID != "cf1" {
 		t.Errorf("100 goes to %+v (%v)", a.Match, err)
 	}
-	l.install(NewIndex(), time.Now().Add(time.Second)) // as of a database made again
+	l.install(index.New(), time.Now().Add(time.Second)) // as of a database made again
 	if a, err := x.Lookup(t.Context(), acct, "100", Options{}); err != nil || a.Found {
 		t.Errorf("100 still goes to %+v (%v)", a.Match, err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/route/index"
 )
 
 const (
@@ -28,7 +29,7 @@ type live struct {
 	id     string
 	owner  *Indexes
 	db     *couch.DB
-	index  *Index
+	index  *index.Index
 	ctx    context.Context // ends when the account is dropped
 	cancel context.CancelFunc
 	ready  chan struct{} // closed when loading has ended
@@ -58,13 +59,13 @@ type live struct {
 type write struct {
 	rev    string
 	at     time.Time
-	change Change
+	change index.Change
 }
 
 func newLive(s *Indexes, id string) *live {
 	ctx, cancel := context.WithCancel(s.ctx)
 	l := &live{
-		id: id, owner: s, db: s.cfg.Couch.Account(id), index: NewIndex(),
+		id: id, owner: s, db: s.cfg.Couch.Account(id), index: index.New(),
 		ctx: ctx, cancel: cancel, ready: make(chan struct{}), written: map[string]write{},
 	}
 	l.plan.Store(new(plan))
@@ -150,9 +151,9 @@ func (l *live) reload(ctx context.Context) error {
 	if err := l.readPlan(ctx); err != nil {
 		return err
 	}
-	index := NewIndex()
-	index.Update(entries)
-	l.install(index, at)
+	fresh := index.New()
+	fresh.Update(entries)
+	l.install(fresh, at)
 	l.mu.Lock()
 	l.seq, l.asOf, l.behind = seq, at, true
 	l.mu.Unlock()
@@ -162,10 +163,10 @@ func (l *live) reload(ctx context.Context) error {
 // install puts an index in force that was read from the database from began
 // on. Our own writes since then may have come too late for it and are applied
 // again; older ones it knows, unless their database has gone.
-func (l *live) install(index *Index, began time.Time) {
+func (l *live) install(fresh *index.Index, began time.Time) {
 	l.applying.Lock()
 	defer l.applying.Unlock()
-	var late []Change
+	var late []index.Change
 	for id, w := range l.written {
 		if w.at.Before(began) {
 			delete(l.written, id)
@@ -173,13 +174,13 @@ func (l *live) install(index *Index, began time.Time) {
 		}
 		late = append(late, w.change)
 	}
-	index.Update(late)
-	l.index.replace(index)
+	fresh.Update(late)
+	l.index.Replace(fresh)
 }
 
 // readView reads what all live callflows contribute, without the documents.
-func (l *live) readView(ctx context.Context) ([]Change, error) {
-	var changes []Change
+func (l *live) readView(ctx context.Context) ([]index.Change, error) {
+	var changes []index.Change
 	for row, err := range l.db.View(ctx, "callflowd", "routes", couch.Query{}) {
 		if err != nil {
 			return nil, err
@@ -189,8 +190,8 @@ func (l *live) readView(ctx context.Context) ([]Change, error) {
 			continue
 		}
 		doc["_id"], doc["_rev"], doc["pvt_type"] = row.ID, doc["rev"], "callflow"
-		if e, ok := EntryOf(doc); ok {
-			changes = append(changes, Change{row.ID, &e})
+		if e, ok := index.EntryOf(doc); ok {
+			changes = append(changes, index.Change{ID: row.ID, Entry: &e})
 		}
 	}
 	return changes, nil
@@ -273,14 +274,14 @@ func (l *live) confirm(changes []couch.Change) []couch.Change {
 func (l *live) apply(page []couch.Change, docs map[string]document.Doc) bool {
 	l.applying.Lock()
 	defer l.applying.Unlock()
-	var changes []Change
+	var changes []index.Change
 	for _, c := range page {
 		doc := docs[c.ID]
 		if l.outranked(c, doc) {
 			continue
 		}
-		change := Change{ID: c.ID}
-		if e, ok := EntryOf(doc); ok {
+		change := index.Change{ID: c.ID}
+		if e, ok := index.EntryOf(doc); ok {
 			change.Entry = &e
 		}
 		if _, known := l.index.Entry(c.ID); known || change.Entry != nil {
@@ -296,13 +297,13 @@ func (l *live) apply(page []couch.Change, docs map[string]document.Doc) bool {
 
 // wrote applies a document of our own.
 func (l *live) wrote(doc document.Doc) {
-	change := Change{ID: doc.ID()}
-	if e, ok := EntryOf(doc); ok {
+	change := index.Change{ID: doc.ID()}
+	if e, ok := index.EntryOf(doc); ok {
 		change.Entry = &e
 	}
 	l.applying.Lock()
 	l.written[doc.ID()] = write{doc.Rev(), time.Now(), change}
-	l.index.Update([]Change{change})
+	l.index.Update([]index.Change{change})
 	l.applying.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()

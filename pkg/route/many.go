@@ -6,14 +6,16 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/route/index"
+	"github.com/callflowd/callflowd/pkg/route/pattern"
 )
 
 // Changed is one number's route before and after a draft.
 type Changed struct {
 	Number     string
 	Normalized string
-	Before     Result
-	After      Result // with drafts only
+	Before     index.Result
+	After      index.Result // with drafts only
 	Changed    bool
 }
 
@@ -29,7 +31,7 @@ func (s *Indexes) Many(ctx context.Context, accountID string, numbers []string, 
 	if plan.Empty() {
 		plan = l.plan.Load().DialPlan
 	}
-	var draft *draft
+	var draft *index.Draft
 	if len(drafts) > 0 {
 		draft = l.index.Draft(drafts, plan)
 	}
@@ -41,8 +43,8 @@ func (s *Indexes) Many(ctx context.Context, accountID string, numbers []string, 
 		c := Changed{Number: n, Normalized: number.Normalize(n, plan)}
 		c.Before = l.index.Lookup(n, c.Normalized)
 		if draft != nil {
-			left := budget(perLookup)
-			c.After = draft.lookup(n, c.Normalized, &left)
+			left := pattern.Budget(pattern.PerLookup)
+			c.After = draft.Lookup(n, c.Normalized, &left)
 			c.Changed = c.Before.Match.CallflowID != c.After.Match.CallflowID
 		}
 		out = append(out, c)

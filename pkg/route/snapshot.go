@@ -18,6 +18,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/route/index"
 )
 
 // A snapshot file is a header line, a line for each callflow, and the SHA-256
@@ -42,7 +43,7 @@ type snapshot struct {
 	seq     string
 	at      time.Time
 	plan    json.RawMessage
-	entries []Change
+	entries []index.Change
 	places  map[string]place
 }
 
@@ -114,8 +115,8 @@ func readSnapshot(path, account string) (*snapshot, error) {
 		if err := json.Unmarshal(line, &doc); err != nil {
 			return nil, err
 		}
-		if e, ok := EntryOf(doc); ok {
-			snap.entries = append(snap.entries, Change{e.CallflowID, &e})
+		if e, ok := index.EntryOf(doc); ok {
+			snap.entries = append(snap.entries, index.Change{ID: e.CallflowID, Entry: &e})
 			snap.places[e.CallflowID] = place{at, r.offset - at}
 		}
 	}

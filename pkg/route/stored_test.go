@@ -19,6 +19,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/route/index"
 	"github.com/callflowd/callflowd/pkg/route/routetest"
 )
 
@@ -282,7 +283,7 @@ func TestDialPlanIsFollowed(t *testing.T) {
 	}
 	dir := t.TempDir()
 	x := s.open(Config{Dir: dir, SnapshotEvery: time.Hour})
-	if a := s.takes(x, "90", "cf1"); a.Match.Form != FormNormalized || a.Normalized != "100" {
+	if a := s.takes(x, "90", "cf1"); a.Match.Form != index.FormNormalized || a.Normalized != "100" {
 		t.Errorf("match %+v", a.Match)
 	}
 	doc["dial_plan"] = couchtest.JSON[map[string]any](t, `{"^9(\\d)$":{"prefix":"20"}}`)
@@ -331,7 +332,7 @@ func TestEntryAgreesWithViews(t *testing.T) {
 			}
 		}
 		bulk = append(bulk, doc)
-		e, _ := EntryOf(doc)
+		e, _ := index.EntryOf(doc)
 		for view, keys := range map[string][]string{"listing_by_number": e.Numbers, "listing_by_pattern": e.Patterns} {
 			for _, k := range keys {
 				want[view+doc.ID()+k]++

@@ -1,0 +1,67 @@
+package pattern
+
+import "slices"
+
+// Each calls fn for the non-empty strings a machine accepts, shortest
+// first, until fn says no. It reports whether it came to the end of all of
+// them, with at most so many seen.
+func (m *Machine) Each(alphabet []rune, most int, left *Budget, fn func(s string) bool) bool {
+	type path struct {
+		at int32
+		s  string
+	}
+	useful := m.useful()
+	queue := []path{{0, ""}}
+	for count := 0; len(queue) > 0; queue = queue[1:] {
+		for symbol, r := range alphabet {
+			if *left--; *left < 0 {
+				return false
+			}
+			at := m.next[queue[0].at][symbol]
+			if at == Dead || !useful[at] {
+				continue
+			}
+			s := queue[0].s + string(r)
+			if m.Accept[at] {
+				if count++; count > most || !fn(s) {
+					return false
+				}
+			}
+			if len(queue) > 20*most {
+				return false
+			}
+			queue = append(queue, path{at, s})
+		}
+	}
+	return true
+}
+
+// useful returns the states from which an accepting one can be reached.
+func (m *Machine) useful() []bool {
+	back := make([][]int32, len(m.next))
+	for from, row := range m.next {
+		for _, to := range row {
+			if to != Dead {
+				back[to] = append(back[to], int32(from))
+			}
+		}
+	}
+	out := slices.Clone(m.Accept)
+	var todo []int32
+	for at, yes := range out {
+		if yes {
+			todo = append(todo, int32(at))
+		}
+	}
+	for len(todo) > 0 {
+		at := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, from := range back[at] {
+			if !out[from] {
+				out[from] = true
+				todo = append(todo, from)
+			}
+		}
+	}
+	return out
+}
