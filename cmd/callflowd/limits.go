@@ -15,6 +15,7 @@ type limits struct {
 	MaxBody          int64         `group:"Limits" default:"8000000" help:"Bytes of a request body."`
 	MaxJSONDepth     int           `group:"Limits" name:"max-json-depth" default:"128" help:"Objects and arrays inside one another."`
 	MaxJSONKeys      int           `group:"Limits" name:"max-json-keys" default:"100000" help:"Object members of a body."`
+	MaxJSONItems     int           `group:"Limits" name:"max-json-items" default:"100000" help:"Array items of a body."`
 	MaxNumberLiteral int           `group:"Limits" default:"64" help:"Characters of a number in JSON."`
 	PageSize         int           `group:"Limits" default:"50" help:"Items of a page when the request names no size."`
 	MaxPageSize      int           `group:"Limits" default:"10000" help:"Items of a page at most."`
@@ -32,7 +33,7 @@ type limits struct {
 // check refuses limits that would let nothing through.
 func (l *limits) check() error {
 	for flag, value := range map[string]int64{
-		"max-body": l.MaxBody, "max-json-depth": int64(l.MaxJSONDepth), "max-json-keys": int64(l.MaxJSONKeys),
+		"max-body": l.MaxBody, "max-json-depth": int64(l.MaxJSONDepth), "max-json-keys": int64(l.MaxJSONKeys), "max-json-items": int64(l.MaxJSONItems),
 		"max-number-literal": int64(l.MaxNumberLiteral), "page-size": int64(l.PageSize), "max-page-size": int64(l.MaxPageSize),
 		"max-lookups": int64(l.MaxLookups), "request-timeout": int64(l.RequestTimeout),
 	} {
@@ -59,7 +60,7 @@ func (l *limits) check() error {
 func (l *limits) api() web.Limits {
 	return web.Limits{
 		Body:     l.MaxBody,
-		JSON:     document.Limits{Depth: l.MaxJSONDepth, Keys: l.MaxJSONKeys, Number: l.MaxNumberLiteral},
+		JSON:     document.Limits{Depth: l.MaxJSONDepth, Keys: l.MaxJSONKeys, Items: l.MaxJSONItems, Number: l.MaxNumberLiteral},
 		PageSize: l.PageSize, MaxPageSize: l.MaxPageSize,
 		Routes: l.MaxLookups, Deadline: l.RequestTimeout,
 		Rate:    bucket(l.RateBurst, l.RatePerSecond),

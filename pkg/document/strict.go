@@ -12,6 +12,7 @@ import (
 type Limits struct {
 	Depth  int // objects and arrays inside one another; 128
 	Keys   int // object members in the whole text; 100,000
+	Items  int // array items in the whole text; 100,000
 	Number int // characters of one number literal; 64
 }
 
@@ -21,6 +22,9 @@ func (l Limits) orDefaults() Limits {
 	}
 	if l.Keys <= 0 {
 		l.Keys = 100_000
+	}
+	if l.Items <= 0 {
+		l.Items = 100_000
 	}
 	if l.Number <= 0 {
 		l.Number = 64
@@ -42,6 +46,7 @@ const (
 	RuleNumberLength Rule = "number_length" // the rules from here on have a Limit
 	RuleDepth        Rule = "depth"
 	RuleKeys         Rule = "keys"
+	RuleItems        Rule = "items"
 )
 
 // SyntaxError is the first rule that a text breaks.
@@ -79,7 +84,8 @@ func Decode(raw []byte, limits Limits) (any, error) {
 type decoder struct {
 	raw    []byte
 	pos    int
-	keys   int
+	keys   int // read so far
+	items  int
 	limits Limits
 }
 
@@ -164,6 +170,9 @@ func (d *decoder) array(depth int) (any, error) {
 		return out, nil
 	}
 	for {
+		if d.items++; d.items > d.limits.Items {
+			return nil, d.exceeded(d.pos, RuleItems, d.limits.Items, "more than %d array items")
+		}
 		v, err := d.value(depth)
 		if err != nil {
 			return nil, err

@@ -132,10 +132,13 @@ func TestDecodeLimits(t *testing.T) {
 		{"own depth", nest(3), Limits{Depth: 2}, RuleDepth, 2},
 		{"own keys", `[{"a":1},{"a":1,"b":2}]`, Limits{Keys: 3}, "", 0},
 		{"keys count over all objects", `[{"a":1},{"a":1,"b":2}]`, Limits{Keys: 2}, RuleKeys, 2},
+		{"own items", `[1,[2],{"a":[]}]`, Limits{Items: 4}, "", 0},
+		{"items count over all arrays", `[1,[2],{"a":[3]}]`, Limits{Items: 4}, RuleItems, 4},
+		{"eight megabytes of objects", `{"flags":[{}` + strings.Repeat(`,{}`, 2_700_000) + `]}`, Limits{}, RuleItems, 100_000},
 		{"own number", `-1.5`, Limits{Number: 4}, "", 0},
 		{"beyond own number", `-1.55`, Limits{Number: 4}, RuleNumberLength, 4},
 		{"a long limit keeps the range", strings.Repeat("9", 400), Limits{Number: 1000}, RuleNumberRange, 0},
-		{"negative limits are the defaults", nest(128), Limits{Depth: -1, Keys: -1, Number: -1}, "", 0},
+		{"negative limits are the defaults", nest(128), Limits{Depth: -1, Keys: -1, Items: -1, Number: -1}, "", 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -88,3 +88,14 @@ func TestJoin(t *testing.T) {
 		}
 	}
 }
+
+func TestDataIsBounded(t *testing.T) {
+	var vs []Violation
+	for i := range 5000 {
+		vs = append(vs, Violation{Path: Join("numbers", i), Code: "type"})
+	}
+	data := Data(vs)
+	if _, ok := data["numbers.999"]; !ok || len(data) != 1000 {
+		t.Errorf("%d paths", len(data))
+	}
+}

@@ -25,10 +25,14 @@ func Validation(violations []Violation) error {
 	return &Error{Code: Invalid, Data: Data(violations), Msg: "invalid at " + violations[0].Path + ": " + violations[0].Code}
 }
 
+// maxReported is how many violations one answer tells.
+const maxReported = 1000
+
 // Data gives violations the shape of a 400's data: {path: {code: {message, …}}}.
+// It tells the first 1,000.
 func Data(violations []Violation) map[string]any {
 	data := map[string]any{}
-	for _, v := range violations {
+	for _, v := range violations[:min(len(violations), maxReported)] {
 		codes, _ := data[v.Path].(map[string]any)
 		if codes == nil {
 			codes = map[string]any{}
