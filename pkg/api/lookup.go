@@ -2,9 +2,7 @@ package api
 
 import (
 	"encoding/json"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/document"
@@ -79,7 +77,7 @@ func matchOf(r index.Result) *match {
 // with ?explain=true how that came about, also where nothing takes it.
 func (s *Server) getRoute(c *web.Call) (*web.Answer, error) {
 	dialled := c.Vars["number"]
-	if err := checkDialled("number", dialled); err != nil {
+	if err := problem.Validation(number.Check("number", dialled)); err != nil {
 		return nil, err
 	}
 	if at, given, err := timeOf(c); err != nil || given {
@@ -128,16 +126,6 @@ func nothingTakes(data routeData, explain bool) error {
 	return &problem.Error{Code: problem.NotFound, Data: shown, Msg: "no callflow takes the number"}
 }
 
-// checkDialled refuses control characters (contract 9.15).
-func checkDialled(path, dialled string) error {
-	if !strings.ContainsFunc(dialled, unicode.IsControl) {
-		return nil
-	}
-	return problem.Validation([]problem.Violation{{
-		Path: path, Code: "error", Message: "a number cannot hold control characters", Members: map[string]any{"value": dialled},
-	}})
-}
-
 // changed is one number of POST …/routes.
 type changed struct {
 	Number     string `json:"number"`
@@ -180,7 +168,7 @@ func (s *Server) compareRoutes(c *web.Call) (*web.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.cfg.Routes.Many(c.Context(), c.Account(), numbers, drafts, number.DialPlan{})
+	found, err := s.cfg.Routes.Many(c.Context(), c.Account(), numbers, drafts)
 	if err != nil {
 		return nil, err
 	}
@@ -232,7 +220,7 @@ func (s *Server) routeQuery(data document.Doc) (numbers []string, drafts []docum
 	var wrong []problem.Violation
 	for i, v := range list {
 		n, isText := v.(string)
-		if !isText || checkDialled("", n) != nil {
+		if !isText || number.Check("", n) != nil {
 			wrong = append(wrong, problem.Violation{
 				Path: problem.Join("numbers", i), Code: "type", Message: "a number is a string without control characters",
 				Members: map[string]any{"target": "string", "value": v},

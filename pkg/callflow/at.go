@@ -3,7 +3,6 @@ package callflow
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/callflowd/callflowd/pkg/couch"
@@ -76,7 +75,7 @@ type Route struct {
 // is today's. uncertain lists the callflows that were written around that
 // time without leaving history.
 func (s *Service) LookupAt(ctx context.Context, accountID, dialled string, t time.Time) (r Route, uncertain []string, err error) {
-	if err := checkDialled(dialled); err != nil {
+	if err := problem.Validation(number.Check("number", dialled)); err != nil {
 		return Route{}, nil, err
 	}
 	plan, _, err := s.dialPlan(ctx, accountID)
@@ -162,13 +161,4 @@ func addVersion(versions map[string]*versionSet, id string, version document.Doc
 		versions[id] = &versionSet{}
 	}
 	versions[id].add(version)
-}
-
-func checkDialled(dialled string) error {
-	if !strings.ContainsFunc(dialled, isControl) {
-		return nil
-	}
-	return problem.Validation([]problem.Violation{{
-		Path: "number", Code: "error", Message: "a number cannot hold control characters", Members: map[string]any{"value": dialled},
-	}})
 }

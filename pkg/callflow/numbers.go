@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
@@ -87,11 +86,8 @@ func normalize(doc document.Doc, plan number.DialPlan) []problem.Violation {
 		if !ok {
 			continue
 		}
-		if strings.ContainsFunc(n, isControl) {
-			out = append(out, problem.Violation{
-				Path: problem.Join(numbersKey, i), Code: "error", Message: "a number cannot hold control characters",
-				Members: map[string]any{"value": n},
-			})
+		if wrong := number.Check(problem.Join(numbersKey, i), n); len(wrong) > 0 {
+			out = append(out, wrong...)
 			continue
 		}
 		normalized[i] = number.Normalize(n, plan)
@@ -99,8 +95,6 @@ func normalize(doc document.Doc, plan number.DialPlan) []problem.Violation {
 	doc[numbersKey] = normalized
 	return out
 }
-
-func isControl(r rune) bool { return r < 0x20 || r >= 0x7f && r <= 0x9f }
 
 // withinLimits bounds how many numbers and patterns one callflow may hold.
 func withinLimits(doc document.Doc) []problem.Violation {

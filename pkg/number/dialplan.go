@@ -25,9 +25,6 @@ type DialPlan struct {
 	rules []rule
 }
 
-// Empty reports whether the plan has no rules.
-func (p DialPlan) Empty() bool { return len(p.rules) == 0 }
-
 type rule struct {
 	key            string
 	re             *regexp.Regexp

@@ -47,26 +47,37 @@ func TestExplainEndsInNormalized(t *testing.T) {
 	})
 }
 
-func TestClassify(t *testing.T) {
-	tests := []struct{ number, want string }{
-		{"911", "emergency"},
-		{"999", "emergency"},
-		{"+18005551212", "tollfree_us"},
-		{"+19005551212", "toll_us"},
-		{"+12425551212", "caribbean"},
-		{"+14158867900", "did_us"},
-		{"4158867900", "did_us"},
-		{"+442071830750", "international"},
-		{"01144207183075", "international"},
-		{"00442071830750", "international"},
-		{"2600", "unknown"},
-		{"*97", "unknown"},
-		{"no_match", "unknown"},
-		{"", "unknown"},
+// One plus sign or several at the start: neither the dial plan nor a converter
+// touches the number (contract 4.1).
+func TestPlusIsLeftAlone(t *testing.T) {
+	plan, warnings := ParseDialPlan(json.RawMessage(`{"^\\+*(\\d{3})$":{"prefix":"+1415555"},"^\\+{2}(.*)$":{"prefix":"+"}}`))
+	if len(warnings) > 0 {
+		t.Fatal(warnings)
 	}
-	for _, tt := range tests {
-		if got := Classify(tt.number); got != tt.want {
-			t.Errorf("%s: %s, want %s", tt.number, got, tt.want)
+	for _, n := range []string{"+123", "++123", "+++123", "++14158867900", "+", "++"} {
+		if got := Normalize(n, plan); got != n {
+			t.Errorf("%s becomes %s", n, got)
+		}
+		if steps := Explain(n, plan); len(steps) != 1 || steps[0].Detail != n {
+			t.Errorf("%s: %+v", n, steps)
+		}
+	}
+	if got := Normalize("123", plan); got != "+1415555123" {
+		t.Errorf("the dial plan of this test rewrites 123 to %s", got)
+	}
+}
+
+// Control characters are refused wherever a number is taken.
+func TestCheck(t *testing.T) {
+	for _, good := range []string{"", "+14158867900", "*97", "a b", "é", "(415) 555"} {
+		if wrong := Check("number", good); wrong != nil {
+			t.Errorf("%q: %+v", good, wrong)
+		}
+	}
+	for _, bad := range []string{"1\n", "\x00", "1\t2", "1\x7f", "\u0085"} {
+		wrong := Check("numbers.3", bad)
+		if len(wrong) != 1 || wrong[0].Path != "numbers.3" || wrong[0].Members["value"] != bad {
+			t.Errorf("%q: %+v", bad, wrong)
 		}
 	}
 }

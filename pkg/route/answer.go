@@ -16,10 +16,8 @@ import (
 
 // Options are what a lookup may ask for.
 type Options struct {
-	Plan       number.DialPlan // instead of the account's own, which an empty one means
 	Explain    bool
 	Consistent bool // ask the views instead of the index
-	WithoutDoc bool // only the match, not the callflow
 }
 
 // Answer is the answer to a lookup.
@@ -46,26 +44,24 @@ func (s *Indexes) Lookup(ctx context.Context, accountID, dialled string, o Optio
 	if err != nil {
 		return Answer{}, err
 	}
-	if o.Plan.Empty() {
-		o.Plan = l.plan.Load().DialPlan
-	}
-	a := Answer{Number: dialled, Normalized: number.Normalize(dialled, o.Plan)}
+	plan := l.plan.Load().DialPlan
+	a := Answer{Number: dialled, Normalized: number.Normalize(dialled, plan)}
 	if o.Consistent {
-		return s.consistent(ctx, l, a, o)
+		return s.consistent(ctx, l, a, o, plan)
 	}
-	a, err = s.fromIndex(ctx, l, a, o)
+	a, err = s.fromIndex(ctx, l, a, o, plan)
 	if err == nil && a.Explanation != nil {
 		source(a.Explanation, "the index in memory", a, l.index)
 	}
 	return a, err
 }
 
-func (s *Indexes) fromIndex(ctx context.Context, l *live, a Answer, o Options) (Answer, error) {
+func (s *Indexes) fromIndex(ctx context.Context, l *live, a Answer, o Options, plan number.DialPlan) (Answer, error) {
 	var err error
 	for range 2 {
 		a.AsOf = l.current()
-		a.from(l.index, o)
-		if !a.Found || o.WithoutDoc {
+		a.from(l.index, o, plan)
+		if !a.Found {
 			return a, nil
 		}
 		a.Callflow, err = s.document(ctx, l, a.Match.CallflowID)
@@ -79,17 +75,17 @@ func (s *Indexes) fromIndex(ctx context.Context, l *live, a Answer, o Options) (
 	return a, nil
 }
 
-func (a *Answer) from(x *index.Index, o Options) {
+func (a *Answer) from(x *index.Index, o Options, plan number.DialPlan) {
 	if !o.Explain {
 		a.Result = x.Lookup(a.Number, a.Normalized)
 		return
 	}
-	e := x.Explain(a.Number, o.Plan)
+	e := x.Explain(a.Number, plan)
 	a.Result, a.Explanation = e.Result, &e
 }
 
 // consistent builds an index of this moment from the views and asks that.
-func (s *Indexes) consistent(ctx context.Context, l *live, a Answer, o Options) (Answer, error) {
+func (s *Indexes) consistent(ctx context.Context, l *live, a Answer, o Options, plan number.DialPlan) (Answer, error) {
 	a.AsOf = time.Now()
 	entries := map[string]*index.Entry{}
 	for _, n := range append(index.Forms(a.Number, a.Normalized), index.NoMatch) {
@@ -114,8 +110,8 @@ func (s *Indexes) consistent(ctx context.Context, l *live, a Answer, o Options) 
 		changes = append(changes, index.Change{ID: id, Entry: e})
 	}
 	fresh.Update(changes)
-	a.from(fresh, o)
-	if a.Found && !o.WithoutDoc {
+	a.from(fresh, o, plan)
+	if a.Found {
 		doc, err := l.db.Get(ctx, a.Match.CallflowID)
 		if err != nil {
 			return Answer{}, err

@@ -21,16 +21,13 @@ type Changed struct {
 
 // Many looks many numbers up, in order. Drafts are callflows that are not
 // saved: one with an id replaces or adds that callflow, one with _deleted true
-// takes it away. Drafts' numbers are normalised as a save would, by the plan or,
-// if that is empty, by the account's own.
-func (s *Indexes) Many(ctx context.Context, accountID string, numbers []string, drafts []document.Doc, plan number.DialPlan) ([]Changed, error) {
+// takes it away. Drafts' numbers are normalised as a save would.
+func (s *Indexes) Many(ctx context.Context, accountID string, numbers []string, drafts []document.Doc) ([]Changed, error) {
 	l, err := s.account(ctx, accountID)
 	if err != nil {
 		return nil, err
 	}
-	if plan.Empty() {
-		plan = l.plan.Load().DialPlan
-	}
+	plan := l.plan.Load().DialPlan
 	var draft *index.Draft
 	if len(drafts) > 0 {
 		draft = l.index.Draft(drafts, plan)

@@ -252,7 +252,7 @@ func TestManyWithDrafts(t *testing.T) {
 	for _, tt := range tests {
 		numbers = append(numbers, tt.number)
 	}
-	got, err := x.Many(t.Context(), acct, numbers, drafts, Options{}.Plan)
+	got, err := x.Many(t.Context(), acct, numbers, drafts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +267,7 @@ func TestManyWithDrafts(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := x.Many(ctx, acct, numbers, nil, Options{}.Plan); err == nil {
+	if _, err := x.Many(ctx, acct, numbers, nil); err == nil {
 		t.Error("no error after the caller left")
 	}
 }
@@ -383,11 +383,11 @@ func TestIndexAndViewsAgree(t *testing.T) {
 	}
 	for i := range 40 {
 		n := routetest.NumberText().Example(i)
-		fast, err := x.Lookup(t.Context(), acct, n, Options{WithoutDoc: true})
+		fast, err := x.Lookup(t.Context(), acct, n, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		slow, err := x.Lookup(t.Context(), acct, n, Options{WithoutDoc: true, Consistent: true})
+		slow, err := x.Lookup(t.Context(), acct, n, Options{Consistent: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -113,3 +113,18 @@ func TestDoubleBooked(t *testing.T) {
 		t.Errorf("holders %v", got)
 	}
 }
+
+// What is dialled as digits, after any number of plus signs, falls to the
+// callflow of no_match; other numbers do not (contract 5.1).
+func TestNoMatchTakesDigits(t *testing.T) {
+	x := New()
+	x.Apply(Entry{CallflowID: "rest", Numbers: []string{NoMatch}})
+	for n, taken := range map[string]bool{
+		"123": true, "+123": true, "++123": true, "+": true, NoMatch: true,
+		"*123": false, "1+23": false, "123+": false, "abc": false, "12 3": false, "": false,
+	} {
+		if got := x.Lookup(n, n); got.Found != taken {
+			t.Errorf("%q: %+v", n, got)
+		}
+	}
+}

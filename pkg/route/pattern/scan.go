@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"golang.org/x/text/collate"
-	"golang.org/x/text/language"
 )
 
 // Row is one row of the pattern view.
@@ -17,21 +14,6 @@ type Row struct {
 	Text    string
 	Pattern *Pattern // nil if it does not compile
 	Reason  *Error   // why not
-}
-
-// collator orders strings as CouchDB's views do. It is not safe for
-// concurrent use.
-type collator struct {
-	c   *collate.Collator
-	buf collate.Buffer
-}
-
-func newCollator() *collator { return &collator{c: collate.New(language.Und)} }
-
-// key returns bytes that compare as the strings collate.
-func (c *collator) key(s string) []byte {
-	c.buf.Reset()
-	return slices.Clone(c.c.KeyFromString(&c.buf, s))
 }
 
 // compareRows orders rows as the view does: by pattern in CouchDB's

@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/callflowd/callflowd/pkg/couchlite/collation"
 	"github.com/callflowd/callflowd/pkg/route/routetest"
 )
 
@@ -18,11 +19,11 @@ func full() *Budget {
 }
 
 func compiledRows(texts []string) []*Row {
-	sorter := newCollator()
+	sorter := collation.New()
 	rows := make([]*Row, len(texts))
 	for i, text := range texts {
 		re, _ := compile(text)
-		rows[i] = &Row{key: sorter.key(text), ID: fmt.Sprintf("%02d", i), Text: text, Pattern: re}
+		rows[i] = &Row{key: sorter.AppendString(nil, text), ID: fmt.Sprintf("%02d", i), Text: text, Pattern: re}
 	}
 	return rows
 }

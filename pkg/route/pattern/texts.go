@@ -1,10 +1,12 @@
 package pattern
 
+import "github.com/callflowd/callflowd/pkg/couchlite/collation"
+
 // Texts keeps the patterns of one account compiled, each text once however
 // many callflows have it. It is not safe for concurrent use.
 type Texts struct {
 	compiled map[string]*compiled
-	sorter   *collator
+	sorter   *collation.Collator
 }
 
 // compiled is a pattern's program and the number of rows that use it.
@@ -16,7 +18,7 @@ type compiled struct {
 }
 
 // NewTexts returns an empty one.
-func NewTexts() *Texts { return &Texts{compiled: map[string]*compiled{}, sorter: newCollator()} }
+func NewTexts() *Texts { return &Texts{compiled: map[string]*compiled{}, sorter: collation.New()} }
 
 // Rows returns the rows of a callflow with these patterns, none of them twice.
 func (t *Texts) Rows(id string, patterns []string) []*Row {
@@ -24,7 +26,7 @@ func (t *Texts) Rows(id string, patterns []string) []*Row {
 	for _, text := range patterns {
 		c := t.compiled[text]
 		if c == nil {
-			c = &compiled{key: t.sorter.key(text)}
+			c = &compiled{key: t.sorter.AppendString(nil, text)}
 			re, err := compile(text)
 			c.re = re
 			if err != nil {
