@@ -16,7 +16,7 @@ const (
 	deepFlow    = 50      // nodes after one another, the number of branches a switch takes (contract 5.3)
 )
 
-// Advise tells what a valid document probably has wrong, and never forbids a
+// Advise warns of what is probably wrong in a valid document. It never forbids a
 // save: unknown properties with the known one that is meant
 // ("unknown_property"), values that Kazoo 4.3 accepts and 5.x refuses (with the
 // code that 5.x has for them, contract 9.27), children that no module leads to ("unreachable"), a
@@ -24,8 +24,8 @@ const (
 // ("too_deep"). At most 100 warnings, ordered by path and code, and fewer where
 // the keys of the document are very long.
 //
-// What needs more than the document is not here: patterns, references to
-// other documents, numbers in use.
+// It reads the document alone. Patterns, references to other documents and
+// numbers in use are judged elsewhere.
 func (r *Registry) Advise(name string, doc document.Doc) []problem.Warning {
 	root, ok := r.nodes[name]
 	if !ok {
@@ -67,7 +67,7 @@ func (a *adviser) newer(n *node, at *place, v any) {
 	}
 }
 
-// full tells that the search ends.
+// full tells that there are enough warnings: the search ends.
 func (a *adviser) full() bool { return len(a.found) >= maxWarnings || a.built > maxBuilt }
 
 func (a *adviser) warn(at *place, code, message string, members map[string]any) {
@@ -79,7 +79,7 @@ func (a *adviser) warn(at *place, code, message string, members map[string]any) 
 	a.found = append(a.found, problem.Warning{Path: path, Code: code, Message: message, Members: members})
 }
 
-// nodes looks at the actions of a flow.
+// nodes warns about each action of a flow.
 func (a *adviser) nodes(walk func(yield func(Node) bool)) {
 	for n := range walk {
 		if a.full() {
@@ -113,8 +113,8 @@ func (a *adviser) children(n Node, about *Module) {
 	}
 }
 
-// object looks for properties that n does not know, here and below. Actions
-// within are left to nodes.
+// object warns of properties that n does not know, here and below. It leaves
+// out the actions of a flow, which nodes finds.
 func (a *adviser) object(n *node, at *place, m map[string]any, depth int) {
 	if n == nil || len(m) == 0 || depth > maxDepth {
 		return
@@ -125,7 +125,7 @@ func (a *adviser) object(n *node, at *place, m map[string]any, depth int) {
 			return
 		}
 		child, ok := known[key]
-		if !ok && closed && !(depth == 0 && freely[key]) {
+		if !ok && closed && !(depth == 0 && alwaysKnown[key]) {
 			a.unknown(at.child(key), key, known)
 		}
 		if child == nil || child.modulePrefix != "" || n.modulePrefix != "" {
@@ -165,9 +165,9 @@ func (a *adviser) items(n *node, at *place, list []any, depth int) {
 	}
 }
 
-// freely names properties that consoles keep in documents of theirs, and that
-// documents carry as private ones (contract 10.14).
-var freely = map[string]bool{
+// alwaysKnown names properties that any document or data may have: consoles keep
+// some of them there, Kazoo reads others without a schema (contract 10.14).
+var alwaysKnown = map[string]bool{
 	"id": true, "metadata": true, "ui_metadata": true, "ui_flags": true, "ui_is_main_number_cf": true, "ui_help": true,
 	"contact_list": true, "type": true, "owner_id": true, "group_id": true, "flags": true, "skip_module": true,
 }
@@ -183,8 +183,8 @@ func (a *adviser) unknown(at *place, key string, known map[string]*node) {
 	a.warn(at, "unknown_property", message, members)
 }
 
-// known returns the properties that n speaks of, and whether that is all of
-// them.
+// known returns the properties that n names, and whether no others are meant
+// to be there.
 func (n *node) known() (properties map[string]*node, closed bool) {
 	if n.ref == nil && n.allOf == nil {
 		closed = len(n.properties) > 0 && len(n.patterns) == 0 && n.additional == nil && n.branches == nil &&

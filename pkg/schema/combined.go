@@ -68,16 +68,16 @@ func (r *run) fitted(n *node, v any) {
 	if r.trial > 0 || len(r.fits) == maxFits {
 		return
 	}
-	message := "fits, and is refused only because of what is wrong before it: mend that"
+	message := "fits; it is refused because something before it is wrong: correct that first"
 	if n.kinds != 0 && kindOf(v)&n.kinds == 0 {
 		message = plainMessages(codeAnyOf, n)
 	}
 	r.fits = append(r.fits, fit{r.pathText(), v, message})
 }
 
-// suspect reports the values that Kazoo refuses although they fit: to its
-// validator no alternative fits once anything before the value was wrong.
-func (r *run) suspect() {
+// reportFits reports the values that Kazoo refuses although they fit: its
+// validator lets no alternative fit once something before the value was wrong.
+func (r *run) reportFits() {
 	if len(r.fits) == 0 || len(r.found) == 0 {
 		return
 	}
@@ -94,8 +94,9 @@ func (r *run) suspect() {
 }
 
 // precedes tells whether Kazoo may judge what stands at a before what stands
-// at b: members in the order of their names, an object after its members. Branches
-// are judged in the order of the request, which is not known here.
+// at b: it judges members in the order of their names, and an object after its
+// members. It judges branches in the order of the request, which is not known
+// here.
 func precedes(a, b []string) bool {
 	for i := range min(len(a), len(b)) {
 		if a[i] != b[i] {

@@ -46,7 +46,7 @@ func TestRefusedForWhatStandsBefore(t *testing.T) {
 func TestRefusedForWhatStandsBeforeSaysSo(t *testing.T) {
 	_, vs := embedded(t).Validate("callflows", doc(t, `{"flags":"x","flow":{"module":"offnet","data":{"custom_sip_headers":{}}}}`))
 	last := vs[len(vs)-1]
-	if last.Code != codeAnyOf || !strings.HasPrefix(last.Message, "fits, ") {
+	if last.Code != codeAnyOf || !strings.HasPrefix(last.Message, "fits; it is refused") {
 		t.Errorf("%s: %q", brief(vs), last.Message)
 	}
 }

@@ -50,8 +50,8 @@ func (s scope) property(keyword, key string) scope {
 	return s
 }
 
-// fail notes an error of the document; the node in the making stays as far
-// as it got and is not used.
+// fail notes an error of the document. The node that is being made is not used
+// then.
 func (s scope) fail(format string, args ...any) {
 	if s.broken[s.name] == nil {
 		s.broken[s.name] = fmt.Errorf("at %s: %w", s.where, fmt.Errorf(format, args...))
@@ -108,7 +108,7 @@ func (s scope) target(ref string) *node {
 		name = s.name
 	}
 	if pointer != "" && (name != s.name || pointer[0] != '/') {
-		s.fail("$ref %q has a fragment that is no JSON pointer into this schema", ref)
+		s.fail("$ref %q has a fragment; only a JSON pointer into the same schema is allowed", ref)
 		return nil
 	}
 	if _, ok := s.docs[name]; !ok {
@@ -158,8 +158,8 @@ func (s scope) subs(keyword string, v any) []*node {
 	return out
 }
 
-// findCycles marks the schemas that lead back to themselves while they judge
-// the same value: judging it would never end.
+// findCycles marks as broken the schemas that lead back to themselves while they
+// judge the same value: judging would never end.
 func (c *compiler) findCycles() {
 	const active, finished = 1, 2
 	state := map[*node]int{}
@@ -173,7 +173,7 @@ func (c *compiler) findCycles() {
 			case active:
 				for _, on := range stack[slices.Index(stack, m):] {
 					if c.broken[on.owner] == nil {
-						c.broken[on.owner] = errors.New("refers to itself without end")
+						c.broken[on.owner] = errors.New("refers to itself endlessly")
 					}
 				}
 			case finished:
@@ -199,7 +199,7 @@ func compilePattern(text string) (*pattern, error) {
 	return &pattern{re: re, text: text}, nil
 }
 
-// literal returns a number of a schema that is fit for comparison.
+// literal returns a number of a schema that can be compared exactly.
 func literal(v any) (json.Number, bool) {
 	n, ok := v.(json.Number)
 	if !ok {

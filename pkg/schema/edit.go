@@ -45,7 +45,7 @@ func problemKeyOf(doc document.Doc, v problem.Violation) problemKey {
 	path, value, ok := lookUp(map[string]any(doc), v.Path)
 	key := problemKey{path: path, code: v.Code}
 	switch {
-	case v.Code == codeSchema: // its path is no place; it names a schema
+	case v.Code == codeSchema: // its path says no place; a member names the schema
 		name, _ := v.Members["schema"].(string)
 		key.value = sha256.Sum256([]byte(name))
 	case ok:

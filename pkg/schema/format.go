@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// wellFormed judges a string by the formats that Kazoo's validator knows; it
-// lets any other pass, uri among them.
+// wellFormed judges a string by the formats that Kazoo's validator knows. Every
+// string has a format that it does not know; uri is one of those.
 func wellFormed(format, s string) bool {
 	switch format {
 	case "email": // one @ with something on either side, and no more than that

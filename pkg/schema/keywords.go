@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// fill compiles the keywords of one schema. Those of draft-04 that say
-// nothing about a document, and those nobody knows, are passed over.
+// fill compiles the keywords of one schema. Unknown keywords are ignored, and
+// those of draft-04 that say nothing about a document.
 func (s scope) fill(n *node, m map[string]any) {
 	n.maxLength, n.maxItems, n.maxProperties = -1, -1, -1
 	if ref, ok := m["$ref"]; ok {
@@ -59,7 +59,7 @@ func (s scope) fillType(n *node, v any) {
 	for _, name := range names {
 		kind, ok := typeKinds(name)
 		if !ok {
-			s.at("type").fail("%q is no type", name)
+			s.at("type").fail("%q is not a type", name)
 		}
 		n.kinds |= kind
 	}
@@ -88,7 +88,7 @@ func (s scope) fillScalar(n *node, m map[string]any) {
 		}
 		number, fit := literal(v)
 		if !fit || keyword == "multipleOf" && compare(number, "0") <= 0 {
-			s.at(keyword).fail("is no usable number")
+			s.at(keyword).fail("is not a number that can be compared")
 			continue
 		}
 		switch keyword {
@@ -188,8 +188,8 @@ func modulePrefix(name string) string {
 }
 
 // fillPatterns compiles patternProperties. The children of a node of a flow
-// are branches whatever their keys, though Kazoo passes over those that its
-// pattern .+ does not match (contract 11.6).
+// are branches whatever their keys. Kazoo ignores those whose key its pattern .+
+// does not match (contract 11.6).
 func (s scope) fillPatterns(n *node, patterns map[string]any) {
 	for _, text := range slices.Sorted(maps.Keys(patterns)) {
 		child := s.at("patternProperties", text).sub(patterns[text])
@@ -206,7 +206,7 @@ func (s scope) fillPatterns(n *node, patterns map[string]any) {
 	}
 }
 
-// count reads a keyword whose value is a number of things.
+// count reads a keyword whose value is a number of characters, items or members.
 func (s scope) count(m map[string]any, keyword string, field *int) {
 	v, ok := m[keyword]
 	if !ok {
@@ -216,7 +216,7 @@ func (s scope) count(m map[string]any, keyword string, field *int) {
 	plain, _ := integerText(string(number))
 	count, err := strconv.Atoi(plain)
 	if err != nil || count < 0 {
-		s.at(keyword).fail("is no count")
+		s.at(keyword).fail("must be a whole number, 0 or more")
 		return
 	}
 	*field = count
@@ -225,7 +225,7 @@ func (s scope) count(m map[string]any, keyword string, field *int) {
 func (s scope) object(keyword string, v any) map[string]any {
 	m, ok := v.(map[string]any)
 	if !ok && v != nil {
-		s.at(keyword).fail("is no object")
+		s.at(keyword).fail("must be an object")
 	}
 	return m
 }
@@ -233,7 +233,7 @@ func (s scope) object(keyword string, v any) map[string]any {
 func (s scope) list(keyword string, v any) []any {
 	list, ok := v.([]any)
 	if !ok || len(list) == 0 {
-		s.at(keyword).fail("is no list with members")
+		s.at(keyword).fail("must be an array that is not empty")
 	}
 	return list
 }
@@ -244,7 +244,7 @@ func (s scope) strings(keyword string, v any) []string {
 	for i, e := range list {
 		text, ok := e.(string)
 		if !ok {
-			s.at(keyword).fail("holds something else than strings")
+			s.at(keyword).fail("must hold strings only")
 		}
 		out[i] = text
 	}

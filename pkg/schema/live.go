@@ -18,11 +18,11 @@ func NewLive(r *Registry) *Live {
 	return l
 }
 
-// Replace puts r in force; a validation under way goes on with the registry
-// it began with.
+// Replace makes r the current registry. A validation that is running goes on
+// with the one it began with.
 func (l *Live) Replace(r *Registry) { l.current.Store(r) }
 
-// Current returns the registry in force.
+// Current returns the registry that the next validation uses.
 func (l *Live) Current() *Registry { return l.current.Load() }
 
 // Names is [Registry.Names].

@@ -41,8 +41,8 @@ func typeKinds(name string) (kinds, bool) {
 	return 0, false
 }
 
-// kindOf returns the one type of a decoded value, and 0 for a Go value that
-// is none.
+// kindOf returns the type of a decoded value, and 0 for a Go value that JSON
+// does not have.
 func kindOf(v any) kinds {
 	switch v := v.(type) {
 	case nil:
@@ -64,8 +64,8 @@ func kindOf(v any) kinds {
 	return 0
 }
 
-// node is one compiled schema. A pointer or slice that is nil, and a bound
-// that is negative, asks for nothing.
+// node is one compiled schema. A nil pointer, a nil slice and a negative bound
+// stand for a keyword that is not there.
 type node struct {
 	owner string // the schema document it is written in
 

@@ -9,8 +9,8 @@ import (
 
 // integerText returns the plain form of a JSON number literal without a
 // fraction ("2.0" is "2", "1e2" is "100"), and false for any other number. A
-// plain form beyond 64 digits, which no decoder of ours would read again,
-// stays as it is written.
+// number whose plain form has more than 64 digits stays as it is written, since
+// our decoder would not read it again.
 func integerText(s string) (string, bool) {
 	if plainDigits(strings.TrimPrefix(s, "-")) {
 		if s == "-0" {
@@ -131,8 +131,8 @@ func castNumber(s string, fraction bool) (json.Number, bool) {
 	return json.Number(sign + whole), true
 }
 
-// isFloat tells whether s, which holds a point after its first digits, is a
-// finite float with a digit after it too.
+// isFloat tells whether s, which has digits and a point, is a finite float with
+// a digit after the point.
 func isFloat(s string) bool {
 	_, fraction, _ := strings.Cut(s, ".")
 	if fraction == "" || fraction[0] < '0' || fraction[0] > '9' || strings.Trim(fraction, "0123456789eE+-") != "" {

@@ -74,28 +74,28 @@ func (r *run) member(n *node, m map[string]any, key string, value any) {
 // whole object, as Kazoo does, unless it is large and would be repeated for
 // each of its members.
 func extraValue(m map[string]any, value any) any {
-	if room := 2048; fits(m, &room) {
+	if room := 2048; within(m, &room) {
 		return m
 	}
 	return value
 }
 
-// fits tells whether a value takes no more than about room bytes as JSON. It
-// looks no further than that.
-func fits(v any, room *int) bool {
+// within tells whether a value takes no more than about room bytes as JSON, and
+// takes them from room. It stops where the room ends.
+func within(v any, room *int) bool {
 	*room -= 4
 	switch v := v.(type) {
 	case string:
 		*room -= len(v)
 	case []any:
 		for _, e := range v {
-			if !fits(e, room) {
+			if !within(e, room) {
 				return false
 			}
 		}
 	case map[string]any:
 		for k, e := range v {
-			if *room -= len(k); !fits(e, room) {
+			if *room -= len(k); !within(e, room) {
 				return false
 			}
 		}

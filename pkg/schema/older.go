@@ -30,9 +30,9 @@ func (r *run) refusedByNewest(n *node, v any) (problem.Violation, bool) {
 	return first, true
 }
 
-// suspectNewer adds to the problems of a document what Kazoo 5.x would say
+// reportNewer adds to the problems of a document what Kazoo 5.x would say
 // too. It does not make a document wrong by itself (contract 9.27).
-func (r *run) suspectNewer() {
+func (r *run) reportNewer() {
 	if len(r.found) == 0 {
 		return
 	}

@@ -16,10 +16,10 @@ import (
 // With returns a registry in which a site's own schemas, the documents of its
 // database system_schemas by id, are added to this one's or stand in their
 // place. One that is broken is reported as a warning, with its name as the
-// path, and does not count: the schema it would have replaced stays in force.
-// Broken is what draft-04's meta-schema refuses, what refers to anything
-// outside the registry or to itself without end, and a pattern that does not
-// compile.
+// path, and is left out: the schema that it would have replaced stays in force.
+// A schema is broken if draft-04's meta-schema refuses it, if it refers to
+// anything outside the registry or to itself endlessly, or if a pattern in it
+// does not compile.
 func (r *Registry) With(overrides map[string]document.Doc) (*Registry, []problem.Warning) {
 	var warnings []problem.Warning
 	warn := func(name string, err error) {
@@ -52,7 +52,7 @@ func (r *Registry) With(overrides map[string]document.Doc) (*Registry, []problem
 				dropped = true
 			}
 		}
-		if !dropped { // then nothing is broken: what is not a site's own never is
+		if !dropped { // only a site's own can be broken, and none is left
 			return &Registry{docs: docs, nodes: nodes, urls: r.urls}, warnings
 		}
 	}
@@ -77,7 +77,7 @@ func checkSchema(meta *gojsonschema.Schema, doc document.Doc) (err error) {
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("gojsonschema gave up: %v", p)
+			err = fmt.Errorf("gojsonschema panicked: %v", p)
 		}
 	}()
 	result, err := meta.Validate(gojsonschema.NewRawLoader(map[string]any(doc)))
@@ -91,7 +91,7 @@ func checkSchema(meta *gojsonschema.Schema, doc document.Doc) (err error) {
 }
 
 // metaSchema compiles draft-04's meta-schema, which gojsonschema carries with
-// it: its address is only a name here.
+// it. Nothing is fetched from its address.
 func metaSchema() (*gojsonschema.Schema, error) {
 	loader := gojsonschema.NewSchemaLoader()
 	loader.Draft, loader.AutoDetect = gojsonschema.Draft4, false
@@ -122,7 +122,7 @@ func bounded(v any, depth int) error {
 		}
 	case string, bool, nil:
 	default:
-		return fmt.Errorf("a %T is no JSON value", v)
+		return fmt.Errorf("a %T is not a JSON value", v)
 	}
 	return nil
 }

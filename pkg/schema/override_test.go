@@ -54,7 +54,7 @@ func TestWithAddsAndReplaces(t *testing.T) {
 func TestWithRefusesBroken(t *testing.T) {
 	deep := strings.Repeat(`{"not":`, 200) + `{}` + strings.Repeat(`}`, 200)
 	tests := map[string]string{
-		"type is no type":            `{"type":"text"}`,
+		"type is not a type":         `{"type":"text"}`,
 		"property is no schema":      `{"properties":{"a":1}}`,
 		"draft-03 required":          `{"properties":{"a":{"required":true}}}`,
 		"negative length":            `{"minLength":-1}`,

@@ -78,11 +78,11 @@ func (r *run) add(path, code, message string, members map[string]any) {
 	r.found = append(r.found, problem.Violation{Path: path, Code: code, Message: message, Members: members})
 }
 
-// repeated is a value as a report repeats it: whole, as Kazoo does, unless it
-// is large or much is repeated already.
+// repeated returns a value as a report repeats it: whole, as Kazoo does, or its
+// size if it is large or much is repeated already.
 func (r *run) repeated(v any) any {
 	room := maxValue
-	if r.shown < maxValues && fits(v, &room) {
+	if r.shown < maxValues && within(v, &room) {
 		r.shown += maxValue - room
 		return v
 	}
@@ -110,8 +110,8 @@ func cut(s string) string {
 	return s[:end] + "…"
 }
 
-// full tells that enough is reported. Paths count too: a long key may be part
-// of many.
+// full tells that enough is reported: the number of problems and the bytes of
+// their paths are bounded, since one long key may be part of many paths.
 func (r *run) full() bool { return len(r.found) >= maxFound || r.size > maxPaths }
 
 // describe returns the message for a broken rule and its target, nil for a
@@ -170,11 +170,11 @@ func plainMessages(code string, n *node) string {
 	case codeUniqueItems:
 		return "must not hold the same item twice"
 	case codeAdditionalItems:
-		return "is one item too many"
+		return "is an item more than allowed"
 	case codeAdditionalProperties:
 		return "no member of this name may be here"
 	case codeDependencies:
-		return "asks for other members that are missing"
+		return "needs other members, which are missing"
 	case codeAnyOf, codeOneOf:
 		return "does not fit one of the forms allowed here"
 	case codeNot:
@@ -183,7 +183,7 @@ func plainMessages(code string, n *node) string {
 	return "is not valid"
 }
 
-// hint adds what a client probably meant.
+// hint adds advice for a wrong type.
 func hint(n *node, v any) string {
 	switch {
 	case v == nil:
@@ -258,8 +258,8 @@ func (r *run) refusedURL(reason, url string) {
 	r.add(r.pathText(), codeError, reason, map[string]any{"value": r.repeated(url)})
 }
 
-// tooCostly reports, once, that a schema takes too long on this document. The
-// schemas we ship never do; a site's own may.
+// tooCostly reports, once, that a schema takes too many steps on this document.
+// The schemas we ship never do; a site's own may.
 func (r *run) tooCostly() {
 	if !r.exhausted {
 		r.found = append(r.found, problem.Violation{Path: "schema", Code: codeSchema, Message: "the document takes too many steps to validate"})

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// text judges a string. Kazoo counts characters to find that it is too short,
-// then bytes to say so: with enough bytes it says too long.
+// text judges a string. Kazoo counts characters to find a string too short,
+// then bytes to choose the error: with enough bytes the error is maxLength.
 func (r *run) text(n *node, s string) {
 	if n.minLength > 0 || n.maxLength >= 0 {
 		length := utf8.RuneCountInString(s)

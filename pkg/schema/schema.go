@@ -7,11 +7,11 @@
 // another schema of the set and nothing else: no reference ever leaves it.
 // gojsonschema judges schema documents against the draft-04 meta-schema and is
 // the reference in the tests; documents are judged by this package's own
-// evaluator, which does in one pass what Kazoo's extensions (casts, defaults,
-// kazoo-validation) would take several for.
+// evaluator, which does casts, defaults and kazoo-validation, Kazoo's
+// extensions, in the same pass.
 //
-// Validate tells what forbids a save, Advise what does not. Neither changes
-// its input, reads a clock, or resolves a name.
+// Validate returns the problems that forbid a save, Advise returns warnings.
+// Neither changes its input, reads a clock, or resolves a name.
 package schema
 
 import (
@@ -32,8 +32,8 @@ type Registry struct {
 	urls  URLPolicy
 }
 
-// Embedded returns the schemas built into the program. An error means that the
-// program was built with a broken schema.
+// Embedded returns the schemas built into the program. It fails only if a file
+// of package schemas is broken.
 func Embedded() (*Registry, error) {
 	s, err := readShipped()
 	if err != nil {
@@ -76,10 +76,10 @@ func (r *Registry) Schema(name string) (document.Doc, bool) {
 }
 
 // Validate judges doc by the named schema. out is a deep copy of doc with
-// defaults and casts, to be stored if vs is empty. vs holds all that is wrong,
-// ordered by path and code; after the first 1,000 violations the search ends.
-// A document nested deeper than 512 levels comes back as it is. A name that is not in the registry is a violation at path
-// "schema" (contract 1.9).
+// defaults and casts, to be stored if vs is empty. vs holds all problems,
+// ordered by path and code; after the first 1,000 the search ends. A document
+// nested deeper than 512 levels is refused and comes back as it is. A name that
+// is not in the registry is a violation at path "schema" (contract 1.9).
 func (r *Registry) Validate(name string, doc document.Doc) (out document.Doc, vs []problem.Violation) {
 	root, ok := r.nodes[name]
 	if !ok {
@@ -91,8 +91,8 @@ func (r *Registry) Validate(name string, doc document.Doc) (out document.Doc, vs
 		return doc, []problem.Violation{{Code: "error", Message: fmt.Sprintf("the document is nested deeper than %d levels", maxDepth)}}
 	}
 	out, _ = v.check(root, copied).(map[string]any)
-	v.suspect()
-	v.suspectNewer()
+	v.reportFits()
+	v.reportNewer()
 	return out, tidy(v.found)
 }
 

@@ -40,7 +40,7 @@ func (p URLPolicy) Check(raw string) string {
 	case strings.HasPrefix(host, ".") || strings.HasSuffix(host, ".") || strings.Contains(host, ".."):
 		return "the URL's host has an empty part"
 	case numeric && len(addresses) == 0:
-		return "the URL's host looks like an address but is none"
+		return "the URL's host looks like an address but is not one"
 	case p.allows(host, addresses):
 		return ""
 	case slices.ContainsFunc(addresses, inside):
@@ -82,8 +82,7 @@ func parseURL(raw string) (u *url.URL, reason string) {
 	return u, ""
 }
 
-// hostName brings a host into the form a resolver would make of it: lower
-// case, compatibility forms folded (full-width digits and dots), without
+// hostName returns a host as a resolver reads it: in lower case, compatibility forms folded (full-width digits and dots), without
 // invisible characters, zone and final dot.
 func hostName(host string) string {
 	host = strings.Map(func(c rune) rune {
@@ -107,10 +106,10 @@ func loopbackName(host string) bool {
 	return strings.HasSuffix(host, ".localhost") // RFC 6761
 }
 
-// addressesOf returns the addresses that a numeric host may stand for. A
-// leading zero is octal to some readers and decimal to others, so there can
-// be two. numeric without addresses is a host that no reader can make sense
-// of.
+// addressesOf returns the addresses that a numeric host may stand for: there can
+// be two, since some readers take a number with a leading zero as octal and
+// others as decimal. numeric without addresses means a host that looks like an
+// address and is not one.
 func addressesOf(host string) (addresses []netip.Addr, numeric bool) {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return embeddedIn(a), true

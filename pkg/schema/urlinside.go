@@ -63,7 +63,8 @@ func prefixes(texts ...string) []netip.Prefix {
 	return out
 }
 
-// inside tells whether an address is none that a public URL should name.
+// inside tells whether an address is one that only the own network can mean, or
+// that nobody has.
 func inside(a netip.Addr) bool {
 	if a.Is6() && !a.Is4In6() && !global.Contains(a) && !nat64.Contains(a) {
 		return true

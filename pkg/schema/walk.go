@@ -10,8 +10,8 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// Node is one action of a flow. Documents may be anything: what has the wrong
-// type is empty here.
+// Node is one action of a flow. A field is empty where the document has another
+// type.
 type Node struct {
 	Depth    int  // 1 for the root of a flow
 	Metaflow bool // an action of a metaflow rather than of a callflow
