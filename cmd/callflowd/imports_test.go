@@ -33,7 +33,7 @@ var sideways = map[string][]string{
 // module reaches them through it.
 var homes = map[string][]string{
 	"github.com/alecthomas/kong":      {"cmd/callflowd"},
-	"github.com/gorilla/mux":          {"pkg/api", "pkg/bench"}, // there as the baseline
+	"github.com/gorilla/mux":          {"pkg/api/web", "pkg/bench"}, // there as the baseline
 	"github.com/golang-jwt/jwt/v5":    {"pkg/auth"},
 	"github.com/dlclark/regexp2/v2":   {"pkg/couchlite"}, // to bound goja's own
 	"github.com/xeipuuv/gojsonschema": {"pkg/schema"},

@@ -22,7 +22,7 @@ func accountActor(c *web.Call) account.Actor {
 // accountAnswer shows an account, its API key only on request, and never to a
 // user who is no administrator.
 func accountAnswer(c *web.Call, doc document.Doc) *web.Answer {
-	withKey := c.Flag("include_api_key", false) && c.Identity.Administer() == nil
+	withKey := c.KazooFlag("include_api_key", false) && c.Identity.Administer() == nil
 	return &web.Answer{Data: account.Public(doc, withKey), Revision: doc.Rev()}
 }
 
@@ -91,7 +91,7 @@ func (s *Server) patchAccount(c *web.Call) (*web.Answer, error) {
 // deleteAccount serves DELETE /v2/accounts/{A}: soft, unless
 // should_soft_delete=false, which removes the databases.
 func (s *Server) deleteAccount(c *web.Call) (*web.Answer, error) {
-	hard := !c.Flag("should_soft_delete", true)
+	hard := !c.KazooFlag("should_soft_delete", true)
 	a, err := changeAccount(c, func(ctx context.Context, w account.Write) (document.Doc, error) {
 		return s.cfg.Accounts.Delete(ctx, w, hard)
 	})

@@ -107,8 +107,8 @@ func (s *Server) deleteCallflow(c *web.Call) (*web.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.RefuseIfReferenced = c.Flag("refuse_if_referenced", false)
-	result, err := s.cfg.Callflows.Delete(c.Context(), w, !c.Flag("should_soft_delete", true))
+	w.RefuseIfReferenced = c.Flag("refuse_if_referenced")
+	result, err := s.cfg.Callflows.Delete(c.Context(), w, !c.KazooFlag("should_soft_delete", true))
 	if err != nil {
 		return nil, err
 	}

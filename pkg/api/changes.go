@@ -26,7 +26,7 @@ func (s *Server) listChanges(c *web.Call) (*web.Answer, error) {
 		}
 		o.Limit = n
 	}
-	if c.WantsEvents() {
+	if c.Wants(web.EventStream) {
 		return s.streamChanges(c, o)
 	}
 	switch feed := c.Value("feed"); feed {

@@ -119,7 +119,7 @@ func (of collection) patch(c *web.Call) (*web.Answer, error) {
 }
 
 func (of collection) remove(c *web.Call) (*web.Answer, error) {
-	hard := !c.Flag("should_soft_delete", true)
+	hard := !c.KazooFlag("should_soft_delete", true)
 	a, err := of.change(c, func(ctx context.Context, w resource.Write) (document.Doc, error) {
 		return of.s.cfg.Resources.Delete(ctx, w, hard)
 	})

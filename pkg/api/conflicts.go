@@ -21,7 +21,7 @@ func (s *Server) resolveConflict(c *web.Call) (*web.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	wanted := callflow.Resolution{Keep: w.Data.String("keep"), Merge: c.Flag("merge", false)}
+	wanted := callflow.Resolution{Keep: w.Data.String("keep"), Merge: c.Flag("merge")}
 	if (wanted.Keep == "") != wanted.Merge {
 		return nil, problem.Validation([]problem.Violation{{
 			Path: "keep", Code: "required", Message: "name the revision to keep, or say merge: true",

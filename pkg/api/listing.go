@@ -26,16 +26,16 @@ type paging struct {
 // paging reads a listing's parameters.
 func (s *Server) paging(c *web.Call) (paging, error) {
 	p := paging{
-		size: s.cfg.Limits.PageSize, all: !c.Flag("paginate", true),
+		size: s.cfg.Limits.PageSize, all: !c.KazooFlag("paginate", true),
 		start: c.Value("start_key"), end: c.Value("end_key"),
 		filter: document.ParseFilter(plusses(c.Query)),
 	}
 	switch {
-	case c.Flag("descending", false):
-	case c.Flag("ascending", false):
+	case c.KazooFlag("descending", false):
+	case c.KazooFlag("ascending", false):
 		p.ascending = true
 	default:
-		p.ascending = !c.Flag("descending", true)
+		p.ascending = !c.KazooFlag("descending", true)
 	}
 	if err := checkChunkSize(c); err != nil {
 		return p, err

@@ -86,9 +86,9 @@ func (s *Server) getRoute(c *web.Call) (*web.Answer, error) {
 		}
 		return s.getRouteAt(c, dialled, at)
 	}
-	explain := c.Flag("explain", false)
+	explain := c.Flag("explain")
 	found, err := s.cfg.Routes.Lookup(c.Context(), c.Account(), dialled, route.Options{
-		Explain: explain, Consistent: c.Flag("consistent", false),
+		Explain: explain, Consistent: c.Flag("consistent"),
 	})
 	if err != nil {
 		return nil, err

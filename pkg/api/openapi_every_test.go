@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/callflowd/callflowd/pkg/api/openapi"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/resource"
 )
@@ -25,13 +26,13 @@ type example struct {
 func TestOpenAPIEveryOperation(t *testing.T) {
 	w := newWorld(t, nil)
 	usual, examples := w.stage()
-	for _, op := range operations() {
-		one, ok := examples[op.method+" "+op.path]
-		if !ok && op.method != get {
-			t.Errorf("%s has no example", op.id())
+	for _, op := range w.server.routes() {
+		one, ok := examples[op.Method+" "+op.Path]
+		if !ok && op.Method != get {
+			t.Errorf("%s has no example", openapi.ID(op))
 			continue
 		}
-		path := op.path
+		path := op.Path
 		for _, vars := range []map[string]string{one.replace, usual} {
 			for name, value := range vars {
 				path = strings.ReplaceAll(path, "{"+name+"}", value)
@@ -40,22 +41,22 @@ func TestOpenAPIEveryOperation(t *testing.T) {
 		if !strings.HasSuffix(path, "z") && path != "/metrics" {
 			path = "/v2" + path
 		}
-		t.Run(op.id(), func(t *testing.T) {
+		t.Run(openapi.ID(op), func(t *testing.T) {
 			w := w.in(t)
-			good := w.as(cmp.Or(one.token, w.token)).send(op.method, path+one.query, one.body)
+			good := w.as(cmp.Or(one.token, w.token)).send(op.Method, path+one.query, one.body)
 			want := http.StatusOK
 			switch {
-			case op.created:
+			case op.Created:
 				want = http.StatusCreated
-			case strings.HasPrefix(op.path, "/whitelabel"):
+			case strings.HasPrefix(op.Path, "/whitelabel"):
 				want = http.StatusNotFound
 			}
 			good.want(want)
-			if got := describe(t).operationOf(good.request); got != op.id() {
+			if got := describe(t).operationOf(good.request); got != openapi.ID(op) {
 				t.Errorf("described as %q", got)
 			}
-			if strings.HasPrefix(path, "/v2") && op.path != "/openapi.json" {
-				w.as("").send(op.method, path, `{`).want(http.StatusBadRequest)
+			if strings.HasPrefix(path, "/v2") && op.Path != "/openapi.json" {
+				w.as("").send(op.Method, path, `{`).want(http.StatusBadRequest)
 			}
 		})
 	}

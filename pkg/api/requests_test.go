@@ -240,7 +240,12 @@ func versions(t *testing.T, w *world) {
 	if got := w.send(get, base+"/x/references", "").want(http.StatusOK); got.data(0, "id") != "y" {
 		t.Errorf("references %v", got.data())
 	}
-	w.send(remove, base+"/x?refuse_if_referenced=true", "").want(http.StatusConflict)
+	for _, on := range []string{"=true", "=1", "=True", "=yes", "=ON", "=", ""} {
+		w.send(remove, base+"/x?refuse_if_referenced"+on, "").want(http.StatusConflict)
+	}
+	if got := w.send(remove, base+"/x?refuse_if_referenced=maybe", "").want(http.StatusBadRequest); got.data("refuse_if_referenced", "enum") == nil {
+		t.Errorf("a flag that is nothing: %s", got.body)
+	}
 	if got := w.send(remove, base+"/x", "").want(http.StatusOK); got.env["warnings"] == nil {
 		t.Errorf("no warning: %s", got.body)
 	}

@@ -19,115 +19,156 @@ const (
 // acct is where everything of an account is.
 const acct = "/accounts/{account_id}"
 
+// callflows and oneCallflow are where an account's callflows are.
+const (
+	callflows   = acct + "/callflows"
+	oneCallflow = callflows + "/{callflow_id}"
+)
+
 // routes is everything there is. The paths that switches ask stand first,
 // since they are tried in this order.
 func (s *Server) routes() []web.Row {
-	table := slices.Concat(s.callflowRoutes(), s.loginRoutes(), s.accountRoutes(), s.consoleRoutes(), s.otherRoutes(),
-		s.metaflowRoutes(acct, accountMetaflows{s}))
+	table := slices.Concat(
+		s.lookupRoutes(), s.callflowRoutes(), s.historyRoutes(), s.searchRoutes(), s.changesRoutes(),
+		s.loginRoutes(), s.accountRoutes(), s.treeRoutes(), s.consoleRoutes(), s.emptyRoutes(), s.schemaRoutes(), s.processRoutes(),
+		s.metaflowRoutes(acct, accountMetaflows{s}),
+	)
 	for _, kind := range resource.Kinds() {
 		table = append(table, s.collectionRoutes(kind)...)
 	}
 	return table
 }
 
-// callflowRoutes are the lookups and what they are made of.
+// pagingQuery are the parameters of every listing.
+func pagingQuery() []string {
+	return []string{"page_size", "start_key", "end_key", "paginate", "ascending", "descending"}
+}
+
+// lookupRoutes are the lookups and what they are made of. Switches ask them, so they
+// stand first.
+func (s *Server) lookupRoutes() []web.Row {
+	return []web.Row{
+		{
+			Method: get, Path: web.LookupPath, Handle: s.getRoute, Access: web.OfAccount, Traits: web.Lookups,
+			Summary: "The callflow that takes a dialled number", Query: []string{"at"}, Flags: []string{"explain", "consistent"}, Data: "Route",
+		},
+		{
+			Method: post, Path: acct + "/routes", Handle: s.compareRoutes, Access: web.OfAccount,
+			Summary: "Where many numbers go, optionally against a draft", Body: "RouteQuery", Data: "Routes",
+		},
+		{
+			Method: get, Path: acct + "/route_analysis", Handle: s.analyseRoutes, Access: web.OfAccount,
+			Summary: "What is wrong with the account's patterns", Data: "Analysis",
+		},
+	}
+}
+
+// callflowRoutes are the callflows themselves.
 func (s *Server) callflowRoutes() []web.Row {
 	return []web.Row{
-		{Method: get, Path: web.LookupPath, Handle: s.getRoute, Access: web.OfAccount, Traits: web.Lookups},
-		{Method: post, Path: acct + "/routes", Handle: s.compareRoutes, Access: web.OfAccount},
-		{Method: get, Path: acct + "/route_analysis", Handle: s.analyseRoutes, Access: web.OfAccount},
-		{Method: get, Path: acct + "/callflows", Handle: s.listCallflows, Access: web.OfAccount, Traits: web.Endless},
-		{Method: put, Path: acct + "/callflows", Handle: s.createCallflow, Access: web.OfAccount},
-		{Method: post, Path: acct + "/callflows/validate", Handle: s.validateCallflow, Access: web.OfAccount},
-		{Method: get, Path: acct + "/callflows/{callflow_id}", Handle: s.getCallflow, Access: web.OfAccount},
-		{Method: post, Path: acct + "/callflows/{callflow_id}", Handle: s.replaceCallflow, Access: web.OfAccount},
-		{Method: patch, Path: acct + "/callflows/{callflow_id}", Handle: s.patchCallflow, Access: web.OfAccount},
-		{Method: remove, Path: acct + "/callflows/{callflow_id}", Handle: s.deleteCallflow, Access: web.OfAccount},
-		{Method: get, Path: acct + "/callflows/{callflow_id}/history", Handle: s.listHistory, Access: web.OfAccount},
-		{Method: get, Path: acct + "/callflows/{callflow_id}/history/{revision}", Handle: s.getVersion, Access: web.OfAccount},
-		{Method: get, Path: acct + "/callflows/{callflow_id}/diff", Handle: s.diffCallflow, Access: web.OfAccount},
-		{Method: post, Path: acct + "/callflows/{callflow_id}/restore", Handle: s.restoreCallflow, Access: web.OfAccount},
-		{Method: get, Path: acct + "/callflows/{callflow_id}/references", Handle: s.listReferences, Access: web.OfAccount},
-		{Method: get, Path: acct + "/search", Handle: s.search, Access: web.OfAccount, Traits: web.Endless},
-		{Method: get, Path: acct + "/search/multi", Handle: s.searchMulti, Access: web.OfAccount},
-		{Method: get, Path: "/search", Handle: s.search, Access: web.SignedIn, Traits: web.Endless},
-		{Method: get, Path: "/search/multi", Handle: s.searchMulti, Access: web.SignedIn},
-		{Method: get, Path: acct + "/conflicts", Handle: s.listConflicts, Access: web.OfAccount},
-		{Method: post, Path: acct + "/conflicts/{document_id}", Handle: s.resolveConflict, Access: web.OfAccount},
-		{Method: get, Path: acct + "/changes", Handle: s.listChanges, Access: web.OfAccount, Traits: web.Endless | web.Events},
+		{
+			Method: get, Path: callflows, Handle: s.listCallflows, Access: web.OfAccount, Traits: web.Endless,
+			Summary: "List callflows", Query: pagingQuery(), Data: "CallflowItems",
+		},
+		{
+			Method: put, Path: callflows, Handle: s.createCallflow, Access: web.OfAccount,
+			Summary: "Create a callflow", Body: "NewCallflow", Data: "Callflow", Created: true,
+		},
+		{
+			Method: post, Path: callflows + "/validate", Handle: s.validateCallflow, Access: web.OfAccount,
+			Summary: "Check a callflow without saving it", Body: "CallflowPatch", Data: "Verdict",
+		},
+		{
+			Method: get, Path: oneCallflow, Handle: s.getCallflow, Access: web.OfAccount,
+			Summary: "Read a callflow", Query: []string{"at"}, Data: "Callflow",
+		},
+		{
+			Method: post, Path: oneCallflow, Handle: s.replaceCallflow, Access: web.OfAccount,
+			Summary: "Replace a callflow", Body: "NewCallflow", Data: "Callflow",
+		},
+		{
+			Method: patch, Path: oneCallflow, Handle: s.patchCallflow, Access: web.OfAccount,
+			Summary: "Change parts of a callflow", Body: "CallflowPatch", Data: "Callflow",
+		},
+		{
+			Method: remove, Path: oneCallflow, Handle: s.deleteCallflow, Access: web.OfAccount,
+			Summary: "Delete a callflow", Query: []string{"should_soft_delete"}, Flags: []string{"refuse_if_referenced"}, Data: "Callflow",
+		},
 	}
 }
 
-// loginRoutes give and take tokens.
-func (s *Server) loginRoutes() []web.Row {
+// historyRoutes are what a callflow was, and what points at it.
+func (s *Server) historyRoutes() []web.Row {
 	return []web.Row{
-		{Method: put, Path: "/user_auth", Handle: s.userAuth, Access: web.Anyone, Traits: web.Login},
-		{Method: get, Path: "/user_auth/{token}", Handle: s.showUserAuth, Access: web.SignedIn, Traits: web.Secret},
-		{Method: put, Path: "/api_auth", Handle: s.apiAuth, Access: web.Anyone, Traits: web.Login},
-		{Method: get, Path: "/token_auth", Handle: s.showToken, Access: web.SignedIn},
-		{Method: remove, Path: "/token_auth", Handle: s.revokeToken, Access: web.SignedIn},
-		{Method: get, Path: "/auth/tokeninfo", Handle: s.tokenInfo, Access: web.Anyone},
-		{Method: post, Path: "/auth/tokeninfo", Handle: s.tokenInfo, Access: web.Anyone},
+		{
+			Method: get, Path: oneCallflow + "/history", Handle: s.listHistory, Access: web.OfAccount,
+			Summary: "Who changed a callflow and when", Data: "History",
+		},
+		{
+			Method: get, Path: oneCallflow + "/history/{revision}", Handle: s.getVersion, Access: web.OfAccount,
+			Summary: "An old version of a callflow", Data: "Callflow",
+		},
+		{
+			Method: get, Path: oneCallflow + "/diff", Handle: s.diffCallflow, Access: web.OfAccount,
+			Summary: "What changed between two versions", Query: []string{"from", "to"}, Data: "Diff",
+		},
+		{
+			Method: post, Path: oneCallflow + "/restore", Handle: s.restoreCallflow, Access: web.OfAccount,
+			Summary: "Go back to an old version, or undelete", Body: "Restore", Data: "Callflow",
+		},
+		{
+			Method: get, Path: oneCallflow + "/references", Handle: s.listReferences, Access: web.OfAccount,
+			Summary: "Documents that point at a callflow", Data: "References",
+		},
 	}
 }
 
-// accountRoutes are accounts themselves, and what a console asks of one.
-func (s *Server) accountRoutes() []web.Row {
+// searchRoutes find documents of an account, and accounts below the caller's.
+func (s *Server) searchRoutes() []web.Row {
 	return []web.Row{
-		{Method: put, Path: "/accounts", Handle: s.createAccount, Access: web.SignedIn},
-		{Method: get, Path: acct, Handle: s.getAccount, Access: web.OfAccount},
-		{Method: put, Path: acct, Handle: s.createAccount, Access: web.OfAccount},
-		{Method: post, Path: acct, Handle: s.replaceAccount, Access: web.OfAccount},
-		{Method: patch, Path: acct, Handle: s.patchAccount, Access: web.OfAccount},
-		{Method: remove, Path: acct, Handle: s.deleteAccount, Access: web.OfAccount},
-		{Method: get, Path: acct + "/children", Handle: s.listChildren, Access: web.OfAccount},
-		{Method: get, Path: acct + "/descendants", Handle: s.listDescendants, Access: web.OfAccount},
-		{Method: get, Path: acct + "/siblings", Handle: s.listSiblings, Access: web.OfAccount},
-		{Method: get, Path: acct + "/parents", Handle: s.listParents, Access: web.OfAccount},
-		{Method: get, Path: acct + "/tree", Handle: s.listTree, Access: web.OfAccount},
-		{Method: get, Path: acct + "/api_key", Handle: s.getAPIKey, Access: web.OfAccount},
-		{Method: put, Path: acct + "/api_key", Handle: s.renewAPIKey, Access: web.OfAccount},
-		{Method: post, Path: acct + "/move", Handle: s.moveAccount, Access: web.OfAccount},
-		{Method: put, Path: acct + "/reseller", Handle: s.promoteAccount, Access: web.OfAccount},
-		{Method: remove, Path: acct + "/reseller", Handle: s.demoteAccount, Access: web.OfAccount},
-		{Method: get, Path: acct + "/apps_store", Handle: s.listApps, Access: web.OfAccount},
-		{Method: get, Path: acct + "/phone_numbers", Handle: s.listPhoneNumbers, Access: web.OfAccount},
-		{Method: get, Path: acct + "/phone_numbers/classifiers", Handle: s.listClassifiers, Access: web.OfAccount},
-		{Method: get, Path: acct + "/users/{document_id}/devices", Handle: s.listUserDevices, Access: web.OfAccount, Traits: web.Endless},
+		{
+			Method: get, Path: acct + "/search", Handle: s.search, Access: web.OfAccount, Traits: web.Endless,
+			Summary: "Search documents by prefix", Query: searchQuery(), Data: "Items",
+		},
+		{
+			Method: get, Path: acct + "/search/multi", Handle: s.searchMulti, Access: web.OfAccount,
+			Summary: "Search by several fields", Query: multiQuery(), Data: "SearchResults",
+		},
+		{
+			Method: get, Path: "/search", Handle: s.search, Access: web.SignedIn, Traits: web.Endless,
+			Summary: "Search accounts below the caller's", Query: searchQuery(), Data: "Items",
+		},
+		{
+			Method: get, Path: "/search/multi", Handle: s.searchMulti, Access: web.SignedIn,
+			Summary: "Search accounts by several fields", Query: multiQuery(), Data: "SearchResults",
+		},
 	}
 }
 
-// consoleRoutes are what a console polls and callflowd has nothing of: calls,
-// registrations, desks. They stand before the collections, whose ids they are
-// not.
-func (s *Server) consoleRoutes() []web.Row {
+// changesRoutes are what replication and others did to an account.
+func (s *Server) changesRoutes() []web.Row {
 	return []web.Row{
-		{Method: get, Path: acct + "/devices/status", Handle: s.listNothing, Access: web.OfAccount},
-		{Method: get, Path: acct + "/users/{document_id}/hotdesks", Handle: s.listNothing, Access: web.OfAccount},
-		{Method: get, Path: acct + "/conferences/{document_id}/participants", Handle: s.listNothing, Access: web.OfAccount},
-		{Method: get, Path: acct + "/alerts", Handle: s.listNothing, Access: web.OfAccount},
-		{Method: get, Path: acct + "/channels", Handle: s.listNothing, Access: web.OfAccount},
-		{Method: get, Path: acct + "/external_numbers", Handle: s.listNothing, Access: web.OfAccount},
-		{Method: get, Path: acct + "/registrations", Handle: s.listNothing, Access: web.OfAccount},
-		{Method: get, Path: "/whitelabel/{domain}", Handle: s.noWhitelabel, Access: web.Anyone},
-		{Method: get, Path: "/whitelabel/{domain}/{part}", Handle: s.noWhitelabel, Access: web.Anyone},
+		{
+			Method: get, Path: acct + "/conflicts", Handle: s.listConflicts, Access: web.OfAccount,
+			Summary: "Conflicting revisions and numbers booked twice", Data: "Conflicts",
+		},
+		{
+			Method: post, Path: acct + "/conflicts/{document_id}", Handle: s.resolveConflict, Access: web.OfAccount,
+			Summary: "Resolve a document's conflict", Flags: []string{"merge"}, Body: "Resolution", Data: "Document",
+		},
+		{
+			Method: get, Path: acct + "/changes", Handle: s.listChanges, Access: web.OfAccount, Traits: web.Endless,
+			Summary: "Feed of document changes", Query: []string{"since", "feed", "limit"}, Data: "Changes", Media: []string{web.EventStream},
+		},
 	}
 }
 
-// otherRoutes are schemas, the description of all this, and health.
-func (s *Server) otherRoutes() []web.Row {
-	return []web.Row{
-		{Method: get, Path: "/schemas", Handle: s.listSchemas, Access: web.Anyone},
-		{Method: get, Path: "/schemas/{schema_id}", Handle: s.getSchema, Access: web.Anyone},
-		{Method: put, Path: "/schemas/{schema_id}/validation", Handle: s.validateDocument, Access: web.SignedIn},
-		{Method: get, Path: acct + "/schemas", Handle: s.listSchemas, Access: web.OfAccount},
-		{Method: get, Path: acct + "/schemas/{schema_id}", Handle: s.getSchema, Access: web.OfAccount},
-		{Method: put, Path: acct + "/schemas/{schema_id}/validation", Handle: s.validateDocument, Access: web.OfAccount},
-		{Method: get, Path: "/openapi.json", Handle: s.getOpenAPI, Access: web.Anyone},
-		{Method: get, Path: "/healthz", Handle: s.healthz, Access: web.Anyone, Traits: web.Bare},
-		{Method: get, Path: "/readyz", Handle: s.readyz, Access: web.Anyone, Traits: web.Bare},
-		{Method: get, Path: "/metrics", Handle: s.showMetrics, Access: web.Anyone, Traits: web.Bare},
-	}
+// searchQuery are the parameters of a search; multiQuery those of one by
+// several fields.
+func searchQuery() []string { return append([]string{"t", "q", "v"}, pagingQuery()...) }
+
+func multiQuery() []string {
+	return []string{"t", "by_name", "by_number", "by_name_and_number", "by_realm", "by_id"}
 }
 
 // collectionRoutes are the rows of one generic collection.
@@ -135,12 +176,30 @@ func (s *Server) collectionRoutes(kind resource.Kind) []web.Row {
 	of := collection{s, kind}
 	all, one := acct+"/"+kind.Name, acct+"/"+kind.Name+"/{document_id}"
 	list := []web.Row{
-		{Method: get, Path: all, Handle: of.list, Access: web.OfAccount, Traits: web.Endless},
-		{Method: put, Path: all, Handle: of.create, Access: web.OfAccount},
-		{Method: get, Path: one, Handle: of.get, Access: web.OfAccount},
-		{Method: post, Path: one, Handle: of.replace, Access: web.OfAccount},
-		{Method: patch, Path: one, Handle: of.patch, Access: web.OfAccount},
-		{Method: remove, Path: one, Handle: of.remove, Access: web.OfAccount},
+		{
+			Method: get, Path: all, Handle: of.list, Access: web.OfAccount, Traits: web.Endless,
+			Summary: "List " + kind.Name, Query: pagingQuery(), Data: "Items",
+		},
+		{
+			Method: put, Path: all, Handle: of.create, Access: web.OfAccount,
+			Summary: "Create one of " + kind.Name, Body: "NewDocument", Data: "Document", Created: true,
+		},
+		{
+			Method: get, Path: one, Handle: of.get, Access: web.OfAccount,
+			Summary: "Read one of " + kind.Name, Data: "Document",
+		},
+		{
+			Method: post, Path: one, Handle: of.replace, Access: web.OfAccount,
+			Summary: "Replace one of " + kind.Name, Body: "NewDocument", Data: "Document",
+		},
+		{
+			Method: patch, Path: one, Handle: of.patch, Access: web.OfAccount,
+			Summary: "Change one of " + kind.Name, Body: "NewDocument", Data: "Document",
+		},
+		{
+			Method: remove, Path: one, Handle: of.remove, Access: web.OfAccount,
+			Summary: "Delete one of " + kind.Name, Query: []string{"should_soft_delete"}, Data: "Document",
+		},
 	}
 	return append(list, s.metaflowRoutes(one, documentMetaflows{s, kind})...)
 }
@@ -149,9 +208,21 @@ func (s *Server) collectionRoutes(kind resource.Kind) []web.Row {
 func (s *Server) metaflowRoutes(under string, of metaflowOwner) []web.Row {
 	m := metaflows{s, of}
 	return []web.Row{
-		{Method: get, Path: under + "/metaflows", Handle: m.get, Access: web.OfAccount},
-		{Method: post, Path: under + "/metaflows", Handle: m.replace, Access: web.OfAccount},
-		{Method: patch, Path: under + "/metaflows", Handle: m.patch, Access: web.OfAccount},
-		{Method: remove, Path: under + "/metaflows", Handle: m.remove, Access: web.OfAccount},
+		{
+			Method: get, Path: under + "/metaflows", Handle: m.get, Access: web.OfAccount,
+			Summary: "Read metaflows", Data: "Metaflows",
+		},
+		{
+			Method: post, Path: under + "/metaflows", Handle: m.replace, Access: web.OfAccount,
+			Summary: "Replace metaflows", Body: "Metaflows", Data: "Metaflows",
+		},
+		{
+			Method: patch, Path: under + "/metaflows", Handle: m.patch, Access: web.OfAccount,
+			Summary: "Change parts of metaflows", Body: "Metaflows", Data: "Metaflows",
+		},
+		{
+			Method: remove, Path: under + "/metaflows", Handle: m.remove, Access: web.OfAccount,
+			Summary: "Remove metaflows", Data: "Metaflows",
+		},
 	}
 }

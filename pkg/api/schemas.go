@@ -13,7 +13,7 @@ import (
 // listSchemas serves GET /v2/schemas: the names, internal ones on request.
 func (s *Server) listSchemas(c *web.Call) (*web.Answer, error) {
 	names := slices.Clone(s.cfg.Schemas.Names())
-	if !c.Flag("internals", false) {
+	if !c.KazooFlag("internals", false) {
 		names = slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, "kapi.") })
 	}
 	slices.Sort(names)

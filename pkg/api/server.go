@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/callflowd/callflowd/pkg/api/openapi"
 	"github.com/callflowd/callflowd/pkg/api/web"
 )
 
@@ -26,7 +27,7 @@ type Server struct {
 func New(cfg Config) *Server {
 	cfg.Limits = cfg.Limits.OrDefaults()
 	s := &Server{cfg: cfg}
-	s.openAPI = sync.OnceValues(func() ([]byte, error) { return openAPIDocument(cfg.Version) })
+	s.openAPI = sync.OnceValues(func() ([]byte, error) { return openapi.Document(cfg.Version, s.routes()) })
 	s.web = web.New(web.Config{
 		Auth: cfg.Auth, Prepare: cfg.Accounts.Prepare, Log: cfg.Log, Node: cfg.Node, Version: cfg.Version, Now: cfg.Now,
 		Limits: cfg.Limits, Proxies: cfg.Proxies, AdminElsewhere: cfg.AdminElsewhere, Collectors: cfg.Collectors,

@@ -1,30 +1,38 @@
 package web
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// format is what an answer is rendered in.
-type format int
-
+// The media types that every answer comes in: JSON always, and what a GET
+// reads also as a table.
 const (
-	asJSON format = iota
-	asCSV         // reading requests alone
+	asJSON = "application/json"
+	asCSV  = "text/csv"
 )
+
+// EventStream is asked for by browsers' EventSource.
+const EventStream = "text/event-stream"
+
+// Wants reports whether the client asks for one of the row's own media types.
+// An error is JSON whatever it asks for.
+func (c *Call) Wants(media string) bool { return c.format == media }
 
 // acceptable chooses the format of the answer, or is a 406. `accept` among
 // the request's values goes before the header (contract 1.7).
-func (c *Call) acceptable(also string) error {
-	ranges := c.Request.Header.Values("Accept")
+func (c *Call) acceptable() error {
+	c.format = asJSON
+	ranges := c.Request.Header["Accept"]
 	if v := c.Value("accept"); v != "" {
 		ranges = []string{v}
 	}
 	if len(ranges) == 0 || len(ranges) == 1 && ranges[0] == "*/*" {
 		return nil
 	}
-	chosen, ok := accepted(ranges, also)
+	chosen, ok := accepted(ranges, c.route.Media)
 	if !ok {
 		return &problem.Error{Code: problem.NotAcceptable}
 	}
@@ -37,8 +45,9 @@ func (c *Call) acceptable(also string) error {
 // accepted finds the format of the media range with the highest weight, of
 // equal ones the first, that takes a type we answer in. No ranges at all take
 // everything.
-func accepted(headers []string, also string) (chosen format, ok bool) {
+func accepted(headers, also []string) (chosen string, ok bool) {
 	best, seen := 0.0, false
+	chosen = asJSON
 	for _, part := range strings.Split(strings.Join(headers, ","), ",") {
 		media, params, _ := strings.Cut(part, ";")
 		media = strings.ToLower(strings.TrimSpace(media))
@@ -46,37 +55,26 @@ func accepted(headers []string, also string) (chosen format, ok bool) {
 			continue
 		}
 		seen = true
-		asked := asJSON
-		switch media {
-		case "text/csv", "text/comma-separated-values", "csv", "text/*":
-			asked = asCSV
-		default:
-			if !provided(media) && media != also {
-				continue
-			}
-		}
-		if w := weight(params); w > best {
-			chosen, best = asked, w
+		format := formatOf(media, also)
+		if w := weight(params); format != "" && w > best {
+			chosen, best = format, w
 		}
 	}
 	return chosen, best > 0 || !seen
 }
 
-// provided lists the media ranges that JSON satisfies. Kazoo names
+// formatOf is what satisfies a media range; "" where nothing does. Kazoo names
 // application/octet-stream among its own, and scripts ask for JavaScript.
-func provided(media string) bool {
-	switch media {
-	case "*/*", "*", "application/*", "application/json", "application/x-json", "json",
-		"application/octet-stream", "application/javascript", "text/javascript":
-		return true
+func formatOf(media string, also []string) string {
+	if slices.Contains(also, media) {
+		return media
 	}
-	return false
-}
-
-// EventStream is asked for by browsers' EventSource.
-const EventStream = "text/event-stream"
-
-// WantsEvents reports whether the client asks for server-sent events.
-func (c *Call) WantsEvents() bool {
-	return strings.Contains(strings.ToLower(strings.Join(c.Request.Header.Values("Accept"), ",")), EventStream)
+	switch media {
+	case "*/*", "*", "application/*", asJSON, "application/x-json", "json",
+		"application/octet-stream", "application/javascript", "text/javascript":
+		return asJSON
+	case asCSV, "text/comma-separated-values", "csv", "text/*":
+		return asCSV
+	}
+	return ""
 }

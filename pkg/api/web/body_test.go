@@ -155,7 +155,7 @@ func TestRequestValues(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]bool{"flag": true, "off": false, "yes": true, "capital": true, "none": true} {
-		if got := c.Flag(name, true); got != want {
+		if got := c.KazooFlag(name, true); got != want {
 			t.Errorf("flag %s = %v, want %v", name, got, want)
 		}
 	}

@@ -31,7 +31,9 @@ type Call struct {
 	Data     any            // the envelope's data: an object or an array
 	Raw      []byte         // the body's JSON
 	media    mediaKind
-	format   format // of the answer
+	format   string // of the answer: a media type
+
+	flags []string // those of the row that are on
 
 	route    *Row
 	Vars     map[string]string // unescaped once
@@ -79,19 +81,6 @@ func (c *Call) Value(name string) string {
 	v, _ := c.Lookup(name)
 	s, _ := v.(string)
 	return s
-}
-
-// Flag reads a boolean. Only true and false, as JSON or as lower-case text,
-// are booleans; everything else leaves the default (contract 1.7).
-func (c *Call) Flag(name string, missing bool) bool {
-	v, _ := c.Lookup(name)
-	switch v {
-	case true, "true":
-		return true
-	case false, "false":
-		return false
-	}
-	return missing
 }
 
 // reads reports whether the request only reads.

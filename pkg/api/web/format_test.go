@@ -10,7 +10,7 @@ import (
 func TestAccepts(t *testing.T) {
 	tests := []struct {
 		header, also string
-		want         format
+		want         string
 		ok           bool
 	}{
 		{"", "", asJSON, true},
@@ -36,11 +36,13 @@ func TestAccepts(t *testing.T) {
 		{"application/json, text/csv", "", asJSON, true},
 		{"application/json;q=0.5, text/csv;q=0.6", "", asCSV, true},
 		{"text/csv;q=0", "", asJSON, false},
-		{EventStream, EventStream, asJSON, true},
+		{EventStream, EventStream, EventStream, true},
+		{"image/svg+xml;q=0.9, application/json;q=0.5", "image/svg+xml", "image/svg+xml", true},
+		{"text/html, */*", "image/svg+xml", asJSON, true},
 		{EventStream, "", asJSON, false},
 	}
 	for _, tt := range tests {
-		if got, ok := accepted([]string{tt.header}, tt.also); got != tt.want || ok != tt.ok {
+		if got, ok := accepted([]string{tt.header}, []string{tt.also}); got != tt.want || ok != tt.ok {
 			t.Errorf("%q: %v %v, want %v %v", tt.header, got, ok, tt.want, tt.ok)
 		}
 	}

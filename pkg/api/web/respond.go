@@ -38,7 +38,7 @@ func (s *Server) respond(w http.ResponseWriter, c *Call, a *Answer) error {
 	if c.format == asCSV {
 		return s.sendCSV(w, c, a)
 	}
-	if c.Flag("is_chunked", false) {
+	if c.KazooFlag("is_chunked", false) {
 		a = a.inChunks()
 	}
 	if a.Items != nil {
@@ -187,7 +187,7 @@ func (s *Server) write(w http.ResponseWriter, c *Call, status int, contentType [
 
 // pretty reports whether a person is to read the answer (contract 1.7).
 func (c *Call) pretty() bool {
-	return strings.EqualFold(c.Request.Header.Get("X-Pretty-Print"), "true") || c.Flag("pretty_print", false)
+	return strings.EqualFold(c.Request.Header.Get("X-Pretty-Print"), "true") || c.KazooFlag("pretty_print", false)
 }
 
 // jsonp is the callback a script asked for, where it can be nothing but a

@@ -1,5 +1,10 @@
 package web
 
+import (
+	"slices"
+	"strings"
+)
+
 // Access says who may use a route.
 type Access int
 
@@ -19,7 +24,6 @@ const (
 	Secret                    // the path holds a credential: the log has the template only
 	Lookups                   // its own rate limit
 	Endless                   // streams or waits: no deadline
-	Events                    // also served as server-sent events
 	Bare                      // outside the envelope and outside /v2: no body, no token
 )
 
@@ -28,13 +32,55 @@ func (t Trait) has(one Trait) bool { return t&one != 0 }
 // Handler does the work of one route.
 type Handler func(*Call) (*Answer, error)
 
-// Row is one line of the table: a method of a path, what answers it, who may
-// ask, and what else the stages before the handler must know.
+// Row is one line of the table, and all that is said of an operation: a
+// method of a path, what answers it, who may ask, what the stages before the
+// handler must know, and how the OpenAPI document describes it. Parameters and
+// schemas are named as in pkg/api/openapi/components.json.
 type Row struct {
 	Method string
 	Path   string // below the version, in mux's syntax
 	Handle Handler
 	Access Access
 	Traits Trait
-	count  *routeMetrics // set when the table is mounted
+
+	Summary string
+	Query   []string // parameters of the query
+	Flags   []string // boolean parameters of our own, see [Call.Flag]
+	Body    string   // schema of the request's data; "" = none
+	Data    string   // schema of the answer's data; "" = outside the envelope
+	Media   []string // media types the answer also comes in, see [Call.Wants]
+	Created bool     // answers 201
+
+	count *routeMetrics // set when the table is mounted
+}
+
+// Words lists the words of paths that stand where another path has the id of
+// a document. A document of that name could not be reached, so none may have it.
+func Words(table []Row) []string {
+	ids := map[string]bool{} // what stands before an id
+	for _, r := range table {
+		if under, last := cutLast(r.Path); strings.HasSuffix(last, "_id}") {
+			ids[under] = true
+		}
+	}
+	var words []string
+	for _, r := range table {
+		for path := r.Path; path != ""; {
+			var last string
+			if path, last = cutLast(path); ids[path] && !strings.HasPrefix(last, "{") && !slices.Contains(words, last) {
+				words = append(words, last)
+			}
+		}
+	}
+	slices.Sort(words)
+	return words
+}
+
+// cutLast takes the last segment off a path.
+func cutLast(path string) (under, last string) {
+	at := strings.LastIndexByte(path, '/')
+	if at < 0 {
+		return "", path
+	}
+	return path[:at], path[at+1:]
 }

@@ -114,19 +114,15 @@ func (s *Server) Authorise(c *Call, id string) error {
 	return s.cfg.Auth.Authorize(c.Context(), c.Identity, id)
 }
 
-// formats checks what comes and what is to go back.
+// formats checks what comes, what is to go back, and the flags.
 func (s *Server) formats(c *Call) error {
-	also := ""
-	if c.route.Traits.has(Events) {
-		also = EventStream
-	}
-	if err := c.acceptable(also); err != nil {
+	if err := c.acceptable(); err != nil {
 		return err
 	}
 	if c.media == mediaOther && !c.reads() && c.method != http.MethodDelete {
 		return &problem.Error{Code: problem.UnsupportedMedia}
 	}
-	return nil
+	return c.readFlags()
 }
 
 // newCall reads what needs no decision.

@@ -1,0 +1,148 @@
+// Package openapi describes the API's table of routes in OpenAPI 3.1. What the
+// table names, schemas and parameters, is in components.json.
+package openapi
+
+import (
+	_ "embed"
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/callflowd/callflowd/pkg/api/web"
+)
+
+//go:embed components.json
+var components []byte
+
+// object shortens the JSON that the document is made of.
+type object = map[string]any
+
+// Document describes the operations of a table, in Kazoo's envelope.
+func Document(version string, table []web.Row) ([]byte, error) {
+	var parts object
+	if err := json.Unmarshal(components, &parts); err != nil {
+		return nil, err
+	}
+	paths := object{}
+	for _, r := range table {
+		path := "/v2" + r.Path
+		if r.Traits&web.Bare != 0 {
+			path = r.Path
+		}
+		item, ok := paths[path].(object)
+		if !ok {
+			item = object{}
+			paths[path] = item
+		}
+		item[strings.ToLower(r.Method)] = operation(r)
+	}
+	return json.Marshal(object{
+		"openapi": "3.1.0",
+		"info": object{
+			"title": "callflowd", "version": version,
+			"description": "Callflows and what they refer to, over Kazoo's API. /v1 is an alias of /v2, /v2/account of the caller's own account.",
+		},
+		"servers":    []object{{"url": "/"}},
+		"paths":      paths,
+		"components": parts,
+	})
+}
+
+// ID is the name of a row's operation in generated clients: its method and its
+// path.
+func ID(r web.Row) string {
+	return strings.ToLower(r.Method) + notWord.ReplaceAllString(strings.TrimRight(r.Path, "}"), "_")
+}
+
+var (
+	notWord      = regexp.MustCompile(`[^a-z_]+`)
+	pathVariable = regexp.MustCompile(`\{([a-z_]+)\}`)
+)
+
+// operation is the operation object of a row.
+func operation(r web.Row) object {
+	out := object{
+		"operationId": ID(r),
+		"summary":     r.Summary,
+		"responses":   responses(r),
+		"security":    []object{{"token": []string{}}, {"bearer": []string{}}, {"basic": []string{}}},
+	}
+	if r.Access == web.Anyone {
+		out["security"] = []object{}
+	}
+	if params := parameters(r); params != nil {
+		out["parameters"] = params
+	}
+	if r.Body != "" {
+		out["requestBody"] = object{"content": jsonContent(object{
+			"type": "object", "required": []string{"data"},
+			"properties": object{
+				"data":     ref("schemas", r.Body),
+				"revision": object{"type": "string", "description": "The revision that was edited: asks for a merge."},
+			},
+		})}
+	}
+	return out
+}
+
+func parameters(r web.Row) []object {
+	var params []object
+	for _, m := range pathVariable.FindAllStringSubmatch(r.Path, -1) {
+		params = append(params, ref("parameters", m[1]))
+	}
+	for _, name := range r.Query {
+		params = append(params, ref("parameters", name))
+	}
+	for _, name := range r.Flags {
+		params = append(params, object{
+			"name": name, "in": "query", "allowEmptyValue": true, "schema": object{"type": "boolean"},
+			"description": "1 and 0, yes and no, on and off will do too; without a value it is true.",
+		})
+	}
+	return params
+}
+
+func responses(r web.Row) object {
+	good := "200"
+	if r.Created {
+		good = "201"
+	}
+	out := object{
+		good:      object{"description": "Done", "content": content(r)},
+		"default": object{"description": "Not done; the code says why", "content": jsonContent(ref("schemas", "Error"))},
+	}
+	if r.Method == http.MethodGet {
+		out["304"] = object{"description": "The client has it already"}
+	}
+	return out
+}
+
+// content is what a row answers in: the envelope around its data, or its own
+// media types alone.
+func content(r web.Row) object {
+	out := object{}
+	switch {
+	case r.Data != "":
+		out = jsonContent(object{
+			"allOf": []object{ref("schemas", "Success"), {"type": "object", "properties": object{"data": ref("schemas", r.Data)}}},
+		})
+		if r.Method == http.MethodGet {
+			out["text/csv"] = object{"schema": object{"type": "string", "description": "A table, a row for each item."}}
+		}
+	case r.Media == nil:
+		out = jsonContent(object{"type": "object"})
+	}
+	for _, media := range r.Media {
+		out[media] = object{"schema": object{"type": "string"}}
+	}
+	return out
+}
+
+func ref(section, name string) object {
+	return object{"$ref": "#/components/" + section + "/" + name}
+}
+
+func jsonContent(schema object) object {
+	return object{"application/json": object{"schema": schema}}
+}

@@ -1,0 +1,67 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+func TestFlags(t *testing.T) {
+	tests := []struct {
+		query    string
+		data     any
+		on, fail bool
+	}{
+		{"", nil, false, false},
+		{"f", nil, true, false},
+		{"f=", nil, true, false},
+		{"f=true", nil, true, false},
+		{"f=TRUE", nil, true, false},
+		{"f=1", nil, true, false},
+		{"f=Yes", nil, true, false},
+		{"f=oN", nil, true, false},
+		{"f=false", nil, false, false},
+		{"f=0", nil, false, false},
+		{"f=No", nil, false, false},
+		{"f=OFF", nil, false, false},
+		{"f=maybe", nil, false, true},
+		{"f=2", nil, false, true},
+		{"f=+true", nil, false, true},
+		{"f=null", nil, false, true},
+		{"f=1&f=true", nil, true, false},
+		{"f=1&f=0", nil, false, true},
+		{"", true, true, false},
+		{"", false, false, false},
+		{"", "yes", true, false},
+		{"", json.Number("1"), true, false},
+		{"", json.Number("7"), false, true},
+		{"", []any{}, false, true},
+		{"f=1", false, false, true},
+	}
+	for _, tt := range tests {
+		r := httptest.NewRequest("GET", "/?"+tt.query, nil)
+		c := &Call{Request: r, Query: parseQuery(r.URL.RawQuery), route: &Row{Flags: []string{"f"}}}
+		if tt.data != nil {
+			c.Data = map[string]any{"f": tt.data}
+		}
+		err := c.readFlags()
+		if (err != nil) != tt.fail || err == nil && c.Flag("f") != tt.on {
+			t.Errorf("%q %v: %v, on %v", tt.query, tt.data, err, err == nil && c.Flag("f"))
+		}
+		if _, named := problem.AsError(err).Data["f"]; tt.fail && !named {
+			t.Errorf("%q: the parameter is not named: %v", tt.query, err)
+		}
+	}
+}
+
+// TestUndeclaredFlag: a handler cannot read a flag that nobody checks.
+func TestUndeclaredFlag(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("an undeclared flag was read")
+		}
+	}()
+	(&Call{route: &Row{}}).Flag("f")
+}
