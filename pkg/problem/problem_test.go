@@ -95,7 +95,8 @@ func TestDataIsBounded(t *testing.T) {
 		vs = append(vs, Violation{Path: Join("numbers", i), Code: "type"})
 	}
 	data := Data(vs)
-	if _, ok := data["numbers.999"]; !ok || len(data) != 1000 {
+	more, _ := data["more"].(map[string]any)["more"].(map[string]any)
+	if _, ok := data["numbers.999"]; !ok || len(data) != 1001 || more["count"] != 4000 {
 		t.Errorf("%d paths", len(data))
 	}
 }

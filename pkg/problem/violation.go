@@ -29,7 +29,7 @@ func Validation(violations []Violation) error {
 const maxReported = 1000
 
 // Data gives violations the shape of a 400's data: {path: {code: {message, …}}}.
-// It tells the first 1,000.
+// It tells the first 1,000 and counts the rest.
 func Data(violations []Violation) map[string]any {
 	data := map[string]any{}
 	for _, v := range violations[:min(len(violations), maxReported)] {
@@ -44,6 +44,9 @@ func Data(violations []Violation) map[string]any {
 		body := map[string]any{"message": v.Message}
 		maps.Copy(body, v.Members)
 		codes[v.Code] = body
+	}
+	if more := len(violations) - maxReported; more > 0 {
+		data["more"] = map[string]any{"more": map[string]any{"message": "further problems are not listed", "count": more}}
 	}
 	return data
 }
