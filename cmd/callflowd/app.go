@@ -11,6 +11,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/account"
 	"github.com/callflowd/callflowd/pkg/api"
+	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/auth"
 	"github.com/callflowd/callflowd/pkg/callflow"
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -64,6 +65,7 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 		Resources: &resource.Service{Couch: store.client, Schemas: schemas, Hash: auth.UserCredentials},
 		Log:       log.Named("api"), Version: version(), Limits: opts.Limits.api(), Proxies: opts.Limits.TrustedProxy,
 		AdminElsewhere: opts.AdminListen != "", Collectors: indexMetrics(a.routes), Emergency: opts.Emergency,
+		Phase: web.Starting,
 	})
 	return a, nil
 }
@@ -95,6 +97,7 @@ func (a *app) untilReachable(ctx context.Context, do func() error) error {
 		}
 		if wait == firstRetry && a.snapshot != nil {
 			a.snapshot.restore()
+			a.server.Enter(web.LookupsOnly)
 		}
 		a.log.Warn("the database cannot be reached; trying again", zap.Duration("in", wait), zap.Error(err))
 		select {

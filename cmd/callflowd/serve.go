@@ -9,11 +9,13 @@ import (
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/callflowd/callflowd/pkg/api/web"
 )
 
 // serve opens the listeners, then the storage, then makes sure of the master
-// account while the API already answers: with CouchDB down, what can be
-// answered without it is.
+// account while the API already listens: until that is done it answers 503,
+// but with CouchDB down lookups are answered from snapshots.
 func serve(ctx context.Context, opts *options, log *zap.Logger, stdout io.Writer) (err error) {
 	listeners, err := opts.openListeners(ctx)
 	if err != nil {
@@ -43,6 +45,7 @@ func serve(ctx context.Context, opts *options, log *zap.Logger, stdout io.Writer
 		if err != nil {
 			return opts.blame(err)
 		}
+		app.server.Enter(web.Serving)
 		if err := greet(stdout, listeners["api"].Addr(), master); err != nil {
 			return err
 		}

@@ -40,6 +40,8 @@ type Config struct {
 
 	AdminElsewhere bool // health and metrics are served by [Server.Admin] alone
 	Collectors     []prometheus.Collector
+
+	Phase web.Phase // the first one, see [Server.Enter]; zero is Serving
 }
 
 // App is one item of a web console's app store.

@@ -24,6 +24,9 @@ func (s *Server) readyz(c *web.Call) (*web.Answer, error) {
 	if err := s.cfg.Couch.Up(ctx); err != nil {
 		return nil, &problem.Error{Code: problem.Unavailable, Msg: "readiness", Err: err}
 	}
+	if !s.web.Serving() {
+		return nil, &problem.Error{Code: problem.Unavailable, Msg: "starting"}
+	}
 	if !s.cfg.Auth.Ready() {
 		return nil, &problem.Error{Code: problem.Unavailable, Msg: "there is no signing key yet"}
 	}

@@ -30,10 +30,13 @@ func New(cfg Config) *Server {
 	s.openAPI = sync.OnceValues(func() ([]byte, error) { return openapi.Document(cfg.Version, s.routes()) })
 	s.web = web.New(web.Config{
 		Auth: cfg.Auth, Prepare: cfg.Accounts.Prepare, Log: cfg.Log, Node: cfg.Node, Version: cfg.Version, Now: cfg.Now,
-		Limits: cfg.Limits, Proxies: cfg.Proxies, AdminElsewhere: cfg.AdminElsewhere, Collectors: cfg.Collectors,
+		Limits: cfg.Limits, Proxies: cfg.Proxies, AdminElsewhere: cfg.AdminElsewhere, Collectors: cfg.Collectors, Phase: cfg.Phase,
 	}, s.routes())
 	return s
 }
+
+// Enter says how far the program has started.
+func (s *Server) Enter(p web.Phase) { s.web.Enter(p) }
 
 // Handler serves the API.
 func (s *Server) Handler() http.Handler { return s.web.Handler() }

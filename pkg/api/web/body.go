@@ -90,7 +90,7 @@ const (
 // before they read the answer, and a connection that is closed before that is
 // a reset to them. One that asked first whether to send has not sent anything.
 func (s *Server) drain(w http.ResponseWriter, c *Call) {
-	if strings.EqualFold(c.Request.Header.Get("Expect"), "100-continue") {
+	if c.Request.Body == nil || c.Request.Body == http.NoBody || strings.EqualFold(c.Request.Header.Get("Expect"), "100-continue") {
 		return
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTime)) // where there is a connection

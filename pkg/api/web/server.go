@@ -9,12 +9,14 @@
 package web
 
 import (
+	"cmp"
 	"compress/gzip"
 	"context"
 	"io"
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -81,6 +83,8 @@ type Config struct {
 
 	AdminElsewhere bool // health and metrics are served by [Server.Admin] alone
 	Collectors     []prometheus.Collector
+
+	Phase Phase // the first one; zero is Serving
 }
 
 func (c Config) orDefaults() Config {
@@ -114,6 +118,7 @@ type Server struct {
 	metrics   *metrics
 	zippers   sync.Pool // of *gzip.Writer
 	buffers   sync.Pool // of *buffer
+	phase     atomic.Int32
 }
 
 // New makes a Server that serves a table.
@@ -130,6 +135,7 @@ func New(cfg Config, table []Row) *Server {
 		zippers: sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }},
 		buffers: sync.Pool{New: func() any { return &buffer{make([]byte, 0, bufferSize)} }},
 	}
+	s.Enter(cmp.Or(cfg.Phase, Serving))
 	s.mount(table)
 	return s
 }

@@ -19,6 +19,9 @@ func (s *Server) stages(w http.ResponseWriter, c *Call) error {
 	if c.Version, c.path, ok = splitPath(c.Request.URL.EscapedPath()); !ok {
 		return &problem.Error{Code: problem.NotFound, Msg: "no such API version"}
 	}
+	if s.in(Starting) {
+		return s.admit(w, c, nil)
+	}
 	if err := s.readBody(w, c); err != nil {
 		return err
 	}
@@ -29,6 +32,9 @@ func (s *Server) stages(w http.ResponseWriter, c *Call) error {
 	}
 	res, err := s.match(c)
 	if err != nil {
+		if err := s.admit(w, c, nil); err != nil {
+			return err
+		}
 		return s.unknownPath(c, err)
 	}
 	c.cors = &res.cors
@@ -39,6 +45,9 @@ func (s *Server) stages(w http.ResponseWriter, c *Call) error {
 	if c.route == nil {
 		w.Header().Set("Allow", res.allow)
 		return &problem.Error{Code: problem.MethodNotAllowed}
+	}
+	if err := s.admit(w, c, c.route); err != nil {
+		return err
 	}
 	if id, named := c.Vars["account_id"]; named && !c.own {
 		if err := CheckAccountID(id); err != nil {
