@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"github.com/callflowd/callflowd/pkg/account"
@@ -64,10 +65,19 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 		Accounts: a.accounts, Auth: a.auth, Routes: a.routes, Schemas: schemas, Couch: store.client,
 		Resources: &resource.Service{Couch: store.client, Schemas: schemas, Hash: auth.UserCredentials},
 		Log:       log.Named("api"), Version: version(), Limits: opts.Limits.api(), Proxies: opts.Limits.TrustedProxy,
-		AdminElsewhere: opts.AdminListen != "", Collectors: indexMetrics(a.routes), Emergency: opts.Emergency,
+		AdminElsewhere: opts.AdminListen != "", Collectors: a.metrics(store), Emergency: opts.Emergency,
 		Phase: web.Starting,
 	})
 	return a, nil
+}
+
+// metrics is what the program tells of itself, beside the requests.
+func (a *app) metrics(store *storage) []prometheus.Collector {
+	all := append(indexMetrics(a.routes), buildInfo(), store.metrics.seconds, store.metrics.errors)
+	if a.snapshot != nil {
+		all = append(all, authorityAge(a.snapshot))
+	}
+	return all
 }
 
 // close ends what runs beside the requests.

@@ -135,7 +135,10 @@ func TestE2EAdminListen(t *testing.T) {
 		}
 	}
 	_, metrics := fetch(t, p.admin+"/metrics")
-	for _, line := range []string{"callflowd_index_numbers 1", "callflowd_index_patterns 0", "callflowd_index_patterns_invalid 0", "callflowd_index_fresh "} {
+	for _, line := range []string{
+		"callflowd_index_numbers 1", "callflowd_index_patterns 0", "callflowd_index_patterns_invalid 0", "callflowd_index_fresh ", "callflowd_index_lag_seconds ", "callflowd_index_unsaved_seconds ", "callflowd_build_info{",
+		`callflowd_storage_seconds_count{operation="get_document"}`, `callflowd_http_request_seconds_count{method="PUT",route="/api_auth"}`,
+	} {
 		if !strings.Contains(metrics, "\n"+line) {
 			t.Errorf("the metrics lack %q", line)
 		}

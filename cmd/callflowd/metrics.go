@@ -1,6 +1,9 @@
 package main
 
 import (
+	"runtime"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/callflowd/callflowd/pkg/route"
@@ -26,5 +29,56 @@ func indexMetrics(routes *route.Indexes) []prometheus.Collector {
 			}
 			return 0
 		}),
+		gauge("lag_seconds", "Seconds since the route index that is furthest behind was known to agree with the database.", func(t route.Totals) float64 { return t.Lag.Seconds() }),
+		gauge("unsaved_seconds", "Age in seconds of the oldest snapshot of routes that is behind its index; 0 where none is.", func(t route.Totals) float64 { return t.Unsaved.Seconds() }),
 	}
+}
+
+// buildInfo is 1, with what was built and how in its labels.
+func buildInfo() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "callflowd_build_info", Help: "1; the labels say which version this is and what built it.",
+		ConstLabels: prometheus.Labels{"version": version(), "goversion": runtime.Version()},
+	}, func() float64 { return 1 })
+}
+
+// storageMetrics tell how fast the database answers, and how often it fails,
+// by operation.
+type storageMetrics struct {
+	seconds *prometheus.HistogramVec
+	errors  *prometheus.CounterVec
+}
+
+func newStorageMetrics() *storageMetrics {
+	operation := []string{"operation"}
+	return &storageMetrics{
+		prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "callflowd_storage_seconds", Help: "Time until the database began to answer, feeds excepted.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5, 30},
+		}, operation),
+		prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "callflowd_storage_errors_total", Help: "Requests that the database did not answer, or answered with a fault of its own.",
+		}, operation),
+	}
+}
+
+// observe implements [couch.Observer].
+func (m *storageMetrics) observe(operation string, took time.Duration, failed bool) {
+	m.seconds.WithLabelValues(operation).Observe(took.Seconds())
+	if failed {
+		m.errors.WithLabelValues(operation).Inc()
+	}
+}
+
+// authorityAge is the age of the snapshot of keys and accounts.
+func authorityAge(f *authorityFile) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "callflowd_authority_snapshot_age_seconds", Help: "Seconds since what authorises callers was last written to the data directory; -1 where it never was.",
+	}, func() float64 {
+		age, ok := f.age()
+		if !ok {
+			return -1
+		}
+		return age.Seconds()
+	})
 }

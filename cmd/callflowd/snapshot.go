@@ -33,7 +33,7 @@ type authorityFile struct {
 	log      *zap.Logger
 }
 
-// restore takes the file into memory. That there is none is no news.
+// restore takes the file into memory. A missing file is fine.
 func (f *authorityFile) restore() {
 	raw, err := os.ReadFile(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -65,6 +65,15 @@ func (f *authorityFile) keep(ctx context.Context) {
 			f.log.Warn("the snapshot of keys and accounts cannot be written", zap.Error(err))
 		}
 	}
+}
+
+// age is how old the file is; false where there is none.
+func (f *authorityFile) age() (time.Duration, bool) {
+	info, err := os.Stat(f.path)
+	if err != nil {
+		return 0, false
+	}
+	return time.Since(info.ModTime()), true
 }
 
 // write replaces the file as a whole or not at all.

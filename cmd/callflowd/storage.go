@@ -19,12 +19,15 @@ type storage struct {
 	client *couch.Client
 	lite   *couchlite.Server // nil with --couchdb-url, as is lock
 	lock   *os.File
+
+	metrics *storageMetrics
 }
 
 func openStorage(opts *options, log *zap.Logger) (*storage, error) {
+	metrics := newStorageMetrics()
 	if opts.CouchDBURL != "" {
-		client, err := couch.Open(couch.Config{URL: opts.CouchDBURL})
-		return &storage{client: client}, err
+		client, err := couch.Open(couch.Config{URL: opts.CouchDBURL, Observer: metrics.observe})
+		return &storage{client: client, metrics: metrics}, err
 	}
 	lock, err := lockDir(opts.DataDir)
 	if err != nil {
@@ -38,13 +41,13 @@ func openStorage(opts *options, log *zap.Logger) (*storage, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	inside := couch.Config{Transport: lite.Transport()}
+	inside := couch.Config{Transport: lite.Transport(), Observer: metrics.observe}
 	if cfg.Admin != nil {
 		address := url.URL{Scheme: "http", Host: "couchlite", User: url.UserPassword(cfg.Admin.Name, cfg.Admin.Password)}
 		inside.URL = address.String()
 	}
 	client, err := couch.Open(inside)
-	return &storage{client, lite, lock}, err
+	return &storage{client, lite, lock, metrics}, err
 }
 
 // blame names the flag that is wrong if the storage refuses what callflowd

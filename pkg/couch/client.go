@@ -40,6 +40,8 @@ type Config struct {
 	// Timeout limits each call, and each wait for the next row of a view;
 	// 0 means 30 seconds.
 	Timeout time.Duration
+	// Observer may be nil.
+	Observer Observer
 }
 
 // Client is a connection to one server. It is safe for concurrent use.
@@ -57,7 +59,7 @@ func Open(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	httpClient := &http.Client{
-		Transport:     newTransport(base, cfg.Transport),
+		Transport:     newTransport(base, cfg.Transport, cfg.Observer),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	dsn := base.Scheme + "://" + base.Host

@@ -23,10 +23,11 @@ type transport struct {
 	user     string
 	password string
 	auth     bool
+	observer Observer
 }
 
-func newTransport(base *url.URL, next http.RoundTripper) *transport {
-	t := &transport{next: next, base: strings.TrimSuffix(base.EscapedPath(), "/")}
+func newTransport(base *url.URL, next http.RoundTripper, observer Observer) *transport {
+	t := &transport{next: next, base: strings.TrimSuffix(base.EscapedPath(), "/"), observer: observer}
 	if base.User != nil {
 		t.auth = true
 		t.user = base.User.Username()
@@ -56,7 +57,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t.auth {
 		out.SetBasicAuth(t.user, t.password)
 	}
-	res, err := t.next.RoundTrip(out)
+	res, err := t.observe(out)
 	if err != nil || r.Context().Value(feedKey{}) == nil {
 		return res, err
 	}

@@ -253,6 +253,9 @@ type Totals struct {
 	Bytes    int64
 	Fresh    bool // the server's changes are being followed
 
+	Lag     time.Duration // since the index that is furthest behind agreed with the database
+	Unsaved time.Duration // age of the oldest snapshot that is behind its index
+
 	Numbers, Patterns int
 	Extended, Invalid int // patterns beyond RE2, and those nothing runs
 }
@@ -262,6 +265,7 @@ func (s *Indexes) Totals() Totals {
 	t := Totals{Fresh: s.feedUp.Load() || s.separate.Load()}
 	for _, l := range s.loaded() {
 		st := l.index.Stats()
+		t.Lag, t.Unsaved = max(t.Lag, l.lag()), max(t.Unsaved, l.unsaved())
 		t.Accounts++
 		t.Bytes += int64(st.Bytes)
 		t.Numbers += st.Numbers
@@ -270,6 +274,25 @@ func (s *Indexes) Totals() Totals {
 		t.Invalid += st.Invalid
 	}
 	return t
+}
+
+// lag is how long ago the index was known to agree with the database.
+func (l *live) lag() time.Duration {
+	at := l.current()
+	if at.IsZero() { // not loaded yet
+		return 0
+	}
+	return time.Since(at)
+}
+
+// unsaved is the age of the snapshot where it is behind the index.
+func (l *live) unsaved() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.behind || l.saved.IsZero() {
+		return 0
+	}
+	return time.Since(l.saved)
 }
 
 // Apply makes a document just written visible to this process's lookups at

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,7 +19,6 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 	inFlight prometheus.Gauge
 	page     http.Handler
-	outside  *routeMetrics // of paths that are not in the table
 }
 
 func newMetrics(others []prometheus.Collector) *metrics {
@@ -30,7 +30,7 @@ func newMetrics(others []prometheus.Collector) *metrics {
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "callflowd_http_request_seconds", Help: "Time to answer a request.",
 			Buckets: []float64{.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5, 30},
-		}, []string{"route"}),
+		}, []string{"route", "method"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "callflowd_http_requests_in_flight", Help: "Requests being answered.",
 		}),
@@ -39,43 +39,44 @@ func newMetrics(others []prometheus.Collector) *metrics {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registry.MustRegister(others...)
 	m.page = promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{DisableCompression: true})
-	m.outside = m.route("-")
 	return m
 }
 
-// routeMetrics are one path's series, found once.
+// routeMetrics are the series of one row, found once. They are made by the
+// first request, so that the page shows what is used.
 type routeMetrics struct {
-	template string
-	seconds  prometheus.Observer
-	found    prometheus.Counter // GET answered with 200
+	once, good sync.Once
+	seconds    prometheus.Observer
+	found      prometheus.Counter // answered with 200
 }
 
-func (m *metrics) route(template string) *routeMetrics {
-	return &routeMetrics{
-		template: template, seconds: m.seconds.WithLabelValues(template),
-		found: m.requests.WithLabelValues(template, http.MethodGet, "200"),
-	}
-}
-
-// observe counts one request; one outside the table has no row. A method that
-// HTTP does not define is counted as another, so that a client cannot make up
-// series.
+// observe counts one request; one outside the table has no row.
 func (m *metrics) observe(r *Row, method string, status int, took time.Duration) {
-	count := m.outside
-	if r != nil {
-		count = r.count
-	}
-	count.seconds.Observe(took.Seconds())
-	if method == http.MethodGet && status == http.StatusOK {
-		count.found.Inc()
+	if r == nil {
+		method = knownMethod(method)
+		m.seconds.WithLabelValues("-", method).Observe(took.Seconds())
+		m.requests.WithLabelValues("-", method, strconv.Itoa(status)).Inc()
 		return
 	}
+	count := r.count
+	count.once.Do(func() { count.seconds = m.seconds.WithLabelValues(r.Path, r.Method) })
+	count.seconds.Observe(took.Seconds())
+	if status != http.StatusOK {
+		m.requests.WithLabelValues(r.Path, r.Method, strconv.Itoa(status)).Inc()
+		return
+	}
+	count.good.Do(func() { count.found = m.requests.WithLabelValues(r.Path, r.Method, "200") })
+	count.found.Inc()
+}
+
+// knownMethod is a method that HTTP defines, or other, so that a client cannot
+// make up series.
+func knownMethod(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodPut, http.MethodPost, http.MethodPatch, http.MethodDelete, http.MethodOptions:
-	default:
-		method = "other"
+		return method
 	}
-	m.requests.WithLabelValues(count.template, method, strconv.Itoa(status)).Inc()
+	return "other"
 }
 
 // ShowMetrics serves GET /metrics in Prometheus' text form.

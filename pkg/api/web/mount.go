@@ -43,7 +43,7 @@ func (s *Server) mount(table []Row) {
 				s.router.Handle(r.Path, res)
 			}
 		}
-		r.count = s.metrics.route(r.Path)
+		r.count = &routeMetrics{}
 		res.methods[r.Method] = &r
 	}
 	s.lookup = s.endpoints[LookupPath]

@@ -1,0 +1,44 @@
+package couch
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Observer is told of each request that was answered, feeds excepted: the
+// operation, how long the server took to begin its answer, and whether it was
+// none, or one of failure.
+type Observer func(operation string, took time.Duration, failed bool)
+
+// observe asks next and tells the observer.
+func (t *transport) observe(r *http.Request) (*http.Response, error) {
+	if t.observer == nil || r.Context().Value(feedKey{}) != nil {
+		return t.next.RoundTrip(r)
+	}
+	started := time.Now()
+	res, err := t.next.RoundTrip(r)
+	failed := err != nil && r.Context().Err() == nil || err == nil && res.StatusCode >= http.StatusInternalServerError
+	t.observer(operation(r.Method, r.URL.EscapedPath()), time.Since(started), failed)
+	return res, err
+}
+
+// operation names a request by its method and the endpoint of CouchDB's that
+// it asks, from a short list: names of databases and documents are no labels.
+func operation(method, path string) string {
+	segments := strings.Split(strings.Trim(path, "/"), "/")
+	for i := len(segments) - 1; i >= 0; i-- {
+		switch name := segments[i]; name {
+		case "_all_docs", "_bulk_docs", "_changes", "_revs_diff", "_purge", "_security", "_all_dbs", "_dbs_info", "_up", "_db_updates", "_local", "_compact":
+			return strings.TrimPrefix(name, "_")
+		case "_view":
+			return "view"
+		case "_design":
+			return strings.ToLower(method) + "_design"
+		}
+	}
+	if len(segments) < 2 {
+		return strings.ToLower(method) + "_database"
+	}
+	return strings.ToLower(method) + "_document"
+}
