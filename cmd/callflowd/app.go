@@ -89,6 +89,9 @@ func (a *app) close() { a.routes.Close() }
 func (a *app) prepare(ctx context.Context, key apiKey) (account.Master, error) {
 	var master account.Master
 	err := a.untilReachable(ctx, func() (err error) {
+		if err := a.accounts.Couch.Identify(ctx); err != nil {
+			return err
+		}
 		master, err = a.accounts.EnsureMaster(ctx, string(key))
 		return err
 	})

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -134,10 +136,20 @@ func helpWithVariable(value *kong.Value) string {
 // check finds what one flag alone cannot tell, and reads the secret files.
 func (o *options) check() error {
 	if o.ShutdownTimeout <= 0 {
-		return errors.New("--shutdown-timeout: must be longer than nothing")
+		return errors.New("--shutdown-timeout: must be positive")
 	}
 	if o.HistoryMonths < 0 {
 		return errors.New("--history-months: must not be negative")
+	}
+	for _, n := range o.Emergency {
+		if !dialable.MatchString(n) {
+			return fmt.Errorf("--emergency: %q is not a number: 2 to 15 digits, perhaps behind a plus sign", n)
+		}
+	}
+	for _, host := range o.AllowInternalURL {
+		if !namesHost(host) {
+			return fmt.Errorf("--allow-internal-url: %q is not a host name, a .suffix of names, an address or a prefix like 10.1.0.0/16", host)
+		}
 	}
 	if err := o.Limits.check(); err != nil {
 		return err
@@ -146,6 +158,20 @@ func (o *options) check() error {
 		return err
 	}
 	return o.checkCouchDBListen()
+}
+
+// dialable is a number that somebody can dial in an emergency.
+var dialable = regexp.MustCompile(`^\+?[0-9]{2,15}$`)
+
+// hostForm is a host name whose last part has a letter, or such a suffix with
+// a dot before it.
+var hostForm = regexp.MustCompile(`(?i)^\.?(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9-]*[a-z][a-z0-9-]*$`)
+
+// namesHost accepts what [schema.URLPolicy] may allow.
+func namesHost(entry string) bool {
+	_, notAddress := netip.ParseAddr(entry)
+	_, notPrefix := netip.ParsePrefix(entry)
+	return notAddress == nil || notPrefix == nil || len(entry) <= 254 && hostForm.MatchString(entry)
 }
 
 func (o *common) check() error {
@@ -159,8 +185,13 @@ func (o *common) check() error {
 		return nil
 	}
 	u, err := url.Parse(o.CouchDBURL)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" {
 		return errors.New("--couchdb-url: must have the form http://user:password@host:5984")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return errors.New("--couchdb-url: the port must be from 1 to 65535")
+		}
 	}
 	if o.CouchDBPasswordFile == "" {
 		return nil

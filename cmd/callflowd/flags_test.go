@@ -37,6 +37,14 @@ func TestParseEmergency(t *testing.T) {
 	}
 }
 
+func TestParseAllowedHosts(t *testing.T) {
+	for _, host := range []string{"pbx", "pbx.internal", ".internal", "10.1.2.3", "10.1.0.0/16", "fd00::/8", "::1", "PBX-1.example.org", "xn--bcher-kva.example"} {
+		if _, err := parse([]string{"--allow-internal-url=" + host}, nil, new(bytes.Buffer)); err != nil {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+}
+
 func TestParseFlagBeatsEnvironment(t *testing.T) {
 	env := []string{"CALLFLOWD_LISTEN=127.0.0.1:1", "CALLFLOWD_LOG_LEVEL=debug", "CALLFLOWD_MASTER_API_KEY=" + someKey, "CALLFLOWD_DATA_DIR="}
 	for _, args := range [][]string{{"--listen", "127.0.0.1:2"}, {"serve", "--listen=127.0.0.1:2"}} {
@@ -90,6 +98,19 @@ func TestParseRefuses(t *testing.T) {
 		{"--lookup-burst", "--lookup-burst=-1"},
 		{"--lookup-per-second", "--lookup-burst=5 --lookup-per-second=NaN"},
 		{"--trusted-proxy", "--trusted-proxy=10.0.0.0"},
+		{"--emergency", "--emergency=abc"},
+		{"--emergency", "--emergency=112 --emergency=9"},
+		{"--emergency", "--emergency=^112$"},
+		{"--allow-internal-url", "--allow-internal-url=*"},
+		{"--allow-internal-url", "--allow-internal-url=*.example.org"},
+		{"--allow-internal-url", "--allow-internal-url=http://pbx.internal/"},
+		{"--allow-internal-url", "--allow-internal-url=pbx.internal:80"},
+		{"--allow-internal-url", "--allow-internal-url=10.1.0.0/33"},
+		{"--allow-internal-url", "--allow-internal-url=10.1.0"},
+		{"--allow-internal-url", "--allow-internal-url=."},
+		{"--couchdb-url", "--couchdb-url=http://db:99999"},
+		{"--couchdb-url", "--couchdb-url=http://db:5984/?q=8"},
+		{"--rate-per-second", "--rate-per-second=+Inf"},
 		{"--unknown", "--unknown"},
 	}
 	for _, tt := range tests {

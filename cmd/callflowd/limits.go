@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"time"
 
@@ -38,7 +39,7 @@ func (l *limits) check() error {
 		"max-lookups": int64(l.MaxLookups), "request-timeout": int64(l.RequestTimeout),
 	} {
 		if value <= 0 {
-			return fmt.Errorf("--%s: must be more than nothing", flag)
+			return fmt.Errorf("--%s: must be positive", flag)
 		}
 	}
 	switch {
@@ -46,12 +47,12 @@ func (l *limits) check() error {
 		return errors.New("--page-size: exceeds --max-page-size")
 	case l.RateBurst < 0:
 		return errors.New("--rate-burst: must not be negative")
-	case l.RateBurst > 0 && !(l.RatePerSecond > 0):
-		return errors.New("--rate-per-second: must be positive where --rate-burst is")
+	case l.RateBurst > 0 && !(l.RatePerSecond > 0 && l.RatePerSecond <= math.MaxInt32):
+		return errors.New("--rate-per-second: must be positive and finite where --rate-burst is positive")
 	case l.LookupBurst < 0:
 		return errors.New("--lookup-burst: must not be negative")
-	case l.LookupBurst > 0 && !(l.LookupPerSecond > 0):
-		return errors.New("--lookup-per-second: must be positive where --lookup-burst is")
+	case l.LookupBurst > 0 && !(l.LookupPerSecond > 0 && l.LookupPerSecond <= math.MaxInt32):
+		return errors.New("--lookup-per-second: must be positive and finite where --lookup-burst is positive")
 	}
 	return nil
 }

@@ -25,6 +25,9 @@ func rotateKey(ctx context.Context, opts *options, log *zap.Logger, stdout io.Wr
 		return err
 	}
 	defer func() { err = errors.Join(err, store.close()) }()
+	if err := store.client.Identify(ctx); err != nil {
+		return opts.blame(err)
+	}
 	tokens := &auth.Service{Couch: store.client, Accounts: &account.Service{Couch: store.client}, Log: log.Named("auth")}
 	if err := tokens.Rotate(ctx); err != nil {
 		return opts.blame(fmt.Errorf("make a key: %w", err))
