@@ -98,7 +98,7 @@ type analysis struct {
 	rows     []*pattern.Row // in view order
 	mine     []*pattern.Row // those that findings are wanted of
 	alphabet []rune
-	merged   bool // some characters beyond the dialable ones stand for others
+	shared   map[rune]bool // the symbols that stand for other characters too
 	machines map[*pattern.Pattern]*pattern.Machine
 	urgent   map[string]index.Match // where the emergency numbers go
 	search   pattern.Search
@@ -230,8 +230,8 @@ func (a *analysis) symbols() []rune {
 			list = append(list, r.Pattern)
 		}
 	}
-	out, merged := pattern.Symbols(list, &a.left)
-	a.merged = merged
+	var out []rune
+	out, a.shared = pattern.Symbols(list, &a.left)
 	return out
 }
 

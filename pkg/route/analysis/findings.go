@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/route/index"
 	"github.com/callflowd/callflowd/pkg/route/pattern"
 )
@@ -88,7 +89,7 @@ func (a *analysis) unreachable(r *pattern.Row, m *pattern.Machine) {
 	share, end := a.question()
 	defer end()
 	complete := m.Each(a.alphabet, most, share, func(s string) bool {
-		if a.routes.Holder(s) == "" {
+		if a.routes.Holder(s) == "" || strings.ContainsFunc(s, func(c rune) bool { return a.shared[c] }) {
 			own = nil
 			return false
 		}
@@ -99,7 +100,7 @@ func (a *analysis) unreachable(r *pattern.Row, m *pattern.Machine) {
 	switch {
 	case complete && len(own) == 0:
 		f.Message = "matches no number that can be dialled"
-	case complete && !a.merged:
+	case complete:
 		f.Witness, f.Winner = own[0], a.lookup(own[0]).CallflowID
 		f.Message = "matches only numbers that callflows have themselves, and those come first"
 	default:
@@ -112,17 +113,23 @@ func (a *analysis) unreachable(r *pattern.Row, m *pattern.Machine) {
 // not name it.
 func (a *analysis) emergency(r *pattern.Row) {
 	for _, n := range a.o.Emergency {
-		if strings.Contains(r.Text, n) {
+		got := a.urgent[n]
+		if got.Kind != index.KindPattern || got.CallflowID != r.ID || got.Key != r.Text || a.names(r, n, got.Form) {
 			continue
 		}
-		got := a.urgent[n]
-		if got.Kind == index.KindPattern && got.CallflowID == r.ID && got.Key == r.Text {
-			a.add(Finding{
-				Kind: Emergency, Severity: Error, CallflowID: r.ID, Pattern: r.Text, Witness: n, Winner: r.ID,
-				Message: fmt.Sprintf("takes the emergency number %s, which it does not name", n),
-			})
-		}
+		a.add(Finding{
+			Kind: Emergency, Severity: Error, CallflowID: r.ID, Pattern: r.Text, Witness: n, Winner: r.ID,
+			Message: fmt.Sprintf("takes the emergency number %s, which it does not name", n),
+		})
 	}
+}
+
+// names reports whether a row names a number in the form that it took it by.
+func (a *analysis) names(r *pattern.Row, n, form string) bool {
+	if form == index.FormNormalized {
+		n = number.Normalize(n, a.o.Plan)
+	}
+	return r.Pattern.Names(n)
 }
 
 // takenNumbers reports patterns that match other callflows' numbers. The

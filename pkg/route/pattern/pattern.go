@@ -47,6 +47,11 @@ type linear struct {
 // Extended reports whether the pattern uses syntax beyond RE2's.
 func (p *Pattern) Extended() bool { return !p.Exact }
 
+// Names reports whether the pattern names a number and does not just happen to
+// match it: one of its branches is exactly the number, perhaps behind an
+// optional prefix. See [pcre.Regexp.Spells].
+func (p *Pattern) Names(number string) bool { return p.re.Spells(number) }
+
 // Anchored reports whether every match starts at the number's start.
 func (p *Pattern) Anchored() bool { return p.re.Anchored() }
 

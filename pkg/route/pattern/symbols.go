@@ -6,9 +6,9 @@ import (
 )
 
 // Symbols returns what can be dialled, and one character for each class of
-// what patterns name besides. Merged says that one of them stands for others
-// that no pattern tells apart from it.
-func Symbols(list []*Pattern, left *Budget) (out []rune, merged bool) {
+// what patterns name besides. Shared holds those of them that stand for others
+// too, which no pattern tells apart from them.
+func Symbols(list []*Pattern, left *Budget) (out []rune, shared map[rune]bool) {
 	known := map[string]bool{}
 	var sets [][]rune
 	var extra []rune
@@ -30,15 +30,19 @@ func Symbols(list []*Pattern, left *Budget) (out []rune, merged bool) {
 	slices.Sort(extra)
 	extra = slices.Compact(extra)
 	classes, _ := newClasses(sets)
-	seen := map[uint16]bool{}
+	first := map[uint16]rune{}
+	shared = map[rune]bool{}
 	out = []rune(Dialable)
 	for _, c := range extra {
-		if class := classes.class(c); !seen[class] {
-			seen[class] = true
-			out = append(out, c)
+		class := classes.class(c)
+		if symbol, known := first[class]; known {
+			shared[symbol] = true
+			continue
 		}
+		first[class] = c
+		out = append(out, c)
 	}
-	return out, len(out) < len(Dialable)+len(extra)
+	return out, shared
 }
 
 // named returns the characters beyond the dialable ones that a pattern names:
