@@ -66,9 +66,17 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 		Resources: &resource.Service{Couch: store.client, Schemas: schemas, Hash: auth.UserCredentials},
 		Log:       log.Named("api"), Version: version(), Limits: opts.Limits.api(), Proxies: opts.Limits.TrustedProxy,
 		AdminElsewhere: opts.AdminListen != "", Collectors: a.metrics(store), Emergency: opts.Emergency,
-		Phase: web.Starting,
+		Phase: web.Starting, LogLookups: oneIn(opts.LogLookups),
 	})
 	return a, nil
+}
+
+// oneIn is a flag's 0, for none, in the API's terms.
+func oneIn(n int) int {
+	if n == 0 {
+		return -1
+	}
+	return n
 }
 
 // metrics is what the program tells of itself, beside the requests.

@@ -63,6 +63,8 @@ type options struct {
 	HistoryMonths    int      `default:"0" help:"Months of history that are kept besides the current one; 0 keeps all."`
 	AllowInternalURL []string `name:"allow-internal-url" placeholder:"HOST" help:"Hosts inside the network that callflows may send calls' events to: a name, .suffix, an address or a prefix like 10.1.0.0/16; may be repeated."`
 
+	LogLookups int `default:"100" placeholder:"N" help:"Log one in so many lookups that went well and fast: 1 logs each, 0 none. Slow and failed ones are always logged, and the metrics count all."`
+
 	Emergency []string `default:"${emergency}" placeholder:"NUMBER" help:"Emergency numbers, which no pattern is to take unless it names them; may be repeated."`
 
 	ShutdownTimeout time.Duration `default:"10s" help:"How long requests in flight may take when the program stops."`
@@ -140,6 +142,9 @@ func (o *options) check() error {
 	}
 	if o.HistoryMonths < 0 {
 		return errors.New("--history-months: must not be negative")
+	}
+	if o.LogLookups < 0 {
+		return errors.New("--log-lookups: must not be negative")
 	}
 	for _, n := range o.Emergency {
 		if !dialable.MatchString(n) {

@@ -111,6 +111,7 @@ func TestParseRefuses(t *testing.T) {
 		{"--couchdb-url", "--couchdb-url=http://db:99999"},
 		{"--couchdb-url", "--couchdb-url=http://db:5984/?q=8"},
 		{"--rate-per-second", "--rate-per-second=+Inf"},
+		{"--log-lookups", "--log-lookups=-1"},
 		{"--unknown", "--unknown"},
 	}
 	for _, tt := range tests {

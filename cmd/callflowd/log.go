@@ -4,28 +4,38 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
 
+// A record waits at most this long, in a buffer of so many bytes.
+const (
+	logDelay  = time.Second
+	logBuffer = 256 << 10
+)
+
 // newLogger writes one record a line to w: JSON, or readable text where
-// format is console, or auto and w a terminal.
-func newLogger(level, format string, w io.Writer) (*zap.Logger, error) {
+// format is console, or auto and w a terminal. JSON is buffered, since a write
+// to the system for each record would cost more than a lookup; stop writes
+// what is left.
+func newLogger(level, format string, w io.Writer) (log *zap.Logger, stop func(), err error) {
 	lvl, err := zapcore.ParseLevel(level)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cfg := zap.NewProductionEncoderConfig()
 	cfg.TimeKey = "time"
 	cfg.EncodeTime = zapcore.RFC3339NanoTimeEncoder
-	encoder := zapcore.NewJSONEncoder(cfg)
 	if format == "console" || format == "auto" && isTerminal(w) {
 		cfg.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
 		cfg.EncodeLevel = zapcore.CapitalLevelEncoder
-		encoder = zapcore.NewConsoleEncoder(cfg)
+		return zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(cfg), zapcore.Lock(zapcore.AddSync(w)), lvl)), func() {}, nil
 	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), lvl)), nil
+	out := &zapcore.BufferedWriteSyncer{WS: zapcore.AddSync(w), Size: logBuffer, FlushInterval: logDelay}
+	stop = func() { _ = out.Stop() } // what cannot be written now cannot be told either
+	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(cfg), out, lvl)), stop, nil
 }
 
 func isTerminal(w io.Writer) bool {

@@ -37,11 +37,11 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) erro
 	if opts.bench != nil {
 		return opts.bench(ctx, stdout)
 	}
-	log, err := newLogger(opts.LogLevel, opts.LogFormat, stderr)
+	log, stopLog, err := newLogger(opts.LogLevel, opts.LogFormat, stderr)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.Sync() }() // a terminal cannot be synced, which is no failure
+	defer stopLog()
 	if opts.command == rotateCommand {
 		return rotateKey(ctx, opts, log, stdout)
 	}

@@ -28,13 +28,16 @@ type Config struct {
 	Schemas   *schema.Live
 	Couch     *couch.Client
 
-	Log     *zap.Logger
-	Node    string           // the envelope's node: an opaque name of this process
-	Version string           // the envelope's version
-	Now     func() time.Time // the clock of timestamps and rate limits
-	Limits  web.Limits
-	Proxies []netip.Prefix // peers whose X-Forwarded-For is believed
-	Apps    []App          // what apps_store lists; nil lists this server's callflows
+	Log *zap.Logger
+	// LogLookups of N logs one in N lookups that went well and fast; 0 logs
+	// each, -1 none.
+	LogLookups int
+	Node       string           // the envelope's node: an opaque name of this process
+	Version    string           // the envelope's version
+	Now        func() time.Time // the clock of timestamps and rate limits
+	Limits     web.Limits
+	Proxies    []netip.Prefix // peers whose X-Forwarded-For is believed
+	Apps       []App          // what apps_store lists; nil lists this server's callflows
 
 	Emergency []string // numbers that route_analysis guards; nil = Kazoo's
 

@@ -31,6 +31,7 @@ func New(cfg Config) *Server {
 	s.web = web.New(web.Config{
 		Auth: cfg.Auth, Prepare: cfg.Accounts.Prepare, Log: cfg.Log, Node: cfg.Node, Version: cfg.Version, Now: cfg.Now,
 		Limits: cfg.Limits, Proxies: cfg.Proxies, AdminElsewhere: cfg.AdminElsewhere, Collectors: cfg.Collectors, Phase: cfg.Phase,
+		LogLookups: cfg.LogLookups,
 	}, s.routes())
 	return s
 }

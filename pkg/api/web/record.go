@@ -13,13 +13,33 @@ import (
 func (s *Server) finish(rec *recorder, c *Call, failure error) {
 	took := s.cfg.Now().Sub(c.started)
 	s.metrics.observe(c.route, c.method, rec.status, took)
+	oneIn := s.lookupsFor(c, rec.status, took)
+	if oneIn == 0 {
+		return
+	}
 	level := zapcore.InfoLevel
 	if rec.status >= http.StatusInternalServerError {
 		level = zapcore.ErrorLevel
 	}
 	if entry := s.cfg.Log.Check(level, "request"); entry != nil {
-		entry.Write(zap.Inline(&record{c, rec.status, rec.bytes, took, failure}))
+		entry.Write(zap.Inline(&record{c, rec.status, rec.bytes, took, failure, oneIn}))
 	}
+}
+
+// slowLookup is how long a lookup may take before it is always logged.
+const slowLookup = 100 * time.Millisecond
+
+// lookupsFor is how many requests the log record of a call stands for: more
+// than one for a lookup that went well and fast, 0 where none is to be written.
+func (s *Server) lookupsFor(c *Call, status int, took time.Duration) int64 {
+	every := int64(s.cfg.LogLookups)
+	if every == 0 || every == 1 || c.route == nil || !c.route.Traits.has(Lookups) || status != http.StatusOK || took >= slowLookup {
+		return 1
+	}
+	if every < 0 || s.unlogged.Add(1)%every != 0 {
+		return 0
+	}
+	return every
 }
 
 // record is the log record of a request. It writes its members itself, since
@@ -30,6 +50,7 @@ type record struct {
 	bytes   int64
 	took    time.Duration
 	failure error
+	oneIn   int64 // requests it stands for
 }
 
 // MarshalLogObject implements [zapcore.ObjectMarshaler]. The query string and
@@ -51,6 +72,9 @@ func (r *record) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	enc.AddInt64("bytes", r.bytes)
 	enc.AddDuration("took", r.took)
 	enc.AddString("client", c.Client.String())
+	if r.oneIn > 1 {
+		enc.AddInt64("one_in", r.oneIn)
+	}
 	if c.Identity.AccountID != "" {
 		enc.AddString("auth_account", c.Identity.AccountID)
 		enc.AddString("auth_user", c.Identity.UserID)

@@ -214,5 +214,52 @@ func TestScriptsHeaders(t *testing.T) {
 	}
 }
 
+// TestSampledLookups: of lookups that went well one in so many is logged, and
+// says so; all others are, and the metrics count each.
+func TestSampledLookups(t *testing.T) {
+	core, logs := observer.New(zapcore.InfoLevel)
+	now, took := noon(), time.Duration(0)
+	handle := func(c *Call) (*Answer, error) {
+		now = now.Add(took)
+		if c.Vars["number"] == "none" {
+			return nil, &problem.Error{Code: problem.NotFound}
+		}
+		return &Answer{}, nil
+	}
+	ask := func(every, times int, number string) []observer.LoggedEntry {
+		h := New(Config{Now: func() time.Time { return now }, Log: zap.New(core), LogLookups: every}, []Row{
+			{Method: http.MethodGet, Path: LookupPath, Handle: handle, Traits: Lookups},
+		}).Handler()
+		for range times {
+			ask(t, h, "/v2/accounts/"+strings.Repeat("a", 32)+"/routes/"+number)
+		}
+		return logs.TakeAll()
+	}
+	for _, tt := range []struct {
+		name         string
+		every, times int
+		number       string
+		took         time.Duration
+		want         int
+	}{
+		{"all", 0, 10, "100", 0, 10},
+		{"one in one", 1, 10, "100", 0, 10},
+		{"one in five", 5, 12, "100", 0, 2},
+		{"none", -1, 10, "100", 0, 0},
+		{"failed", 5, 10, "none", 0, 10},
+		{"failed, none", -1, 10, "none", 0, 10},
+		{"slow", -1, 10, "100", slowLookup, 10},
+	} {
+		took = tt.took
+		got := ask(tt.every, tt.times, tt.number)
+		if len(got) != tt.want {
+			t.Errorf("%s: %d records, want %d", tt.name, len(got), tt.want)
+		}
+		if tt.every == 5 && tt.number == "100" && got[0].ContextMap()["one_in"] != int64(5) {
+			t.Errorf("%s: the record does not say what it stands for: %v", tt.name, got[0].ContextMap())
+		}
+	}
+}
+
 // noon is when all tests take place.
 func noon() time.Time { return time.Date(2024, 3, 1, 12, 0, 0, 0, time.UTC) }

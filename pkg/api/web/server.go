@@ -74,12 +74,15 @@ type Config struct {
 	Auth    *auth.Service
 	Prepare func(ctx context.Context, accountID string) error // gives an account the views it lacks
 
-	Log     *zap.Logger
-	Node    string           // the envelope's node: an opaque name of this process
-	Version string           // the envelope's version
-	Now     func() time.Time // the clock of timestamps and rate limits
-	Limits  Limits
-	Proxies []netip.Prefix // peers whose X-Forwarded-For is believed
+	Log *zap.Logger
+	// LogLookups of N logs one in N lookups that went well and fast; 0 logs
+	// each, -1 none.
+	LogLookups int
+	Node       string           // the envelope's node: an opaque name of this process
+	Version    string           // the envelope's version
+	Now        func() time.Time // the clock of timestamps and rate limits
+	Limits     Limits
+	Proxies    []netip.Prefix // peers whose X-Forwarded-For is believed
 
 	AdminElsewhere bool // health and metrics are served by [Server.Admin] alone
 	Collectors     []prometheus.Collector
@@ -119,6 +122,7 @@ type Server struct {
 	zippers   sync.Pool // of *gzip.Writer
 	buffers   sync.Pool // of *buffer
 	phase     atomic.Int32
+	unlogged  atomic.Int64 // lookups since the last one logged
 }
 
 // New makes a Server that serves a table.
