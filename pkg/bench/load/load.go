@@ -6,7 +6,8 @@
 // are due at a fixed rate, whatever the server does, which finds the latency
 // at that rate: a request that is sent late because every connection was
 // still waiting counts from the moment it was due, so that a stall of the
-// server is seen by all the requests that it held up.
+// server is seen by all the requests that it held up. Requests that were due
+// and could not even be sent by the end are failures.
 //
 // The client is lean, since on one machine it takes its processor time from
 // the server it measures: requests are prepared bytes, answers are framed and
@@ -86,6 +87,9 @@ func Run(ctx context.Context, p Plan) (Result, error) {
 	for _, w := range workers {
 		result.add(&w.result)
 	}
+	if ctx.Err() == nil {
+		r.unsent(&result)
+	}
 	return result, ctx.Err()
 }
 
@@ -114,13 +118,41 @@ func (w *worker) work(ctx context.Context) {
 		w.buf = w.run.Request.append(w.buf[:0], &w.random)
 		answer, err := w.exchange(ctx)
 		now := time.Now()
-		if now.After(w.run.counted) && !now.After(w.run.ends) {
+		if w.run.counts(due, now) {
 			w.result.record(answer, err, now.Sub(due))
 		}
 		if err != nil {
 			w.hangUp()
 			pause(ctx, failurePause)
 		}
+	}
+}
+
+// counts reports whether a request is part of the measurement: in a closed
+// loop those that are answered within its time, in an open loop those that are
+// due within it, however late their answers are.
+func (r *run) counts(due, answered time.Time) bool {
+	when := answered
+	if r.Rate > 0 {
+		when = due
+	}
+	return when.After(r.counted) && !when.After(r.ends)
+}
+
+// errUnsent is the failure of a request that was due while every connection
+// was waiting for an answer, to the end.
+var errUnsent = errors.New("every connection was waiting for an answer")
+
+// unsent counts the requests that were due and never sent.
+func (r *run) unsent(result *Result) {
+	if r.Rate == 0 {
+		return
+	}
+	due := int64(r.ends.Sub(r.began).Seconds() * r.Rate)
+	skipped := int64(r.counted.Sub(r.began).Seconds() * r.Rate) // due in the warm-up
+	if missing := due - max(r.slot.Load(), skipped); missing > 0 {
+		result.Failures += missing
+		result.Failure = errUnsent
 	}
 }
 
@@ -142,6 +174,10 @@ func (w *worker) next(ctx context.Context) (time.Time, bool) {
 	}
 	due := w.run.began.Add(time.Duration(float64(w.run.slot.Add(1)-1) / w.run.Rate * float64(time.Second)))
 	if !due.Before(w.run.ends) {
+		return due, false
+	}
+	if !now.Before(w.run.ends) {
+		w.run.slot.Add(-1) // it is left to be counted as unsent
 		return due, false
 	}
 	if due.After(now) {
