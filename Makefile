@@ -15,7 +15,7 @@ CC_FOUND := $(shell command -v $$($(GO) env CC) 2>/dev/null)
 RACE     := $(if $(and $(filter 1,$(shell $(GO) env CGO_ENABLED)),$(CC_FOUND)),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race-note check fmt lint vuln bench cover e2e fuzz stress clean
+.PHONY: help build run test race-note check fmt lint vuln bench scale gobench cover e2e fuzz stress clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -54,7 +54,13 @@ vuln:
 	   else echo "$$out"; exit 1; fi ;; \
 	esac
 
-bench: ## the benchmarks, with allocations
+bench: build ## this program beside CouchDB, bare mux and others, one table; COUCHDB_URL=… adds that server (ARGS='--only lookup …')
+	$(BIN) bench compare $(ARGS)
+
+scale: build ## how the program grows with the number of accounts; COUCHDB_URL=… adds that server (ARGS='--accounts 10,100')
+	$(BIN) bench scale $(ARGS)
+
+gobench: ## the Go benchmarks, with allocations
 	$(GO) test -run '^$$' -bench '$(RUN)' -benchmem -timeout 30m $(PKGS)
 
 cover: ## statement coverage of all packages together, into cover.out

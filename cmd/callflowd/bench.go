@@ -10,12 +10,16 @@ import (
 	"strings"
 	"time"
 
+	"github.com/callflowd/callflowd/pkg/bench"
 	"github.com/callflowd/callflowd/pkg/bench/load"
 )
 
 // benchCommands are what `callflowd bench` can do; load is the default.
 type benchCommands struct {
-	Load benchLoad `cmd:"" default:"withargs" help:"Put load on any HTTP server and report rate, latencies and errors (the default)."`
+	Load     benchLoad      `cmd:"" default:"withargs" help:"Put load on any HTTP server and report rate, latencies and errors (the default)."`
+	Compare  bench.Settings `cmd:"" help:"Measure this program beside what it is compared with, and print one table."`
+	Scale    bench.Scaling  `cmd:"" help:"Measure how the program grows with the number of accounts."`
+	Baseline bench.Baseline `cmd:"" name:"baseline-mux" hidden:"" help:"A bare handler, for compare."`
 }
 
 // benchRun is a bench command with its settings. It needs no log and no
@@ -23,7 +27,15 @@ type benchCommands struct {
 type benchRun func(ctx context.Context, stdout io.Writer) error
 
 // run returns the command that kong named, such as "load <url>".
-func (c *benchCommands) run(string) benchRun {
+func (c *benchCommands) run(named string) benchRun {
+	switch name, _, _ := strings.Cut(named, " "); name {
+	case "compare":
+		return func(ctx context.Context, stdout io.Writer) error { return bench.Compare(ctx, c.Compare, stdout) }
+	case "scale":
+		return func(ctx context.Context, stdout io.Writer) error { return bench.Scale(ctx, c.Scale, stdout) }
+	case "baseline-mux":
+		return c.Baseline.Serve
+	}
 	return c.Load.run
 }
 
