@@ -50,6 +50,8 @@ type Config struct {
 	// The others are seen through _db_updates; where that is missing, no more
 	// accounts than these are kept.
 	Feeds int
+
+	guard time.Duration // how long own writes are guarded; 0 means guardTime
 }
 
 // Indexes holds the indexes of the accounts in use and keeps them fresh. Make
@@ -85,6 +87,7 @@ func NewIndexes(cfg Config) *Indexes {
 	}
 	cfg.Memory = cmp.Or(cfg.Memory, defaultMemory)
 	cfg.Feeds = cmp.Or(cfg.Feeds, defaultFeeds)
+	cfg.guard = cmp.Or(cfg.guard, guardTime)
 	if cfg.SnapshotEvery == 0 {
 		cfg.SnapshotEvery = 5 * time.Minute
 	}

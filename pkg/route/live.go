@@ -3,7 +3,6 @@ package route
 import (
 	"context"
 	"encoding/json"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,10 +18,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/route/index"
 )
 
-const (
-	pageSize  = 200              // changes read at a time
-	guardTime = 30 * time.Second // how long an own write outranks older revisions from the feed
-)
+const pageSize = 200 // changes read at a time
 
 // live is one account's index and what keeps it fresh.
 type live struct {
@@ -43,6 +39,7 @@ type live struct {
 
 	applying sync.Mutex // around changes of the index, so that own writes keep their rank
 	written  map[string]write
+	checking bool // unconfirmed writes are waited for; guarded by applying
 
 	mu         sync.Mutex // never held while the index changes: lookups ask for asOf
 	seq        string
@@ -53,13 +50,6 @@ type live struct {
 	behind     bool // the snapshot on disk is older than the index
 	saved      time.Time
 	snapshot   *snapshot // documents for when the database is down
-}
-
-// write is a document of our own that the feed has not confirmed yet.
-type write struct {
-	rev    string
-	at     time.Time
-	change index.Change
 }
 
 func newLive(s *Indexes, id string) *live {
@@ -107,7 +97,9 @@ func (l *live) readPlan(ctx context.Context) error {
 // view. With the database down an old snapshot is better than nothing.
 func (l *live) load(ctx context.Context) error {
 	if snap := l.owner.readSnapshot(l.id); snap != nil {
-		l.index.Update(snap.entries)
+		fresh := index.New()
+		fresh.Update(snap.entries)
+		l.install(fresh, time.Time{}) // no write of our own since is in the file
 		l.seq, l.asOf, l.snapshot, l.saved = snap.seq, snap.at, snap, time.Now()
 		snap.entries = nil
 		l.setPlan(snap.plan)
@@ -186,8 +178,8 @@ func (l *live) readView(ctx context.Context) ([]index.Change, error) {
 			return nil, err
 		}
 		var doc document.Doc
-		if json.Unmarshal(row.Value, &doc) != nil {
-			continue
+		if err := json.Unmarshal(row.Value, &doc); err != nil {
+			return nil, &problem.Error{Code: problem.DatastoreFault, Msg: "read what " + row.ID + " contributes", Err: err}
 		}
 		doc["_id"], doc["_rev"], doc["pvt_type"] = row.ID, doc["rev"], "callflow"
 		if e, ok := index.EntryOf(doc); ok {
@@ -257,23 +249,14 @@ func (l *live) take(ctx context.Context, page couch.ChangesPage, at time.Time) e
 	return nil
 }
 
-// confirm leaves out the changes that are our own last writes.
-func (l *live) confirm(changes []couch.Change) []couch.Change {
-	l.applying.Lock()
-	defer l.applying.Unlock()
-	return slices.DeleteFunc(changes, func(c couch.Change) bool {
-		own := slices.Contains(c.Revs, l.written[c.ID].rev)
-		if own {
-			delete(l.written, c.ID)
-		}
-		return own
-	})
-}
-
 // apply brings documents into the index and reports whether any mattered.
 func (l *live) apply(page []couch.Change, docs map[string]document.Doc) bool {
 	l.applying.Lock()
 	defer l.applying.Unlock()
+	return l.applyLocked(page, docs)
+}
+
+func (l *live) applyLocked(page []couch.Change, docs map[string]document.Doc) bool {
 	var changes []index.Change
 	for _, c := range page {
 		doc := docs[c.ID]
@@ -293,40 +276,6 @@ func (l *live) apply(page []couch.Change, docs map[string]document.Doc) bool {
 		l.index.Update(changes)
 	}
 	return len(changes) > 0
-}
-
-// wrote applies a document of our own.
-func (l *live) wrote(doc document.Doc) {
-	change := index.Change{ID: doc.ID()}
-	if e, ok := index.EntryOf(doc); ok {
-		change.Entry = &e
-	}
-	l.applying.Lock()
-	l.written[doc.ID()] = write{doc.Rev(), time.Now(), change}
-	l.index.Update([]index.Change{change})
-	l.applying.Unlock()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.behind = true
-}
-
-// outranked reports whether what the feed brought is older than a write of
-// our own. The guard ends when the feed reaches the write, or with time: then
-// the database has the last word whatever came of the write.
-func (l *live) outranked(c couch.Change, doc document.Doc) bool {
-	w, ok := l.written[c.ID]
-	if !ok {
-		return false
-	}
-	reached := doc.Rev() == w.rev || generation(doc.Rev()) > generation(w.rev)
-	for _, rev := range c.Revs {
-		reached = reached || rev == w.rev || generation(rev) > generation(w.rev)
-	}
-	if reached || time.Since(w.at) > guardTime {
-		delete(l.written, c.ID)
-		return false
-	}
-	return true
 }
 
 // generation returns the number a revision or a sequence starts with.

@@ -1,0 +1,159 @@
+package route
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/route/index"
+)
+
+// guardTime is how long a write of our own outranks what the feed brings. A
+// write that the feed has not confirmed by then is read again: it may have
+// been undone, or another branch of the document's revisions may have won.
+const guardTime = time.Second
+
+// write is a document of our own that the feed has not confirmed yet.
+type write struct {
+	rev    string
+	at     time.Time
+	change index.Change
+}
+
+// wrote applies a document of our own.
+func (l *live) wrote(doc document.Doc) {
+	change := index.Change{ID: doc.ID()}
+	if e, ok := index.EntryOf(doc); ok {
+		change.Entry = &e
+	}
+	if !l.guard(write{doc.Rev(), time.Now(), change}) {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.behind = true
+}
+
+// guard applies a write and has it read again unless the feed confirms it. It
+// reports false if a later write of the document was told of before.
+func (l *live) guard(w write) bool {
+	l.applying.Lock()
+	defer l.applying.Unlock()
+	id := w.change.ID
+	if later, ok := l.written[id]; ok && generation(later.rev) > generation(w.rev) {
+		return false
+	}
+	l.written[id] = w
+	l.index.Update([]index.Change{w.change})
+	if !l.checking {
+		l.checking = true
+		l.owner.spawn(func(context.Context) { l.check() })
+	}
+	return true
+}
+
+// confirm leaves out the changes that are our own last writes.
+func (l *live) confirm(changes []couch.Change) []couch.Change {
+	l.applying.Lock()
+	defer l.applying.Unlock()
+	return slices.DeleteFunc(changes, func(c couch.Change) bool {
+		w, guarded := l.written[c.ID]
+		own := guarded && len(c.Revs) > 0 && c.Revs[0] == w.rev
+		if own {
+			delete(l.written, c.ID)
+		}
+		return own
+	})
+}
+
+// outranked reports whether what the feed brought is older than a write of our
+// own. Such a change is passed over now; [live.check] reads the document again.
+func (l *live) outranked(c couch.Change, doc document.Doc) bool {
+	w, ok := l.written[c.ID]
+	if !ok {
+		return false
+	}
+	reached := doc.Rev() == w.rev || generation(doc.Rev()) > generation(w.rev)
+	for _, rev := range c.Revs {
+		reached = reached || rev == w.rev || generation(rev) > generation(w.rev)
+	}
+	if reached {
+		delete(l.written, c.ID)
+	}
+	return !reached
+}
+
+// check reads the writes again that the feed does not confirm in time. It ends
+// when none are left.
+func (l *live) check() {
+	wait := firstPause
+	for {
+		due, next := l.unconfirmed(time.Now())
+		if len(due) == 0 && next == 0 {
+			return
+		}
+		if len(due) > 0 {
+			next = 0
+			if err := l.readAgain(due); err != nil {
+				l.owner.cfg.Log.Debug("own writes cannot be read again", zap.String("account_id", l.id), zap.Error(err))
+				next = wait
+				wait = min(2*wait, lastPause)
+			}
+		}
+		select {
+		case <-time.After(next):
+		case <-l.ctx.Done():
+			return
+		}
+	}
+}
+
+// unconfirmed returns the writes whose guard has ended and how long the next
+// one of the others lasts. Where there are none it ends the checking.
+func (l *live) unconfirmed(now time.Time) (due map[string]write, next time.Duration) {
+	l.applying.Lock()
+	defer l.applying.Unlock()
+	due = map[string]write{}
+	for id, w := range l.written {
+		left := l.owner.cfg.guard - now.Sub(w.at)
+		switch {
+		case left <= 0:
+			due[id] = w
+		case next == 0 || left < next:
+			next = left
+		}
+	}
+	l.checking = len(l.written) > 0
+	return due, next
+}
+
+// readAgain has the database say what became of writes. A write that was
+// confirmed or replaced meanwhile is left to the feed.
+func (l *live) readAgain(due map[string]write) error {
+	ids := make([]string, 0, len(due))
+	for id := range due {
+		ids = append(ids, id)
+	}
+	docs, err := l.db.GetMany(l.ctx, ids)
+	if err != nil {
+		return err
+	}
+	l.applying.Lock()
+	var changes []couch.Change
+	for id, w := range due {
+		if now, ok := l.written[id]; ok && now.rev == w.rev && now.at.Equal(w.at) {
+			delete(l.written, id)
+			changes = append(changes, couch.Change{ID: id})
+		}
+	}
+	changed := l.applyLocked(changes, docs)
+	l.applying.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.behind = l.behind || changed
+	return nil
+}
