@@ -35,7 +35,7 @@ func (v *save) advise(ctx context.Context) {
 	if len(references) == 0 {
 		return
 	}
-	targets, err := getMany(ctx, v.db, idsOf(references))
+	targets, err := v.db.GetMany(ctx, idsOf(references))
 	if err == nil {
 		v.warnings = append(v.warnings, dangling(references, targets, v.w.ID)...)
 		err = v.adviseCycle(ctx, references, targets)
@@ -65,7 +65,7 @@ func (s *Service) AdviseReferences(ctx context.Context, accountID string, action
 	if len(references) == 0 {
 		return nil
 	}
-	targets, err := getMany(ctx, s.Couch.Account(accountID), idsOf(references))
+	targets, err := s.Couch.Account(accountID).GetMany(ctx, idsOf(references))
 	if err != nil {
 		s.log().Warn("warnings about references are left out", zap.String("account", accountID), zap.Error(err))
 		return nil
@@ -180,7 +180,7 @@ func (c *cycleSearch) follow(id string, references []schema.Reference) []string 
 
 func (c *cycleSearch) expand(ctx context.Context, level []string) ([]string, error) {
 	missing := slices.DeleteFunc(slices.Clone(level), func(id string) bool { return c.docs[id] != nil })
-	docs, err := getMany(ctx, c.db, missing)
+	docs, err := c.db.GetMany(ctx, missing)
 	if err != nil {
 		return nil, err
 	}

@@ -76,7 +76,7 @@ func TestChangesHideReservations(t *testing.T) {
 	s := newService(t)
 	create(t, s, `{"id":"a","numbers":["1"]}`)
 	db := s.Couch.Account(testAccount)
-	id := key{numbersKey, "1"}.reservationID()
+	id := key{numbersKey, "1"}.ReservationID()
 	stored, err := db.Get(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)

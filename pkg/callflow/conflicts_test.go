@@ -275,7 +275,7 @@ func TestDefaultsDoNotClash(t *testing.T) {
 // to those who write them.
 func TestOurDocumentsAreNotForClients(t *testing.T) {
 	s := newService(t)
-	for _, id := range []string{"_design/x", key{numbersKey, "1"}.reservationID()} {
+	for _, id := range []string{"_design/x", key{numbersKey, "1"}.ReservationID()} {
 		fork(t, s, id, `{"views":{}}`, `{"views":{},"x":1}`, `{"views":{},"y":1}`)
 		_, err := s.Resolve(t.Context(), write(t, id, `{}`), Resolution{Keep: "2-b"})
 		wantError(t, err, problem.BadIdentifier, "")

@@ -232,7 +232,7 @@ func (h *house) numbersAreSound() {
 	for _, number := range []string{"1", "2", "3", "4"} {
 		k, holders := key{numbersKey, number}, 0
 		for _, id := range []string{"c", "d"} {
-			if doc, err := h.steady.Get(h.Context(), h.account, id); err == nil && k.heldBy(doc) {
+			if doc, err := h.steady.Get(h.Context(), h.account, id); err == nil && k.HeldBy(doc) {
 				holders++
 				held = append(held, number)
 			}

@@ -21,7 +21,7 @@ func (s *Service) Metadata(ctx context.Context, accountID string, doc document.D
 	if len(ids) == 0 {
 		return out
 	}
-	docs, err := getMany(ctx, s.Couch.Account(accountID), ids)
+	docs, err := s.Couch.Account(accountID).GetMany(ctx, ids)
 	if err != nil {
 		s.log().Warn("metadata of a callflow", zap.String("callflow", doc.ID()), zap.Error(err))
 		return out

@@ -10,6 +10,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/reserve"
 )
 
 // save is one attempt to bring a request through the pipeline.
@@ -25,7 +26,7 @@ type save struct {
 	doc      document.Doc // what will be stored: public fields first, then private ones
 	problems []problem.Violation
 	warnings []problem.Warning
-	claims   []*claim
+	claims   []*reserve.Claim
 }
 
 // clientID is what an id chosen by a client looks like (contract 9.18).

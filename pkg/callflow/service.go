@@ -10,35 +10,9 @@
 //
 // # Numbers and patterns are unique
 //
-// A reservation document per number and per pattern names the callflow that
-// holds it. A writer takes the reservation, writes the callflow and reads the
-// reservation again; only if it is still its own the write is acknowledged.
-// One [claim] goes through these states, and every state may be its last:
-//
-//	state       asks storage for          answer             next
-//	reading     the reservation           absent, no others  taking
-//	                                      its own, no others held
-//	                                      anything else      judging
-//	judging     the callflows that may    one holds the key  refused
-//	            hold it: the holder, the  none, its own      held
-//	            one before it, and those  none               taking
-//	            the index names
-//	taking      a write over the          stored             judgingAgain, or held if
-//	            reservation as read                          nobody held it before
-//	                                      conflict           reading
-//	judgingAgain  the same callflows      one holds the key  returning
-//	                                      none               held
-//	returning   a write that gives the    either             refused
-//	            reservation back
-//	held        the callflow's own write, then:              confirming
-//	confirming  the reservation           its own, not       confirmed
-//	                                      written since
-//	                                      anything else      lost: the write is undone
-//
-// A reservation also names the callflow that held it before, so that a writer
-// that dies between judgingAgain and returning hides nobody. Of two writers
-// at least one sees the other; neither a view nor a clock is waited for. What
-// Kazoo writes carries no reservations and is found through the index.
+// A reservation per number and per pattern names the callflow that holds it;
+// [reserve] says how. Neither a view nor a clock is waited for: what Kazoo
+// writes carries no reservations and is found through the index.
 //
 // # Errors
 //

@@ -9,6 +9,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/reserve"
 )
 
 // undoTime bounds an undo, which goes on after the request has ended.
@@ -37,11 +38,11 @@ func (v *save) undo(ctx context.Context) {
 func (v *save) putBack(ctx context.Context) error {
 	before, now := v.stored.Clone(), v.doc
 	for {
-		var claims []*claim
+		var claims []*reserve.Claim
 		if before.Live() {
 			claims = claimsToGet(v.w.ID, keysOf(before), now)
 		}
-		if err := reserve(ctx, v.db, v.w.AccountID, claims); err != nil {
+		if err := v.reservations().Take(ctx, claims); err != nil {
 			return err
 		}
 		if drop(before, claims) {
@@ -51,7 +52,7 @@ func (v *save) putBack(ctx context.Context) error {
 		if err := v.db.Put(ctx, before); err != nil {
 			return err
 		}
-		if err := confirm(ctx, v.db, claims); err != nil {
+		if err := v.reservations().Confirm(ctx, claims); err != nil {
 			return err
 		}
 		now = before.Clone()
@@ -63,11 +64,11 @@ func (v *save) putBack(ctx context.Context) error {
 
 // claimsToGet prepares claims to the keys that the callflow as it is stored
 // now does not hold.
-func claimsToGet(self string, keys []key, now document.Doc) []*claim {
-	var claims []*claim
+func claimsToGet(self string, keys []key, now document.Doc) []*reserve.Claim {
+	var claims []*reserve.Claim
 	for _, k := range keys {
-		if !k.heldBy(now) {
-			claims = append(claims, &claim{key: k, self: self})
+		if !k.HeldBy(now) {
+			claims = append(claims, &reserve.Claim{Key: k, Self: self})
 		}
 	}
 	return claims
@@ -75,14 +76,14 @@ func claimsToGet(self string, keys []key, now document.Doc) []*claim {
 
 // drop removes the keys of claims that failed and reports whether there were
 // any.
-func drop(doc document.Doc, claims []*claim) bool {
+func drop(doc document.Doc, claims []*reserve.Claim) bool {
 	dropped := false
 	for _, c := range claims {
-		if c.state != refused && c.state != lost {
+		if !c.Failed() {
 			continue
 		}
-		list, _ := doc[c.key.kind].([]any)
-		doc[c.key.kind] = slices.DeleteFunc(slices.Clone(list), func(v any) bool { return v == c.key.text })
+		list, _ := doc[c.Key.Kind()].([]any)
+		doc[c.Key.Kind()] = slices.DeleteFunc(slices.Clone(list), func(v any) bool { return v == c.Key.Text() })
 		dropped = true
 	}
 	return dropped

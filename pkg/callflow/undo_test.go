@@ -55,13 +55,13 @@ func robbed(t *testing.T, also func(steady *Service)) (victim, steady *Service) 
 	db := steady.Couch.Account(testAccount)
 	m.do = func() {
 		k := key{numbersKey, "1"}
-		stored, err := db.Get(t.Context(), k.reservationID())
+		stored, err := db.Get(t.Context(), k.ReservationID())
 		if err != nil {
 			t.Error(err)
 			return
 		}
-		taken := reservation{rev: stored.Rev(), holder: "thief", previous: "c"}
-		if err := db.Put(t.Context(), taken.document(k, testAccount)); err != nil {
+		stored["holder"], stored["previous"] = "thief", "c"
+		if err := db.Put(t.Context(), stored); err != nil {
 			t.Error(err)
 		}
 		put(t, steady, `{"_id":"thief","pvt_type":"callflow","numbers":["1"]}`)

@@ -10,6 +10,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/reserve"
 )
 
 // Index knows, without asking a view, which callflows hold a number or a
@@ -50,7 +51,7 @@ func keysOf(doc document.Doc) []key {
 
 // claimsOf prepares a claim for each key, with those that the index names as
 // holders.
-func (s *Service) claimsOf(ctx context.Context, accountID, self string, keys []key) ([]*claim, error) {
+func (s *Service) claimsOf(ctx context.Context, accountID, self string, keys []key) ([]*reserve.Claim, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
@@ -58,10 +59,10 @@ func (s *Service) claimsOf(ctx context.Context, accountID, self string, keys []k
 	if err != nil {
 		return nil, err
 	}
-	claims := make([]*claim, len(keys))
+	claims := make([]*reserve.Claim, len(keys))
 	for i, k := range keys {
 		others := slices.DeleteFunc(slices.Clone(holders[k]), func(id string) bool { return id == self })
-		claims[i] = &claim{key: k, self: self, others: others}
+		claims[i] = &reserve.Claim{Key: k, Self: self, Others: others}
 	}
 	return claims, nil
 }
@@ -116,34 +117,25 @@ func viewHolders(ctx context.Context, db *couch.DB, texts map[string][]string) (
 
 // taken judges claims by what the index says, reading the callflows it names,
 // and reports the keys that another live callflow holds.
-func taken(ctx context.Context, db *couch.DB, claims []*claim) ([]problem.Violation, error) {
-	var disputed []*claim
-	for _, c := range claims {
-		if len(c.others) > 0 {
-			c.state = judging
-			disputed = append(disputed, c)
-		}
-	}
-	if err := judgeSuspects(ctx, db, disputed); err != nil {
+func taken(ctx context.Context, db *couch.DB, claims []*reserve.Claim) ([]problem.Violation, error) {
+	if err := (reserve.Store{DB: db}).Judge(ctx, claims); err != nil {
 		return nil, err
 	}
 	violations, err := uniqueViolations(ctx, db, claims)
-	for _, c := range claims {
-		c.state = reading
-	}
+	reserve.Restart(claims)
 	return violations, err
 }
 
 // uniqueViolations words what refused or lost claims found (contract 9.2):
 // one violation for the numbers, one for the patterns, naming every callflow
 // that holds a key.
-func uniqueViolations(ctx context.Context, db *couch.DB, claims []*claim) ([]problem.Violation, error) {
-	held := map[string][]*claim{}
+func uniqueViolations(ctx context.Context, db *couch.DB, claims []*reserve.Claim) ([]problem.Violation, error) {
+	held := map[string][]*reserve.Claim{}
 	suspects := map[string]bool{}
 	for _, c := range claims {
-		if c.state == refused || c.state == lost {
-			held[c.key.kind] = append(held[c.key.kind], c)
-			for _, id := range c.possible() {
+		if c.Failed() {
+			held[c.Key.Kind()] = append(held[c.Key.Kind()], c)
+			for _, id := range c.Possible() {
 				suspects[id] = true
 			}
 		}
@@ -151,7 +143,7 @@ func uniqueViolations(ctx context.Context, db *couch.DB, claims []*claim) ([]pro
 	if len(held) == 0 {
 		return nil, nil
 	}
-	docs, err := getMany(ctx, db, slices.Sorted(maps.Keys(suspects)))
+	docs, err := db.GetMany(ctx, slices.Sorted(maps.Keys(suspects)))
 	if err != nil {
 		return nil, err
 	}
@@ -164,14 +156,7 @@ func uniqueViolations(ctx context.Context, db *couch.DB, claims []*claim) ([]pro
 	return out, nil
 }
 
-// possible lists the callflows that may hold a refused or lost claim's key,
-// the one that is known to first.
-func (c *claim) possible() []string {
-	others := slices.DeleteFunc(c.suspects(), func(id string) bool { return id == c.holder })
-	return append([]string{c.holder}, others...)
-}
-
-func uniqueViolation(kind string, claims []*claim, docs map[string]document.Doc) problem.Violation {
+func uniqueViolation(kind string, claims []*reserve.Claim, docs map[string]document.Doc) problem.Violation {
 	noun, member := "Number", "number"
 	if kind == patternsKey {
 		noun, member = "Pattern", "pattern"
@@ -179,8 +164,8 @@ func uniqueViolation(kind string, claims []*claim, docs map[string]document.Doc)
 	var message string
 	causes := make([]any, 0, len(claims))
 	for _, c := range claims {
-		for _, id := range c.possible() {
-			if id != c.holder && !c.key.heldBy(docs[id]) {
+		for _, id := range c.Possible() {
+			if id != c.Holder && !c.Key.HeldBy(docs[id]) {
 				continue
 			}
 			name := docs[id].String("name")
@@ -188,14 +173,14 @@ func uniqueViolation(kind string, claims []*claim, docs map[string]document.Doc)
 				name = id
 			}
 			if message == "" {
-				message = fmt.Sprintf("%s %s exists in callflow %s %s", noun, c.key.text, id, name)
+				message = fmt.Sprintf("%s %s exists in callflow %s %s", noun, c.Key.Text(), id, name)
 			}
-			causes = append(causes, map[string]any{member: c.key.text, "id": id, "name": name})
+			causes = append(causes, map[string]any{member: c.Key.Text(), "id": id, "name": name})
 		}
 	}
 	return problem.Violation{
 		Path: kind, Code: "unique", Message: message,
-		Members: map[string]any{"cause": claims[0].key.text, "causes": causes},
+		Members: map[string]any{"cause": claims[0].Key.Text(), "causes": causes},
 	}
 }
 

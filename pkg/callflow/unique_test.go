@@ -99,12 +99,12 @@ func TestADyingWriterHidesNobody(t *testing.T) {
 	create(t, s, `{"id":"a","numbers":["1"]}`)
 	k := key{numbersKey, "1"}
 	db := s.Couch.Account(testAccount)
-	stored, err := db.Get(t.Context(), k.reservationID())
+	stored, err := db.Get(t.Context(), k.ReservationID())
 	if err != nil {
 		t.Fatal(err)
 	}
-	left := reservation{rev: stored.Rev(), holder: "dead", previous: "a"}
-	if err := db.Put(t.Context(), left.document(k, testAccount)); err != nil {
+	stored["holder"], stored["previous"] = "dead", "a"
+	if err := db.Put(t.Context(), stored); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []string{"b", "dead"} {
@@ -156,7 +156,7 @@ func TestOwnership(t *testing.T) {
 
 func TestReservationsOfOneKeyHaveOneID(t *testing.T) {
 	a, b := key{numbersKey, "1"}, key{patternsKey, "1"}
-	if a.reservationID() == b.reservationID() || a.reservationID() != (key{numbersKey, "1"}).reservationID() {
+	if a.ReservationID() == b.ReservationID() || a.ReservationID() != (key{numbersKey, "1"}).ReservationID() {
 		t.Error("ids must differ by kind and text, and by nothing else")
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/reserve"
 )
 
 // maxAttempts bounds how often a save begins again because something else was
@@ -131,10 +132,10 @@ func sameWrite(ours, stored document.Doc) bool {
 func (v *save) reserve(ctx context.Context) error {
 	if v.stored == nil {
 		for _, c := range v.claims {
-			c.state = taking
+			c.Optimistic()
 		}
 	}
-	if err := reserve(ctx, v.db, v.w.AccountID, v.claims); err != nil {
+	if err := v.reservations().Take(ctx, v.claims); err != nil {
 		return err
 	}
 	violations, err := uniqueViolations(ctx, v.db, v.claims)
@@ -148,25 +149,27 @@ func (v *save) reserve(ctx context.Context) error {
 // write is undone and the save begins again, to find out who has the key.
 func (v *save) acknowledge(ctx context.Context) error {
 	fresh := v.newClaims()
-	if err := confirm(ctx, v.db, fresh); err != nil {
+	if err := v.reservations().Confirm(ctx, fresh); err != nil {
 		return err
 	}
 	for _, c := range fresh {
-		if c.state == lost {
+		if c.Lost() {
 			v.undo(ctx)
-			return again{&problem.Error{Code: problem.Conflict, Msg: "lost the reservation of " + c.key.text}}
+			return again{&problem.Error{Code: problem.Conflict, Msg: "lost the reservation of " + c.Key.Text()}}
 		}
 	}
 	return nil
 }
 
+func (v *save) reservations() reserve.Store { return reserve.Store{DB: v.db, AccountID: v.w.AccountID} }
+
 // newClaims are the claims to keys that the stored callflow did not hold. One
 // that it held all along cannot be lost, since whoever takes its reservation
 // looks at the callflow after that.
-func (v *save) newClaims() []*claim {
-	var fresh []*claim
+func (v *save) newClaims() []*reserve.Claim {
+	var fresh []*reserve.Claim
 	for _, c := range v.claims {
-		if !c.key.heldBy(v.stored) {
+		if !c.Key.HeldBy(v.stored) {
 			fresh = append(fresh, c)
 		}
 	}

@@ -144,7 +144,7 @@ func (l *ledger) settled(t *testing.T, s *Service) {
 	t.Helper()
 	for number, id := range l.holders {
 		got, err := s.Get(t.Context(), testAccount, id)
-		if err != nil || !(key{numbersKey, number}).heldBy(got) {
+		if err != nil || !(key{numbersKey, number}).HeldBy(got) {
 			t.Errorf("%s was acknowledged to %s, which is %v (%v)", number, id, got, err)
 			continue
 		}

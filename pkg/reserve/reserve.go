@@ -1,162 +1,55 @@
-// Package reserve lets one document of a database hold a name alone, also
-// among writers in different processes (design section 3). A reservation is a
-// document whose id is made from the name, so that only one can create it; it
-// names its holder, the document that is to have the name.
+// Package reserve lets one document of a database hold a key alone, also
+// among writers in different processes (design section 3): a callflow its
+// numbers and patterns, a user its username, an account its name and realm.
 //
-// A writer takes the reservation, writes its document, asks [Names.Held]
-// whether the reservation is still its own, and undoes the write if it is
-// not. Of two writers at least one sees the other; of several that want the
-// same names in the same order one gets them. A reservation whose holder has
-// no right to it may be taken over, so that a crash bars nobody for longer
-// than a lease.
+// A reservation is a document whose id is made from the key, so that only one
+// writer can create it; it names its holder. A writer takes the reservation
+// ([Store.Take]), writes its document, and reads the reservation again
+// ([Store.Confirm]). Only if nobody has written it meanwhile, the write is
+// acknowledged; else it is undone. One [Claim] goes through these states, and
+// the writer may die in every one of them:
+//
+//	state         asks storage for         answer               next
+//	reading       the reservation          absent, no others    taking
+//	                                       its own, no others   held
+//	                                       anything else        judging
+//	judging       the documents that may   one holds the key    refused
+//	              hold it: the holder,     none, its own        held
+//	              the one before it, and   none, lease runs     refused
+//	              those an index names     none                 taking
+//	taking        a write over the         stored               judgingAgain, or held
+//	              reservation as read                           if nobody held it before
+//	                                       conflict             reading
+//	judgingAgain  the same documents       one holds the key    returning
+//	                                       none                 held
+//	returning     a write that gives the   either               refused
+//	              reservation back
+//	held          the document's own write, then:               confirming
+//	confirming    the reservation          its own, not         confirmed
+//	                                       written since
+//	                                       anything else        lost: undo the write
+//
+// Why that is safe. Suppose that two writers read "confirmed". One of them
+// took the reservation later. Whoever took it next after the earlier one
+// looked at the earlier one's document after that and did not find the key
+// there; so the earlier one wrote its document later still, and read its
+// reservation after that: it was not as it had left it. What is compared is
+// the revision, not the holder: a reservation that was taken and given back in
+// between does not pass.
+//
+// A reservation also names the document that held it before, so that a writer
+// that dies between judgingAgain and returning hides nobody. It is never
+// deleted: one that is gone says nothing about who may rely on it. A key that
+// is given up is free because its holder does not have it.
+//
+// A lease keeps others away from a writer that is not done yet. It serves
+// liveness alone: clocks may be wrong by any amount, and the worst is that a
+// free key is refused for a while or that a writer has to undo its write. A
+// test walks all interleavings of some writers, with a crash and with either
+// opinion about the lease at every step.
+//
+// What Kazoo writes carries no reservations and is found through a view or an
+// index ([Claim.Others]).
 //
 // Errors are of type *[problem.Error].
 package reserve
-
-import (
-	"context"
-	"time"
-
-	"github.com/callflowd/callflowd/pkg/couch"
-	"github.com/callflowd/callflowd/pkg/document"
-	"github.com/callflowd/callflowd/pkg/problem"
-)
-
-// Type is the pvt_type of a reservation.
-const Type = "callflowd_reservation"
-
-// lease is how long a reservation is respected although its holder does not
-// have the name yet: somebody is about to write it. It serves progress alone;
-// safety comes from asking again after the writes.
-const lease = time.Minute
-
-// takeTries bounds how often a reservation that others release and take
-// meanwhile is asked for.
-const takeTries = 4
-
-// Names are the reservations of one database, whose holders are documents of
-// the same database.
-type Names struct {
-	DB  *couch.DB
-	Now func() time.Time
-}
-
-// Name is what only one document may have.
-type Name struct {
-	ID string // of the reservation
-	// HeldBy reports whether a document has the name; it is asked about live
-	// and soft-deleted documents.
-	HeldBy func(document.Doc) bool
-}
-
-// Take makes the reservation holder's, unless another has a right to it, and
-// reports whether it is now.
-func (n Names) Take(ctx context.Context, name Name, holder string) (bool, error) {
-	for range takeTries {
-		fresh := document.Doc{
-			"_id": name.ID, "pvt_type": Type, "holder": holder, "pvt_created": document.GregorianNumber(n.Now()),
-		}
-		err := n.DB.Put(ctx, fresh)
-		if err == nil || !problem.Is(err, problem.Conflict) {
-			return err == nil, err
-		}
-		held, err := n.read(ctx, name.ID)
-		if err != nil {
-			return false, err
-		}
-		if held == nil { // released meanwhile
-			continue
-		}
-		return n.takeOver(ctx, name, held, fresh)
-	}
-	return false, nil
-}
-
-// takeOver swaps the reservation held for fresh if its holder has no right to
-// it any more.
-func (n Names) takeOver(ctx context.Context, name Name, held, fresh document.Doc) (bool, error) {
-	former, holder := held.String("holder"), fresh.String("holder")
-	if former == holder {
-		return true, nil
-	}
-	rightful, err := n.rightful(ctx, name, held)
-	if err != nil || rightful {
-		return false, err
-	}
-	fresh.SetRev(held.Rev())
-	if err := n.DB.Put(ctx, fresh); err != nil {
-		return false, ignoreConflict(err)
-	}
-	// The former holder may have got the name between the question and the
-	// swap: then it has it back.
-	doc, err := n.read(ctx, former)
-	if err != nil || doc == nil || !name.HeldBy(doc) {
-		return err == nil, err
-	}
-	fresh["holder"] = former
-	return false, ignoreConflict(n.DB.Put(ctx, fresh))
-}
-
-// Free reports whether holder could take the reservation, without doing so.
-func (n Names) Free(ctx context.Context, name Name, holder string) (bool, error) {
-	held, err := n.read(ctx, name.ID)
-	if err != nil || held == nil || held.String("holder") == holder {
-		return err == nil, err
-	}
-	rightful, err := n.rightful(ctx, name, held)
-	return err == nil && !rightful, err
-}
-
-// Held reports whether the reservation of that id is holder's.
-func (n Names) Held(ctx context.Context, id, holder string) (bool, error) {
-	held, err := n.read(ctx, id)
-	return held.String("holder") == holder, err
-}
-
-// Release gives the reservation of that id up if it is holder's.
-func (n Names) Release(ctx context.Context, id, holder string) error {
-	held, err := n.read(ctx, id)
-	if err != nil || held == nil || held.String("holder") != holder {
-		return err
-	}
-	_, err = n.DB.Delete(ctx, id, held.Rev())
-	if problem.Is(err, problem.BadIdentifier) {
-		return nil
-	}
-	return ignoreConflict(err)
-}
-
-// rightful reports whether a reservation's holder has the name, or may be
-// about to write it. A deleted one is not.
-func (n Names) rightful(ctx context.Context, name Name, held document.Doc) (bool, error) {
-	doc, err := n.read(ctx, held.String("holder"))
-	switch {
-	case err != nil:
-		return false, err
-	case doc != nil && name.HeldBy(doc):
-		return true, nil
-	case doc != nil && !doc.Live():
-		return false, nil
-	}
-	since, ok := held.Seconds("pvt_created")
-	return ok && document.Gregorian(n.Now())-since < int64(lease.Seconds()), nil
-}
-
-// read returns a document, nil if there is none.
-func (n Names) read(ctx context.Context, id string) (document.Doc, error) {
-	if id == "" {
-		return nil, nil
-	}
-	doc, err := n.DB.Get(ctx, id)
-	if problem.Is(err, problem.BadIdentifier) {
-		return nil, nil
-	}
-	return doc, err
-}
-
-func ignoreConflict(err error) error {
-	if problem.Is(err, problem.Conflict) {
-		return nil
-	}
-	return err
-}

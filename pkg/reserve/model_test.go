@@ -1,10 +1,12 @@
-package callflow
+package reserve
 
 import (
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/callflowd/callflowd/pkg/document"
 )
 
 // The model: writers that want keys, against a store that answers one request
@@ -90,24 +92,39 @@ const (
 	reclaiming // the undo takes back keys that the write gave up
 	puttingBack
 	confirmingBack
+	releasing // ends the leases of keys that were given up or not got
 	finished
 	dead
 )
 
-// writer is a save as [save.write] does it, one storage request per step.
+// leases is how reservations are leased.
+type leases int
+
+const (
+	noLeases leases = iota
+	anyClock        // the writers' clocks disagree, so that a lease may run and have ended
+	oneClock        // they agree, and no lease ends before all are done
+)
+
+// writer is a save as pkg/save does it, one storage request per step.
 type writer struct {
 	self     string
 	wants    keySet
 	backward bool // claims the keys in the other order
 	phase    phase
 	base     modelDoc // as loaded
-	claims   []claim
+	claims   []Claim
 	batch    []int  // claims that the request under way still has to serve
 	asked    int    // suspects looked at so far, for the first of the batch
 	found    string // the suspect that was seen to hold the key
 	wrote    modelDoc
 	before   keySet // what an undo means to put back
 	tries    int
+
+	leases  leases
+	leased  bool // what the clock says in this step
+	release keySet
+	ending  reservation // whose lease is about to be ended
 }
 
 func (w *writer) clone() writer {
@@ -116,15 +133,21 @@ func (w *writer) clone() writer {
 	return out
 }
 
-func modelKey(n int) key { return key{numbersKey, strconv.Itoa(n)} }
+// modelKey is a key of the model. Its documents are not asked, [world] is.
+type modelKey int
 
-func keyNumber(c *claim) int { n, _ := strconv.Atoi(c.key.text); return n }
+func (modelKey) ReservationID() string    { return "" }
+func (modelKey) HeldBy(document.Doc) bool { return false }
+func (modelKey) Kind() string             { return "" }
+func (modelKey) Text() string             { return "" }
+
+func keyNumber(c *Claim) int { return int(c.Key.(modelKey)) }
 
 func (w *writer) claim(keys keySet, first state) {
 	w.claims, w.batch = nil, nil
 	for n := range keyMax {
 		if keys.has(n) {
-			w.claims = append(w.claims, claim{key: modelKey(n), self: w.self, state: first})
+			w.claims = append(w.claims, Claim{Key: modelKey(n), Self: w.self, state: first})
 		}
 	}
 	if w.backward {
@@ -157,10 +180,12 @@ func (w *writer) step(s *world) {
 		w.putBack(s)
 	case confirmingBack:
 		w.confirmOne(s, w.undo, func(*world) { w.again() })
+	case releasing:
+		w.releaseOne(s)
 	}
 }
 
-// choose picks the next request as [reserve] does; next is the phase after
+// choose picks the next request as [Store.Take] does; next is the phase after
 // the last one.
 func (w *writer) choose(next phase) {
 	if len(w.batch) > 0 {
@@ -174,15 +199,21 @@ func (w *writer) choose(next phase) {
 		}
 		return len(w.batch) > 0
 	}
-	refusedAny := slices.ContainsFunc(w.claims, func(c claim) bool { return c.state == refused })
-	if in(reading) || in(judging, judgingAgain) || in(returning) || !refusedAny && in(taking) {
+	refusedAny := slices.ContainsFunc(w.claims, func(c Claim) bool { return c.state == refused })
+	if in(reading) || in(judging, judgingAgain) || in(returning) {
+		return
+	}
+	if !refusedAny && in(taking) {
+		if w.leases != noLeases { // see [Store.turn]
+			w.batch = w.batch[:1]
+		}
 		return
 	}
 	switch {
 	case next == puttingBack && w.dropFailed():
 		w.undo(nil)
 	case next == writing && refusedAny:
-		w.phase = finished
+		w.finish(w.wants &^ w.base.holds)
 	default:
 		w.phase = next
 	}
@@ -206,7 +237,7 @@ func (w *writer) serve(s *world) {
 		}
 		found := w.found
 		w.asked, w.found = 0, ""
-		c.judge(found)
+		c.judge(found, w.leased)
 	case taking, returning:
 		if stored.rev != c.seen.rev {
 			c.wrote("")
@@ -252,7 +283,7 @@ func (w *writer) confirmOne(s *world, failed, done func(*world)) {
 	if w.batch = w.batch[1:]; len(w.batch) > 0 {
 		return
 	}
-	if slices.ContainsFunc(w.claims, func(c claim) bool { return c.state == lost }) {
+	if slices.ContainsFunc(w.claims, func(c Claim) bool { return c.state == lost }) {
 		failed(s)
 		return
 	}
@@ -262,12 +293,40 @@ func (w *writer) confirmOne(s *world, failed, done func(*world)) {
 // ack tells the client. The keys count as held by an acknowledged write if
 // the callflow still has them from this write on.
 func (w *writer) ack(s *world) {
-	w.phase = finished
 	d := &s.docs[docIndex(w.self)]
 	d.acked |= w.wants & d.holds
+	w.finish(w.base.holds &^ w.wants)
 }
 
-// lostSome begins an undo: see [save.undo] and [save.putBack].
+// finish ends the leases of keys, as [Store.Release] does, and the writer.
+func (w *writer) finish(keys keySet) {
+	w.phase, w.claims, w.batch, w.ending = finished, nil, nil, reservation{}
+	if w.leases != noLeases && keys != none {
+		w.phase, w.release = releasing, keys
+	}
+}
+
+func (w *writer) releaseOne(s *world) {
+	n := 0
+	for !w.release.has(n) {
+		n++
+	}
+	stored := &s.reservations[n]
+	if w.ending.rev == "" && stored.holder == w.self && stored.rev != "" {
+		w.ending = *stored
+		return
+	}
+	if w.ending.rev != "" && w.ending.rev == stored.rev {
+		s.revs++
+		stored.rev = strconv.Itoa(s.revs)
+	}
+	w.ending = reservation{}
+	if w.release &^= 1 << n; w.release == none {
+		w.phase = finished
+	}
+}
+
+// lostSome begins an undo, as pkg/save does it.
 func (w *writer) lostSome(*world) {
 	w.before = w.base.holds
 	w.undo(nil)
@@ -315,7 +374,7 @@ func (w *writer) again() {
 	w.tries++
 	w.phase = starting
 	if w.tries == 2 {
-		w.phase = finished
+		w.finish(w.wants &^ w.base.holds)
 	}
 }
 
@@ -340,14 +399,10 @@ func (m *model) walk(s world, writers []writer) error {
 			continue
 		}
 		idle = false
-		for _, crash := range []bool{false, true} {
+		for _, event := range writers[i].events() {
 			next, moved := s, slices.Clone(writers)
 			moved[i] = writers[i].clone()
-			if crash {
-				moved[i] = writer{self: writers[i].self, phase: dead}
-			} else {
-				moved[i].step(&next)
-			}
+			event(&moved[i], &next)
 			if err := m.walk(next, moved); err != nil {
 				return fmt.Errorf("%w\n  after %+v", err, writers[i])
 			}
@@ -357,6 +412,23 @@ func (m *model) walk(s world, writers []writer) error {
 		return m.after(s, writers)
 	}
 	return nil
+}
+
+// events are what may happen to a writer next: its step, with either opinion
+// about the lease if that is asked, or its death.
+func (w *writer) events() []func(*writer, *world) {
+	step := func(leased bool) func(*writer, *world) {
+		return func(w *writer, s *world) {
+			w.leased = leased
+			w.step(s)
+			w.leased = false
+		}
+	}
+	out := []func(*writer, *world){step(w.leases == oneClock), func(w *writer, _ *world) { *w = writer{self: w.self, phase: dead} }}
+	if w.leases == anyClock {
+		out = append(out, step(true)) // the same state again, unless it makes a difference
+	}
+	return out
 }
 
 // fingerprint is the same for two states that differ in nothing but the names
@@ -388,11 +460,12 @@ func fingerprint(s world, writers []writer) string {
 		held(r)
 	}
 	for _, w := range writers {
-		fmt.Fprintf(&b, "|%d%d%d%s%d", w.phase, w.tries, w.asked, w.found, w.before)
+		fmt.Fprintf(&b, "|%d%d%d%s%d%d", w.phase, w.tries, w.asked, w.found, w.before, w.release)
+		held(w.ending)
 		doc(w.base)
 		doc(w.wrote)
 		for _, c := range w.claims {
-			fmt.Fprintf(&b, "/%d%s%s%s", c.state, c.key.text, c.holder, c.others)
+			fmt.Fprintf(&b, "/%d%v%s%s", c.state, c.Key, c.Holder, c.Others)
 			held(c.seen)
 		}
 		fmt.Fprint(&b, w.batch)
