@@ -60,7 +60,7 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 	a.server = api.New(api.Config{
 		Callflows: &callflow.Service{
 			Couch: store.client, Schemas: schemas, Accounts: a.accounts, Index: a.routes, Log: log.Named("callflow"),
-			HistoryMonths: opts.HistoryMonths,
+			HistoryMonths: opts.HistoryMonths, Words: api.Words(),
 		},
 		Accounts: a.accounts, Auth: a.auth, Routes: a.routes, Schemas: schemas, Couch: store.client,
 		Resources: &resource.Service{Couch: store.client, Schemas: schemas, Hash: auth.UserCredentials},

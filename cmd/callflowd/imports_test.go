@@ -15,7 +15,7 @@ var layers = [][]string{
 	{"cmd/callflowd"},
 	{"pkg/api", "pkg/bench"},
 	{"pkg/callflow", "pkg/account", "pkg/auth", "pkg/replication", "pkg/resource"},
-	{"pkg/route", "pkg/schema", "pkg/number", "pkg/couch", "pkg/reserve", "couchviews", "schemas"},
+	{"pkg/save", "pkg/route", "pkg/schema", "pkg/number", "pkg/couch", "pkg/reserve", "couchviews", "schemas"},
 	{"pkg/document", "pkg/problem", "pkg/lru", "pkg/pcre"},
 }
 
@@ -26,6 +26,7 @@ var sideways = map[string][]string{
 	"pkg/route":    {"pkg/number", "pkg/couch"},
 	"pkg/schema":   {"schemas"},
 	"pkg/reserve":  {"pkg/couch"},
+	"pkg/save":     {"pkg/couch", "pkg/reserve"},
 	"pkg/document": {"pkg/problem"},
 }
 

@@ -4,40 +4,40 @@ import (
 	"context"
 
 	"github.com/callflowd/callflowd/pkg/api/web"
-	"github.com/callflowd/callflowd/pkg/callflow"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // actor is the caller, as private fields and history remember it.
-func actorOf(c *web.Call) callflow.Actor {
-	return callflow.Actor{
+func actorOf(c *web.Call) save.Actor {
+	return save.Actor{
 		AccountID: c.Identity.AccountID, UserID: c.Identity.UserID,
-		RequestID: c.RequestID, ClientIP: c.Client.String(),
+		RequestID: c.RequestID, ClientIP: c.Client.String(), Plain: c.Identity.Plain,
 	}
 }
 
 // write gathers what a save of the callflow in the path needs.
-func writeOf(c *web.Call) (callflow.Write, error) {
+func writeOf(c *web.Call) (save.Write, error) {
 	data, err := c.Object()
 	if err != nil {
-		return callflow.Write{}, err
+		return save.Write{}, err
 	}
 	given := c.Envelope["revision"]
 	base, isText := given.(string)
 	if given != nil && !isText {
-		return callflow.Write{}, problem.Validation([]problem.Violation{{
+		return save.Write{}, problem.Validation([]problem.Violation{{
 			Path: "revision", Code: "type", Message: "a revision is a string", Members: map[string]any{"target": "string", "value": given},
 		}})
 	}
-	return callflow.Write{
+	return save.Write{
 		AccountID: c.Account(), ID: c.Vars["callflow_id"], Data: data, Base: base,
 		Check: c.Check, Actor: actorOf(c),
 	}, nil
 }
 
 // saved answers with a callflow as it is now stored.
-func saved(s callflow.Saved) *web.Answer {
+func saved(s save.Saved) *web.Answer {
 	return (&web.Answer{Data: s.Doc.Public(), Revision: s.Doc.Rev()}).Warn(s.Warnings)
 }
 
@@ -88,12 +88,12 @@ func (s *Server) patchCallflow(c *web.Call) (*web.Answer, error) {
 	return change(c, s.cfg.Callflows.Patch)
 }
 
-func change(c *web.Call, save func(context.Context, callflow.Write) (callflow.Saved, error)) (*web.Answer, error) {
+func change(c *web.Call, do func(context.Context, save.Write) (save.Saved, error)) (*web.Answer, error) {
 	w, err := writeOf(c)
 	if err != nil {
 		return nil, err
 	}
-	result, err := save(c.Context(), w)
+	result, err := do(c.Context(), w)
 	if err != nil {
 		return nil, err
 	}

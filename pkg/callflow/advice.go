@@ -29,33 +29,33 @@ const (
 
 // advise adds warnings that need storage: references that lead nowhere and
 // cycles of callflows. Trouble with storage costs the warnings, not the save.
-func (v *save) advise(ctx context.Context) {
+func (v *edit) advise(ctx context.Context) {
 	v.adviseRoutes(ctx)
-	references := referencesOf(v.doc)
+	references := referencesOf(v.Doc)
 	if len(references) == 0 {
 		return
 	}
-	targets, err := v.db.GetMany(ctx, idsOf(references))
+	targets, err := v.DB.GetMany(ctx, idsOf(references))
 	if err == nil {
-		v.warnings = append(v.warnings, dangling(references, targets, v.w.ID)...)
+		v.Warnings = append(v.Warnings, dangling(references, targets, v.ID)...)
 		err = v.adviseCycle(ctx, references, targets)
 	}
 	if err != nil {
-		v.s.log().Warn("warnings about references are left out", zap.String("callflow", v.w.ID), zap.Error(err))
+		v.s.log().Warn("warnings about references are left out", zap.String("callflow", v.ID), zap.Error(err))
 	}
 }
 
 // adviseRoutes adds what the callflow's numbers and patterns do to each other
 // and to those of other callflows.
-func (v *save) adviseRoutes(ctx context.Context) {
-	if v.s.Index == nil || len(withinLimits(v.doc)) > 0 {
+func (v *edit) adviseRoutes(ctx context.Context) {
+	if v.s.Index == nil || len(withinLimits(v.Doc)) > 0 {
 		return
 	}
-	warnings, err := v.s.Index.Advise(ctx, v.w.AccountID, v.w.ID, v.doc)
+	warnings, err := v.s.Index.Advise(ctx, v.AccountID, v.ID, v.Doc)
 	if err != nil {
-		v.s.log().Warn("warnings about routes are left out", zap.String("callflow", v.w.ID), zap.Error(err))
+		v.s.log().Warn("warnings about routes are left out", zap.String("callflow", v.ID), zap.Error(err))
 	}
-	v.warnings = append(v.warnings, warnings...)
+	v.Warnings = append(v.Warnings, warnings...)
 }
 
 // AdviseReferences warns of the documents that actions mention in vain. It is
@@ -134,12 +134,12 @@ func judgeReference(r schema.Reference, target document.Doc) (problem.Warning, b
 
 // adviseCycle looks for a way from the callflow through others back to
 // itself, breadth first, so that the shortest is found.
-func (v *save) adviseCycle(ctx context.Context, references []schema.Reference, targets map[string]document.Doc) error {
-	search := cycleSearch{db: v.db, self: v.w.ID, from: map[string]string{}, docs: targets}
-	level := search.follow(v.w.ID, references)
+func (v *edit) adviseCycle(ctx context.Context, references []schema.Reference, targets map[string]document.Doc) error {
+	search := cycleSearch{db: v.DB, self: v.ID, from: map[string]string{}, docs: targets}
+	level := search.follow(v.ID, references)
 	for range maxCycleLength {
 		if search.closed != "" {
-			v.warnings = append(v.warnings, search.warning(references))
+			v.Warnings = append(v.Warnings, search.warning(references))
 			return nil
 		}
 		next, err := search.expand(ctx, level)

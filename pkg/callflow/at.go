@@ -11,6 +11,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/route/index"
 	"github.com/callflowd/callflowd/pkg/route/pattern"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // At returns a callflow as of a time, from history. uncertain holds its id if
@@ -23,7 +24,7 @@ func (s *Service) At(ctx context.Context, accountID, id string, t time.Time) (do
 	}
 	doc, sure := asOf(versions, document.Gregorian(t))
 	if doc == nil {
-		return nil, nil, badIdentifier(id)
+		return nil, nil, save.BadIdentifier(id)
 	}
 	if !sure {
 		uncertain = []string{id}

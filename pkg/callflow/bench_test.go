@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // The ratio of these two is the price of uniqueness, validation and defaults:
@@ -25,7 +26,7 @@ func BenchmarkDirectPut(b *testing.B) {
 	s := newService(b)
 	db := s.Couch.Account(testAccount)
 	for n := 0; b.Loop(); n++ {
-		doc := document.Doc{"_id": newID(), "pvt_type": Type, "numbers": []any{fmt.Sprintf("%d", n)}, "name": "n"}
+		doc := document.Doc{"_id": save.NewID(), "pvt_type": Type, "numbers": []any{fmt.Sprintf("%d", n)}, "name": "n"}
 		if err := db.Put(b.Context(), doc); err != nil {
 			b.Fatal(err)
 		}

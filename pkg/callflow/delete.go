@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/callflowd/callflowd/pkg/document"
-	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // Delete soft-deletes a callflow as Kazoo does: the document stays whole and
@@ -13,62 +13,43 @@ import (
 // (contract 9.6). Documents that still refer to the callflow are warnings, or
 // [problem.Conflict] with RefuseIfReferenced.
 func (s *Service) Delete(ctx context.Context, w Write, hard bool) (Saved, error) {
-	unlock, err := s.locks.lock(ctx, w.AccountID+"/"+w.ID)
-	if err != nil {
-		return Saved{}, &problem.Error{Code: problem.Unavailable, Msg: "wait for other writers", Err: err}
-	}
-	defer unlock()
 	month := s.now()
-	return s.retry(ctx, func() (Saved, error) {
-		v := &save{s: s, db: s.Couch.Account(w.AccountID), w: w, action: actionDeleted}
+	var whole document.Doc
+	saved, err := s.saves.Run(ctx, w, func(ctx context.Context) (*save.Attempt, error) {
+		v := s.newEdit(w, actionDeleted, month)
 		if err := v.load(ctx); err != nil {
-			return Saved{}, err
+			return nil, err
 		}
 		if err := v.undisputed(ctx); err != nil {
-			return Saved{}, err
+			return nil, err
 		}
 		if err := v.referenced(ctx); err != nil {
-			return Saved{}, err
+			return nil, err
 		}
-		warnings, err := s.keep(ctx, w.AccountID, month, v.stored)
-		if err != nil {
-			return Saved{}, err
+		whole = v.Stored.Clone()
+		whole["pvt_deleted"] = true
+		s.sign(whole, w, actionDeleted)
+		if v.Doc = whole; hard {
+			v.Doc = tombstone(whole)
 		}
-		v.warnings = append(v.warnings, warnings...)
-		if err := v.remove(ctx, hard); err != nil {
-			return Saved{}, err
-		}
-		s.applied(w.AccountID, v.doc)
-		return Saved{Doc: withDeleted(v.doc), Warnings: v.warnings}, nil
+		return v.Attempt, nil
 	})
+	if err != nil {
+		return Saved{}, err
+	}
+	whole.SetRev(saved.Doc.Rev())
+	saved.Doc = withDeleted(whole)
+	return saved, nil
 }
 
 // undisputed refuses to delete what was edited since the revision the client
 // names: that is an edit against a deletion (contract 9.21).
-func (v *save) undisputed(ctx context.Context) error {
+func (v *edit) undisputed(ctx context.Context) error {
 	base, err := v.base(ctx)
 	if err != nil {
 		return err
 	}
-	return editAgainstDeletion(document.Diff(publicOf(base), publicOf(v.stored)), "theirs", v.stored.Rev())
-}
-
-func (v *save) remove(ctx context.Context, hard bool) error {
-	v.doc = v.stored.Clone()
-	v.doc["pvt_deleted"] = true
-	v.s.sign(v.doc, v.w, v.action)
-	if !hard {
-		return v.put(ctx)
-	}
-	whole := v.doc
-	v.doc = tombstone(whole)
-	if err := v.put(ctx); err != nil {
-		return err
-	}
-	rev := v.doc.Rev()
-	v.doc = whole
-	v.doc.SetRev(rev)
-	return nil
+	return editAgainstDeletion(document.Diff(publicOf(base), publicOf(v.Stored)), "theirs", v.Stored.Rev())
 }
 
 // tombstone is what stays of a callflow that is removed for good: who did it,

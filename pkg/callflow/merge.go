@@ -6,6 +6,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // mergedAsSets are the arrays whose order means nothing (contract 9.21).
@@ -14,19 +15,19 @@ var mergedAsSets = []string{numbersKey, patternsKey, "flags"}
 // base returns the document the request was made for: the stored one, or the
 // revision it names, from storage or from history. If that revision is not to
 // be had the save is refused; the last writer never wins unseen.
-func (v *save) base(ctx context.Context) (document.Doc, error) {
-	rev, err := v.w.baseRevision()
+func (v *edit) base(ctx context.Context) (document.Doc, error) {
+	rev, err := baseRevision(v.Write)
 	if err != nil {
 		return nil, err
 	}
-	if rev == "" || rev == v.stored.Rev() {
-		return v.stored, nil
+	if rev == "" || rev == v.Stored.Rev() {
+		return v.Stored, nil
 	}
-	doc, err := v.s.version(ctx, v.w.AccountID, v.w.ID, rev, v.stored)
+	doc, err := v.s.version(ctx, v.AccountID, v.ID, rev, v.Stored)
 	if problem.Is(err, problem.BadIdentifier) {
 		return nil, &problem.Error{
 			Code: problem.Conflict, Msg: "the base revision is gone: " + rev,
-			Data: map[string]any{"message": "conflicting documents", "base": "unavailable", "revision": v.stored.Rev()},
+			Data: map[string]any{"message": "conflicting documents", "base": "unavailable", "revision": v.Stored.Rev()},
 		}
 	}
 	return doc, err
@@ -35,7 +36,7 @@ func (v *save) base(ctx context.Context) (document.Doc, error) {
 // baseRevision is the revision that a write names as its base; "" if it names
 // none. A _rev that is no text is refused: to pass over it would let the last
 // writer win although the client asked otherwise.
-func (w Write) baseRevision() (string, error) {
+func baseRevision(w Write) (string, error) {
 	if w.Base != "" {
 		return w.Base, nil
 	}
@@ -52,17 +53,17 @@ func (w Write) baseRevision() (string, error) {
 // gone is the error of a write to a callflow that is not there. If it was
 // edited from a revision that it had, and is deleted now, that is an edit
 // against a deletion; else there is nothing to write to.
-func (v *save) gone(ctx context.Context) error {
-	absent := badIdentifier(v.w.ID)
-	rev, err := v.w.baseRevision()
+func (v *edit) gone(ctx context.Context) error {
+	absent := save.BadIdentifier(v.ID)
+	rev, err := baseRevision(v.Write)
 	if err != nil || rev == "" || v.action != actionUpdated && v.action != actionPatched {
 		return absent
 	}
-	deleted, err := v.s.current(ctx, v.w.AccountID, v.w.ID)
+	deleted, err := v.s.current(ctx, v.AccountID, v.ID)
 	if err != nil || deleted == nil {
 		return cmp.Or(err, absent)
 	}
-	base, err := v.s.version(ctx, v.w.AccountID, v.w.ID, rev, deleted)
+	base, err := v.s.version(ctx, v.AccountID, v.ID, rev, deleted)
 	if problem.Is(err, problem.BadIdentifier) || err == nil && !base.Live() {
 		return absent
 	}
@@ -78,11 +79,11 @@ func (v *save) gone(ctx context.Context) error {
 }
 
 // asked is the public document that the request asks for, made from its base.
-func (v *save) asked(base document.Doc) document.Doc {
+func (v *edit) asked(base document.Doc) document.Doc {
 	if v.action == actionPatched {
-		return publicOf(document.Patch(base, v.w.Data))
+		return publicOf(document.Patch(base, v.Data))
 	}
-	return publicOf(v.w.Data)
+	return publicOf(v.Data)
 }
 
 // editAgainstDeletion is a [problem.Conflict] that lists the edits, those of

@@ -2,39 +2,16 @@ package callflow
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
-	"regexp"
 
-	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
-	"github.com/callflowd/callflowd/pkg/reserve"
+	"github.com/callflowd/callflowd/pkg/save"
 )
-
-// save is one attempt to bring a request through the pipeline.
-type save struct {
-	s      *Service
-	db     *couch.DB
-	w      Write
-	action action
-
-	stored   document.Doc // as loaded; nil on create
-	buried   document.Doc // the tombstone that a new document will replace; mostly nil
-	plan     number.DialPlan
-	doc      document.Doc // what will be stored: public fields first, then private ones
-	problems []problem.Violation
-	warnings []problem.Warning
-	claims   []*reserve.Claim
-}
-
-// clientID is what an id chosen by a client looks like (contract 9.18).
-var clientID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 
 // prepare does everything but writing: afterwards doc is what would be
 // stored, and problems is what forbids it.
-func (v *save) prepare(ctx context.Context) error {
+func (v *edit) prepare(ctx context.Context) error {
 	if err := v.load(ctx); err != nil {
 		return err
 	}
@@ -49,7 +26,7 @@ func (v *save) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if v.problems, err = forbidden(foreign, v.problems); err != nil {
+	if v.Problems, err = forbidden(foreign, v.Problems); err != nil {
 		return err
 	}
 	v.stamp()
@@ -58,73 +35,66 @@ func (v *save) prepare(ctx context.Context) error {
 
 // judge collects what is wrong with a document, and makes it what would be
 // stored. It returns the numbers that belong to other accounts.
-func (v *save) judge(ctx context.Context, doc document.Doc) (foreign []string, err error) {
+func (v *edit) judge(ctx context.Context, doc document.Doc) (foreign []string, err error) {
 	v.validate(doc)
 	if err := v.judgeUnique(ctx); err != nil {
 		return nil, err
 	}
-	return v.s.foreign(ctx, v.w.AccountID, v.doc)
+	return v.s.foreign(ctx, v.AccountID, v.Doc)
 }
 
 // load reads the stored document, and asks the precondition.
-func (v *save) load(ctx context.Context) error {
+func (v *edit) load(ctx context.Context) error {
 	if v.action == actionCreated {
 		return v.loadNew(ctx)
 	}
-	doc, err := v.db.Get(ctx, v.w.ID)
+	doc, err := v.DB.Get(ctx, v.ID)
 	if v.action == actionRestored && problem.Is(err, problem.BadIdentifier) {
-		if err := v.check(""); err != nil {
+		if err := v.Checked(""); err != nil {
 			return err
 		}
-		return v.unearth(ctx) // removed for good: it comes back as a new document
+		return v.loadTombstone(ctx) // removed for good: it comes back as a new document
 	}
 	switch {
 	case problem.Is(err, problem.BadIdentifier):
 		return v.gone(ctx)
 	case err != nil:
 		return err
-	case !isCallflow(v.w.ID, doc):
-		return badIdentifier(v.w.ID)
+	case !isCallflow(v.ID, doc):
+		return save.BadIdentifier(v.ID)
 	case !doc.Live() && v.action != actionRestored && v.action != actionMerged:
 		return v.gone(ctx)
 	}
-	v.stored = doc
-	return v.check(doc.Rev())
-}
-
-func (v *save) check(rev string) error {
-	if v.w.Check == nil {
-		return nil
-	}
-	return v.w.Check(rev)
+	v.Stored = doc
+	return v.Checked(doc.Rev())
 }
 
 // loadNew settles a new document's id and makes sure that nothing has it. A
 // data id that cannot be one is a violation.
-func (v *save) loadNew(ctx context.Context) error {
-	if err := v.check(""); err != nil {
+func (v *edit) loadNew(ctx context.Context) error {
+	if err := v.Checked(""); err != nil {
 		return err
 	}
-	chosen := v.w.ID == ""
+	chosen := v.ID == ""
 	if chosen && !v.chooseID() {
 		return nil
 	}
-	_, err := v.db.Get(ctx, v.w.ID)
+	_, err := v.DB.Get(ctx, v.ID)
 	switch {
 	case problem.Is(err, problem.BadIdentifier):
-		return v.unearth(ctx)
+		return v.loadTombstone(ctx)
 	case err != nil:
 		return err
 	}
-	return &problem.Error{Code: problem.Conflict, Msg: "the id is taken: " + v.w.ID}
+	return &problem.Error{Code: problem.Conflict, Msg: "the id is taken: " + v.ID}
 }
 
-// unearth finds the tombstone that the new document will replace: it alone
+// loadTombstone finds what the new document will replace: the tombstone alone
 // says who removed the callflow before, and history has to keep it.
-func (v *save) unearth(ctx context.Context) error {
-	doc, err := v.s.current(ctx, v.w.AccountID, v.w.ID)
+func (v *edit) loadTombstone(ctx context.Context) error {
+	doc, err := v.s.current(ctx, v.AccountID, v.ID)
 	if isTombstone(doc) {
-		v.buried = doc
+		v.Tombstone = doc
 	}
 	if problem.Is(err, problem.BadIdentifier) { // of a document of another type
 		return nil
@@ -134,59 +104,37 @@ func (v *save) unearth(ctx context.Context) error {
 
 // chooseID takes the data's id, or makes one. It reports whether the id was
 // the client's and may be one.
-func (v *save) chooseID() bool {
-	var id any
-	for _, key := range []string{"_id", "id"} {
-		if given := v.w.Data[key]; given != nil && given != "" {
-			id = given
-		}
+func (v *edit) chooseID() bool {
+	id, problems := save.ChosenID(v.Data, v.s.Words)
+	v.Problems = append(v.Problems, problems...)
+	if v.ID = id; id == "" {
+		v.ID = save.NewID()
 	}
-	if id == nil {
-		v.w.ID = newID()
-		return false
-	}
-	text, ok := id.(string)
-	if !ok || !clientID.MatchString(text) || text == "validate" {
-		v.problems = append(v.problems, problem.Violation{
-			Path: "id", Code: "error", Message: "an id has 1 to 128 letters, digits, dots, dashes and underscores, and begins with a letter or digit",
-			Members: map[string]any{"value": id},
-		})
-		v.w.ID = newID()
-		return false
-	}
-	v.w.ID = text
-	return true
+	return id != ""
 }
 
-// newID makes an id as Kazoo does: 32 lower-case hexadecimal characters.
-func newID() string {
-	var b [16]byte
-	rand.Read(b[:]) //nolint:errcheck // never fails, as documented
-	return hex.EncodeToString(b[:])
-}
-
-func (v *save) readPlan(ctx context.Context) error {
-	plan, warnings, err := v.s.dialPlan(ctx, v.w.AccountID)
+func (v *edit) readPlan(ctx context.Context) error {
+	plan, warnings, err := v.s.dialPlan(ctx, v.AccountID)
 	v.plan = plan
-	v.warnings = append(v.warnings, warnings...)
+	v.Warnings = append(v.Warnings, warnings...)
 	return err
 }
 
 // compose makes the public document that the request asks for.
-func (v *save) compose(ctx context.Context) (document.Doc, error) {
+func (v *edit) compose(ctx context.Context) (document.Doc, error) {
 	if v.action == actionCreated || v.action == actionRestored || v.action == actionMerged {
-		return publicOf(v.w.Data), nil
+		return publicOf(v.Data), nil
 	}
 	base, err := v.base(ctx)
 	if err != nil {
 		return nil, err
 	}
 	yours := v.asked(base)
-	if base.Rev() == v.stored.Rev() {
+	if base.Rev() == v.Stored.Rev() {
 		return yours, nil
 	}
 	v.action = actionMerged
-	return mergeOnto(v.s.cleaned(base, v.plan), v.s.cleaned(yours, v.plan), v.s.cleaned(v.stored, v.plan))
+	return mergeOnto(v.s.cleaned(base, v.plan), v.s.cleaned(yours, v.plan), v.s.cleaned(v.Stored, v.plan))
 }
 
 // cleaned is a version as a save would store it. All sides of a merge are,
@@ -201,11 +149,11 @@ func (s *Service) cleaned(doc document.Doc, plan number.DialPlan) document.Doc {
 
 // validate makes doc what would be stored, with defaults and casts, and
 // collects what the document alone shows to be wrong.
-func (v *save) validate(doc document.Doc) {
+func (v *edit) validate(doc document.Doc) {
 	out, problems := v.s.clean(doc, v.plan)
-	v.doc = out
-	v.problems = append(v.problems, problems...)
-	v.warnings = append(v.warnings, v.s.Schemas.Advise(schemaName, out)...)
+	v.Doc = out
+	v.Problems = append(v.Problems, problems...)
+	v.Warnings = append(v.Warnings, v.s.Schemas.Advise(schemaName, out)...)
 }
 
 // schemaName is the schema of a callflow.
@@ -224,18 +172,11 @@ func (s *Service) clean(doc document.Doc, plan number.DialPlan) (document.Doc, [
 	return out, append(problems, withinLimits(out)...)
 }
 
-// judgeUnique prepares the claims and reports the keys that are taken, unless
-// so much is wrong already that the keys mean nothing.
-func (v *save) judgeUnique(ctx context.Context) error {
-	if len(withinLimits(v.doc)) > 0 {
+// judgeUnique reports the keys that are taken, unless so much is wrong
+// already that the keys mean nothing.
+func (v *edit) judgeUnique(ctx context.Context) error {
+	if len(withinLimits(v.Doc)) > 0 {
 		return nil
 	}
-	claims, err := v.s.claimsOf(ctx, v.w.AccountID, v.w.ID, keysOf(v.doc))
-	if err != nil {
-		return err
-	}
-	v.claims = claims
-	violations, err := taken(ctx, v.db, claims)
-	v.problems = append(v.problems, violations...)
-	return err
+	return v.JudgeKeys(ctx)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // action is what a write did, as history tells it.
@@ -24,31 +25,19 @@ const (
 // pvt_request_id, since Kazoo keeps private fields it does not know.
 const traceKey = "pvt_callflowd"
 
-// publicOf returns a copy of what a client may set: no private keys, no id,
-// and no metadata, which clients post back (contract 9.5).
-func publicOf(doc document.Doc) document.Doc {
-	out := document.Doc{}
-	for k, v := range doc {
-		if !document.Private(k) && k != "id" && k != "metadata" {
-			out[k] = v
-		}
-	}
-	return out.Clone()
-}
+// publicOf returns a copy of what a client may set. Clients post metadata
+// back (contract 9.5).
+func publicOf(doc document.Doc) document.Doc { return save.Public(doc, "metadata") }
 
 // stamp completes the document with its private fields (contract 2.4): the
 // stored ones win over anything else, then this write's own.
-func (v *save) stamp() {
-	for k, value := range v.stored {
-		if document.Private(k) {
-			v.doc[k] = value
-		}
-	}
-	v.doc["_id"] = v.w.ID
-	delete(v.doc, "pvt_deleted")
-	v.s.sign(v.doc, v.w, v.action)
-	if created, ok := v.buried["pvt_created"]; ok && v.action == actionRestored {
-		v.doc["pvt_created"] = created // history is looked for from then on
+func (v *edit) stamp() {
+	save.TakePrivate(v.Doc, v.Stored)
+	v.Doc["_id"] = v.ID
+	delete(v.Doc, "pvt_deleted")
+	v.s.sign(v.Doc, v.Write, v.action)
+	if created, ok := v.Tombstone["pvt_created"]; ok && v.action == actionRestored {
+		v.Doc["pvt_created"] = created // history is looked for from then on
 	}
 }
 

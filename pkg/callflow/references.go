@@ -55,27 +55,27 @@ const referencesWait = 5 * time.Second
 // referenced warns of what still points at a callflow that is to be deleted,
 // or refuses if the request asks for that. Trouble with the view costs no
 // more than the warnings.
-func (v *save) referenced(ctx context.Context) error {
+func (v *edit) referenced(ctx context.Context) error {
 	wait, cancel := context.WithTimeout(ctx, referencesWait)
 	defer cancel()
-	if v.w.RefuseIfReferenced {
+	if v.RefuseIfReferenced {
 		wait = ctx
 	}
-	references, err := v.s.References(wait, v.w.AccountID, v.w.ID)
-	if err != nil && v.w.RefuseIfReferenced {
+	references, err := v.s.References(wait, v.AccountID, v.ID)
+	if err != nil && v.RefuseIfReferenced {
 		return err
 	}
 	if err != nil {
-		v.s.log().Warn("warnings about references are left out", zap.String("callflow", v.w.ID), zap.Error(err))
+		v.s.log().Warn("warnings about references are left out", zap.String("callflow", v.ID), zap.Error(err))
 	}
-	if len(references) > 0 && v.w.RefuseIfReferenced {
+	if len(references) > 0 && v.RefuseIfReferenced {
 		return &problem.Error{
-			Code: problem.Conflict, Msg: "still referenced: " + v.w.ID,
-			Data: map[string]any{"message": "other documents refer to this callflow", "references": references, "revision": v.stored.Rev()},
+			Code: problem.Conflict, Msg: "still referenced: " + v.ID,
+			Data: map[string]any{"message": "other documents refer to this callflow", "references": references, "revision": v.Stored.Rev()},
 		}
 	}
 	for _, r := range references {
-		v.warnings = append(v.warnings, problem.Warning{
+		v.Warnings = append(v.Warnings, problem.Warning{
 			Path: "id", Code: "referenced", Message: r.Type + " " + r.ID + " still refers to this callflow at " + r.Path,
 			Members: map[string]any{"id": r.ID, "type": r.Type, "path": r.Path, "name": r.Name},
 		})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // Resolution says how to settle a conflict: by keeping one revision, or by
@@ -29,7 +30,7 @@ func (s *Service) Resolve(ctx context.Context, w Write, r Resolution) (Saved, er
 		return Saved{}, err
 	}
 	if len(leaves) < 2 || ours(w.ID) {
-		return Saved{}, badIdentifier(w.ID)
+		return Saved{}, save.BadIdentifier(w.ID)
 	}
 	wanted, err := s.settle(ctx, w, r, leaves)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // Restore makes an old version the stored one, as a new revision, or brings a
@@ -24,7 +25,7 @@ func (s *Service) toRestore(ctx context.Context, accountID, id, rev string) (doc
 	if rev != "" {
 		version, err := s.Version(ctx, accountID, id, rev)
 		if err == nil && isTombstone(version) {
-			return nil, badIdentifier(rev) // nothing to go back to
+			return nil, save.BadIdentifier(rev) // nothing to go back to
 		}
 		return version, err
 	}
@@ -37,7 +38,7 @@ func (s *Service) toRestore(ctx context.Context, accountID, id, rev string) (doc
 			return v, nil
 		}
 	}
-	return nil, badIdentifier(id)
+	return nil, save.BadIdentifier(id)
 }
 
 // isTombstone reports whether a version has nothing of the callflow left.

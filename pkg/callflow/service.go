@@ -31,7 +31,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/lru"
-	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/save"
 	"github.com/callflowd/callflowd/pkg/schema"
 )
 
@@ -52,38 +52,19 @@ type Service struct {
 	// current one; 0 keeps all.
 	HistoryMonths int
 
-	locks       keyedLocks
+	// Words are what paths have in a callflow id's place.
+	Words []string
+
+	saves       save.Service
 	monthsOnce  sync.Once
 	monthsKnown *lru.Map[string, struct{}]
 }
 
-// Actor is who asks, as private fields and history remember it.
-type Actor struct {
-	AccountID, UserID   string // "" for nobody known
-	RequestID, ClientIP string
-}
-
 // Write asks for a change of one callflow.
-type Write struct {
-	AccountID string
-	ID        string       // "" on create: chosen by the data's id, or by the service
-	Data      document.Doc // the request's data; never changed
-	Base      string       // the revision the client edited; "" if it named none. _rev in Data counts too
-	// Check, if set, is asked before anything is written, with the stored
-	// revision ("" if there is none); its error is returned (If-Match,
-	// If-None-Match).
-	Check func(storedRev string) error
-	Actor Actor
-	// RefuseIfReferenced keeps Delete from removing what other documents of
-	// the account refer to.
-	RefuseIfReferenced bool
-}
+type Write = save.Write
 
 // Saved is a change that was made.
-type Saved struct {
-	Doc      document.Doc // as stored, private keys and new _rev included
-	Warnings []problem.Warning
-}
+type Saved = save.Saved
 
 // Create saves a new callflow. An id that is taken, even by a soft-deleted
 // document, is [problem.Conflict].
@@ -111,7 +92,7 @@ func (s *Service) Get(ctx context.Context, accountID, id string) (document.Doc, 
 		return nil, err
 	}
 	if !isCallflow(id, doc) || !doc.Live() {
-		return nil, badIdentifier(id)
+		return nil, save.BadIdentifier(id)
 	}
 	return doc, nil
 }
@@ -121,14 +102,6 @@ func (s *Service) Get(ctx context.Context, accountID, id string) (document.Doc, 
 func isCallflow(id string, doc document.Doc) bool {
 	_, typed := doc["pvt_type"]
 	return doc.Type() == Type || !typed && !strings.HasPrefix(id, "_")
-}
-
-func badIdentifier(id string) error {
-	return &problem.Error{
-		Code: problem.BadIdentifier,
-		Data: map[string]any{"message": "bad identifier", "cause": id},
-		Msg:  "no live callflow " + id,
-	}
 }
 
 func (s *Service) now() time.Time {

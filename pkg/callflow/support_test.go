@@ -9,6 +9,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/save"
 	"github.com/callflowd/callflowd/pkg/schema"
 )
 
@@ -30,7 +31,7 @@ func serviceOn(t testing.TB, client *couch.Client) *Service {
 	if err := client.CreateDB(t.Context(), couch.AccountDB(testAccount)); err != nil {
 		t.Fatal(err)
 	}
-	return &Service{Couch: client, Schemas: schema.NewLive(registry), Accounts: &account.Service{Couch: client}}
+	return &Service{Couch: client, Schemas: schema.NewLive(registry), Accounts: &account.Service{Couch: client}, Words: []string{"validate"}}
 }
 
 // doc decodes a JSON object.
@@ -84,7 +85,7 @@ func write(t testing.TB, id, data string) Write {
 	t.Helper()
 	return Write{
 		AccountID: testAccount, ID: id, Data: doc(t, data),
-		Actor: Actor{AccountID: testAccount, UserID: "u1", RequestID: "r1", ClientIP: "192.0.2.1"},
+		Actor: save.Actor{AccountID: testAccount, UserID: "u1", RequestID: "r1", ClientIP: "192.0.2.1"},
 	}
 }
 

@@ -34,8 +34,11 @@ func (s *Service) applied(accountID string, doc document.Doc) {
 }
 
 // keysOf lists the keys a document holds, each once.
-func keysOf(doc document.Doc) []key {
-	var keys []key
+func keysOf(doc document.Doc) []reserve.Key {
+	if !doc.Live() {
+		return nil
+	}
+	var keys []reserve.Key
 	seen := map[key]bool{}
 	for _, kind := range []string{numbersKey, patternsKey} {
 		for _, text := range doc.Strings(kind) {
@@ -49,28 +52,10 @@ func keysOf(doc document.Doc) []key {
 	return keys
 }
 
-// claimsOf prepares a claim for each key, with those that the index names as
-// holders.
-func (s *Service) claimsOf(ctx context.Context, accountID, self string, keys []key) ([]*reserve.Claim, error) {
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	holders, err := s.holders(ctx, accountID, keys)
-	if err != nil {
-		return nil, err
-	}
-	claims := make([]*reserve.Claim, len(keys))
-	for i, k := range keys {
-		others := slices.DeleteFunc(slices.Clone(holders[k]), func(id string) bool { return id == self })
-		claims[i] = &reserve.Claim{Key: k, Self: self, Others: others}
-	}
-	return claims, nil
-}
-
-func (s *Service) holders(ctx context.Context, accountID string, keys []key) (map[key][]string, error) {
+func (s *Service) holders(ctx context.Context, accountID string, keys []reserve.Key) (map[reserve.Key][]string, error) {
 	texts := map[string][]string{}
 	for _, k := range keys {
-		texts[k.kind] = append(texts[k.kind], k.text)
+		texts[k.Kind()] = append(texts[k.Kind()], k.Text())
 	}
 	if s.Index == nil {
 		if err := s.prepareViews(ctx, accountID); err != nil {
@@ -82,7 +67,7 @@ func (s *Service) holders(ctx context.Context, accountID string, keys []key) (ma
 	if err != nil {
 		return nil, err
 	}
-	out := map[key][]string{}
+	out := map[reserve.Key][]string{}
 	for text, ids := range byNumber {
 		out[key{numbersKey, text}] = ids
 	}
@@ -93,9 +78,9 @@ func (s *Service) holders(ctx context.Context, accountID string, keys []key) (ma
 }
 
 // viewHolders asks the views that Kazoo's own check asks (contract 2.1-5).
-func viewHolders(ctx context.Context, db *couch.DB, texts map[string][]string) (map[key][]string, error) {
+func viewHolders(ctx context.Context, db *couch.DB, texts map[string][]string) (map[reserve.Key][]string, error) {
 	views := map[string]string{numbersKey: "listing_by_number", patternsKey: "listing_by_pattern"}
-	out := map[key][]string{}
+	out := map[reserve.Key][]string{}
 	for kind, list := range texts {
 		keys := make([]any, len(list))
 		for i, text := range list {
@@ -115,33 +100,17 @@ func viewHolders(ctx context.Context, db *couch.DB, texts map[string][]string) (
 	return out, nil
 }
 
-// taken judges claims by what the index says, reading the callflows it names,
-// and reports the keys that another live callflow holds.
-func taken(ctx context.Context, db *couch.DB, claims []*reserve.Claim) ([]problem.Violation, error) {
-	if err := (reserve.Store{DB: db}).Judge(ctx, claims); err != nil {
-		return nil, err
-	}
-	violations, err := uniqueViolations(ctx, db, claims)
-	reserve.Restart(claims)
-	return violations, err
-}
-
-// uniqueViolations words what refused or lost claims found (contract 9.2):
+// uniqueViolations words what failed claims found (contract 9.2):
 // one violation for the numbers, one for the patterns, naming every callflow
 // that holds a key.
 func uniqueViolations(ctx context.Context, db *couch.DB, claims []*reserve.Claim) ([]problem.Violation, error) {
 	held := map[string][]*reserve.Claim{}
 	suspects := map[string]bool{}
 	for _, c := range claims {
-		if c.Failed() {
-			held[c.Key.Kind()] = append(held[c.Key.Kind()], c)
-			for _, id := range c.Possible() {
-				suspects[id] = true
-			}
+		held[c.Key.Kind()] = append(held[c.Key.Kind()], c)
+		for _, id := range c.Possible() {
+			suspects[id] = true
 		}
-	}
-	if len(held) == 0 {
-		return nil, nil
 	}
 	docs, err := db.GetMany(ctx, slices.Sorted(maps.Keys(suspects)))
 	if err != nil {
@@ -190,4 +159,10 @@ func (s *Service) prepareViews(ctx context.Context, accountID string) error {
 		return nil
 	}
 	return s.Accounts.Prepare(ctx, accountID)
+}
+
+// dropKey takes a number or pattern out of a callflow.
+func dropKey(doc document.Doc, k reserve.Key) {
+	list, _ := doc[k.Kind()].([]any)
+	doc[k.Kind()] = slices.DeleteFunc(slices.Clone(list), func(v any) bool { return v == k.Text() })
 }

@@ -20,8 +20,8 @@ type Verdict struct {
 // Validate runs the pipeline without the save. A callflow that is being
 // edited names itself by Data's id; its own numbers are then no conflict.
 func (s *Service) Validate(ctx context.Context, w Write) (Verdict, error) {
-	v := &save{s: s, db: s.Couch.Account(w.AccountID), w: w, action: actionUpdated}
-	v.w.ID = ""
+	v := s.newEdit(w, actionUpdated, s.now())
+	v.ID = ""
 	named := v.chooseID()
 	if named {
 		if err := v.judgeID(ctx); err != nil {
@@ -36,16 +36,16 @@ func (s *Service) Validate(ctx context.Context, w Write) (Verdict, error) {
 		return Verdict{}, err
 	}
 	if len(foreign) > 0 {
-		v.problems = append(v.problems, forbiddenNumbers(foreign))
+		v.Problems = append(v.Problems, forbiddenNumbers(foreign))
 	}
 	v.advise(ctx)
 	if named {
-		v.doc["id"] = v.w.ID
+		v.Doc["id"] = v.ID
 	} else {
-		forgetID(v.warnings, v.w.ID)
+		forgetID(v.Warnings, v.ID)
 	}
 	return Verdict{
-		Valid: len(v.problems) == 0, Document: v.doc, Problems: problem.Data(v.problems), Warnings: v.warnings,
+		Valid: len(v.Problems) == 0, Document: v.Doc, Problems: problem.Data(v.Problems), Warnings: v.Warnings,
 	}, nil
 }
 
@@ -59,17 +59,17 @@ func forgetID(warnings []problem.Warning, id string) {
 
 // judgeID reports an id that no save could use: neither a new callflow could
 // have it nor is there one to be edited.
-func (v *save) judgeID(ctx context.Context) error {
-	doc, err := v.db.Get(ctx, v.w.ID)
+func (v *edit) judgeID(ctx context.Context) error {
+	doc, err := v.DB.Get(ctx, v.ID)
 	switch {
 	case problem.Is(err, problem.BadIdentifier):
 		return nil
 	case err != nil:
 		return err
-	case !isCallflow(v.w.ID, doc) || !doc.Live():
-		v.problems = append(v.problems, problem.Violation{
+	case !isCallflow(v.ID, doc) || !doc.Live():
+		v.Problems = append(v.Problems, problem.Violation{
 			Path: "id", Code: "error", Message: "the id is that of a deleted callflow or of a document of another type",
-			Members: map[string]any{"value": v.w.ID},
+			Members: map[string]any{"value": v.ID},
 		})
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // HistoryItem is one version of a callflow and the write that made it.
@@ -75,7 +76,7 @@ func (s *Service) current(ctx context.Context, accountID, id string) (document.D
 		return nil, err
 	}
 	if !isCallflow(id, leaves[0]) {
-		return nil, badIdentifier(id)
+		return nil, save.BadIdentifier(id)
 	}
 	return leaves[0], nil
 }
@@ -83,7 +84,7 @@ func (s *Service) current(ctx context.Context, accountID, id string) (document.D
 func (s *Service) version(ctx context.Context, accountID, id, rev string, stored document.Doc) (document.Doc, error) {
 	doc, err := s.anyVersion(ctx, accountID, id, rev, stored)
 	if err == nil && !isCallflow(id, doc) {
-		return nil, badIdentifier(rev)
+		return nil, save.BadIdentifier(rev)
 	}
 	return doc, err
 }
@@ -110,7 +111,7 @@ func (s *Service) anyVersion(ctx context.Context, accountID, id, rev string, sto
 			return nil, err
 		}
 	}
-	return nil, badIdentifier(rev)
+	return nil, save.BadIdentifier(rev)
 }
 
 // versions lists the stored version and those in history, newest first.
@@ -140,7 +141,7 @@ func (s *Service) versions(ctx context.Context, accountID, id string) ([]documen
 		}
 	}
 	if len(known.list) == 0 {
-		return nil, badIdentifier(id)
+		return nil, save.BadIdentifier(id)
 	}
 	return known.ordered(), nil
 }

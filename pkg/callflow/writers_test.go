@@ -15,6 +15,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/route"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // How hard the tests with many writers try. STRESS=30s makes them go on for
@@ -79,7 +80,7 @@ type fighter struct {
 // forgiven is an error.
 func (f *fighter) fight(ctx context.Context, forgiven func(error) bool) error {
 	wanted := fmt.Sprint(100 + f.rnd.IntN(10))
-	w := Write{AccountID: testAccount, ID: f.id, Actor: Actor{RequestID: fmt.Sprint(f.rnd.Int64())}}
+	w := Write{AccountID: testAccount, ID: f.id, Actor: save.Actor{RequestID: fmt.Sprint(f.rnd.Int64())}}
 	var saved Saved
 	var err error
 	switch choice := f.rnd.IntN(4); {
@@ -242,7 +243,7 @@ func TestManyWritersPatchOneCallflow(t *testing.T) {
 		group.Go(func() error {
 			for n := 0; more(n); n++ {
 				value := fmt.Sprint(n)
-				w := Write{AccountID: testAccount, ID: id, Data: document.Doc{field: value}, Actor: Actor{RequestID: field + value}}
+				w := Write{AccountID: testAccount, ID: id, Data: document.Doc{field: value}, Actor: save.Actor{RequestID: field + value}}
 				_, err := s.Patch(ctx, w)
 				if problem.Is(err, problem.Conflict) {
 					continue // too much is going on: refused, and not lost unseen

@@ -33,20 +33,16 @@ const maxRounds = 40
 // no more reservations are taken, but what was taken wrongly is given back.
 func (s Store) Take(ctx context.Context, claims []*Claim) error {
 	for range maxRounds {
-		open := func(states ...state) []*Claim {
-			return slices.DeleteFunc(slices.Clone(claims), func(c *Claim) bool { return !slices.Contains(states, c.state) })
+		if err := s.Look(ctx, claims); err != nil {
+			return err
 		}
-		refusedAny := len(open(refused)) > 0
+		wanted, wrong := in(claims, taking), in(claims, returning)
 		var err error
 		switch {
-		case len(open(reading)) > 0:
-			err = s.readReservations(ctx, open(reading))
-		case len(open(judging, judgingAgain)) > 0:
-			err = s.judge(ctx, open(judging, judgingAgain))
-		case len(open(returning)) > 0:
-			err = s.write(ctx, open(returning))
-		case len(open(taking)) > 0 && !refusedAny:
-			err = s.write(ctx, s.turn(open(taking)))
+		case len(wrong) > 0:
+			err = s.write(ctx, wrong)
+		case len(wanted) > 0 && len(in(claims, refused)) == 0:
+			err = s.write(ctx, s.turn(wanted))
 		default:
 			return nil
 		}
@@ -55,6 +51,24 @@ func (s Store) Take(ctx context.Context, claims []*Claim) error {
 		}
 	}
 	return &problem.Error{Code: problem.Conflict, Msg: "the reservations keep changing hands"}
+}
+
+// Look drives claims as far as they come without writing. [Claim.Failed]
+// tells which keys others hold.
+func (s Store) Look(ctx context.Context, claims []*Claim) error {
+	if unread := in(claims, reading); len(unread) > 0 {
+		if err := s.readReservations(ctx, unread); err != nil {
+			return err
+		}
+	}
+	if doubtful := in(claims, judging, judgingAgain); len(doubtful) > 0 {
+		return s.judge(ctx, doubtful)
+	}
+	return nil
+}
+
+func in(claims []*Claim, states ...state) []*Claim {
+	return slices.DeleteFunc(slices.Clone(claims), func(c *Claim) bool { return !slices.Contains(states, c.state) })
 }
 
 // turn is what is taken next. Where there is a lease, keys are taken one
@@ -67,24 +81,22 @@ func (s Store) turn(claims []*Claim) []*Claim {
 	return claims
 }
 
-// Judge looks at the documents that Others names, and takes nothing.
-// [Claim.Failed] tells which keys they hold; the claims can still be taken.
+// Judge looks at the documents that Others names and at no reservation.
+// [Claim.Failed] tells which keys they hold; the other claims are as before.
 func (s Store) Judge(ctx context.Context, claims []*Claim) error {
-	var disputed []*Claim
-	for _, c := range claims {
-		if len(c.Others) > 0 {
-			c.state = judging
-			disputed = append(disputed, c)
+	disputed := slices.DeleteFunc(slices.Clone(claims), func(c *Claim) bool { return len(c.Others) == 0 })
+	for _, c := range disputed {
+		c.state = judging
+	}
+	if err := s.judge(ctx, disputed); err != nil {
+		return err
+	}
+	for _, c := range disputed {
+		if !c.Failed() {
+			c.state = reading
 		}
 	}
-	return s.judge(ctx, disputed)
-}
-
-// Restart makes claims begin anew.
-func Restart(claims []*Claim) {
-	for _, c := range claims {
-		c.state = reading
-	}
+	return nil
 }
 
 // Confirm reads the reservations of held claims again: they are confirmed or

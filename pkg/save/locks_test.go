@@ -1,4 +1,4 @@
-package callflow
+package save
 
 import (
 	"context"

@@ -1,0 +1,292 @@
+package save
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/reserve"
+)
+
+// Hooks are what a kind of document does its own way. Those that are nil do
+// nothing, or what their comment says.
+type Hooks struct {
+	// Keys lists what a document holds alone; a deleted one holds nothing.
+	Keys func(doc document.Doc) []reserve.Key
+	// Holders names the documents that may hold keys, from a view or an index.
+	Holders func(ctx context.Context, keys []reserve.Key) (map[reserve.Key][]string, error)
+	// Taken words keys that others hold.
+	Taken func(ctx context.Context, failed []*reserve.Claim) ([]problem.Violation, error)
+	// Drop takes a key out of a document that cannot have it back.
+	Drop func(doc document.Doc, key reserve.Key)
+	// Lease is how long others respect a reservation without its document.
+	Lease time.Duration
+	Now   func() time.Time // needed with a Lease
+
+	// Keep saves a version that is about to be replaced.
+	Keep func(ctx context.Context, replaced document.Doc) ([]problem.Warning, error)
+	// Put writes the document over the revision it has; nil writes to DB.
+	Put func(ctx context.Context, doc document.Doc) error
+	// Remove takes a new document away again; nil deletes it from DB.
+	Remove func(ctx context.Context, doc document.Doc) error
+	// Settle ends a save that is sure of its keys. If it fails, the save is
+	// undone.
+	Settle func(ctx context.Context) error
+	// Written is told of a document that is acknowledged.
+	Written func(doc document.Doc)
+	Log     *zap.Logger
+}
+
+// Attempt is one way through a save.
+type Attempt struct {
+	Write
+	Hooks Hooks
+	DB    *couch.DB // of the reservations, and of the document unless hooks say otherwise
+
+	Stored    document.Doc // as loaded; nil for a new document
+	Tombstone document.Doc // what a new document will replace; mostly nil
+	Doc       document.Doc // what will be stored
+	Problems  []problem.Violation
+	Warnings  []problem.Warning
+
+	claims []*reserve.Claim
+}
+
+func (a *Attempt) log() *zap.Logger {
+	if a.Hooks.Log != nil {
+		return a.Hooks.Log
+	}
+	return zap.NewNop()
+}
+
+func (a *Attempt) reservations() reserve.Store {
+	return reserve.Store{DB: a.DB, AccountID: a.AccountID, Lease: a.Hooks.Lease, Now: a.Hooks.Now}
+}
+
+// JudgeKeys finds out who else holds the keys of Doc. Another holder of a key
+// that the save adds is a problem, one of a key that the stored document has
+// already is a warning (contract 9.28).
+func (a *Attempt) JudgeKeys(ctx context.Context) error {
+	added, kept, err := a.claimsOf(ctx)
+	if err != nil {
+		return err
+	}
+	look := a.reservations().Look
+	if a.Stored == nil {
+		look = a.reservations().Judge
+	}
+	if err := look(ctx, added); err != nil {
+		return err
+	}
+	problems, err := a.taken(ctx, added)
+	if err != nil {
+		return err
+	}
+	a.Problems = append(a.Problems, problems...)
+	if err := a.reservations().Judge(ctx, kept); err != nil {
+		return err
+	}
+	warnings, err := a.taken(ctx, kept)
+	a.Warnings = append(a.Warnings, warnings...)
+	a.claims = added
+	return err
+}
+
+// claimsOf makes a claim for each key of Doc.
+func (a *Attempt) claimsOf(ctx context.Context) (added, kept []*reserve.Claim, err error) {
+	if a.Hooks.Keys == nil {
+		return nil, nil, nil
+	}
+	keys := a.Hooks.Keys(a.Doc)
+	if len(keys) == 0 {
+		return nil, nil, nil
+	}
+	holders, err := a.Hooks.Holders(ctx, keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, k := range keys {
+		others := slices.DeleteFunc(slices.Clone(holders[k]), func(id string) bool { return id == a.ID })
+		c := &reserve.Claim{Key: k, Self: a.ID, Others: others}
+		if a.Stored != nil && k.HeldBy(a.Stored) {
+			kept = append(kept, c)
+		} else {
+			added = append(added, c)
+		}
+	}
+	return added, kept, nil
+}
+
+func (a *Attempt) taken(ctx context.Context, claims []*reserve.Claim) ([]problem.Violation, error) {
+	failed := slices.DeleteFunc(slices.Clone(claims), func(c *reserve.Claim) bool { return !c.Failed() })
+	if len(failed) == 0 {
+		return nil, nil
+	}
+	return a.Hooks.Taken(ctx, failed)
+}
+
+// commit writes what the attempt has prepared.
+func (a *Attempt) commit(ctx context.Context) error {
+	if err := a.takeAndKeep(ctx); err != nil {
+		a.release(ctx, keysOf(a.claims))
+		return err
+	}
+	if err := a.put(ctx); err != nil {
+		a.release(ctx, keysOf(a.claims))
+		return err
+	}
+	if err := a.acknowledge(ctx); err != nil {
+		return err
+	}
+	if a.Hooks.Written != nil {
+		a.Hooks.Written(a.Doc)
+	}
+	return nil
+}
+
+// takeAndKeep takes the reservations, and at the same time keeps the replaced
+// version. Either is harmless without the other.
+func (a *Attempt) takeAndKeep(ctx context.Context) error {
+	var kept error
+	var keeping sync.WaitGroup
+	replaced := a.Stored
+	if replaced == nil {
+		replaced = a.Tombstone
+	}
+	if replaced != nil && a.Hooks.Keep != nil {
+		keeping.Go(func() {
+			var warnings []problem.Warning
+			warnings, kept = a.Hooks.Keep(ctx, replaced)
+			a.Warnings = append(a.Warnings, warnings...)
+		})
+	}
+	err := a.take(ctx)
+	keeping.Wait()
+	if err != nil {
+		return err
+	}
+	return kept
+}
+
+func (a *Attempt) take(ctx context.Context) error {
+	if len(a.claims) == 0 {
+		return nil
+	}
+	if a.Stored == nil {
+		for _, c := range a.claims {
+			c.Optimistic()
+		}
+	}
+	if err := a.reservations().Take(ctx, a.claims); err != nil {
+		return err
+	}
+	violations, err := a.taken(ctx, a.claims)
+	if err != nil {
+		return err
+	}
+	return problem.Validation(violations)
+}
+
+// put writes the document over the loaded revision. A conflict sends the save
+// back to its beginning, unless nothing but this very write is there: then a
+// lost answer made us write twice.
+func (a *Attempt) put(ctx context.Context) error {
+	err := a.write(ctx, a.Doc)
+	if err == nil {
+		return nil
+	}
+	if a.Stored == nil && a.Hooks.Remove != nil {
+		a.undo(ctx)
+		return err
+	}
+	if !problem.Is(err, problem.Conflict) {
+		return err
+	}
+	if a.Hooks.Put == nil {
+		leaves, failed := a.DB.Leaves(ctx, a.ID)
+		if failed == nil && sameWrite(a.Doc, leaves[0]) {
+			a.Doc.SetRev(leaves[0].Rev())
+			return nil
+		}
+	}
+	if a.Stored == nil {
+		return err
+	}
+	return Again(err)
+}
+
+func (a *Attempt) write(ctx context.Context, doc document.Doc) error {
+	if a.Hooks.Put != nil {
+		return a.Hooks.Put(ctx, doc)
+	}
+	return a.DB.Put(ctx, doc)
+}
+
+// sameWrite reports whether a stored document is what was to be written.
+func sameWrite(ours, stored document.Doc) bool {
+	a, b := ours.Clone(), stored.Clone()
+	delete(a, "_rev")
+	delete(b, "_rev")
+	return ours.String("pvt_request_id") != "" && document.Equal(map[string]any(a), map[string]any(b))
+}
+
+// acknowledge reads the reservations of new keys again. If one was lost the
+// write is undone and the save begins again, to find out who has the key. A
+// key that the stored document had all along cannot be lost: whoever takes
+// its reservation looks at the document after that.
+func (a *Attempt) acknowledge(ctx context.Context) error {
+	if len(a.claims) > 0 {
+		if err := a.reservations().Confirm(ctx, a.claims); err != nil {
+			return err
+		}
+	}
+	for _, c := range a.claims {
+		if c.Lost() {
+			a.undo(ctx)
+			return Again(&problem.Error{Code: problem.Conflict, Msg: "lost the reservation of " + c.Key.Text()})
+		}
+	}
+	if a.Hooks.Settle != nil {
+		if err := a.Hooks.Settle(ctx); err != nil {
+			a.undo(ctx)
+			return err
+		}
+	}
+	a.release(ctx, a.givenUp())
+	return nil
+}
+
+// givenUp are the keys that the stored document has and Doc has not.
+func (a *Attempt) givenUp() []reserve.Key {
+	if a.Hooks.Keys == nil || a.Stored == nil || a.Hooks.Lease <= 0 {
+		return nil
+	}
+	return slices.DeleteFunc(a.Hooks.Keys(a.Stored), func(k reserve.Key) bool { return k.HeldBy(a.Doc) })
+}
+
+// release ends the leases of keys that the document does not have. Trouble
+// with that makes others wait for their end.
+func (a *Attempt) release(ctx context.Context, keys []reserve.Key) {
+	if len(keys) == 0 || a.Hooks.Lease <= 0 {
+		return
+	}
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	if err := a.reservations().Release(ctx, a.ID, keys); err != nil {
+		a.log().Warn("a lease runs on", zap.String("document", a.ID), zap.Error(err))
+	}
+}
+
+func keysOf(claims []*reserve.Claim) []reserve.Key {
+	keys := make([]reserve.Key, len(claims))
+	for i, c := range claims {
+		keys[i] = c.Key
+	}
+	return keys
+}

@@ -1,0 +1,112 @@
+// Package save is the one way in which documents of accounts are written:
+// callflows, the collections beside them and the accounts themselves. What
+// differs from kind to kind is a hook ([Hooks]).
+//
+// A save asks storage for this, one line after the other; what stands in one
+// line is asked at once:
+//
+//	1  the stored document                      to know its revision and its private fields
+//	2  reservations and their holders,          all that may forbid the save: nothing is
+//	   and what else the kind reads             written before it is known
+//	3  reservations of the keys that are new;   the key must be ours before others can see it
+//	   the replaced version, to history         on us; the version must be safe before it is gone
+//	4  the document                             over the revision of line 1
+//	5  the reservations of line 3 again         to acknowledge nothing that was taken from us
+//
+// Lines 3 to 5 cannot change places: [reserve] says why for the reservations,
+// and history is kept first because a crash after the document's write would
+// lose the version before it. A new document has no line 1, and mostly no
+// reservations: they are created in line 3 without a look. Without new keys
+// line 5 is missing.
+//
+// A save that another one has overtaken begins again on the fresh document,
+// so that no edit is lost unseen.
+//
+// Errors are of type *[problem.Error].
+package save
+
+import (
+	"context"
+	"time"
+
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// Actor is who asks, as private fields and history remember it. The zero
+// Actor is callflowd itself.
+type Actor struct {
+	AccountID, UserID   string // "" for nobody known
+	RequestID, ClientIP string
+	Plain               bool // a user whose priv_level is not admin
+}
+
+// Write asks for a change of one document.
+type Write struct {
+	AccountID string
+	ID        string       // "" on creation: chosen by the data's id, or made up
+	Data      document.Doc // what the client sent; never changed
+	Base      string       // the revision the client edited; "" if it named none. _rev in Data counts too
+	// Check, if set, is asked before anything is written, with the stored
+	// revision ("" if there is none); its error is returned (If-Match,
+	// If-None-Match).
+	Check func(storedRev string) error
+	Actor Actor
+	// RefuseIfReferenced keeps a deletion from removing what other documents
+	// of the account refer to.
+	RefuseIfReferenced bool
+}
+
+// Checked asks the client's precondition.
+func (w Write) Checked(rev string) error {
+	if w.Check == nil {
+		return nil
+	}
+	return w.Check(rev)
+}
+
+// Saved is a change that was made.
+type Saved struct {
+	Doc      document.Doc // as stored, private keys and new _rev included
+	Warnings []problem.Warning
+}
+
+// Service runs saves. The zero value is ready; it is safe for concurrent use
+// and must not be copied.
+type Service struct {
+	locks keyedLocks
+}
+
+// Run makes attempts until one is not overtaken by another write. prepare
+// loads the stored document and completes the attempt, without writing; if it
+// finds problems, nothing is written.
+func (s *Service) Run(ctx context.Context, w Write, prepare func(context.Context) (*Attempt, error)) (Saved, error) {
+	if w.ID != "" {
+		unlock, err := s.locks.lock(ctx, w.AccountID+"/"+w.ID)
+		if err != nil {
+			return Saved{}, &problem.Error{Code: problem.Unavailable, Msg: "wait for other writers", Err: err}
+		}
+		defer unlock()
+	}
+	return Retry(ctx, func() (Saved, error) {
+		a, err := prepare(ctx)
+		if err != nil {
+			return Saved{}, err
+		}
+		if err := problem.Validation(a.Problems); err != nil {
+			return Saved{}, err
+		}
+		if err := a.commit(ctx); err != nil {
+			return Saved{}, err
+		}
+		return Saved{Doc: a.Doc, Warnings: a.Warnings}, nil
+	})
+}
+
+// cleanUpTime bounds what goes on after a request has failed or ended.
+const cleanUpTime = 10 * time.Second
+
+// detached is a context for cleaning up: the request's own may have ended.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
+}
