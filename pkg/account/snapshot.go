@@ -43,7 +43,7 @@ func (s *Service) Restore(snapshot []Remembered) {
 		if oldest := s.Now().Add(-freshFor); read.After(oldest) {
 			read = oldest // never fresh
 		}
-		r.State.DialPlan, _ = number.ParseDialPlan(r.State.DialPlanSource)
+		r.State.DialPlan, r.State.DialPlanWarnings = number.ParseDialPlan(r.State.DialPlanSource)
 		s.states.Put(r.State.ID, cached{state: r.State, read: read})
 	}
 }

@@ -16,15 +16,16 @@ import (
 
 // State is what authorisation and number lookups ask of an account.
 type State struct {
-	ID         string
-	Name       string
-	Tree       []string // ancestors, the root first
-	Enabled    bool
-	Expires    int64 // Gregorian seconds; 0 for never
-	Superduper bool  // may touch every account
-	Reseller   bool
-	ResellerID string
-	DialPlan   number.DialPlan `json:"-"` // without the rules that do not compile
+	ID               string
+	Name             string
+	Tree             []string // ancestors, the root first
+	Enabled          bool
+	Expires          int64 // Gregorian seconds; 0 for never
+	Superduper       bool  // may touch every account
+	Reseller         bool
+	ResellerID       string
+	DialPlan         number.DialPlan   `json:"-"` // without the rules that do not compile
+	DialPlanWarnings []problem.Warning `json:"-"` // of those rules
 	// DialPlanSource is the dial plan as it is written in the document.
 	DialPlanSource json.RawMessage `json:",omitempty"`
 }
@@ -115,7 +116,7 @@ func stateOf(doc document.Doc, plan json.RawMessage) State {
 		Superduper: document.Truthy(doc["pvt_superduper_admin"]), Reseller: document.Truthy(doc["pvt_reseller"]),
 		ResellerID: doc.String("pvt_reseller_id"), DialPlanSource: plan,
 	}
-	state.DialPlan, _ = number.ParseDialPlan(plan)
+	state.DialPlan, state.DialPlanWarnings = number.ParseDialPlan(plan)
 	if at, ok := doc.Seconds("pvt_trial_expires"); ok && at > 0 {
 		state.Expires = at
 	}

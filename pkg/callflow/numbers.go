@@ -2,11 +2,9 @@ package callflow
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
-	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -19,31 +17,18 @@ const (
 	maxPatterns = 1_000
 )
 
-// dialPlan reads an account's own dial plan from its account document. An
-// account without one, or without a document, has an empty plan.
+// dialPlan is an account's own dial plan, as it is known with the account's
+// state: kept in memory and fresh by the change feed. An account without one,
+// or without a document, has an empty plan.
 func (s *Service) dialPlan(ctx context.Context, accountID string) (number.DialPlan, []problem.Warning, error) {
-	db := s.Couch.Account(accountID)
-	doc, err := db.Get(ctx, accountID)
-	if problem.Is(err, problem.BadIdentifier) || err == nil && len(doc.Object("dial_plan")) == 0 {
+	if s.Accounts == nil {
 		return number.DialPlan{}, nil, nil
 	}
-	if err != nil {
-		return number.DialPlan{}, nil, err
+	state, err := s.Accounts.State(ctx, accountID)
+	if problem.Is(err, problem.BadIdentifier) || problem.Is(err, problem.MissingDatabase) {
+		return number.DialPlan{}, nil, nil
 	}
-	// The order of the rules counts, and a decoded document has lost it.
-	for row, err := range db.AllDocs(ctx, couch.Query{Keys: []any{accountID}, IncludeDocs: true}) {
-		if err != nil {
-			return number.DialPlan{}, nil, err
-		}
-		var raw struct {
-			DialPlan json.RawMessage `json:"dial_plan"`
-		}
-		if json.Unmarshal(row.Doc, &raw) == nil {
-			plan, warnings := number.ParseDialPlan(raw.DialPlan)
-			return plan, warnings, nil
-		}
-	}
-	return number.DialPlan{}, nil, nil
+	return state.DialPlan, state.DialPlanWarnings, err
 }
 
 // presence demands a number or a pattern, in lists (contract 2.1-1).

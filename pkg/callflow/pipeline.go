@@ -79,14 +79,31 @@ func (v *edit) loadNew(ctx context.Context) error {
 	if chosen && !v.chooseID() {
 		return nil
 	}
-	_, err := v.DB.Get(ctx, v.ID)
+	leaves, err := v.DB.Leaves(ctx, v.ID)
 	switch {
 	case problem.Is(err, problem.BadIdentifier):
-		return v.loadTombstone(ctx)
+		return nil
 	case err != nil:
 		return err
+	case !isTombstone(leaves[0]):
+		return taken(leaves[0])
+	case isCallflow(v.ID, leaves[0]):
+		v.Tombstone = leaves[0]
 	}
-	return &problem.Error{Code: problem.Conflict, Msg: "the id is taken: " + v.ID}
+	return nil
+}
+
+// taken refuses an id that a document has. A deleted callflow can be had back.
+func taken(by document.Doc) error {
+	id := by.ID()
+	refusal := &problem.Error{Code: problem.Conflict, Msg: "the id is taken: " + id}
+	if isCallflow(id, by) && !by.Live() {
+		refusal.Data = map[string]any{
+			"message": "the callflow " + id + " is deleted and keeps its id; POST to …/callflows/" + id + "/restore brings it back",
+			"cause":   id, "deleted": true, "revision": by.Rev(),
+		}
+	}
+	return refusal
 }
 
 // loadTombstone finds what the new document will replace: the tombstone alone

@@ -1,6 +1,7 @@
 package callflow
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -69,6 +70,10 @@ func TestCreateIDs(t *testing.T) {
 	for _, id := range []string{"taken", "gone", "device"} {
 		_, err := s.Create(t.Context(), write(t, "", `{"id":"`+id+`","numbers":["3"]}`))
 		wantError(t, err, problem.Conflict, "")
+		data := problem.AsError(err).Data
+		if text, _ := data["message"].(string); strings.Contains(text, "restore") != (id == "gone") || (data["deleted"] == true) != (id == "gone") {
+			t.Errorf("%s: %v", id, data)
+		}
 	}
 	for _, id := range []string{`"_design/x"`, `"-x"`, `"a/b"`, `5`, `"validate"`, `"a\n"`} {
 		_, err := s.Create(t.Context(), write(t, "", `{"id":`+id+`,"numbers":["3"]}`))
