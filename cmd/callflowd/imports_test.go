@@ -16,7 +16,7 @@ var layers = [][]string{
 	{"pkg/api", "pkg/bench"},
 	{"pkg/callflow", "pkg/account", "pkg/auth", "pkg/replication", "pkg/resource"},
 	{"pkg/save", "pkg/route", "pkg/schema", "pkg/number", "pkg/couch", "pkg/reserve", "couchviews", "schemas"},
-	{"pkg/document", "pkg/problem", "pkg/lru", "pkg/pcre"},
+	{"pkg/document", "pkg/problem", "pkg/lru", "pkg/pause", "pkg/pcre"},
 }
 
 var sideways = map[string][]string{
