@@ -74,13 +74,14 @@ func (d *DB) Changes(ctx context.Context, o ChangesOptions) (page ChangesPage, e
 		page.Changes = append(page.Changes, change)
 	}
 	if err := feed.Err(); err != nil {
-		if o.Longpoll && call.Err() != nil && ctx.Err() == nil && len(page.Changes) == 0 {
-			return ChangesPage{LastSeq: o.Since}, nil
+		if o.Longpoll && call.Err() != nil && ctx.Err() == nil {
+			o.Longpoll = false // tells a server that ends no longpoll from one that hangs
+			return d.Changes(ctx, o)
 		}
 		return ChangesPage{}, d.wrap(cause(call, err), "follow the changes of", "")
 	}
 	meta, err := feed.Metadata()
-	if err != nil || meta == nil {
+	if err != nil || meta == nil || meta.LastSeq == "" {
 		return ChangesPage{}, d.wrap(errors.Join(errors.New("the feed has no end"), err), "follow the changes of", "")
 	}
 	page.LastSeq, page.Pending = meta.LastSeq, meta.Pending

@@ -2,6 +2,9 @@ package couch
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -84,11 +87,27 @@ func (c *Client) AccountDBs(ctx context.Context, id string) ([]string, error) {
 // UpdateSeq returns the database's current update sequence, for
 // [ChangesOptions].Since.
 func (d *DB) UpdateSeq(ctx context.Context) (string, error) {
+	seq, _, err := d.info(ctx)
+	return seq, err
+}
+
+// info returns the update sequence, and when the database was created as far
+// as the server says.
+func (d *DB) info(ctx context.Context) (seq, born string, err error) {
 	ctx, cancel := d.client.limit(ctx)
 	defer cancel()
 	stats, err := d.kivik.Stats(ctx)
 	if err != nil {
-		return "", d.wrap(cause(ctx, err), "read the update sequence of", "")
+		return "", "", d.wrap(cause(ctx, err), "read the update sequence of", "")
 	}
-	return stats.UpdateSeq, nil
+	if stats.UpdateSeq == "" {
+		return "", "", d.wrap(errors.New("the answer has none"), "read the update sequence of", "")
+	}
+	var more struct {
+		Start any `json:"instance_start_time"`
+	}
+	if json.Unmarshal(stats.RawResponse, &more) == nil && more.Start != nil {
+		born = fmt.Sprint(more.Start)
+	}
+	return stats.UpdateSeq, born, nil
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-kivik/kivik/v4"
 	"github.com/go-kivik/kivik/v4/couchdb/chttp"
+
+	"github.com/callflowd/callflowd/pkg/pause"
 )
 
 // DBUpdate says that something happened to a database.
@@ -70,6 +72,41 @@ func (c *Client) DBUpdates(ctx context.Context, since string, fn func(DBUpdate) 
 		return wrapUpdates(err)
 	}
 	return wrapUpdates(errors.New("the server ended the feed"))
+}
+
+// Updates is what to do with the feed of database updates.
+type Updates struct {
+	// Begin is called whenever following begins: at first, and after each loss.
+	// What happened before is unknown.
+	Begin func()
+	Take  func(DBUpdate)
+	Lost  func(err error)
+}
+
+// FollowUpdates follows the updates of all databases until ctx is done, or
+// returns an error with [ErrNoUpdates] in its tree. After a loss it begins
+// anew instead of resuming: CouchDB may drop updates when a node goes down.
+func (c *Client) FollowUpdates(ctx context.Context, u Updates) error {
+	wait := pause.Growing{First: firstPause, Last: lastPause}
+	for {
+		seq, err := c.UpdatesSeq(ctx)
+		if err == nil {
+			u.Begin()
+			wait.Reset()
+			err = c.DBUpdates(ctx, seq, func(update DBUpdate) error {
+				u.Take(update)
+				return nil
+			})
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		u.Lost(err)
+		if errors.Is(err, ErrNoUpdates) {
+			return err
+		}
+		wait.Wait(ctx)
+	}
 }
 
 func wrapUpdates(err error) error {
