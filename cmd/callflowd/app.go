@@ -15,6 +15,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/auth"
 	"github.com/callflowd/callflowd/pkg/callflow"
+	"github.com/callflowd/callflowd/pkg/pause"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/resource"
 	"github.com/callflowd/callflowd/pkg/route"
@@ -121,10 +122,8 @@ func (a *app) untilReachable(ctx context.Context, do func() error) error {
 			a.server.Enter(web.LookupsOnly)
 		}
 		a.log.Warn("the database cannot be reached; trying again", zap.Duration("in", wait), zap.Error(err))
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, wait) {
 			return ctx.Err()
-		case <-time.After(wait):
 		}
 	}
 }
@@ -149,9 +148,6 @@ func (a *app) tidy(ctx context.Context) {
 		if err := errors.Join(a.accounts.Recover(ctx), a.auth.Purge(ctx)); err != nil && ctx.Err() == nil {
 			a.log.Warn("tidying up has to wait", zap.Error(err))
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(tidyEvery):
-		}
+		pause.For(ctx, tidyEvery)
 	}
 }

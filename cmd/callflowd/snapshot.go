@@ -13,6 +13,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/account"
 	"github.com/callflowd/callflowd/pkg/auth"
+	"github.com/callflowd/callflowd/pkg/pause"
 )
 
 // snapshotEvery is how much of what authorises a caller a crash may forget.
@@ -57,10 +58,7 @@ func (f *authorityFile) restore() {
 // keep writes the file now and then, and once more when ctx ends.
 func (f *authorityFile) keep(ctx context.Context) {
 	for ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-		case <-time.After(snapshotEvery):
-		}
+		pause.For(ctx, snapshotEvery)
 		if err := f.write(); err != nil {
 			f.log.Warn("the snapshot of keys and accounts cannot be written", zap.Error(err))
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/pause"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
@@ -108,10 +109,8 @@ func (s *Service) awaitTurn(ctx context.Context, op, accountID string, extra doc
 				return nil, err
 			}
 		}
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, turnPoll) {
 			return nil, err
-		case <-time.After(turnPoll):
 		}
 	}
 }

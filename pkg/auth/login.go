@@ -10,6 +10,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/number"
+	"github.com/callflowd/callflowd/pkg/pause"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
@@ -295,10 +296,5 @@ func (s *Service) even(ctx context.Context, start time.Time, err *error) {
 	if *err == nil {
 		return
 	}
-	timer := time.NewTimer(s.Evenness - s.Now().Sub(start)%s.Evenness)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	pause.For(ctx, s.Evenness-s.Now().Sub(start)%s.Evenness)
 }
