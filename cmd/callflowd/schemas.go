@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -28,38 +27,15 @@ type siteSchemas struct {
 // follow loads the schemas and loads them again after each change, until ctx
 // ends. While the database is away the last ones stay in force.
 func (s *siteSchemas) follow(ctx context.Context) {
-	since, loaded := "", false
-	for ctx.Err() == nil {
-		at, err := s.wait(ctx, since)
-		if err == nil && (at != since || !loaded) {
-			err = s.load(ctx)
-			loaded = err == nil
-		}
-		if err == nil {
-			since = at
-			continue
-		}
-		if ctx.Err() == nil {
+	feed := couch.Follower{
+		DB:    s.db,
+		Begin: s.load,
+		Take:  func(ctx context.Context, _ couch.ChangesPage) error { return s.load(ctx) },
+		Lost: func(err error) {
 			s.log.Warn("the site's own schemas cannot be read", zap.Error(err))
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(lastRetry):
-		}
+		},
 	}
-}
-
-// wait returns where the change feed stands: at once at the beginning, and
-// after a change or a silence from then on.
-func (s *siteSchemas) wait(ctx context.Context, since string) (string, error) {
-	if since == "" {
-		return s.db.UpdateSeq(ctx)
-	}
-	page, err := s.db.Changes(ctx, couch.ChangesOptions{Since: since, Longpoll: true})
-	if err != nil || len(page.Changes) == 0 {
-		return since, err
-	}
-	return page.LastSeq, nil
+	feed.Run(ctx)
 }
 
 // load puts the site's schemas in force. A broken one is logged, and the one

@@ -52,8 +52,9 @@ type Service struct {
 	states     *lru.Map[string, cached]
 	prepared   *lru.Map[string, struct{}]
 	generation atomic.Uint64 // counts what the change feed brought
-	epoch      atomic.Uint64 // counts the lives of the change feed
-	following  atomic.Bool   // the feed is alive: states read in its life are current
+	epoch      atomic.Uint64 // counts how often following the changes began anew
+	following  atomic.Bool   // the changes are followed: states read in the present epoch are current
+	current    atomic.Int64  // all changes up to then are known, Unix nanoseconds
 	askAgain   atomic.Int64  // the database did not answer: not before then, Unix nanoseconds
 	master     atomic.Pointer[string]
 }

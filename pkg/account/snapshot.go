@@ -22,7 +22,7 @@ func (s *Service) Snapshot() []Remembered {
 	out := make([]Remembered, 0, len(held))
 	now := s.Now()
 	for _, c := range held {
-		read := c.read
+		read := s.knownAt(c)
 		if s.watched(c) {
 			read = now
 		}

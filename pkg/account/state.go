@@ -103,7 +103,16 @@ func (s *Service) watched(held cached) bool {
 
 // trusted reports whether a remembered state may stand in for the database.
 func (s *Service) trusted(held cached, now time.Time) bool {
-	return now.Sub(held.read) < s.StaleFor
+	return now.Sub(s.knownAt(held)) < s.StaleFor
+}
+
+// knownAt is when a state was last known to be true: when it was read, or
+// later if the change feed was watching over it.
+func (s *Service) knownAt(held cached) time.Time {
+	if current := time.Unix(0, s.current.Load()); held.epoch == s.epoch.Load() && current.After(held.read) {
+		return current
+	}
+	return held.read
 }
 
 func unreachable(err error) bool {
@@ -168,43 +177,28 @@ const longpoll = 5 * time.Second
 // copies, until ctx is done. Without it they are asked for every two seconds.
 func (s *Service) Follow(ctx context.Context) {
 	s.init()
-	for ctx.Err() == nil {
-		since, err := s.accounts().UpdateSeq(ctx)
-		if err == nil {
+	defer s.following.Store(false)
+	feed := couch.Follower{
+		DB: s.accounts(), Longpoll: longpoll,
+		Begin: func(context.Context) error {
 			s.generation.Add(1)
 			s.epoch.Add(1)
+			return nil
+		},
+		Take: func(_ context.Context, page couch.ChangesPage) error {
+			s.changed(page.Changes)
+			return nil
+		},
+		Current: func(time.Time) {
+			s.current.Store(s.Now().UnixNano())
 			s.following.Store(true)
-			err = s.follow(ctx, since)
+		},
+		Lost: func(err error) {
 			s.following.Store(false)
-			s.Log.Info("the change feed of the accounts has ended", zap.Error(err))
-		}
-		if ctx.Err() == nil {
-			s.pause(ctx)
-		}
+			s.Log.Info("the change feed of the accounts is lost", zap.Error(err))
+		},
 	}
-}
-
-// follow forgets what changes until the feed is lost. What was not changed by
-// then was current then.
-func (s *Service) follow(ctx context.Context, since string) error {
-	epoch, alive := s.epoch.Load(), s.Now()
-	defer func() {
-		s.states.Update(func(held cached) cached {
-			if held.epoch == epoch && held.read.Before(alive) {
-				held.read = alive
-			}
-			return held
-		})
-	}()
-	for {
-		page, err := s.accounts().Changes(ctx, couch.ChangesOptions{Since: since, Longpoll: true, Timeout: longpoll})
-		if err != nil {
-			return err
-		}
-		since = page.LastSeq
-		s.changed(page.Changes)
-		alive = s.Now()
-	}
+	feed.Run(ctx)
 }
 
 // changed forgets the accounts that the feed named.
@@ -212,14 +206,5 @@ func (s *Service) changed(changes []couch.Change) {
 	s.generation.Add(1)
 	for _, change := range changes {
 		s.states.Delete(change.ID)
-	}
-}
-
-func (s *Service) pause(ctx context.Context) {
-	timer := time.NewTimer(time.Second)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
 	}
 }

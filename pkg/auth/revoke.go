@@ -136,40 +136,25 @@ const longpoll = 5 * time.Second
 func (s *Service) Follow(ctx context.Context) {
 	s.init()
 	defer s.following.Store(false)
-	since := ""
-	for ctx.Err() == nil {
-		next, err := s.followOnce(ctx, since)
-		if since = next; err != nil {
-			if s.following.Swap(false) && ctx.Err() == nil {
-				s.Log.Warn("the change feed of keys and revocations is lost", zap.Error(err))
-			}
-			pause(ctx)
-		}
+	feed := couch.Follower{
+		DB: s.db(), IncludeDocs: true, Longpoll: longpoll,
+		Begin: s.Start, Take: s.takeChanges,
+		Current: func(time.Time) { s.following.Store(true) },
+		Lost: func(err error) {
+			s.following.Store(false)
+			s.Log.Warn("the change feed of keys and revocations is lost", zap.Error(err))
+		},
 	}
+	feed.Run(ctx)
 }
 
-// followOnce catches up when since is empty, and otherwise waits for a change.
-func (s *Service) followOnce(ctx context.Context, since string) (string, error) {
-	if since == "" {
-		seq, err := s.db().UpdateSeq(ctx)
-		if err != nil {
-			return "", err
-		}
-		if err := s.Start(ctx); err != nil {
-			return "", err
-		}
-		s.following.Store(true)
-		return seq, nil
-	}
-	page, err := s.db().Changes(ctx, couch.ChangesOptions{Since: since, Longpoll: true, Timeout: longpoll, IncludeDocs: true})
-	if err != nil {
-		return "", err
-	}
+// takeChanges takes keys and revocations from the change feed.
+func (s *Service) takeChanges(ctx context.Context, page couch.ChangesPage) error {
 	for _, change := range page.Changes {
 		switch {
 		case strings.HasPrefix(change.ID, keyPrefix):
 			if err := s.loadKeys(ctx, false); err != nil {
-				return "", err
+				return err
 			}
 		case strings.HasPrefix(change.ID, revokedPrefix):
 			if doc, err := (couch.Row{Doc: change.Doc}).Document(); err == nil && doc != nil {
@@ -177,14 +162,5 @@ func (s *Service) followOnce(ctx context.Context, since string) (string, error) 
 			}
 		}
 	}
-	return page.LastSeq, nil
-}
-
-func pause(ctx context.Context) {
-	timer := time.NewTimer(time.Second)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	return nil
 }
