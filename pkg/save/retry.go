@@ -4,6 +4,8 @@ import (
 	"context"
 	"math/rand/v2"
 	"time"
+
+	"github.com/callflowd/callflowd/pkg/pause"
 )
 
 // maxAttempts bounds how often a save begins again because something else was
@@ -27,21 +29,14 @@ func Retry[T any](ctx context.Context, attempt func() (T, error)) (T, error) {
 		if !again {
 			return result, err
 		}
-		if n == maxAttempts || !pause(ctx, n) {
+		if n == maxAttempts || !part(ctx, n) {
 			return result, late.cause
 		}
 	}
 }
 
-// pause waits a random while that grows with the attempts, so that writers
+// part waits a random while that grows with the attempts, so that writers
 // that keep meeting part. It reports whether to go on.
-func pause(ctx context.Context, attempt int) bool {
-	timer := time.NewTimer(rand.N(time.Duration(attempt) * 4 * time.Millisecond))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+func part(ctx context.Context, attempt int) bool {
+	return pause.For(ctx, rand.N(time.Duration(attempt)*4*time.Millisecond))
 }
