@@ -24,8 +24,8 @@ type goRow struct {
 
 func goRows() []goRow {
 	return []goRow{
-		{"lookup in process, exact number, 1,000,000 numbers", "./pkg/route", "BenchmarkNumbers/1000000", 200 * time.Nanosecond},
-		{"lookup in process, 10,000 patterns, 3 to 15 digits dialled", "./pkg/route", "BenchmarkPatterns/index/10000", 500 * time.Nanosecond},
+		{"lookup in process, exact number, 1,000,000 numbers", "./pkg/route/index", "BenchmarkNumbers/1000000", 200 * time.Nanosecond},
+		{"lookup in process, 10,000 patterns, 3 to 15 digits dialled", "./pkg/route/index", "BenchmarkPatterns/index/10000", 500 * time.Nanosecond},
 	}
 }
 
