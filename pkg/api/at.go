@@ -33,7 +33,7 @@ func timeOf(c *web.Call) (time.Time, bool, error) {
 
 // getCallflowAt serves GET …/callflows/{C}?at=TIME.
 func (s *Server) getCallflowAt(c *web.Call, at time.Time) (*web.Answer, error) {
-	doc, uncertain, err := s.cfg.Callflows.At(c.Context(), c.Account(), c.Vars["callflow_id"], at)
+	doc, uncertain, err := s.cfg.Callflows.At(c.Context(), c.Account(), c.Var("callflow_id"), at)
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,7 @@ func BenchmarkLookupHandler(b *testing.B) {
 func lookupWorld(b *testing.B) (*world, string) {
 	b.Helper()
 	w := newWorld(b, func(cfg *Config) {
-		cfg.Log = fileLog(b)
+		cfg.Log, cfg.LogLookups = fileLog(b), 100
 		cfg.Limits.Lookups = web.Rate{Burst: 1 << 30, PerSecond: 1 << 30}
 	})
 	w.undescribed = true

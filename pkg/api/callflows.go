@@ -31,7 +31,7 @@ func writeOf(c *web.Call) (save.Write, error) {
 		}})
 	}
 	return save.Write{
-		AccountID: c.Account(), ID: c.Vars["callflow_id"], Data: data, Base: base,
+		AccountID: c.Account(), ID: c.Var("callflow_id"), Data: data, Base: base,
 		Check: c.Check, Actor: actorOf(c),
 	}, nil
 }
@@ -64,7 +64,7 @@ func (s *Server) getCallflow(c *web.Call) (*web.Answer, error) {
 		}
 		return s.getCallflowAt(c, at)
 	}
-	doc, err := s.cfg.Callflows.Get(c.Context(), c.Account(), c.Vars["callflow_id"])
+	doc, err := s.cfg.Callflows.Get(c.Context(), c.Account(), c.Var("callflow_id"))
 	if err != nil {
 		return nil, err
 	}

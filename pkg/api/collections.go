@@ -75,7 +75,7 @@ func tokenOf(p *resource.Position) string {
 func (of collection) write(c *web.Call) (resource.Write, error) {
 	data, err := c.Object()
 	return resource.Write{
-		Kind: of.kind, AccountID: c.Account(), ID: c.Vars["document_id"], Data: data, Check: c.Check,
+		Kind: of.kind, AccountID: c.Account(), ID: c.Var("document_id"), Data: data, Check: c.Check,
 		Actor: resource.Actor{
 			AccountID: c.Identity.AccountID, UserID: c.Identity.UserID, RequestID: c.RequestID, Plain: c.Identity.Plain,
 		},
@@ -101,7 +101,7 @@ func stored(doc document.Doc) *web.Answer {
 }
 
 func (of collection) get(c *web.Call) (*web.Answer, error) {
-	doc, err := of.s.cfg.Resources.Get(c.Context(), of.kind, c.Account(), c.Vars["document_id"])
+	doc, err := of.s.cfg.Resources.Get(c.Context(), of.kind, c.Account(), c.Var("document_id"))
 	if err != nil {
 		return nil, err
 	}

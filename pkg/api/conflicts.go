@@ -27,7 +27,7 @@ func (s *Server) resolveConflict(c *web.Call) (*web.Answer, error) {
 			Path: "keep", Code: "required", Message: "name the revision to keep, or say merge: true",
 		}})
 	}
-	w.ID, w.Data, w.Base = c.Vars["document_id"], nil, ""
+	w.ID, w.Data, w.Base = c.Var("document_id"), nil, ""
 	if err := s.maySettle(c, w.ID); err != nil {
 		return nil, err
 	}

@@ -86,7 +86,7 @@ func (s *Server) listClassifiers(*web.Call) (*web.Answer, error) {
 func (s *Server) listUserDevices(c *web.Call) (*web.Answer, error) {
 	owned := url.Values{}
 	maps.Copy(owned, c.Query)
-	owned.Add("filter_owner_id", c.Vars["document_id"])
+	owned.Add("filter_owner_id", c.Var("document_id"))
 	c.Query = owned
 	for _, kind := range resource.Kinds() {
 		if kind.Name == "devices" {
@@ -102,5 +102,5 @@ func (*Server) listNothing(*web.Call) (*web.Answer, error) { return web.Page([]a
 // noWhitelabel serves GET /v2/whitelabel/{DOMAIN}, which a console asks before
 // anybody logs in: no domain has a brand of its own.
 func (*Server) noWhitelabel(c *web.Call) (*web.Answer, error) {
-	return nil, &problem.Error{Code: problem.BadIdentifier, Data: map[string]any{"cause": c.Vars["domain"]}}
+	return nil, &problem.Error{Code: problem.BadIdentifier, Data: map[string]any{"cause": c.Var("domain")}}
 }

@@ -7,7 +7,7 @@ import (
 
 // listHistory serves GET …/callflows/{C}/history.
 func (s *Server) listHistory(c *web.Call) (*web.Answer, error) {
-	items, err := s.cfg.Callflows.History(c.Context(), c.Account(), c.Vars["callflow_id"])
+	items, err := s.cfg.Callflows.History(c.Context(), c.Account(), c.Var("callflow_id"))
 	if err != nil {
 		return nil, err
 	}
@@ -16,7 +16,7 @@ func (s *Server) listHistory(c *web.Call) (*web.Answer, error) {
 
 // getVersion serves GET …/callflows/{C}/history/{REV}.
 func (s *Server) getVersion(c *web.Call) (*web.Answer, error) {
-	doc, err := s.cfg.Callflows.Version(c.Context(), c.Account(), c.Vars["callflow_id"], c.Vars["revision"])
+	doc, err := s.cfg.Callflows.Version(c.Context(), c.Account(), c.Var("callflow_id"), c.Var("revision"))
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +29,7 @@ func (s *Server) diffCallflow(c *web.Call) (*web.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	changes, err := s.cfg.Callflows.Diff(c.Context(), c.Account(), c.Vars["callflow_id"], from, to)
+	changes, err := s.cfg.Callflows.Diff(c.Context(), c.Account(), c.Var("callflow_id"), from, to)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (s *Server) span(c *web.Call) (from, to string, err error) {
 	if from != "" && to != "" {
 		return from, to, nil
 	}
-	versions, err := s.cfg.Callflows.History(c.Context(), c.Account(), c.Vars["callflow_id"])
+	versions, err := s.cfg.Callflows.History(c.Context(), c.Account(), c.Var("callflow_id"))
 	if err != nil {
 		return "", "", err
 	}
@@ -84,7 +84,7 @@ func (s *Server) restoreCallflow(c *web.Call) (*web.Answer, error) {
 
 // listReferences serves GET …/callflows/{C}/references.
 func (s *Server) listReferences(c *web.Call) (*web.Answer, error) {
-	found, err := s.cfg.Callflows.References(c.Context(), c.Account(), c.Vars["callflow_id"])
+	found, err := s.cfg.Callflows.References(c.Context(), c.Account(), c.Var("callflow_id"))
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func (s *Server) revokeToken(c *web.Call) (*web.Answer, error) {
 
 // showUserAuth serves GET /v2/user_auth/{token}.
 func (s *Server) showUserAuth(c *web.Call) (*web.Answer, error) {
-	info, err := s.cfg.Auth.Info(c.Context(), c.Vars["token"])
+	info, err := s.cfg.Auth.Info(c.Context(), c.Var("token"))
 	if err != nil {
 		return nil, err
 	}

@@ -76,7 +76,7 @@ func matchOf(r index.Result) *match {
 // getRoute serves GET …/routes/{NUMBER}: the callflow that takes a number,
 // with ?explain=true how that came about, also where nothing takes it.
 func (s *Server) getRoute(c *web.Call) (*web.Answer, error) {
-	dialled := c.Vars["number"]
+	dialled := c.Var("number")
 	if err := problem.Validation(number.Check("number", dialled)); err != nil {
 		return nil, err
 	}

@@ -120,7 +120,7 @@ func unmoved(read string) func(string) error {
 type documentMetaflows collection
 
 func (d documentMetaflows) read(c *web.Call) (document.Doc, error) {
-	return d.s.cfg.Resources.Get(c.Context(), d.kind, c.Account(), c.Vars["document_id"])
+	return d.s.cfg.Resources.Get(c.Context(), d.kind, c.Account(), c.Var("document_id"))
 }
 
 func (d documentMetaflows) write(c *web.Call, doc document.Doc, read string) (document.Doc, error) {

@@ -22,7 +22,7 @@ func (s *Server) listSchemas(c *web.Call) (*web.Answer, error) {
 
 // schemaOf finds the schema in the path.
 func (s *Server) schemaOf(c *web.Call) (string, document.Doc, error) {
-	name := c.Vars["schema_id"]
+	name := c.Var("schema_id")
 	doc, ok := s.cfg.Schemas.Schema(name)
 	if !ok {
 		return "", nil, &problem.Error{Code: problem.BadIdentifier, Data: map[string]any{"cause": name}}

@@ -72,6 +72,9 @@ type Credentials struct {
 	// anything else is refused.
 	Scheme string
 	Value  string // the token, or Basic's base64 text
+
+	sum    digest
+	hashed bool
 }
 
 // digest stands for a credential in memory and in documents.
@@ -175,12 +178,24 @@ func (s *Service) Known(c Credentials) bool {
 	return known
 }
 
+// Hashed remembers what stands for the credentials in memory, so that what
+// asks more than once of the same credentials hashes them once.
+func (c Credentials) Hashed() Credentials {
+	c.sum, c.hashed = c.key(), true
+	return c
+}
+
 // key stands for the credentials in memory.
 func (c Credentials) key() digest {
-	if c.Scheme == "basic" {
-		return sha256.Sum256([]byte("basic " + c.Value))
+	if c.hashed {
+		return c.sum
 	}
-	return sha256.Sum256([]byte(c.Value))
+	var room [1024]byte // most tokens fit, and need no memory of their own
+	text := room[:0]
+	if c.Scheme == "basic" {
+		text = append(text, "basic "...)
+	}
+	return sha256.Sum256(append(text, c.Value...))
 }
 
 // verify asks memory before it has read verify credentials anew.

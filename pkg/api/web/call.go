@@ -36,17 +36,20 @@ type Call struct {
 	flags []string // those of the row that are on
 
 	route    *Row
-	Vars     map[string]string // unescaped once
-	Token    string            // the caller's token, if it sent one
+	vars     vars
+	Token    string // the caller's token, if it sent one
 	Identity auth.Identity
 	bucket   bucketState
+
+	sent   recorder
+	values [2]string // of the headers X-Request-Id and Content-Length, to save allocations
 }
 
 // Context ends when the client leaves or the time for the request is over.
 func (c *Call) Context() context.Context { return c.Request.Context() }
 
 // Account is the id in the path.
-func (c *Call) Account() string { return c.Vars["account_id"] }
+func (c *Call) Account() string { return c.Var("account_id") }
 
 // Object returns data as the document that PUT, POST and PATCH speak of. PHP
 // sends an empty object as an empty array.

@@ -71,13 +71,33 @@ func AppendOptional(b []byte, name, value string) []byte {
 
 // AppendString writes a JSON string.
 func AppendString(b []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			quoted, _ := Encode(s) // a string never fails
-			return append(b, quoted...)
-		}
+	if !plainText(s) {
+		quoted, _ := Encode(s) // a string never fails
+		return append(b, quoted...)
 	}
 	b = append(b, '"')
 	b = append(b, s...)
 	return append(b, '"')
+}
+
+// plainText reports whether a JSON string may hold s as it stands. Tokens are
+// long, so it looks at eight bytes at a time: each test leaves the highest bit
+// of a byte that fails it.
+func plainText(s string) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	for ; len(s) >= 8; s = s[8:] {
+		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		quote, slash := x^(ones*'"'), x^(ones*'\\')
+		bad := x | (x - ones*' ') | (x + ones*(0x80-0x7f)) | (quote - ones) | (slash - ones)
+		if bad&high != 0 {
+			return false
+		}
+	}
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }

@@ -1,9 +1,9 @@
 package web
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -32,8 +32,8 @@ func TestSplitLookup(t *testing.T) {
 		byHand, routed := ask(), ask()
 		got, err := s.match(byHand)
 		want, wantErr := s.ask(routed)
-		if (err == nil) != (wantErr == nil) || got != want || err == nil && !reflect.DeepEqual(byHand.Vars, routed.Vars) {
-			t.Fatalf("%s: %v %v %v, routed %v %v %v", path, got, byHand.Vars, err, want, routed.Vars, wantErr)
+		if (err == nil) != (wantErr == nil) || got != want || err == nil && !maps.Equal(all(byHand.vars), all(routed.vars)) {
+			t.Fatalf("%s: %v %v %v, routed %v %v %v", path, got, all(byHand.vars), err, want, all(routed.vars), wantErr)
 		}
 	})
 }
@@ -75,4 +75,39 @@ func TestBuffersAreApart(t *testing.T) {
 	if again := s.buffer(); len(again.b) != 0 {
 		t.Errorf("a fresh buffer holds %s", again.b)
 	}
+}
+
+func all(v vars) map[string]string {
+	out := map[string]string{}
+	for _, one := range v.list[:v.n] {
+		out[one.name] = one.value
+	}
+	return out
+}
+
+// TestPlainText: eight bytes at a time find what each one does.
+func TestPlainText(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := []byte(strings.Repeat("plain", 4))
+		for range rapid.IntRange(0, 2).Draw(t, "how many") {
+			b[rapid.IntRange(0, len(b)-1).Draw(t, "at")] = rapid.Byte().Draw(t, "byte")
+		}
+		want := true
+		for _, c := range b {
+			want = want && c >= ' ' && c <= '~' && c != '"' && c != '\\'
+		}
+		if got := plainText(string(b)); got != want {
+			t.Fatalf("%q: %v", b, got)
+		}
+	})
+}
+
+// TestTooManyVariables: a path that a call has no room for does not mount.
+func TestTooManyVariables(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("mounted")
+		}
+	}()
+	New(Config{Now: noon}, []Row{{Method: http.MethodGet, Path: "/{a}/{b}/{c}/{d}/{e}"}})
 }

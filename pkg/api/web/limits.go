@@ -44,7 +44,7 @@ func (s *Server) takeTokens(c *Call) error {
 	if limiter == nil || c.Client.IsLoopback() {
 		return nil
 	}
-	return c.take(limiter, auth.Bucket(c.Client.String(), c.Vars["account_id"]), cost)
+	return c.take(limiter, auth.Bucket(c.Client.String(), c.Var("account_id")), cost)
 }
 
 // take takes cost tokens out of a bucket, or refuses the call.

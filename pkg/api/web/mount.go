@@ -31,6 +31,9 @@ func (s *Server) mount(table []Row) {
 	s.endpoints = map[string]*endpoint{}
 	s.bare = map[string]*endpoint{}
 	for _, r := range table {
+		if strings.Count(r.Path, "{") > len(vars{}.list) {
+			panic("more variables than a call has room for: " + r.Path)
+		}
 		known := s.endpoints
 		if r.Traits.has(Bare) {
 			known = s.bare
@@ -71,7 +74,8 @@ func allowed(methods map[string]*Row) string {
 // match finds the endpoint of the call's path and its variables.
 func (s *Server) match(c *Call) (*endpoint, error) {
 	if id, number, ok := splitLookup(c.path); ok {
-		c.Vars = map[string]string{"account_id": id, "number": number}
+		c.vars.set("account_id", id)
+		c.vars.set("number", number)
 		return s.lookup, nil
 	}
 	return s.ask(c)
@@ -106,6 +110,5 @@ func (s *Server) ask(c *Call) (*endpoint, error) {
 		return nil, &problem.Error{Code: problem.NotFound, Msg: "no such path"}
 	}
 	res, _ := found.Handler.(*endpoint)
-	c.Vars = found.Vars
-	return res, unescape(c.Vars)
+	return res, c.unescape(found.Vars)
 }

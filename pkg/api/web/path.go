@@ -95,17 +95,14 @@ func aliasOwn(path string) (string, bool) {
 	return path, false
 }
 
-// unescape decodes each path variable once, in place.
-func unescape(vars map[string]string) error {
-	for name, v := range vars {
-		if !strings.Contains(v, "%") {
-			continue
-		}
+// unescape decodes each path variable once.
+func (c *Call) unescape(escaped map[string]string) error {
+	for name, v := range escaped {
 		plain, err := url.PathUnescape(v)
 		if err != nil {
 			return &problem.Error{Code: problem.NotFound, Msg: "path escape", Err: err}
 		}
-		vars[name] = plain
+		c.vars.set(name, plain)
 	}
 	return nil
 }

@@ -178,7 +178,8 @@ func (s *Server) write(w http.ResponseWriter, c *Call, status int, contentType [
 			h.Set("Content-Encoding", "gzip")
 		}
 	}
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	c.values[1] = strconv.Itoa(len(body))
+	h["Content-Length"] = c.values[1:2:2]
 	w.WriteHeader(status)
 	if c.Request.Method != http.MethodHead {
 		_, _ = w.Write(body)

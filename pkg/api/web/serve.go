@@ -14,8 +14,9 @@ import (
 // serve is the outermost handler: it answers, whatever happens, and writes the
 // request's one log record. bareToo says whether health and metrics are here.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, bareToo bool) {
-	rec := &recorder{ResponseWriter: w}
 	c := s.newCall(r)
+	rec := &c.sent
+	rec.ResponseWriter = w
 	s.metrics.inFlight.Inc()
 	defer s.metrics.inFlight.Dec()
 	var failure error
@@ -38,7 +39,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, bareToo bool) {
 
 // begin sets the headers that every response has.
 func (s *Server) begin(h http.Header, c *Call) {
-	h["X-Request-Id"] = []string{c.RequestID}
+	c.values[0] = c.RequestID
+	h["X-Request-Id"] = c.values[0:1:1]
 	h["X-Content-Type-Options"] = s.fixed.nosniff
 	h["Access-Control-Allow-Origin"] = s.cors.origin
 	if c.scripted {

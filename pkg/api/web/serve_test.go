@@ -221,7 +221,7 @@ func TestSampledLookups(t *testing.T) {
 	now, took := noon(), time.Duration(0)
 	handle := func(c *Call) (*Answer, error) {
 		now = now.Add(took)
-		if c.Vars["number"] == "none" {
+		if c.Var("number") == "none" {
 			return nil, &problem.Error{Code: problem.NotFound}
 		}
 		return &Answer{}, nil

@@ -1,8 +1,9 @@
 package web
 
 import (
-	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
+	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -49,7 +50,7 @@ func (s *Server) stages(w http.ResponseWriter, c *Call) error {
 	if err := s.admit(w, c, c.route); err != nil {
 		return err
 	}
-	if id, named := c.Vars["account_id"]; named && !c.own {
+	if id, named := c.vars.get("account_id"); named && !c.own {
 		if err := CheckAccountID(id); err != nil {
 			return err
 		}
@@ -77,7 +78,7 @@ func (s *Server) unknownPath(c *Call, notFound error) error {
 
 // Identify finds out who calls.
 func (s *Server) Identify(c *Call) error {
-	proof := c.Credentials()
+	proof := c.Credentials().Hashed()
 	if err := s.takeGuess(c, proof); err != nil {
 		return err
 	}
@@ -104,7 +105,7 @@ func (s *Server) authenticate(c *Call) error {
 		return err
 	}
 	if c.own {
-		c.Vars["account_id"] = c.Identity.AccountID
+		c.vars.set("account_id", c.Identity.AccountID)
 	}
 	if c.route.Access != OfAccount {
 		return nil
@@ -157,9 +158,10 @@ func requestID(asked string) string {
 	if asked != "" && len(asked) <= 128 && strings.Trim(asked, idCharacters) == "" {
 		return asked
 	}
-	var id [16]byte
+	var id [16]byte // tells requests apart and is no secret
+	binary.LittleEndian.PutUint64(id[:], rand.Uint64())
+	binary.LittleEndian.PutUint64(id[8:], rand.Uint64())
 	var text [2 * len(id)]byte
-	_, _ = rand.Read(id[:]) // never fails
 	hex.Encode(text[:], id[:])
 	return string(text[:])
 }
