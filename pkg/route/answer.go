@@ -62,7 +62,7 @@ func (s *Indexes) fromIndex(ctx context.Context, l *live, a Answer, o Options, p
 		a.AsOf = l.current()
 		a.from(l.index, o, plan)
 		if !a.Found {
-			return a, nil
+			return a, l.doubts()
 		}
 		a.Callflow, err = s.document(ctx, l, a.Match.CallflowID)
 		if !isCode(err, problem.BadIdentifier, problem.NotFound) {
@@ -73,6 +73,17 @@ func (s *Indexes) fromIndex(ctx context.Context, l *live, a Answer, o Options, p
 		}
 	}
 	return a, nil
+}
+
+// doubts is the error of a lookup that finds nothing in an index which is known
+// to lack something: the callflow may exist.
+func (l *live) doubts() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.doubted {
+		return nil
+	}
+	return &problem.Error{Code: problem.Unavailable, Msg: "the snapshot of " + l.id + " lacks changes, and the database cannot be read"}
 }
 
 func (a *Answer) from(x *index.Index, o Options, plan number.DialPlan) {
@@ -169,7 +180,7 @@ func (s *Indexes) document(ctx context.Context, l *live, id string) (*Stored, er
 	if ok {
 		return cached, nil
 	}
-	if doc := l.fromSnapshot(id); doc != nil {
+	if doc := l.journal.document(id); doc != nil {
 		return newStored(doc), nil
 	}
 	return nil, nil

@@ -22,6 +22,7 @@ type write struct {
 	rev    string
 	at     time.Time
 	change index.Change
+	doc    document.Doc
 }
 
 // wrote applies a document of our own.
@@ -30,30 +31,28 @@ func (l *live) wrote(doc document.Doc) {
 	if e, ok := index.EntryOf(doc); ok {
 		change.Entry = &e
 	}
-	if !l.guard(write{doc.Rev(), time.Now(), change}) {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.behind = true
+	l.guard(write{doc.Rev(), time.Now(), change, doc.Clone()})
 }
 
-// guard applies a write and has it read again unless the feed confirms it. It
-// reports false if a later write of the document was told of before.
-func (l *live) guard(w write) bool {
+// record is the line of the journal about a write.
+func (w write) record() record { return recordOf(w.change, w.doc) }
+
+// guard applies a write and has it read again unless the feed confirms it. One
+// that is told of after a later write of the document counts for nothing.
+func (l *live) guard(w write) {
 	l.applying.Lock()
 	defer l.applying.Unlock()
 	id := w.change.ID
 	if later, ok := l.written[id]; ok && generation(later.rev) > generation(w.rev) {
-		return false
+		return
 	}
 	l.written[id] = w
+	l.note(w.record())
 	l.index.Update([]index.Change{w.change})
 	if !l.checking {
 		l.checking = true
 		l.owner.spawn(func(context.Context) { l.check() })
 	}
-	return true
 }
 
 // confirm leaves out the changes that are our own last writes.
@@ -143,6 +142,7 @@ func (l *live) readAgain(due map[string]write) error {
 		return err
 	}
 	l.applying.Lock()
+	defer l.applying.Unlock()
 	var changes []couch.Change
 	for id, w := range due {
 		if now, ok := l.written[id]; ok && now.rev == w.rev && now.at.Equal(w.at) {
@@ -150,10 +150,6 @@ func (l *live) readAgain(due map[string]write) error {
 			changes = append(changes, couch.Change{ID: id})
 		}
 	}
-	changed := l.applyLocked(changes, docs)
-	l.applying.Unlock()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.behind = l.behind || changed
+	l.applyLocked(changes, docs)
 	return nil
 }

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"strconv"
@@ -22,16 +23,17 @@ const pageSize = 200 // changes read at a time
 
 // live is one account's index and what keeps it fresh.
 type live struct {
-	id     string
-	owner  *Indexes
-	db     *couch.DB
-	index  *index.Index
-	ctx    context.Context // ends when the account is dropped
-	cancel context.CancelFunc
-	ready  chan struct{} // closed when loading has ended
-	failed error         // why it failed; set before ready is closed
-	used   atomic.Int64  // the tick of the last use
-	plan   atomic.Pointer[plan]
+	id      string
+	owner   *Indexes
+	db      *couch.DB
+	index   *index.Index
+	ctx     context.Context // ends when the account is dropped
+	cancel  context.CancelFunc
+	ready   chan struct{} // closed when loading has ended
+	failed  error         // why it failed; set before ready is closed
+	journal *journal      // what is on disk
+	used    atomic.Int64  // the tick of the last use
+	plan    atomic.Pointer[plan]
 
 	attended atomic.Bool // it has a feed of its own
 
@@ -42,6 +44,7 @@ type live struct {
 	checking bool // unconfirmed writes are waited for; guarded by applying
 
 	mu         sync.Mutex // never held while the index changes: lookups ask for asOf
+	doubted    bool // the index comes from a snapshot that lacks what the process knew
 	seq        string
 	asOf       time.Time // when the index was last known to agree with the database
 	dirty      bool      // something changed that has not been read
@@ -49,7 +52,6 @@ type live struct {
 	refreshing bool
 	behind     bool // the snapshot on disk is older than the index
 	saved      time.Time
-	snapshot   *snapshot // documents for when the database is down
 }
 
 func newLive(s *Indexes, id string) *live {
@@ -57,6 +59,7 @@ func newLive(s *Indexes, id string) *live {
 	l := &live{
 		id: id, owner: s, db: s.cfg.Couch.Account(id), index: index.New(),
 		ctx: ctx, cancel: cancel, ready: make(chan struct{}), written: map[string]write{},
+		journal: &journal{stem: s.stem(id)},
 	}
 	l.plan.Store(new(plan))
 	return l
@@ -72,6 +75,12 @@ func (l *live) setPlan(raw json.RawMessage) {
 	parsed, warnings := number.ParseDialPlan(raw)
 	for _, w := range warnings {
 		l.owner.cfg.Log.Warn("the account's dial plan", zap.String("account_id", l.id), zap.String("path", w.Path), zap.String("problem", w.Message))
+	}
+	if len(raw) == 0 {
+		raw = json.RawMessage("null")
+	}
+	if !bytes.Equal(raw, l.plan.Load().raw) {
+		l.note(record{Plan: raw})
 	}
 	l.plan.Store(&plan{raw, parsed})
 }
@@ -97,12 +106,9 @@ func (l *live) readPlan(ctx context.Context) error {
 // view. With the database down an old snapshot is better than nothing.
 func (l *live) load(ctx context.Context) error {
 	if snap := l.owner.readSnapshot(l.id); snap != nil {
-		fresh := index.New()
-		fresh.Update(snap.entries)
-		l.install(fresh, time.Time{}) // no write of our own since is in the file
-		l.seq, l.asOf, l.snapshot, l.saved = snap.seq, snap.at, snap, time.Now()
-		snap.entries = nil
-		l.setPlan(snap.plan)
+		if err := l.takeSnapshot(snap); err != nil {
+			l.warn("the snapshot of routes cannot be continued", err)
+		}
 		err := l.refresh(ctx)
 		if isCode(err, problem.MissingDatabase) {
 			l.owner.removeSnapshot(l.id)
@@ -120,6 +126,22 @@ func (l *live) load(ctx context.Context) error {
 		return err
 	}
 	return l.refresh(ctx)
+}
+
+// takeSnapshot puts a snapshot in force and continues its journal.
+func (l *live) takeSnapshot(snap *snapshot) error {
+	fresh := index.New()
+	fresh.Update(snap.changes())
+	l.install(fresh, time.Time{}) // no write of our own since is in the file
+	l.plan.Store(new(plan))
+	l.setPlan(snap.plan)
+	l.mu.Lock()
+	l.seq, l.asOf, l.behind, l.doubted = snap.seq, snap.at, snap.behind, snap.behind
+	l.mu.Unlock()
+	l.applying.Lock()
+	defer l.applying.Unlock()
+	l.journal.resume(snap)
+	return l.noteWritten()
 }
 
 // reload reads the whole view. What changes meanwhile comes with the next
@@ -143,11 +165,14 @@ func (l *live) reload(ctx context.Context) error {
 	if err := l.readPlan(ctx); err != nil {
 		return err
 	}
+	if err := l.journal.forget(); err != nil {
+		return err
+	}
 	fresh := index.New()
 	fresh.Update(entries)
 	l.install(fresh, at)
 	l.mu.Lock()
-	l.seq, l.asOf, l.behind = seq, at, true
+	l.seq, l.asOf, l.behind, l.saved = seq, at, true, time.Time{}
 	l.mu.Unlock()
 	return nil
 }
@@ -215,6 +240,9 @@ func (l *live) refresh(ctx context.Context) error {
 			return err
 		}
 		if last {
+			l.mu.Lock()
+			l.doubted = false
+			l.mu.Unlock()
 			return nil
 		}
 	}
@@ -222,6 +250,7 @@ func (l *live) refresh(ctx context.Context) error {
 
 // take applies one page of changes.
 func (l *live) take(ctx context.Context, page couch.ChangesPage, at time.Time) error {
+	changed := len(page.Changes)
 	page.Changes = l.confirm(page.Changes)
 	var ids []string
 	for _, c := range page.Changes {
@@ -241,22 +270,24 @@ func (l *live) take(ctx context.Context, page couch.ChangesPage, at time.Time) e
 			return err
 		}
 	}
-	changed := l.apply(page.Changes, docs)
+	l.apply(page.Changes, docs)
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.behind = l.behind || changed
 	l.seq, l.asOf = page.LastSeq, at
+	l.mu.Unlock()
+	if changed > 0 {
+		l.note(record{Seq: page.LastSeq, At: at})
+	}
 	return nil
 }
 
-// apply brings documents into the index and reports whether any mattered.
-func (l *live) apply(page []couch.Change, docs map[string]document.Doc) bool {
+// apply brings documents into the index.
+func (l *live) apply(page []couch.Change, docs map[string]document.Doc) {
 	l.applying.Lock()
 	defer l.applying.Unlock()
-	return l.applyLocked(page, docs)
+	l.applyLocked(page, docs)
 }
 
-func (l *live) applyLocked(page []couch.Change, docs map[string]document.Doc) bool {
+func (l *live) applyLocked(page []couch.Change, docs map[string]document.Doc) {
 	var changes []index.Change
 	for _, c := range page {
 		doc := docs[c.ID]
@@ -270,12 +301,20 @@ func (l *live) applyLocked(page []couch.Change, docs map[string]document.Doc) bo
 		if _, known := l.index.Entry(c.ID); known || change.Entry != nil {
 			changes = append(changes, change)
 			l.owner.docs.Delete(docKey{l.id, c.ID})
+			l.note(recordOf(change, doc))
 		}
 	}
 	if len(changes) > 0 {
 		l.index.Update(changes)
 	}
-	return len(changes) > 0
+}
+
+// recordOf is the line of the journal about a change.
+func recordOf(c index.Change, doc document.Doc) record {
+	if c.Entry == nil {
+		return record{Gone: c.ID}
+	}
+	return record{Doc: doc}
 }
 
 // generation returns the number a revision or a sequence starts with.

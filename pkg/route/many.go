@@ -39,6 +39,11 @@ func (s *Indexes) Many(ctx context.Context, accountID string, numbers []string, 
 		}
 		c := Changed{Number: n, Normalized: number.Normalize(n, plan)}
 		c.Before = l.index.Lookup(n, c.Normalized)
+		if !c.Before.Found {
+			if err := l.doubts(); err != nil {
+				return nil, err
+			}
+		}
 		if draft != nil {
 			left := pattern.Budget(pattern.PerLookup)
 			c.After = draft.Lookup(n, c.Normalized, &left)

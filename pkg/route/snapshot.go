@@ -2,7 +2,7 @@ package route
 
 import (
 	"bufio"
-	"context"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -23,44 +23,85 @@ import (
 
 // A snapshot file is a header line, a line for each callflow, and the SHA-256
 // of all that as a last line. It is written beside and renamed, so a file is
-// whole or not there; one that is neither is ignored.
-const (
-	snapshotVersion = 1
-	snapshotSuffix  = ".routes"
-)
+// whole or not there; one that is neither is ignored. The journal beside it
+// goes on where it ends.
+const snapshotVersion = 2
+
+// entryOnly marks a line that holds what a callflow contributes and not its
+// document, which could not be read when the snapshot was written.
+const entryOnly = "callflowd_entry_only"
 
 type snapshotHeader struct {
 	Version int             `json:"version"`
+	ID      string          `json:"id"`
 	Account string          `json:"account"`
 	Seq     string          `json:"seq"`
 	At      time.Time       `json:"at"`
 	Plan    json.RawMessage `json:"dial_plan,omitempty"`
 }
 
-// snapshot is a file's content. The documents stay in the file.
+// snapshot is the content of an account's files. The documents stay in them.
 type snapshot struct {
-	path    string
+	id      string
 	seq     string
 	at      time.Time
 	plan    json.RawMessage
-	entries []index.Change
+	entries map[string]*index.Entry
 	places  map[string]place
+	size    int64 // of the journal
+	behind  bool  // it lacks changes that the process knew
 }
 
-// place is where a document's line lies in the file.
-type place struct{ offset, length int64 }
-
-func (s *Indexes) snapshotPath(account string) string {
-	return filepath.Join(s.cfg.Dir, account+snapshotSuffix)
+// changes returns what the callflows contribute.
+func (s *snapshot) changes() []index.Change {
+	out := make([]index.Change, 0, len(s.entries))
+	for id, e := range s.entries {
+		out = append(out, index.Change{ID: id, Entry: e})
+	}
+	return out
 }
 
-// readSnapshot returns an account's snapshot, nil if there is none or it is
-// damaged.
-func (s *Indexes) readSnapshot(account string) *snapshot {
+// take applies a line of the journal.
+func (s *snapshot) take(r record, p place) {
+	switch {
+	case r.Doc != nil:
+		if e, ok := index.EntryOf(r.Doc); ok {
+			s.entries[e.CallflowID], s.places[e.CallflowID] = &e, p
+		}
+	case r.Gone != "":
+		delete(s.entries, r.Gone)
+		delete(s.places, r.Gone)
+	case r.Plan != nil:
+		s.plan = r.Plan
+	case r.Seq != "":
+		s.seq, s.at = r.Seq, r.At
+	}
+}
+
+// stem is where an account's files lie; "" where none are kept.
+func (s *Indexes) stem(account string) string {
 	if s.cfg.Dir == "" || !couch.IsAccountID(account) {
+		return ""
+	}
+	return filepath.Join(s.cfg.Dir, account)
+}
+
+// readSnapshot returns what an account has on disk, nil if there is nothing or
+// it is damaged.
+func (s *Indexes) readSnapshot(account string) *snapshot {
+	stem := s.stem(account)
+	if stem == "" {
 		return nil
 	}
-	snap, err := readSnapshot(s.snapshotPath(account), account)
+	snap, err := readSnapshot(stem+snapshotSuffix, account)
+	if errors.Is(err, os.ErrNotExist) {
+		if snap, err = readSnapshot(stem+behindSuffix, account); err == nil {
+			snap.behind = true
+		}
+	}
+	if err == nil {
+		err = snap.replay(stem)
+	}
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -72,10 +113,11 @@ func (s *Indexes) readSnapshot(account string) *snapshot {
 }
 
 func (s *Indexes) removeSnapshot(account string) {
-	if s.cfg.Dir == "" || !couch.IsAccountID(account) {
+	stem := s.stem(account)
+	if stem == "" {
 		return
 	}
-	if err := os.Remove(s.snapshotPath(account)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := removeFiles(stem); err != nil {
 		s.cfg.Log.Warn("a snapshot of routes cannot be removed", zap.String("account_id", account), zap.Error(err))
 	}
 }
@@ -98,7 +140,10 @@ func readSnapshot(path, account string) (*snapshot, error) {
 	if head.Version != snapshotVersion || head.Account != account {
 		return nil, fmt.Errorf("version %d of account %q", head.Version, head.Account)
 	}
-	snap := &snapshot{path: path, seq: head.Seq, at: head.At, plan: head.Plan, places: map[string]place{}}
+	snap := &snapshot{
+		id: head.ID, seq: head.Seq, at: head.At, plan: head.Plan,
+		entries: map[string]*index.Entry{}, places: map[string]place{},
+	}
 	for {
 		at, sum := r.offset, r.digest()
 		line, err := r.next()
@@ -115,10 +160,7 @@ func readSnapshot(path, account string) (*snapshot, error) {
 		if err := json.Unmarshal(line, &doc); err != nil {
 			return nil, err
 		}
-		if e, ok := index.EntryOf(doc); ok {
-			snap.entries = append(snap.entries, index.Change{ID: e.CallflowID, Entry: &e})
-			snap.places[e.CallflowID] = place{at, r.offset - at}
-		}
+		snap.take(record{Doc: doc}, place{path, at, r.offset - at})
 	}
 }
 
@@ -142,145 +184,33 @@ func (r *lineReader) next() ([]byte, error) {
 	return line[:len(line)-1], nil
 }
 
-// fromSnapshot returns a document of the snapshot on disk, nil if it has none.
-func (l *live) fromSnapshot(id string) document.Doc {
-	l.mu.Lock()
-	snap := l.snapshot
-	l.mu.Unlock()
-	if snap == nil {
-		return nil
-	}
-	p, ok := snap.places[id]
+// document returns a document as it lies on disk, nil if it does not.
+func (j *journal) document(id string) document.Doc {
+	j.mu.Lock()
+	p, ok := j.places[id]
+	j.mu.Unlock()
 	if !ok {
 		return nil
 	}
-	f, err := os.Open(snap.path)
+	f, err := os.Open(p.file)
 	if err != nil {
 		return nil
 	}
 	defer f.Close() //nolint:errcheck // it was only read
 	line := make([]byte, p.length)
+	if _, err := f.ReadAt(line, p.offset); err != nil {
+		return nil
+	}
 	var doc document.Doc
-	if _, err := f.ReadAt(line, p.offset); err != nil || json.Unmarshal(line, &doc) != nil || doc.ID() != id {
+	if line[0] == '{' {
+		err = json.Unmarshal(line, &doc)
+	} else {
+		var r record
+		r, err = readRecord(bytes.TrimSuffix(line, []byte("\n")))
+		doc = r.Doc
+	}
+	if err != nil || doc.ID() != id || doc[entryOnly] == true {
 		return nil
 	}
 	return doc
-}
-
-// lastSnapshots is how long [Indexes.Close] may take to write snapshots.
-const lastSnapshots = 5 * time.Second
-
-// keepSnapshots writes the snapshots of accounts that changed: the first one as
-// soon as an account is loaded, the others from time to time and at the end.
-func (s *Indexes) keepSnapshots(ctx context.Context) {
-	tick := time.NewTicker(max(s.cfg.SnapshotEvery/10, 10*time.Millisecond))
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			s.saveSnapshots(ctx, s.cfg.SnapshotEvery)
-		case <-s.unsaved:
-			s.saveSnapshots(ctx, s.cfg.SnapshotEvery)
-		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSnapshots)
-			defer cancel()
-			s.saveSnapshots(last, 0)
-			return
-		}
-	}
-}
-
-// saveSnapshots writes the snapshots that are behind and older than age.
-func (s *Indexes) saveSnapshots(ctx context.Context, age time.Duration) {
-	for _, l := range s.loaded() {
-		l.mu.Lock()
-		due := l.behind && time.Since(l.saved) >= age
-		l.mu.Unlock()
-		if !due || ctx.Err() != nil {
-			continue
-		}
-		if err := l.save(ctx); err != nil && ctx.Err() == nil {
-			s.cfg.Log.Warn("a snapshot of routes cannot be written", zap.String("account_id", l.id), zap.Error(err))
-		}
-	}
-}
-
-// save writes the account's callflows as they are now.
-func (l *live) save(ctx context.Context) error {
-	l.mu.Lock()
-	l.behind, l.saved = false, time.Now()
-	l.mu.Unlock()
-	err := l.write(ctx)
-	if err != nil {
-		l.mu.Lock()
-		l.behind = true
-		l.mu.Unlock()
-	}
-	return err
-}
-
-func (l *live) write(ctx context.Context) error {
-	head := snapshotHeader{Version: snapshotVersion, Account: l.id, At: time.Now(), Plan: l.plan.Load().raw}
-	var err error
-	if head.Seq, err = l.db.UpdateSeq(ctx); err != nil {
-		return err
-	}
-	path := l.owner.snapshotPath(l.id)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) //nolint:errcheck // after the rename it is not there
-	defer f.Close()           //nolint:errcheck // closed below when it counts
-	if err := l.writeTo(ctx, f, head); err != nil {
-		return err
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return l.adopt(path)
-}
-
-func (l *live) writeTo(ctx context.Context, f io.Writer, head snapshotHeader) error {
-	buffered := bufio.NewWriterSize(f, 1<<16)
-	sum := sha256.New()
-	enc := json.NewEncoder(io.MultiWriter(buffered, sum))
-	if err := enc.Encode(head); err != nil {
-		return err
-	}
-	for row, err := range l.db.View(ctx, "callflowd", "routes", couch.Query{IncludeDocs: true}) {
-		if err != nil {
-			return err
-		}
-		doc, err := row.Document()
-		if err != nil || doc == nil {
-			continue
-		}
-		if err := enc.Encode(doc); err != nil {
-			return err
-		}
-	}
-	if _, err := fmt.Fprintf(buffered, "%x\n", sum.Sum(nil)); err != nil {
-		return err
-	}
-	return buffered.Flush()
-}
-
-// adopt makes the file just written the one documents are read from.
-func (l *live) adopt(path string) error {
-	snap, err := readSnapshot(path, l.id)
-	if err != nil {
-		return err
-	}
-	snap.entries = nil
-	l.mu.Lock()
-	l.snapshot = snap
-	l.mu.Unlock()
-	return nil
 }

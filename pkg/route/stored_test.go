@@ -100,7 +100,7 @@ func TestDamagedSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	x.Close() // nothing writes it anew
-	whole, err := os.ReadFile(l.owner.snapshotPath(acct))
+	whole, err := os.ReadFile(l.owner.stem(acct)+snapshotSuffix)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestDamagedSnapshot(t *testing.T) {
 		"empty":           "",
 		"cut":             text[:len(text)-20],
 		"changed":         strings.Replace(text, `"100"`, `"101"`, 1),
-		"another version": strings.Replace(text, `"version":1`, `"version":2`, 1),
+		"another version": strings.Replace(text, `"version":2`, `"version":1`, 1),
 		"another account": strings.Replace(text, acct, other, 1),
 		"not JSON":        "x\n" + text,
 	}
@@ -121,7 +121,7 @@ func TestDamagedSnapshot(t *testing.T) {
 		if _, err := readSnapshot(path, acct); err == nil {
 			t.Errorf("%s: read", name)
 		}
-		if err := os.WriteFile(l.owner.snapshotPath(acct), []byte(damaged), 0o600); err != nil {
+		if err := os.WriteFile(l.owner.stem(acct)+snapshotSuffix, []byte(damaged), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if snap := x.readSnapshot(acct); snap != nil {
@@ -147,9 +147,8 @@ func TestFirstAndLastSnapshot(t *testing.T) {
 	doc := s.put(db, `{"_id":"cf2","numbers":["200"]}`)
 	x.Apply(acct, doc)
 	x.Close()
-	snap, err := readSnapshot(path, acct)
-	if err != nil || snap.places["cf2"].length == 0 {
-		t.Errorf("%+v, %v", snap, err)
+	if snap := x.readSnapshot(acct); snap == nil || snap.places["cf2"].length == 0 {
+		t.Errorf("%+v", snap)
 	}
 }
 

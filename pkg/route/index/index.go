@@ -143,6 +143,17 @@ func (x *Index) Entry(id string) (Entry, bool) {
 	return Entry{}, false
 }
 
+// Entries returns what all callflows contribute, in any order.
+func (x *Index) Entries() []Entry {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	out := make([]Entry, 0, len(x.entries))
+	for _, e := range x.entries {
+		out = append(out, *e)
+	}
+	return out
+}
+
 // Holders returns the ids of the callflows that claim a number, lowest first.
 // The first of them takes it.
 func (x *Index) Holders(number string) []string {
