@@ -21,8 +21,9 @@ func TestE2ELookupWithoutTheDatabase(t *testing.T) {
 	if r, status := c.lookup(account, "2600"); r.Callflow.Name != "kept" {
 		t.Fatalf("before: %d, %+v", status, r)
 	}
+	c.must(http.StatusCreated, "PUT", account+"/callflows", callflowOf(sent{"late", "2601"}))
+	database.stop() // what was created last is known to this process alone
 	p.stop()
-	database.stop()
 
 	p, logs := launch(t, storage...)
 	p.await(logs, "listening")
@@ -31,6 +32,12 @@ func TestE2ELookupWithoutTheDatabase(t *testing.T) {
 		r, _ := c.lookup(account, "2600")
 		return r.Callflow.Name == "kept"
 	})
+	if r, status := c.lookup(account, "2601"); status != http.StatusOK || r.Callflow.Name != "late" {
+		t.Errorf("what was created last: %d, %+v", status, r)
+	}
+	if _, status := c.lookup(account, "2602"); status != http.StatusNotFound {
+		t.Errorf("what nobody has: %d, want 404", status)
+	}
 	c.token = "not.a.token"
 	if _, status := c.lookup(account, "2600"); status != http.StatusUnauthorized {
 		t.Errorf("with a forged token: %d, want 401", status)

@@ -44,7 +44,7 @@ type live struct {
 	checking bool // unconfirmed writes are waited for; guarded by applying
 
 	mu         sync.Mutex // never held while the index changes: lookups ask for asOf
-	doubted    bool // the index comes from a snapshot that lacks what the process knew
+	doubted    bool       // the index comes from a snapshot that lacks what the process knew
 	seq        string
 	asOf       time.Time // when the index was last known to agree with the database
 	dirty      bool      // something changed that has not been read

@@ -100,7 +100,7 @@ func TestDamagedSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	x.Close() // nothing writes it anew
-	whole, err := os.ReadFile(l.owner.stem(acct)+snapshotSuffix)
+	whole, err := os.ReadFile(l.owner.stem(acct) + snapshotSuffix)
 	if err != nil {
 		t.Fatal(err)
 	}
