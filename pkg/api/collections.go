@@ -9,6 +9,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/callflow"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/resource"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // collection serves one generic collection of an account.
@@ -74,12 +75,9 @@ func tokenOf(p *resource.Position) string {
 // write gathers what a save in the collection needs.
 func (of collection) write(c *web.Call) (resource.Write, error) {
 	data, err := c.Object()
-	return resource.Write{
-		Kind: of.kind, AccountID: c.Account(), ID: c.Var("document_id"), Data: data, Check: c.Check,
-		Actor: resource.Actor{
-			AccountID: c.Identity.AccountID, UserID: c.Identity.UserID, RequestID: c.RequestID, Plain: c.Identity.Plain,
-		},
-	}, err
+	return resource.Write{Kind: of.kind, Write: save.Write{
+		AccountID: c.Account(), ID: c.Var("document_id"), Data: data, Check: c.Check, Actor: actorOf(c),
+	}}, err
 }
 
 func (of collection) create(c *web.Call) (*web.Answer, error) {
@@ -88,11 +86,11 @@ func (of collection) create(c *web.Call) (*web.Answer, error) {
 		return nil, err
 	}
 	w.Check = c.CheckCreate
-	doc, err := of.s.cfg.Resources.Create(c.Context(), w)
+	result, err := of.s.cfg.Resources.Create(c.Context(), w)
 	if err != nil {
 		return nil, err
 	}
-	return c.Created(stored(doc), doc.ID()), nil
+	return c.Created(saved(result), result.Doc.ID()), nil
 }
 
 // stored answers with a document as it is in storage.
@@ -120,7 +118,7 @@ func (of collection) patch(c *web.Call) (*web.Answer, error) {
 
 func (of collection) remove(c *web.Call) (*web.Answer, error) {
 	hard := !c.KazooFlag("should_soft_delete", true)
-	a, err := of.change(c, func(ctx context.Context, w resource.Write) (document.Doc, error) {
+	a, err := of.change(c, func(ctx context.Context, w resource.Write) (save.Saved, error) {
 		return of.s.cfg.Resources.Delete(ctx, w, hard)
 	})
 	if err != nil {
@@ -129,16 +127,16 @@ func (of collection) remove(c *web.Call) (*web.Answer, error) {
 	return deleted(a), nil
 }
 
-func (of collection) change(c *web.Call, save func(context.Context, resource.Write) (document.Doc, error)) (*web.Answer, error) {
+func (of collection) change(c *web.Call, do func(context.Context, resource.Write) (save.Saved, error)) (*web.Answer, error) {
 	w, err := of.write(c)
 	if err != nil {
 		return nil, err
 	}
-	doc, err := save(c.Context(), w)
+	result, err := do(c.Context(), w)
 	if err != nil {
 		return nil, err
 	}
-	return stored(doc), nil
+	return saved(result), nil
 }
 
 // deleted marks the document of an answer as Kazoo does (contract 2.2).

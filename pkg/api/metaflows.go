@@ -129,5 +129,6 @@ func (d documentMetaflows) write(c *web.Call, doc document.Doc, read string) (do
 		return nil, err
 	}
 	w.Data, w.Check = doc, unmoved(read)
-	return d.s.cfg.Resources.Replace(c.Context(), w)
+	saved, err := d.s.cfg.Resources.Replace(c.Context(), w)
+	return saved.Doc, err
 }

@@ -66,7 +66,7 @@ func worldOn(t testing.TB, client *couch.Client, configure func(*Config)) *world
 		Accounts: accounts, Couch: client, Schemas: live, Log: zap.NewNop(), Now: noon, Node: "node-1", Version: "1.0",
 		Auth:      newAuth(t, client, accounts),
 		Callflows: &callflow.Service{Couch: client, Schemas: live, Accounts: accounts, Index: indexes, Now: noon, Words: Words()},
-		Resources: &resource.Service{Couch: client, Schemas: live, Now: noon, Hash: auth.UserCredentials},
+		Resources: &resource.Service{Couch: client, Schemas: live, Now: noon, Words: Words(), Hash: auth.UserCredentials},
 		Routes:    indexes,
 	}
 	if configure != nil {

@@ -30,7 +30,7 @@ func (s *Service) Delete(ctx context.Context, w Write, hard bool) (Saved, error)
 		whole["pvt_deleted"] = true
 		s.sign(whole, w, actionDeleted)
 		if v.Doc = whole; hard {
-			v.Doc = tombstone(whole)
+			v.Doc = save.Tombstone(whole)
 		}
 		return v.Attempt, nil
 	})
@@ -50,19 +50,4 @@ func (v *edit) undisputed(ctx context.Context) error {
 		return err
 	}
 	return editAgainstDeletion(document.Diff(publicOf(base), publicOf(v.Stored)), "theirs", v.Stored.Rev())
-}
-
-// tombstone is what stays of a callflow that is removed for good: who did it,
-// for history.
-func tombstone(doc document.Doc) document.Doc {
-	out := document.Doc{"_deleted": true}
-	for _, k := range []string{
-		"_id", "_rev", "pvt_type", "pvt_account_id", "pvt_created", "pvt_modified", "pvt_request_id",
-		"pvt_auth_account_id", "pvt_auth_user_id", traceKey,
-	} {
-		if v, ok := doc[k]; ok {
-			out[k] = v
-		}
-	}
-	return out
 }

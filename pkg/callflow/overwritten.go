@@ -6,6 +6,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // maxOverwritten bounds how many versions that others replaced are looked for
@@ -15,7 +16,7 @@ const maxOverwritten = 100
 // byOthers reports whether a version was written by somebody who keeps no
 // history, Kazoo for one: our trace on it is missing or an older write's.
 func byOthers(version document.Doc) bool {
-	trace := document.Doc(version.Object(traceKey))
+	trace := document.Doc(version.Object(save.TraceKey))
 	return trace.String("action") == "" || trace.String("request_id") != version.String("pvt_request_id")
 }
 

@@ -20,11 +20,6 @@ const (
 	actionMerged   action = "merged"
 )
 
-// traceKey is a private field of ours beside Kazoo's: what the write was and
-// where it came from. It counts only while its request_id is the document's
-// pvt_request_id, since Kazoo keeps private fields it does not know.
-const traceKey = "pvt_callflowd"
-
 // publicOf returns a copy of what a client may set. Clients post metadata
 // back (contract 9.5).
 func publicOf(doc document.Doc) document.Doc { return save.Public(doc, "metadata") }
@@ -54,7 +49,7 @@ func (s *Service) sign(doc document.Doc, w Write, done action) {
 	if w.Actor.ClientIP != "" {
 		trace["client_ip"] = w.Actor.ClientIP
 	}
-	doc[traceKey] = trace
+	doc[save.TraceKey] = trace
 }
 
 // withDeleted is a deleted document as a client sees it (contract 2.2).

@@ -114,7 +114,7 @@ func onlyOver(doc document.Doc) func(string) error {
 func (s *Service) bury(ctx context.Context, w Write, losers []document.Doc) error {
 	tombs := make([]document.Doc, len(losers))
 	for i, leaf := range losers {
-		tombs[i] = tombstone(leaf)
+		tombs[i] = save.Tombstone(leaf)
 	}
 	results, err := s.Couch.Account(w.AccountID).Bulk(ctx, tombs)
 	if err != nil {

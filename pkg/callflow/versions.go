@@ -204,7 +204,7 @@ func describeVersion(doc document.Doc) HistoryItem {
 	if at, ok := doc.Seconds("pvt_modified"); ok {
 		item.At = document.FromGregorian(at).Format(time.RFC3339)
 	}
-	switch trace := document.Doc(doc.Object(traceKey)); {
+	switch trace := document.Doc(doc.Object(save.TraceKey)); {
 	case !byOthers(doc):
 		item.Action, item.ClientIP = trace.String("action"), trace.String("client_ip")
 	case !doc.Live():

@@ -1,7 +1,8 @@
 // Package resource keeps the collections of an account that callflows refer
 // to and consoles list: users, devices, media and the rest. They are all
 // handled alike, by one row of [Kinds] each: a path, a pvt_type, a schema and
-// a listing view. What sets users apart, their credentials, is in user.go.
+// a listing view. What sets users apart, their credentials, is in user.go, and
+// hangs on their row.
 //
 // Saving follows Kazoo (contract section 2): public fields come from the
 // request, private ones from the stored document; deletion is soft.
@@ -14,6 +15,8 @@ import (
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/reserve"
+	"github.com/callflowd/callflowd/pkg/save"
 	"github.com/callflowd/callflowd/pkg/schema"
 )
 
@@ -22,24 +25,41 @@ type Kind struct {
 	Name   string // in paths: /accounts/{A}/users
 	Type   string // pvt_type
 	Design string // the design document with the view crossbar_listing, and the schema
+
+	rules *rules // what documents of the kind need beside the schema; mostly nil
+}
+
+// rules are what sets a kind apart. Functions that are nil do nothing.
+type rules struct {
+	// take removes from what the client sent what is never stored. The
+	// function it returns completes the document when it is valid.
+	take func(s *Service, w save.Write, public document.Doc) (complete func(stored, doc document.Doc) error)
+	// keys lists what a live document holds alone in its account.
+	keys func(doc document.Doc) []reserve.Key
+	// holders finds documents that may hold a key, by a view.
+	holders func(ctx context.Context, db *couch.DB, key reserve.Key) ([]string, error)
+	// taken words a key that another document holds.
+	taken func(key reserve.Key) problem.Violation
+	// drop takes a key out of a document that cannot have it back.
+	drop func(doc document.Doc)
 }
 
 // Kinds is the table of collections. A new one needs a row here, a listing
 // view for account databases and, for more than free-form documents, a schema.
 func Kinds() []Kind {
 	return []Kind{
-		{"users", "user", "users"},
-		{"devices", "device", "devices"},
-		{"media", "media", "media"},
-		{"menus", "menu", "menus"},
-		{"vmboxes", "vmbox", "vmboxes"},
-		{"groups", "group", "groups"},
-		{"temporal_rules", "temporal_rule", "temporal_rules"},
-		{"temporal_rules_sets", "temporal_rule_set", "temporal_rules_sets"},
-		{"directories", "directory", "directories"},
-		{"conferences", "conference", "conferences"},
-		{"faxboxes", "faxbox", "faxbox"},
-		{"blacklists", "blacklist", "blacklists"},
+		{"users", "user", "users", userRules()},
+		{"devices", "device", "devices", nil},
+		{"media", "media", "media", nil},
+		{"menus", "menu", "menus", nil},
+		{"vmboxes", "vmbox", "vmboxes", nil},
+		{"groups", "group", "groups", nil},
+		{"temporal_rules", "temporal_rule", "temporal_rules", nil},
+		{"temporal_rules_sets", "temporal_rule_set", "temporal_rules_sets", nil},
+		{"directories", "directory", "directories", nil},
+		{"conferences", "conference", "conferences", nil},
+		{"faxboxes", "faxbox", "faxbox", nil},
+		{"blacklists", "blacklist", "blacklists", nil},
 	}
 }
 
@@ -51,42 +71,32 @@ type Service struct {
 	// Hash makes the stored credentials of a user, pvt_md5_auth and
 	// pvt_sha1_auth.
 	Hash func(username, password string) (md5, sha1 string)
+	// Words are what paths have in a document id's place.
+	Words []string
+
+	saves save.Service
 }
 
-// Actor is who asks, for the private fields of what is saved.
-type Actor struct {
-	AccountID, UserID, RequestID string
-	Plain                        bool // a user whose priv_level is not admin
-}
-
-// Write is a document to be saved.
+// Write asks for a change of one document of a kind.
 type Write struct {
-	Kind      Kind
-	AccountID string
-	ID        string // "" on creation
-	Data      document.Doc
-	Check     func(storedRev string) error // the client's preconditions; may be nil
-	Actor     Actor
+	Kind Kind
+	save.Write
 }
 
 // Get returns a live document of the kind, private fields included. Any other
 // id is a [problem.BadIdentifier].
 func (s *Service) Get(ctx context.Context, kind Kind, accountID, id string) (document.Doc, error) {
 	if !plausible(id) {
-		return nil, unknown(id)
+		return nil, save.BadIdentifier(id)
 	}
 	doc, err := s.Couch.Account(accountID).Get(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	if !doc.Live() || doc.Type() != kind.Type {
-		return nil, unknown(id)
+		return nil, save.BadIdentifier(id)
 	}
 	return doc, nil
-}
-
-func unknown(id string) error {
-	return &problem.Error{Code: problem.BadIdentifier, Data: map[string]any{"message": "bad identifier", "cause": id}}
 }
 
 // plausible keeps design documents and endless ids away from storage.

@@ -12,6 +12,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/save"
 	"github.com/callflowd/callflowd/pkg/schema"
 )
 
@@ -65,14 +66,19 @@ func kind(t testing.TB, name string) Kind {
 func write(t testing.TB, name, id, data string) Write {
 	t.Helper()
 	return Write{
-		Kind: kind(t, name), AccountID: account, ID: id, Data: couchtest.JSON[document.Doc](t, data),
-		Actor: Actor{AccountID: "actor", UserID: "user", RequestID: "request"},
+		Kind: kind(t, name), Write: save.Write{
+			AccountID: account, ID: id, Data: couchtest.JSON[document.Doc](t, data),
+			Actor: save.Actor{AccountID: "actor", UserID: "user", RequestID: "request"},
+		},
 	}
 }
 
+// only is the document of a save.
+func only(saved save.Saved, err error) (document.Doc, error) { return saved.Doc, err }
+
 func mustCreate(t testing.TB, s *Service, name, data string) document.Doc {
 	t.Helper()
-	doc, err := s.Create(t.Context(), write(t, name, "", data))
+	doc, err := only(s.Create(t.Context(), write(t, name, "", data)))
 	if err != nil {
 		t.Fatalf("create %s: %v %v", data, err, problem.AsError(err).Data)
 	}
@@ -99,7 +105,7 @@ func TestPrivateFields(t *testing.T) {
 	if err := s.Couch.Account(account).Put(t.Context(), stored); err != nil {
 		t.Fatal(err)
 	}
-	replaced, err := s.Replace(t.Context(), write(t, "menus", "m1", `{"name":"Night","pvt_site":"mine"}`))
+	replaced, err := only(s.Replace(t.Context(), write(t, "menus", "m1", `{"name":"Night","pvt_site":"mine"}`)))
 	if err != nil || replaced["pvt_site"] != "theirs" || replaced["name"] != "Night" || replaced["pvt_created"] != doc["pvt_created"] {
 		t.Errorf("replaced %v, %v", replaced, err)
 	}
@@ -138,7 +144,7 @@ func TestDelete(t *testing.T) {
 	for _, hard := range []bool{false, true} {
 		id := "m" + strconv.FormatBool(hard)
 		mustCreate(t, s, "menus", `{"name":"x","id":"`+id+`"}`)
-		gone, err := s.Delete(t.Context(), write(t, "menus", id, `{}`), hard)
+		gone, err := only(s.Delete(t.Context(), write(t, "menus", id, `{}`), hard))
 		if err != nil || gone.String("name") != "x" {
 			t.Fatalf("hard %v: %v %v", hard, gone, err)
 		}

@@ -2,124 +2,171 @@ package resource
 
 import (
 	"context"
-	"regexp"
 	"time"
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/reserve"
+	"github.com/callflowd/callflowd/pkg/save"
+	"github.com/callflowd/callflowd/pkg/schema"
 )
 
-// saveAttempts bounds how often a save without precondition begins again
-// because another one came in between.
-const saveAttempts = 8
-
-// Create saves a new document and returns it. The client may choose its id.
-func (s *Service) Create(ctx context.Context, w Write) (document.Doc, error) {
-	doc := publicPart(w.Data)
-	id, err := newID(w.Data)
-	if err != nil {
-		return nil, err
+// Create saves a new document. The client may choose its id.
+func (s *Service) Create(ctx context.Context, w Write) (save.Saved, error) {
+	if err := w.Checked(""); err != nil {
+		return save.Saved{}, err
 	}
-	if w.Check != nil {
-		if err := w.Check(""); err != nil {
-			return nil, err
-		}
+	id, problems := save.ChosenID(w.Data, s.Words)
+	if id == "" {
+		id = save.NewID()
 	}
-	doc["_id"] = id
-	return s.save(ctx, w, nil, doc)
+	w.ID = id
+	return s.saves.Run(ctx, w.Write, func(ctx context.Context) (*save.Attempt, error) {
+		a := s.attempt(w)
+		a.Problems = append(a.Problems, problems...)
+		return a, s.complete(ctx, w.Kind, a, save.Public(w.Data))
+	})
 }
 
 // Replace gives a stored document other public fields.
-func (s *Service) Replace(ctx context.Context, w Write) (document.Doc, error) {
-	return s.change(ctx, w, func(document.Doc) document.Doc { return publicPart(w.Data) })
+func (s *Service) Replace(ctx context.Context, w Write) (save.Saved, error) {
+	return s.change(ctx, w, func(document.Doc) document.Doc { return save.Public(w.Data) })
 }
 
 // Patch merges the request over the stored document; null deletes.
-func (s *Service) Patch(ctx context.Context, w Write) (document.Doc, error) {
+func (s *Service) Patch(ctx context.Context, w Write) (save.Saved, error) {
 	return s.change(ctx, w, func(stored document.Doc) document.Doc {
-		return publicPart(document.Patch(stored, w.Data))
+		return save.Public(document.Patch(stored, w.Data))
 	})
-}
-
-// Delete marks a document as deleted, or with hard leaves a tombstone only. A
-// user's name is free then.
-func (s *Service) Delete(ctx context.Context, w Write, hard bool) (document.Doc, error) {
-	db := s.Couch.Account(w.AccountID)
-	doc, err := s.retry(ctx, w, func(stored document.Doc) (document.Doc, error) {
-		if hard {
-			rev, err := db.Delete(ctx, stored.ID(), stored.Rev())
-			stored.SetRev(rev)
-			return stored, err
-		}
-		stored["pvt_deleted"] = true
-		s.stamp(w, stored)
-		return stored, db.Put(ctx, stored)
-	})
-	if err == nil && w.Kind.Type == userType {
-		s.releaseUsername(ctx, db, usernameOf(doc), doc.ID())
-	}
-	return doc, err
 }
 
 // change saves what from makes of the stored document's public part.
-func (s *Service) change(ctx context.Context, w Write, from func(document.Doc) document.Doc) (document.Doc, error) {
-	return s.retry(ctx, w, func(stored document.Doc) (document.Doc, error) {
-		doc := from(stored)
-		for key, v := range stored {
-			if document.Private(key) {
-				doc[key] = v
-			}
+func (s *Service) change(ctx context.Context, w Write, from func(document.Doc) document.Doc) (save.Saved, error) {
+	return s.saves.Run(ctx, w.Write, func(ctx context.Context) (*save.Attempt, error) {
+		a := s.attempt(w)
+		if err := s.load(ctx, w.Kind, a); err != nil {
+			return nil, err
 		}
-		return s.save(ctx, w, stored, doc)
+		return a, s.complete(ctx, w.Kind, a, from(a.Stored))
 	})
 }
 
-// retry reads the stored document, judges the precondition and writes; after a
-// conflict it begins again on the fresh document.
-func (s *Service) retry(ctx context.Context, w Write, write func(document.Doc) (document.Doc, error)) (document.Doc, error) {
-	for attempt := 1; ; attempt++ {
-		stored, err := s.Get(ctx, w.Kind, w.AccountID, w.ID)
-		if err != nil {
+// Delete marks a document as deleted, or with hard leaves a tombstone only.
+// What it held alone is free then.
+func (s *Service) Delete(ctx context.Context, w Write, hard bool) (save.Saved, error) {
+	var whole document.Doc
+	saved, err := s.saves.Run(ctx, w.Write, func(ctx context.Context) (*save.Attempt, error) {
+		a := s.attempt(w)
+		if err := s.load(ctx, w.Kind, a); err != nil {
 			return nil, err
 		}
-		if w.Check != nil {
-			if err := w.Check(stored.Rev()); err != nil {
-				return nil, err
-			}
+		whole = a.Stored.Clone()
+		whole["pvt_deleted"] = true
+		s.stamp(w.Kind, w.Write, whole)
+		if a.Doc = whole; hard {
+			a.Doc = save.Tombstone(whole)
 		}
-		doc, err := write(stored)
-		if !problem.Is(err, problem.Conflict) || attempt == saveAttempts {
-			return doc, err
-		}
+		return a, nil
+	})
+	if err != nil {
+		return save.Saved{}, err
 	}
+	whole.SetRev(saved.Doc.Rev())
+	saved.Doc = whole
+	return saved, nil
 }
 
-// save validates, stamps and writes one version; stored is the one before it,
-// nil for a new document.
-func (s *Service) save(ctx context.Context, w Write, stored, doc document.Doc) (document.Doc, error) {
-	public := publicPart(doc)
-	password, hash := "", ""
-	if w.Kind.Type == userType {
-		password, hash = takeSecrets(public)
+// lease is how long a username that is being taken is respected.
+const lease = time.Minute
+
+// attempt begins a save of a document of the kind.
+func (s *Service) attempt(w Write) *save.Attempt {
+	a := &save.Attempt{Write: w.Write, DB: s.Couch.Account(w.AccountID)}
+	r := w.Kind.rules
+	if r == nil {
+		return a
 	}
-	if _, known := s.Schemas.Schema(w.Kind.Design); known {
-		valid, violations := s.Schemas.Validate(w.Kind.Design, public)
-		if err := problem.Validation(violations); err != nil {
-			return nil, err
-		}
-		public = valid
+	a.Hooks = save.Hooks{
+		Lease: lease, Now: s.now,
+		Keys: func(doc document.Doc) []reserve.Key {
+			if doc.Live() {
+				return r.keys(doc)
+			}
+			return nil
+		},
+		Drop: func(doc document.Doc, _ reserve.Key) { r.drop(doc) },
+		Holders: func(ctx context.Context, keys []reserve.Key) (map[reserve.Key][]string, error) {
+			out := map[reserve.Key][]string{}
+			for _, k := range keys {
+				if a.Stored != nil && k.HeldBy(a.Stored) {
+					continue // it holds the key itself, and is not judged for it
+				}
+				ids, err := r.holders(ctx, a.DB, k)
+				if err != nil {
+					return nil, err
+				}
+				out[k] = ids
+			}
+			return out, nil
+		},
+		Taken: func(_ context.Context, failed []*reserve.Claim) ([]problem.Violation, error) {
+			out := make([]problem.Violation, len(failed))
+			for i, c := range failed {
+				out[i] = r.taken(c.Key)
+			}
+			return out, nil
+		},
 	}
-	for key, v := range doc {
-		if document.Private(key) {
-			public[key] = v
-		}
+	return a
+}
+
+// load reads the stored document, and asks the precondition.
+func (s *Service) load(ctx context.Context, kind Kind, a *save.Attempt) error {
+	stored, err := s.Get(ctx, kind, a.AccountID, a.ID)
+	if err != nil {
+		return err
 	}
-	s.stamp(w, public)
-	if w.Kind.Type == userType {
-		return public, s.saveUser(ctx, w, stored, public, password, hash)
+	a.Stored = stored
+	return a.Checked(stored.Rev())
+}
+
+// complete makes the document of its public part: judged by the kind's schema
+// and rules, with private fields.
+func (s *Service) complete(ctx context.Context, kind Kind, a *save.Attempt, public document.Doc) error {
+	finish := func(document.Doc, document.Doc) error { return nil }
+	if kind.rules != nil {
+		finish = kind.rules.take(s, a.Write, public)
 	}
-	return public, s.Couch.Account(w.AccountID).Put(ctx, public)
+	a.Doc = s.judge(kind, a, public)
+	save.TakePrivate(a.Doc, a.Stored)
+	a.Doc["_id"] = a.ID
+	s.stamp(kind, a.Write, a.Doc)
+	if len(a.Problems) > 0 {
+		return nil
+	}
+	if err := finish(a.Stored, a.Doc); err != nil {
+		return err
+	}
+	return a.JudgeKeys(ctx)
+}
+
+// judge validates a public document and returns it with defaults and casts.
+// What is wrong with a part that the edit leaves as stored is a warning
+// (contract 9.28).
+func (s *Service) judge(kind Kind, a *save.Attempt, public document.Doc) document.Doc {
+	if _, known := s.Schemas.Schema(kind.Design); !known {
+		return public
+	}
+	valid, problems := s.Schemas.Validate(kind.Design, public)
+	if len(problems) > 0 && a.Stored != nil {
+		before, stood := s.Schemas.Validate(kind.Design, save.Public(a.Stored))
+		var kept []problem.Warning
+		problems, kept = schema.Brought(before, valid, stood, problems)
+		a.Warnings = append(a.Warnings, kept...)
+	}
+	a.Problems = append(a.Problems, problems...)
+	return valid
 }
 
 func (s *Service) now() time.Time {
@@ -129,42 +176,9 @@ func (s *Service) now() time.Time {
 	return s.Now()
 }
 
-func (s *Service) stamp(w Write, doc document.Doc) {
+func (s *Service) stamp(kind Kind, w save.Write, doc document.Doc) {
 	document.Stamp{
-		Type: w.Kind.Type, AccountID: w.AccountID, AccountDB: couch.EncodedDB(couch.AccountDB(w.AccountID)), Now: s.now(),
+		Type: kind.Type, AccountID: w.AccountID, AccountDB: couch.EncodedDB(couch.AccountDB(w.AccountID)), Now: s.now(),
 		RequestID: w.Actor.RequestID, AuthAccountID: w.Actor.AccountID, AuthUserID: w.Actor.UserID,
 	}.Apply(doc)
-}
-
-// publicPart copies what a client may set: no private keys, no id and nothing
-// the server adds to answers.
-func publicPart(doc document.Doc) document.Doc {
-	out := make(document.Doc, len(doc))
-	for key, v := range doc {
-		if !document.Private(key) && key != "id" {
-			out[key] = v
-		}
-	}
-	return out
-}
-
-var idForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
-
-// newID is the id the client chose (contract 9.18), or 32 hex digits.
-func newID(data document.Doc) (string, error) {
-	for _, key := range []string{"id", "_id"} {
-		v := data[key]
-		if v == nil || v == "" { // as scripts send a new document
-			continue
-		}
-		id, _ := v.(string)
-		if !idForm.MatchString(id) || id == "validate" || id == "status" { // words of paths
-			return "", problem.Validation([]problem.Violation{{
-				Path: "id", Code: "error", Message: "an id is 1 to 128 letters, digits, dots, underscores and dashes",
-				Members: map[string]any{"value": v},
-			}})
-		}
-		return id, nil
-	}
-	return randomHex(16), nil
 }

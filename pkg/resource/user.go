@@ -2,22 +2,50 @@ package resource
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/reserve"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
 const (
 	userType   = "user"
 	adminLevel = "admin"
 )
+
+// userRules are those of users. Usernames are lower-cased and unique in their
+// account, also among writers in different processes.
+func userRules() *rules {
+	return &rules{
+		take: func(s *Service, w save.Write, public document.Doc) func(stored, doc document.Doc) error {
+			password, hash := takeSecrets(public)
+			return func(stored, doc document.Doc) error {
+				if err := setCredentials(stored, doc, password, hash, s.Hash); err != nil {
+					return err
+				}
+				return mayGrant(w.Actor, stored, doc)
+			}
+		},
+		keys: func(doc document.Doc) []reserve.Key {
+			if name := usernameOf(doc); name != "" {
+				return []reserve.Key{username(name)}
+			}
+			return nil
+		},
+		holders: usersNamed,
+		taken: func(key reserve.Key) problem.Violation {
+			return problem.Violation{
+				Path: "username", Code: "unique", Message: "the username is in use", Members: map[string]any{"cause": key.Text()},
+			}
+		},
+		drop: dropCredentials,
+	}
+}
 
 // takeSecrets removes from a document what is never stored in it: the
 // password, and the hash that Kazoo lets clients send instead.
@@ -28,52 +56,11 @@ func takeSecrets(doc document.Doc) (password, hash string) {
 	return password, hash
 }
 
-// saveUser writes a user with the hashes of its credentials; stored is the
-// user before, nil for a new one. Usernames are lower-cased and unique in
-// their account, also among writers in different processes.
-func (s *Service) saveUser(ctx context.Context, w Write, stored, doc document.Doc, password, hash string) error {
-	if err := setCredentials(stored, doc, password, hash, s.Hash); err != nil {
-		return err
+// dropCredentials leaves a user without a way to log in.
+func dropCredentials(doc document.Doc) {
+	for _, key := range []string{"username", "pvt_md5_auth", "pvt_sha1_auth"} {
+		delete(doc, key)
 	}
-	if err := mayGrant(w.Actor, stored, doc); err != nil {
-		return err
-	}
-	db := s.Couch.Account(w.AccountID)
-	username, before := doc.String("username"), usernameOf(stored)
-	if username == "" || username == before {
-		err := db.Put(ctx, doc)
-		if err == nil && username == "" {
-			s.releaseUsername(ctx, db, before, doc.ID())
-		}
-		return err
-	}
-	if err := s.takeUsername(ctx, db, username, doc.ID()); err != nil {
-		return err
-	}
-	if err := db.Put(ctx, doc); err != nil {
-		s.releaseUsername(ctx, db, username, doc.ID())
-		return err
-	}
-	held, err := s.usernames(db).Held(ctx, usernameID(username), doc.ID())
-	if err == nil && !held { // somebody took it over between our reservation and our write
-		err = inUse(username)
-	}
-	if err != nil {
-		return errors.Join(err, undo(ctx, db, doc, stored))
-	}
-	s.releaseUsername(ctx, db, before, doc.ID())
-	return nil
-}
-
-// undo puts the version before back, or removes a document that had none.
-func undo(ctx context.Context, db *couch.DB, doc, stored document.Doc) error {
-	if stored == nil {
-		_, err := db.Delete(ctx, doc.ID(), doc.Rev())
-		return err
-	}
-	old := stored.Clone()
-	old.SetRev(doc.Rev())
-	return db.Put(ctx, old)
 }
 
 // usernameOf is the name that a user has; Kazoo's may have upper-case letters.
@@ -97,12 +84,10 @@ func setCredentials(
 			map[string]any{"target": []string{"user", adminLevel}, "value": level})
 	}
 	if username == "" && password != "" {
-		username = "user_" + randomHex(8)
+		username = "user_" + save.RandomHex(8)
 	}
 	if username == "" {
-		for _, key := range []string{"username", "pvt_md5_auth", "pvt_sha1_auth"} {
-			delete(doc, key)
-		}
+		dropCredentials(doc)
 		return nil
 	}
 	doc["username"] = username
@@ -117,7 +102,7 @@ func setCredentials(
 		delete(doc, "pvt_sha1_auth")
 	}
 	if doc.String("pvt_signature_secret") == "" || doc.String("pvt_md5_auth") != md5 {
-		doc["pvt_signature_secret"] = randomHex(16)
+		doc["pvt_signature_secret"] = save.RandomHex(16)
 	}
 	return nil
 }
@@ -125,7 +110,7 @@ func setCredentials(
 // mayGrant keeps a user without administrator's level from getting it, by
 // raising a user or by taking an administrator's place. Kazoo leaves that to
 // its consoles.
-func mayGrant(actor Actor, stored, doc document.Doc) error {
+func mayGrant(actor save.Actor, stored, doc document.Doc) error {
 	if !actor.Plain {
 		return nil
 	}
@@ -137,68 +122,39 @@ func mayGrant(actor Actor, stored, doc document.Doc) error {
 	return nil
 }
 
-// usernames are the reservations of an account's usernames.
-func (s *Service) usernames(db *couch.DB) reserve.Names { return reserve.Names{DB: db, Now: s.now} }
+// username is the key that a user holds alone in its account: its name in
+// lower case.
+type username string
 
-// usernameID is the id of a username's reservation. It is a digest because a
-// username may hold anything.
-func usernameID(username string) string {
-	sum := sha256.Sum256([]byte("username\n" + username))
+// ReservationID is a digest because a username may hold anything.
+func (u username) ReservationID() string {
+	sum := sha256.Sum256([]byte("username\n" + string(u)))
 	return reserve.Type + "-" + hex.EncodeToString(sum[:16])
 }
 
-// takeUsername reserves a username for a user, or refuses one that another
-// live user of the account has or is about to have.
-func (s *Service) takeUsername(ctx context.Context, db *couch.DB, username, id string) error {
-	took, err := s.usernames(db).Take(ctx, reserve.Name{ID: usernameID(username), HeldBy: func(doc document.Doc) bool {
-		return doc.Type() == userType && doc.Live() && usernameOf(doc) == username
-	}}, id)
-	if err == nil && !took {
-		err = inUse(username)
-	}
-	if err != nil {
-		return err
-	}
-	if err := takenBy(ctx, db, username, id); err != nil {
-		s.releaseUsername(ctx, db, username, id)
-		return err
-	}
-	return nil
+// HeldBy reports whether a live user has the name.
+func (u username) HeldBy(doc document.Doc) bool {
+	return doc.Type() == userType && doc.Live() && usernameOf(doc) == string(u)
 }
 
-// releaseUsername gives a name up. A reservation that is left behind bars
-// nobody for longer than its lease, so that failing is no error.
-func (s *Service) releaseUsername(ctx context.Context, db *couch.DB, username, id string) {
-	if username != "" {
-		_ = s.usernames(db).Release(ctx, usernameID(username), id)
-	}
-}
+// Kind tells a username from other keys.
+func (u username) Kind() string { return "username" }
 
-// takenBy refuses a username that another live user of the account has,
-// reserved or made by Kazoo.
-func takenBy(ctx context.Context, db *couch.DB, username, id string) error {
-	for row, err := range db.View(ctx, "users", "list_by_username", couch.Query{Key: username}) {
+// Text is the name itself.
+func (u username) Text() string { return string(u) }
+
+// usersNamed asks the view for users of a name, those that Kazoo made too.
+func usersNamed(ctx context.Context, db *couch.DB, key reserve.Key) ([]string, error) {
+	var ids []string
+	for row, err := range db.View(ctx, "users", "list_by_username", couch.Query{Key: key.Text()}) {
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if row.ID != id {
-			return inUse(username)
-		}
+		ids = append(ids, row.ID)
 	}
-	return nil
-}
-
-func inUse(username string) error {
-	return violation("username", "unique", "the username is in use", map[string]any{"cause": username})
+	return ids, nil
 }
 
 func violation(path, code, message string, members map[string]any) error {
 	return problem.Validation([]problem.Violation{{Path: path, Code: code, Message: message, Members: members}})
-}
-
-// randomHex returns n random bytes as hexadecimal digits.
-func randomHex(n int) string {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails
-	return hex.EncodeToString(b)
 }

@@ -26,3 +26,23 @@ func TakePrivate(doc, from document.Doc) {
 		}
 	}
 }
+
+// TraceKey is a private field of ours beside Kazoo's: what a write was and
+// where it came from. It counts only while its request_id is the document's
+// pvt_request_id, since Kazoo keeps private fields it does not know.
+const TraceKey = "pvt_callflowd"
+
+// Tombstone is what stays of a document that is removed for good: who did it,
+// for history.
+func Tombstone(doc document.Doc) document.Doc {
+	out := document.Doc{"_deleted": true}
+	for _, k := range []string{
+		"_id", "_rev", "pvt_type", "pvt_account_id", "pvt_created", "pvt_modified", "pvt_request_id",
+		"pvt_auth_account_id", "pvt_auth_user_id", TraceKey,
+	} {
+		if v, ok := doc[k]; ok {
+			out[k] = v
+		}
+	}
+	return out
+}
