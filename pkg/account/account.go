@@ -7,16 +7,13 @@
 // with an intent, a document that says what is being done, and ends with its
 // removal, so that [Service.Recover] can finish or undo what a crash left
 // half done. What changes the tree is done one at a time, all processes
-// together; what is created meanwhile looks at its parent again after it was
-// written, as a move or a removal looks at what is below after its. Names and realms are unique because each is held by a
-// reservation document with an id made from it, which only one can create.
+// together. Create re-reads the parent after writing; move and delete re-read
+// what is below. Names and realms are unique by reservations ([reserve]).
 //
 // Errors are of type *[problem.Error].
 package account
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,6 +24,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/lru"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // accountsDB holds a copy of each account's document.
@@ -48,6 +46,7 @@ type Service struct {
 	// database cannot be reached; 0 means 24 hours.
 	StaleFor time.Duration
 
+	saves      save.Service
 	once       sync.Once
 	states     *lru.Map[string, cached]
 	prepared   *lru.Map[string, struct{}]
@@ -59,25 +58,12 @@ type Service struct {
 	master     atomic.Pointer[string]
 }
 
-// Actor is who asks for a change, for the document's private fields. The
-// zero Actor is callflowd itself.
-type Actor struct {
-	AccountID, UserID, RequestID string
-}
+// Actor is who asks for a change, for the document's private fields.
+type Actor = save.Actor
 
-// Write is a change of an account.
-type Write struct {
-	ID string
-	// Data is what the client sent. A dial_plan given as [json.RawMessage]
-	// keeps the order of its rules.
-	Data document.Doc
-	// Check is called with the stored revision before anything is written,
-	// and its error ends the change; it may be nil.
-	Check func(storedRev string) error
-	Actor Actor
-
-	first, last []string // keys of the dial plan: where they come beside the stored ones
-}
+// Write is a change of the account ID. A dial_plan in Data that is given as
+// [json.RawMessage] keeps the order of its rules.
+type Write = save.Write
 
 // cacheSize bounds the states and the knowledge of prepared databases.
 const cacheSize = 20_000
@@ -104,12 +90,7 @@ func (s *Service) init() {
 // accounts is the database of copies.
 func (s *Service) accounts() *couch.DB { return s.Couch.DB(accountsDB) }
 
-// randomHex returns n random bytes as hexadecimal digits.
-func randomHex(n int) string {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails
-	return hex.EncodeToString(b)
-}
+func randomHex(n int) string { return save.RandomHex(n) }
 
 // NewID returns an id for a new account: 32 hexadecimal digits.
 func NewID() string { return randomHex(16) }
@@ -118,12 +99,7 @@ func NewID() string { return randomHex(16) }
 func NewAPIKey() string { return randomHex(32) }
 
 // unknown is the error for an account that is not there.
-func unknown(id string) error {
-	return &problem.Error{
-		Code: problem.BadIdentifier, Msg: "no live account " + id,
-		Data: map[string]any{"message": "bad identifier", "cause": id},
-	}
-}
+func unknown(id string) error { return save.BadIdentifier(id) }
 
 // stamp sets the private fields of a save.
 func (s *Service) stamp(doc document.Doc, actor Actor) {

@@ -271,14 +271,16 @@ func TestReplaceAndPatch(t *testing.T) {
 	ctx, id := t.Context(), create(t, s, master, "Acme")
 	other := create(t, s, master, "Other")
 	actor := account.Actor{AccountID: master}
-	doc, err := s.Patch(ctx, account.Write{ID: id, Data: couchtest.JSON[document.Doc](t, `{"a":{"b":1,"c":null},"pvt_tree":[]}`), Actor: actor})
+	saved, err := s.Patch(ctx, account.Write{ID: id, Data: couchtest.JSON[document.Doc](t, `{"a":{"b":1,"c":null},"pvt_tree":[]}`), Actor: actor})
 	check(t, err)
+	doc := saved.Doc
 	if doc.String("name") != "Acme" || len(doc.Strings("pvt_tree")) != 1 || doc.Object("a")["b"] == nil {
 		t.Errorf("patched %v", doc)
 	}
 	realm := doc.String("realm")
-	doc, err = s.Replace(ctx, account.Write{ID: id, Data: document.Doc{"name": "Acme 2"}, Actor: actor})
+	saved, err = s.Replace(ctx, account.Write{ID: id, Data: document.Doc{"name": "Acme 2"}, Actor: actor})
 	check(t, err)
+	doc = saved.Doc
 	if doc["a"] != nil || doc.String("realm") != realm || doc.String("pvt_alphanum_name") != "acme2" {
 		t.Errorf("replaced %v", doc)
 	}

@@ -10,11 +10,13 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/save"
+	"github.com/callflowd/callflowd/pkg/schema"
 )
 
-// writeTries bounds how often a change is tried on a fresh document because
-// somebody else saved it meanwhile.
-const writeTries = 5
+// mirrorTries bounds how often a copy is made equal to a document that others
+// change meanwhile; the last of them does it too.
+const mirrorTries = 5
 
 // Get returns a live account's document from the account's own database. A
 // copy that differs from it is repaired on the way. An account that is
@@ -53,14 +55,14 @@ func (s *Service) definition(ctx context.Context, id string) (document.Doc, erro
 		return nil, err
 	}
 	if !isLive(doc) {
-		return nil, errors.Join(unknown(id), s.buryCopy(ctx, id))
+		return nil, errors.Join(unknown(id), s.markCopyDeleted(ctx, id))
 	}
 	return doc, nil
 }
 
-// buryCopy marks the copy of an account that is deleted by its own document,
+// markCopyDeleted marks the copy of an account that is deleted by its own document,
 // as replication may leave it.
-func (s *Service) buryCopy(ctx context.Context, id string) error {
+func (s *Service) markCopyDeleted(ctx context.Context, id string) error {
 	held, err := s.copyOf(ctx, id)
 	if err != nil || !isLive(held) {
 		return err
@@ -80,54 +82,71 @@ func (s *Service) liveCopy(ctx context.Context, id string) (document.Doc, error)
 }
 
 // Replace puts what the client sent in place of the account's public fields.
-func (s *Service) Replace(ctx context.Context, w Write) (document.Doc, error) {
-	w.Data, w.first = takeOrder(w.Data)
-	return s.change(ctx, w, func(stored document.Doc) document.Doc {
+func (s *Service) Replace(ctx context.Context, w Write) (save.Saved, error) {
+	data, first := takeOrder(w.Data)
+	w.Data = data
+	put := func(ctx context.Context, doc document.Doc) error { return s.putOwn(ctx, doc, first, nil) }
+	return s.change(ctx, w, put, func(stored document.Doc) document.Doc {
 		next := publicPart(w.Data)
 		for _, key := range []string{"realm", "timezone"} { // kept unless given, as a new account gets them unasked
 			if next[key] == nil && stored[key] != nil {
 				next[key] = stored[key]
 			}
 		}
-		for key, value := range private(stored) {
-			next[key] = value
-		}
+		save.TakePrivate(next, stored)
 		return next
 	})
 }
 
 // Patch merges what the client sent into the account; null deletes.
-func (s *Service) Patch(ctx context.Context, w Write) (document.Doc, error) {
-	w.Data, w.last = takeOrder(w.Data)
-	return s.change(ctx, w, func(stored document.Doc) document.Doc {
+func (s *Service) Patch(ctx context.Context, w Write) (save.Saved, error) {
+	data, last := takeOrder(w.Data)
+	w.Data = data
+	put := func(ctx context.Context, doc document.Doc) error { return s.putOwn(ctx, doc, nil, last) }
+	return s.change(ctx, w, put, func(stored document.Doc) document.Doc {
 		return document.Patch(stored, publicPart(w.Data))
 	})
 }
 
-// change saves what next makes of the stored document. Without a precondition
-// of the client's a concurrent save is no failure: the change is made to what
-// is stored then.
-func (s *Service) change(ctx context.Context, w Write, next func(document.Doc) document.Doc) (document.Doc, error) {
+// change saves what next makes of the stored document: put writes the
+// account's own document, its copy follows.
+func (s *Service) change(
+	ctx context.Context, w Write, put func(context.Context, document.Doc) error, next func(document.Doc) document.Doc,
+) (save.Saved, error) {
 	s.init()
-	var err error
-	for range writeTries {
-		var stored, saved document.Doc
-		if stored, err = s.definition(ctx, w.ID); err != nil {
+	return s.saves.Run(ctx, w, func(ctx context.Context) (*save.Attempt, error) {
+		stored, err := s.definition(ctx, w.ID)
+		if err != nil {
 			return nil, err
 		}
-		if w.Check != nil {
-			if err := w.Check(stored.Rev()); err != nil {
-				return nil, err
+		if err := w.Checked(stored.Rev()); err != nil {
+			return nil, err
+		}
+		a := s.attempt(w)
+		a.Stored = stored
+		a.Hooks.Put = func(ctx context.Context, doc document.Doc) error {
+			if err := put(ctx, doc); err != nil {
+				return err
 			}
+			return s.mirror(ctx, w.ID)
 		}
-		doc := next(stored.Clone())
-		s.importEnabled(doc, w)
-		saved, err = s.save(ctx, stored, doc, w)
-		if !problem.Is(err, problem.Conflict) {
-			return saved, err
-		}
+		s.complete(a, next(stored.Clone()))
+		return a, a.JudgeKeys(ctx)
+	})
+}
+
+// complete checks and stamps the document of an attempt. What is wrong with a
+// part that the edit leaves as stored is a warning (contract 9.28).
+func (s *Service) complete(a *save.Attempt, doc document.Doc) {
+	s.importEnabled(doc, a.Write)
+	doc["_id"], doc["_rev"] = a.Stored.ID(), a.Stored.Rev()
+	checked, problems := s.check(doc)
+	if len(problems) > 0 {
+		before, stood := s.check(a.Stored.Clone())
+		problems, a.Warnings = schema.Brought(before, checked, stood, problems)
 	}
-	return nil, err
+	s.stamp(checked, a.Actor)
+	a.Doc, a.Problems = checked, problems
 }
 
 // importEnabled lets an ancestor, and nobody else, enable or disable.
@@ -143,65 +162,31 @@ func (s *Service) importEnabled(doc document.Doc, w Write) {
 	}
 }
 
-// save checks, reserves, writes and releases what the account claimed before.
-func (s *Service) save(ctx context.Context, stored, doc document.Doc, w Write) (document.Doc, error) {
-	id := stored.ID()
-	doc["_id"], doc["_rev"] = id, stored.Rev()
-	doc, vs := s.check(doc)
-	s.stamp(doc, w.Actor)
-	took, taken, err := s.reserve(ctx, doc, id)
-	if err == nil {
-		err = problem.Validation(append(vs, taken...))
-	}
-	if err == nil {
-		err = s.putOwn(ctx, doc, w.first, w.last)
-	}
-	if err != nil {
-		s.clean(ctx, func(ctx context.Context) error { return s.release(ctx, without(took, claimsOf(stored)), id) })
-		return nil, err
-	}
-	saved := doc.Clone()
-	if err := s.mirror(ctx, id); err != nil {
-		return nil, err
-	}
-	held, err := s.stillHeld(ctx, took, id)
-	if err != nil {
-		return nil, err
-	}
-	if !held { // somebody took it over between our reservation and our write
-		return nil, s.revert(ctx, stored, saved)
-	}
-	return saved, s.release(ctx, without(claimsOf(stored), took), id)
-}
-
 // amend changes private fields of a live account, whatever the rest of its
 // document is like: Kazoo's need not pass our checks. edit reports whether it
 // changed anything.
 func (s *Service) amend(ctx context.Context, w Write, edit func(document.Doc) (bool, error)) (document.Doc, error) {
-	var err error
-	for range writeTries {
-		var doc document.Doc
-		if doc, err = s.definition(ctx, w.ID); err != nil {
+	return save.Retry(ctx, func() (document.Doc, error) {
+		doc, err := s.definition(ctx, w.ID)
+		if err != nil {
 			return nil, err
 		}
-		if w.Check != nil {
-			if err := w.Check(doc.Rev()); err != nil {
-				return nil, err
-			}
+		if err := w.Checked(doc.Rev()); err != nil {
+			return nil, err
 		}
-		changed, refused := edit(doc)
-		if refused != nil {
-			return nil, refused
+		changed, err := edit(doc)
+		if err != nil {
+			return nil, err
 		}
 		if !changed { // but perhaps the copy lacks what a crash left in our document
 			return doc, s.mirror(ctx, w.ID)
 		}
 		s.stamp(doc, w.Actor)
-		if err = s.putDefinition(ctx, doc); !problem.Is(err, problem.Conflict) {
-			return doc, err
+		if err = s.putDefinition(ctx, doc); problem.Is(err, problem.Conflict) {
+			err = save.Again(err)
 		}
-	}
-	return nil, err
+		return doc, err
+	})
 }
 
 // putDefinition saves the account's own document and its copy; where there is
@@ -235,39 +220,12 @@ func (s *Service) putOwn(ctx context.Context, doc document.Doc, first, last []st
 	return putOrdered(ctx, db, doc, slices.Concat(first, members(plan), last))
 }
 
-// revert puts the former document back where a reservation was lost.
-func (s *Service) revert(ctx context.Context, stored, saved document.Doc) error {
-	back := stored.Clone()
-	back.SetRev(saved.Rev())
-	err := s.putOwn(ctx, back, nil, nil)
-	if err == nil {
-		err = s.mirror(ctx, stored.ID())
-	}
-	lost := problem.Validation([]problem.Violation{claim{field: "name"}.taken(saved.String("name"))})
-	return errors.Join(lost, err)
-}
-
-// without returns the claims of a that are not in b.
-func without(a, b []claim) []claim {
-	var out []claim
-	for _, c := range a {
-		kept := true
-		for _, other := range b {
-			kept = kept && other != c
-		}
-		if kept {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
 // mirror makes the copy equal to the account's own document. It reads both
 // again after each write, so that of several at once the last agrees with
 // what is stored.
 func (s *Service) mirror(ctx context.Context, id string) error {
 	var err error
-	for range writeTries {
+	for range mirrorTries {
 		var own, held document.Doc
 		var plan, heldPlan json.RawMessage
 		own, plan, err = read(ctx, s.Couch.Account(id), id)

@@ -124,7 +124,7 @@ func wantForest(t *testing.T, s *account.Service, ids []string) {
 }
 
 // writesOfCreate is how many writes creating an account takes, and a few more.
-const writesOfCreate = 10
+const writesOfCreate = 16
 
 // TestCrashWhileCreating lets a process die at every step of creating an
 // account. After the next start there is no trace of it or a sound account,
@@ -132,6 +132,7 @@ const writesOfCreate = 10
 func TestCrashWhileCreating(t *testing.T) {
 	address := couchtest.URL(t)
 	master := ensureMaster(t, &account.Service{Couch: couchtest.Open(t, address)}).ID
+	done := 0
 	for died := range writesOfCreate {
 		data := document.Doc{"name": fmt.Sprintf("Acme %d", died)}
 		_, crash := dyingService(t, address, died).Create(t.Context(), master, data, account.Actor{})
@@ -141,7 +142,7 @@ func TestCrashWhileCreating(t *testing.T) {
 		check(t, err)
 		made := slices.Contains(names(children), data.String("name"))
 		if crash == nil {
-			if !made {
+			if done++; !made {
 				t.Errorf("after %d writes: an account that was created is gone", died)
 			}
 			continue
@@ -154,6 +155,9 @@ func TestCrashWhileCreating(t *testing.T) {
 			continue
 		}
 		wantViolation(t, err, "name", "unique")
+	}
+	if done == 0 {
+		t.Errorf("%d writes were not enough", writesOfCreate)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // The bounds of names and realms, in characters (contract 7.1).
@@ -31,10 +32,56 @@ func (s *Service) Create(ctx context.Context, parent string, data document.Doc, 
 		return nil, err
 	}
 	data, order := takeOrder(data)
-	draft := s.draft(data, above)
-	s.importEnabled(draft, Write{Data: data, Actor: actor})
-	doc, vs := s.check(draft)
-	return s.create(ctx, doc, order, vs, actor)
+	w := Write{Data: data, Actor: actor}
+	saved, err := s.saves.Run(ctx, w, func(ctx context.Context) (*save.Attempt, error) {
+		draft := s.draft(data, above)
+		s.importEnabled(draft, w)
+		a := s.attempt(w)
+		a.ID = draft.ID()
+		a.Doc, a.Problems = s.check(draft)
+		s.stamp(a.Doc, actor)
+		s.building(a, order)
+		return a, a.JudgeKeys(ctx)
+	})
+	return saved.Doc, err
+}
+
+// building makes an attempt create an account: what is about to be done is
+// written down first ([Service.Recover]), then the database, the document and
+// its copy are made.
+func (s *Service) building(a *save.Attempt, order []string) {
+	var intent document.Doc
+	a.Hooks.Put = func(ctx context.Context, doc document.Doc) error {
+		begun, err := s.begin(ctx, doc)
+		if err != nil {
+			return err
+		}
+		intent = begun
+		stored, err := s.createDB(ctx, doc, order)
+		if err != nil {
+			return err
+		}
+		doc.SetRev(stored.Rev())
+		return putOrdered(ctx, s.accounts(), withoutRev(stored), order)
+	}
+	a.Hooks.Settle = func(ctx context.Context) error {
+		s.prepared.Put(a.ID, struct{}{})
+		settled, err := s.settle(ctx, a.Doc)
+		if err != nil {
+			return err
+		}
+		a.Doc = settled
+		return s.commit(ctx, intent)
+	}
+	a.Hooks.Remove = func(ctx context.Context, doc document.Doc) error {
+		if intent == nil {
+			return nil
+		}
+		if err := s.remove(ctx, a.ID, doc); err != nil {
+			return err
+		}
+		return s.commit(ctx, intent)
+	}
 }
 
 // draft is the new account before it is checked.
@@ -84,61 +131,6 @@ func list(ids []string) []any {
 	return out
 }
 
-// create reserves, writes, and looks whether it still holds what it reserved;
-// order is that of the dial plan, vs are the problems already known.
-func (s *Service) create(
-	ctx context.Context, doc document.Doc, order []string, vs []problem.Violation, actor Actor,
-) (document.Doc, error) {
-	s.stamp(doc, actor)
-	took, taken, err := s.reserve(ctx, doc, doc.ID())
-	if err == nil {
-		err = problem.Validation(append(vs, taken...))
-	}
-	if err != nil {
-		s.clean(ctx, func(ctx context.Context) error { return s.release(ctx, took, doc.ID()) })
-		return nil, err
-	}
-	intent, err := s.begin(ctx, doc)
-	if err != nil {
-		s.clean(ctx, func(ctx context.Context) error { return s.release(ctx, took, doc.ID()) })
-		return nil, err
-	}
-	stored, err := s.build(ctx, doc, order, took)
-	if err == nil {
-		err = s.commit(ctx, intent)
-	}
-	if err != nil {
-		s.clean(ctx, func(ctx context.Context) error {
-			if err := s.remove(ctx, doc.ID(), doc); err != nil {
-				return err
-			}
-			return s.commit(ctx, intent)
-		})
-		return nil, err
-	}
-	return stored, nil
-}
-
-// build makes the database, the document and its copy.
-func (s *Service) build(ctx context.Context, doc document.Doc, order []string, took []claim) (document.Doc, error) {
-	stored, err := s.createDB(ctx, doc, order)
-	if err != nil {
-		return nil, err
-	}
-	if err := putOrdered(ctx, s.accounts(), withoutRev(stored), order); err != nil {
-		return nil, err
-	}
-	held, err := s.stillHeld(ctx, took, doc.ID())
-	if err == nil && !held {
-		err = problem.Validation([]problem.Violation{claim{field: "name"}.taken(doc.String("name"))})
-	}
-	if err != nil {
-		return nil, err
-	}
-	s.prepared.Put(doc.ID(), struct{}{})
-	return s.settle(ctx, stored)
-}
-
 // clean undoes in a context of its own, since the caller's may be what ended.
 // What it cannot do now is left to [Service.Recover].
 func (s *Service) clean(ctx context.Context, undo func(context.Context) error) {
@@ -171,7 +163,7 @@ func (s *Service) remove(ctx context.Context, id string, doc document.Doc) error
 			return err
 		}
 	}
-	return s.release(ctx, claimsOf(doc), id)
+	return s.names().Release(ctx, id, claimsOf(doc))
 }
 
 // check validates an account's document and returns it with defaults.
@@ -221,10 +213,6 @@ func checkText(doc document.Doc, field string, least, most int) []problem.Violat
 // private returns the private keys of a document.
 func private(doc document.Doc) document.Doc {
 	out := document.Doc{}
-	for key, value := range doc {
-		if document.Private(key) {
-			out[key] = value
-		}
-	}
+	save.TakePrivate(out, doc)
 	return out
 }

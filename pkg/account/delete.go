@@ -72,7 +72,7 @@ func (s *Service) finishDelete(ctx context.Context, doc document.Doc, hard bool)
 	if hard {
 		return s.remove(ctx, doc.ID(), doc)
 	}
-	return s.release(ctx, claimsOf(doc), doc.ID())
+	return s.names().Release(ctx, doc.ID(), claimsOf(doc))
 }
 
 // resumeDelete finishes a deletion that went as far as the mark.

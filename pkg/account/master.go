@@ -8,6 +8,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/reserve"
 )
 
 // Master is the account above all others.
@@ -129,7 +130,11 @@ func (s *Service) createMaster(ctx context.Context, id, apiKey string) (document
 	if err != nil {
 		return nil, false, err
 	}
-	if _, _, err := s.reserve(ctx, stored, id); err != nil {
+	var claims []*reserve.Claim
+	for _, k := range claimsOf(stored) {
+		claims = append(claims, &reserve.Claim{Key: k, Self: id})
+	}
+	if err := s.names().Take(ctx, claims); err != nil {
 		return nil, false, err
 	}
 	err = s.accounts().Put(ctx, withoutRev(stored))

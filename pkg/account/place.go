@@ -133,7 +133,7 @@ func (s *Service) replant(ctx context.Context, id string, above []string) error 
 // has by now. A parent that is gone is [problem.BadIdentifier].
 func (s *Service) settle(ctx context.Context, doc document.Doc) (document.Doc, error) {
 	above := tree(doc)
-	for range writeTries {
+	for range mirrorTries {
 		if len(above) == 0 {
 			break
 		}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // shown are the public keys that stand for private ones in answers. Clients
@@ -16,18 +17,7 @@ func shown() []string {
 }
 
 // publicPart is what counts of what a client sent.
-func publicPart(data document.Doc) document.Doc {
-	out := document.Doc{}
-	for key, value := range data {
-		if !document.Private(key) {
-			out[key] = value
-		}
-	}
-	for _, key := range shown() {
-		delete(out, key)
-	}
-	return out.Clone()
-}
+func publicPart(data document.Doc) document.Doc { return save.Public(data, shown()...) }
 
 // Public is an account as clients see it: the public fields and those private
 // ones that Kazoo shows (contract 7.1), the API key only when asked for.

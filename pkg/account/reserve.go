@@ -3,23 +3,27 @@ package account
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/reserve"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
-// claim is a name or a realm that only one live account may have.
+// claim is a name or a realm that only one live account may have. Its
+// reservation, and the copies of the accounts that may hold it, are in the
+// database of copies.
 type claim struct {
 	field string // "name" or "realm"
 	key   string // normalised
 }
 
-// claimsOf returns what a document claims. A name without a letter or digit
-// claims nothing.
-func claimsOf(doc document.Doc) []claim {
-	var claims []claim
+// claimsOf returns what a document claims, deleted or not. A name without a
+// letter or digit claims nothing.
+func claimsOf(doc document.Doc) []reserve.Key {
+	var claims []reserve.Key
 	if key := document.Alphanumeric(doc.String("name")); key != "" {
 		claims = append(claims, claim{"name", key})
 	}
@@ -29,9 +33,11 @@ func claimsOf(doc document.Doc) []claim {
 	return claims
 }
 
-func (c claim) id() string { return "callflowd-" + c.field + "-" + c.key }
+// ReservationID names the field and the key.
+func (c claim) ReservationID() string { return "callflowd-" + c.field + "-" + c.key }
 
-func (c claim) heldBy(doc document.Doc) bool {
+// HeldBy reports whether a live account has the name or realm.
+func (c claim) HeldBy(doc document.Doc) bool {
 	if doc == nil || !doc.Live() {
 		return false
 	}
@@ -43,84 +49,79 @@ func (c claim) heldBy(doc document.Doc) bool {
 	return false
 }
 
-// taken is the violation for a claim that another account holds (contract
-// 7.1). The other account is not named: it may be anybody's.
-func (c claim) taken(value string) problem.Violation {
-	return problem.Violation{
-		Path: c.field, Code: "unique", Message: "the " + c.field + " is in use by another account",
-		Members: map[string]any{"cause": value},
-	}
-}
+// Kind is the field.
+func (c claim) Kind() string { return c.field }
+
+// Text is the name or realm as it is compared.
+func (c claim) Text() string { return c.key }
+
+// lease is how long a name that is being taken is respected: creating an
+// account takes a while.
+const lease = time.Minute
 
 // names are the reservations of names and realms.
-func (s *Service) names() reserve.Names { return reserve.Names{DB: s.accounts(), Now: s.Now} }
+func (s *Service) names() reserve.Store {
+	return reserve.Store{DB: s.accounts(), Lease: lease, Now: s.Now}
+}
 
-// reserve takes what doc claims for the account id and returns a violation
-// for each claim that another account holds. What was taken is returned too,
-// for [Service.release] if the change comes to nothing. After the first claim
-// that cannot be had nothing more is taken: of several that want the same
-// names one gets them all.
-func (s *Service) reserve(ctx context.Context, doc document.Doc, id string) (took []claim, vs []problem.Violation, err error) {
-	for _, c := range claimsOf(doc) {
-		take := s.names().Take
-		if len(vs) > 0 {
-			take = s.names().Free
-		}
-		free, err := take(ctx, reserve.Name{ID: c.id(), HeldBy: c.heldBy}, id)
-		if err == nil && free {
-			if len(vs) == 0 {
-				took = append(took, c)
+// attempt begins a save of an account, whose keys are unique among all.
+func (s *Service) attempt(w Write) *save.Attempt {
+	a := &save.Attempt{Write: w, DB: s.accounts()}
+	a.Hooks = save.Hooks{
+		Lease: lease, Now: s.Now, Log: s.Log,
+		Keys: func(doc document.Doc) []reserve.Key {
+			if doc.Live() {
+				return claimsOf(doc)
 			}
-			free, err = s.unlisted(ctx, c, id)
-		}
-		if err != nil {
-			return took, nil, err
-		}
-		if !free {
-			vs = append(vs, c.taken(doc.String(c.field)))
+			return nil
+		},
+		Holders: s.listed,
+		Taken: func(_ context.Context, failed []*reserve.Claim) ([]problem.Violation, error) {
+			return takenBy(a.Doc, failed), nil
+		},
+		Drop: func(doc document.Doc, k reserve.Key) {
+			// An account needs both; it gets what nobody else can have.
+			doc[k.Kind()] = doc.ID()
+			if k.Kind() == "realm" {
+				doc["realm"] = randomHex(6) + "." + s.RealmSuffix
+			}
+		},
+	}
+	return a
+}
+
+// takenBy words keys that other accounts hold (contract 7.1). The others are
+// not named: they may be anybody's.
+func takenBy(doc document.Doc, failed []*reserve.Claim) []problem.Violation {
+	out := make([]problem.Violation, len(failed))
+	for i, c := range failed {
+		out[i] = problem.Violation{
+			Path: c.Key.Kind(), Code: "unique", Message: "the " + c.Key.Kind() + " is in use by another account",
+			Members: map[string]any{"cause": doc.String(c.Key.Kind())},
 		}
 	}
-	return took, vs, nil
+	return out
+}
+
+// listed asks the views for accounts that have names and realms, those that
+// Kazoo made too.
+func (s *Service) listed(ctx context.Context, keys []reserve.Key) (map[reserve.Key][]string, error) {
+	out := map[reserve.Key][]string{}
+	for _, k := range keys {
+		for row, err := range s.accounts().View(ctx, "accounts", "listing_by_"+k.Kind(), couch.Query{Key: k.Text()}) {
+			if err != nil {
+				return nil, err
+			}
+			out[k] = append(out[k], row.ID)
+		}
+	}
+	return out, nil
 }
 
 // copyOf reads an account's copy, nil if there is none.
 func (s *Service) copyOf(ctx context.Context, id string) (document.Doc, error) {
 	doc, err := s.accounts().Get(ctx, id)
 	return doc, ignore(err, problem.BadIdentifier)
-}
-
-// unlisted asks the view for accounts without a reservation, made by Kazoo.
-func (s *Service) unlisted(ctx context.Context, c claim, id string) (bool, error) {
-	for row, err := range s.accounts().View(ctx, "accounts", "listing_by_"+c.field, couch.Query{Key: c.key}) {
-		if err != nil {
-			return false, err
-		}
-		if row.ID != id {
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
-// stillHeld reads reservations again after the account was written. Of two
-// writers at least one finds that it lost.
-func (s *Service) stillHeld(ctx context.Context, claims []claim, id string) (bool, error) {
-	for _, c := range claims {
-		if held, err := s.names().Held(ctx, c.id(), id); err != nil || !held {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
-// release gives up reservations that are id's.
-func (s *Service) release(ctx context.Context, claims []claim, id string) error {
-	for _, c := range claims {
-		if err := s.names().Release(ctx, c.id(), id); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // ignore returns nil for an error of one of the codes.

@@ -13,11 +13,8 @@ import (
 	"github.com/callflowd/callflowd/pkg/callflow"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/save"
 )
-
-func accountActor(c *web.Call) account.Actor {
-	return account.Actor{AccountID: c.Identity.AccountID, UserID: c.Identity.UserID, RequestID: c.RequestID}
-}
 
 // accountAnswer shows an account, its API key only on request, and never to a
 // user who is no administrator.
@@ -60,7 +57,7 @@ func (s *Server) createAccount(c *web.Call) (*web.Answer, error) {
 	if parent == "" {
 		parent = c.Identity.AccountID
 	}
-	doc, err := s.cfg.Accounts.Create(c.Context(), parent, data, accountActor(c))
+	doc, err := s.cfg.Accounts.Create(c.Context(), parent, data, actorOf(c))
 	if err != nil {
 		return nil, err
 	}
@@ -92,8 +89,9 @@ func (s *Server) patchAccount(c *web.Call) (*web.Answer, error) {
 // should_soft_delete=false, which removes the databases.
 func (s *Server) deleteAccount(c *web.Call) (*web.Answer, error) {
 	hard := !c.KazooFlag("should_soft_delete", true)
-	a, err := changeAccount(c, func(ctx context.Context, w account.Write) (document.Doc, error) {
-		return s.cfg.Accounts.Delete(ctx, w, hard)
+	a, err := changeAccount(c, func(ctx context.Context, w save.Write) (save.Saved, error) {
+		doc, err := s.cfg.Accounts.Delete(ctx, w, hard)
+		return save.Saved{Doc: doc}, err
 	})
 	if err != nil {
 		return nil, err
@@ -101,18 +99,18 @@ func (s *Server) deleteAccount(c *web.Call) (*web.Answer, error) {
 	return deleted(a), nil
 }
 
-func changeAccount(c *web.Call, change func(context.Context, account.Write) (document.Doc, error)) (*web.Answer, error) {
+func changeAccount(c *web.Call, change func(context.Context, save.Write) (save.Saved, error)) (*web.Answer, error) {
 	data, err := accountData(c)
 	if err != nil {
 		return nil, err
 	}
-	doc, err := change(c.Context(), account.Write{
-		ID: c.Account(), Data: data, Check: c.Check, Actor: accountActor(c),
+	result, err := change(c.Context(), save.Write{
+		ID: c.Account(), Data: data, Check: c.Check, Actor: actorOf(c),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return accountAnswer(c, doc), nil
+	return accountAnswer(c, result.Doc).Warn(result.Warnings), nil
 }
 
 // moveAccount serves POST /v2/accounts/{A}/move (`to`): from above the
@@ -131,7 +129,7 @@ func (s *Server) moveAccount(c *web.Call) (*web.Answer, error) {
 	if err := s.web.Authorise(c, to); err != nil {
 		return nil, err
 	}
-	doc, err := s.cfg.Accounts.Move(c.Context(), c.Account(), to, accountActor(c))
+	doc, err := s.cfg.Accounts.Move(c.Context(), c.Account(), to, actorOf(c))
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +174,7 @@ func (s *Server) renewAPIKey(c *web.Call) (*web.Answer, error) {
 	if err := c.Identity.Administer(); err != nil {
 		return nil, err
 	}
-	key, err := s.cfg.Accounts.RenewAPIKey(c.Context(), c.Account(), accountActor(c))
+	key, err := s.cfg.Accounts.RenewAPIKey(c.Context(), c.Account(), actorOf(c))
 	if err != nil {
 		return nil, err
 	}
@@ -274,7 +272,8 @@ func (m accountMetaflows) read(c *web.Call) (document.Doc, error) {
 }
 
 func (m accountMetaflows) write(c *web.Call, doc document.Doc, read string) (document.Doc, error) {
-	return m.s.cfg.Accounts.Replace(c.Context(), account.Write{
-		ID: c.Account(), Data: doc, Check: unmoved(read), Actor: accountActor(c),
+	saved, err := m.s.cfg.Accounts.Replace(c.Context(), save.Write{
+		ID: c.Account(), Data: doc, Check: unmoved(read), Actor: actorOf(c),
 	})
+	return saved.Doc, err
 }

@@ -243,6 +243,9 @@ func sameWrite(ours, stored document.Doc) bool {
 func (a *Attempt) acknowledge(ctx context.Context) error {
 	if len(a.claims) > 0 {
 		if err := a.reservations().Confirm(ctx, a.claims); err != nil {
+			if a.Stored == nil && a.Hooks.Remove != nil {
+				a.undo(ctx)
+			}
 			return err
 		}
 	}
