@@ -86,6 +86,11 @@ func (q *request) tempView() error {
 	return fail(http.StatusGone, "gone", "Temporary views are not supported in CouchDB")
 }
 
+// notImplemented serves what CouchDB has and couchlite has not.
+func (q *request) notImplemented() error {
+	return fail(http.StatusNotImplemented, "not_implemented", "This server has no Mango queries; read a view.")
+}
+
 // purge serves _purge: revisions are forgotten as if they had never been.
 func (q *request) purge() error {
 	ids, revs, err := q.askedRevs()

@@ -13,9 +13,9 @@
 // Design documents work by their views, their filter functions and
 // validate_doc_update. Left out: the replicator itself (_replicate,
 // _replicator, _scheduler), shards and the cluster's configuration, show,
-// list, update and rewrite functions, partitioned databases, and users other
-// than the one server admin; _security is kept but decides nothing. _find
-// looks at every document, whatever indexes were made.
+// list, update and rewrite functions, Mango queries (_find, _index, _explain
+// answer 501; selectors filter _changes), partitioned databases, and users
+// other than the one server admin; _security is kept but decides nothing.
 package couchlite
 
 import (

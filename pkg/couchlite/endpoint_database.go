@@ -16,7 +16,13 @@ type endpoint struct {
 }
 
 // anyBody are the endpoints that take a POST of any content type.
-func anyBody(name string) bool { return name == "_view_cleanup" || name == "_temp_view" }
+func anyBody(name string) bool {
+	switch name {
+	case "_view_cleanup", "_temp_view", "_explain", "_find", "_index":
+		return true
+	}
+	return false
+}
 
 // databaseEndpoints are the paths below a database that are no documents.
 func databaseEndpoints() map[string]endpoint {
@@ -30,9 +36,9 @@ func databaseEndpoints() map[string]endpoint {
 		"_design_docs":         {"GET,HEAD,POST", (*request).designDocs},
 		"_design_docs/queries": {"POST", (*request).allDocsQueries},
 		"_ensure_full_commit":  {"POST", (*request).ensureFullCommit},
-		"_explain":             {"POST", (*request).explain},
-		"_find":                {"POST", (*request).find},
-		"_index":               {"GET,POST", (*request).index},
+		"_explain":             {"", (*request).notImplemented},
+		"_find":                {"", (*request).notImplemented},
+		"_index":               {"", (*request).notImplemented},
 		"_local_docs":          {"GET,HEAD,POST", (*request).localDocs},
 		"_missing_revs":        {"POST", (*request).missingRevs},
 		"_purge":               {"POST", (*request).purge},

@@ -2,8 +2,6 @@ package couchlite
 
 import (
 	"encoding/json"
-	"errors"
-	"net/http"
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/mango"
@@ -43,20 +41,10 @@ type selectorFilter struct{ *mango.Selector }
 func newSelectorFilter(raw json.RawMessage) (filter, error) {
 	s, err := mango.New(raw)
 	if err != nil {
-		return nil, badRequest(selectorFailure(err).Reason)
+		text := err.Error() // CouchDB's begins with a capital
+		return nil, badRequest(strings.ToUpper(text[:1]) + text[1:])
 	}
 	return selectorFilter{s}, nil
-}
-
-// selectorFailure tells of a selector in CouchDB's words, which begin with a
-// capital.
-func selectorFailure(err error) *failure {
-	text := err.Error()
-	text = strings.ToUpper(text[:1]) + text[1:]
-	if errors.Is(err, mango.ErrOperator) {
-		return fail(http.StatusBadRequest, "invalid_operator", text)
-	}
-	return fail(http.StatusBadRequest, "bad_arg", text)
 }
 
 func (f selectorFilter) match(c changeRow) (bool, error) { return f.Match(c.body(docOptions{})) }

@@ -135,14 +135,14 @@ func join(parts []condition, anyOf bool) condition {
 
 // field is a condition on what a path of names leads to.
 func field(name string, arg any, not bool, depth int) (condition, error) {
-	path := Path(name)
+	steps := path(name)
 	inner, err := value(arg, not, depth)
 	if err != nil {
 		return nil, err
 	}
 	absent := wantsAbsent(arg, not)
 	return func(s *Selector, v any) bool {
-		for _, step := range path {
+		for _, step := range steps {
 			object, _ := v.(map[string]any)
 			member, ok := object[step]
 			if !ok {
@@ -169,23 +169,23 @@ func wantsAbsent(arg any, not bool) bool {
 	return ok && len(object) == 1 && exists == not
 }
 
-// Path splits a field's name at dots; a backslash before a dot makes it part of the
+// path splits a field's name at dots; a backslash before a dot makes it part of the
 // name.
-func Path(name string) []string {
-	path := []string{""}
+func path(name string) []string {
+	steps := []string{""}
 	for i := 0; i < len(name); i++ {
-		last := &path[len(path)-1]
+		last := &steps[len(steps)-1]
 		switch {
 		case name[i] == '\\' && i+1 < len(name) && name[i+1] == '.':
 			i++
 			*last += "."
 		case name[i] == '.':
-			path = append(path, "")
+			steps = append(steps, "")
 		default:
 			*last += name[i : i+1]
 		}
 	}
-	return path
+	return steps
 }
 
 func equal(arg any, not bool) condition {
