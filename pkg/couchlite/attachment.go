@@ -1,116 +1,92 @@
 package couchlite
 
 import (
-	"context"
-	"crypto/sha256"
-	"database/sql"
-	"encoding/json"
-	"errors"
+	"bytes"
+	"cmp"
+	"encoding/base64"
 	"net/http"
-
-	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
+	"slices"
+	"time"
 )
 
-// attachment is one attachment of one revision. Its bytes are stored once
-// per database, found by their SHA-256.
-type attachment struct {
-	Name   string `json:"name"`
-	Type   string `json:"type"`
-	MD5    []byte `json:"md5"`
-	Length int64  `json:"length"`
-	RevPos int    `json:"revpos"` // generation it came with
-	Num    int64  `json:"num"`    // row in the table attachments
-
-	data []byte // new bytes, not stored yet
-	stub bool   // take the bytes from an ancestor's attachment of this name
-
-	follows bool // the bytes come in a later part of the request
-	gzipped bool // the bytes come compressed
+// serveAttachment serves /{db}/{id}/{name}.
+func (q *request) serveAttachment(id, name string) error {
+	if err := checkID(id); err != nil {
+		return errMissing()
+	}
+	switch q.Method {
+	case http.MethodGet, http.MethodHead:
+		return q.getAttachment(id, name)
+	case http.MethodPut, http.MethodDelete:
+		return q.writeAttachment(id, name)
+	}
+	return q.notAllowed("DELETE,GET,HEAD,PUT")
 }
 
-func decodeAttachments(raw []byte) ([]attachment, error) {
-	if len(raw) == 0 {
-		return nil, nil
-	}
-	var list []attachment
-	err := json.Unmarshal(raw, &list)
-	return list, err
+func errNoAttachment() *failure {
+	return fail(http.StatusNotFound, "not_found", "Document is missing attachment")
 }
 
-// settle replaces stubs by the attachments they stand for, those of the
-// nearest ancestor in the tree whose content is here.
-func (w *writer) settle(ctx context.Context, e *edit, tree *revtree.Tree, path revtree.Path) error {
-	var had map[string]attachment
-	for i := range e.attachments {
-		a := &e.attachments[i]
-		if !a.stub {
-			if a.RevPos == 0 {
-				a.RevPos = path.Gen
-			}
-			continue
-		}
-		if had == nil {
-			var err error
-			if had, err = w.inherited(ctx, tree, path); err != nil {
-				return err
-			}
-		}
-		old, ok := had[a.Name]
-		if !ok {
-			return fail(http.StatusPreconditionFailed, "missing_stub", "Invalid attachment stub in "+e.id+" for "+a.Name)
-		}
-		*a = old
+func (q *request) getAttachment(id, name string) error {
+	r, err := q.named(id)
+	if err != nil {
+		return err
 	}
+	i := find(r.Attachments, name)
+	if i < 0 {
+		return errNoAttachment()
+	}
+	a := r.Attachments[i]
+	if err := q.db.read.attachment.QueryRowContext(q.Context(), a.Num).Scan(&a.data); err != nil {
+		return err
+	}
+	h := q.w.Header()
+	h.Set("ETag", `"`+base64.StdEncoding.EncodeToString(a.MD5)+`"`)
+	h.Set("Content-Type", headerSafe(a.Type))
+	h.Set("Cache-Control", "must-revalidate")
+	h.Set("Content-Security-Policy", "sandbox")
+	http.ServeContent(q.w, q.Request, "", time.Time{}, bytes.NewReader(a.data))
 	return nil
 }
 
-// inherited returns the attachments of the newest ancestor on the path whose
-// content is here.
-func (w *writer) inherited(ctx context.Context, tree *revtree.Tree, path revtree.Path) (map[string]attachment, error) {
-	had := map[string]attachment{}
-	for k, hash := range path.Hashes {
-		node, ok := tree.Find(revtree.Rev{Gen: path.Gen - k, Hash: hash})
-		if !ok || node.Body == 0 {
-			continue
-		}
-		var raw []byte
-		if err := w.stmt.getBody.QueryRowContext(ctx, node.Body).Scan(&raw); err != nil {
-			return nil, err
-		}
-		list, err := decodeAttachments(raw)
-		for _, a := range list {
-			had[a.Name] = a
-		}
-		return had, err
+// writeAttachment serves PUT and DELETE: a new revision of the document with
+// the one attachment changed.
+func (q *request) writeAttachment(id, name string) error {
+	if err := checkAttachmentName(name); err != nil {
+		return err
 	}
-	return had, nil
-}
-
-// storeAttachments writes new bytes and returns the list as kept with the
-// body, nil when it is empty.
-func (w *writer) storeAttachments(ctx context.Context, list []attachment) ([]byte, error) {
-	if len(list) == 0 {
-		return nil, nil
+	e := &edit{id: id, body: []byte("{}")}
+	if err := q.setRevision(e); err != nil {
+		return err
 	}
-	for i := range list {
-		a := &list[i]
-		if a.Num != 0 {
-			continue
-		}
-		sum := sha256.Sum256(a.data)
-		err := w.stmt.findAttachment.QueryRowContext(ctx, sum[:]).Scan(&a.Num)
-		if errors.Is(err, sql.ErrNoRows) {
-			var res sql.Result
-			if a.data == nil {
-				a.data = []byte{}
-			}
-			if res, err = w.stmt.addAttachment.ExecContext(ctx, sum[:], a.data); err == nil {
-				a.Num, err = res.LastInsertId()
-			}
-		}
+	put := q.Method == http.MethodPut
+	if err := q.db.inherit(q.Context(), e, put); err != nil {
+		return err
+	}
+	at := find(e.attachments, name)
+	if at < 0 && !put {
+		return errNoAttachment()
+	}
+	if at >= 0 {
+		e.attachments = slices.Delete(e.attachments, at, at+1)
+	}
+	if put {
+		data, err := q.body()
 		if err != nil {
-			return nil, err
+			return err
 		}
+		a := attachment{Name: name, Type: cmp.Or(q.Header.Get("Content-Type"), defaultType)}
+		a.setData(data)
+		e.attachments = slices.Insert(e.attachments, 0, a) // in front, as CouchDB, whose revision depends on it
 	}
-	return json.Marshal(list)
+	if err := q.db.save(q.Context(), e); err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if put {
+		status = http.StatusCreated
+		q.w.Header().Set("Location", q.absolute("/"+escape(q.db.name)+"/"+escape(id)+"/"+escape(name)))
+	}
+	q.writeSaved(status, e)
+	return nil
 }

@@ -2,15 +2,10 @@ package couchlite
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"math"
-	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
-	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
 )
 
 // changesQuery is what _changes is asked for.
@@ -24,23 +19,6 @@ type changesQuery struct {
 	docs       docOptions
 	filter     filter
 }
-
-// filter decides which documents a feed shows. It may be nil: all.
-type filter interface {
-	match(changeRow) (bool, error)
-	needsBody() bool
-	close()
-}
-
-// changeRow is one document in a feed.
-type changeRow struct {
-	seq  int64
-	rev  revision
-	tree *revtree.Tree // where there are conflicts
-}
-
-// body is the document as a filter sees it.
-func (c changeRow) body(o docOptions) []byte { return appendRevision(nil, c.rev, c.tree, o, nil) }
 
 // changes serves _changes.
 func (q *request) changes() error {
@@ -204,76 +182,4 @@ func (f *changesFeed) resume(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	return err == nil && f.db.state.Load().incarnation == f.incarnation, err
-}
-
-// changeRows reads the next rows of a feed.
-func (db *database) changeRows(ctx context.Context, cq changesQuery, since int64) ([]changeRow, error) {
-	columns, join := `NULL, NULL`, ""
-	if cq.include || cq.filter != nil && cq.filter.needsBody() {
-		columns, join = `b.body, b.attachments`, ` JOIN bodies b ON b.num = d.body`
-	}
-	where := `d.seq > ? ORDER BY d.seq`
-	args := []any{since, chunk}
-	if cq.descending {
-		where = `d.seq > ? AND d.seq < ? ORDER BY d.seq DESC`
-		args = []any{cq.since, since, chunk}
-	}
-	rows, err := db.file.r.QueryContext(ctx, `SELECT d.seq, d.id, d.rev, d.deleted, d.leaves, CASE WHEN d.leaves > 1 THEN d.tree END, `+
-		columns+` FROM docs d`+join+` WHERE `+where+` LIMIT ?`, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read changes: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	var list []changeRow
-	for rows.Next() {
-		var c changeRow
-		var tree, atts []byte
-		if err := rows.Scan(&c.seq, &c.rev.ID, &c.rev.Rev, &c.rev.Deleted, &c.rev.Leaves, &tree, &c.rev.Body, &atts); err != nil {
-			return nil, err
-		}
-		if c.rev.Attachments, err = decodeAttachments(atts); err != nil {
-			return nil, err
-		}
-		if tree != nil {
-			if c.tree, err = revtree.Decode(tree); err != nil {
-				return nil, err
-			}
-		}
-		list = append(list, c)
-	}
-	return list, rows.Err()
-}
-
-// changesFilter reads the filter from the query and the body.
-func (q *request) changesFilter() (filter, error) {
-	var body struct {
-		DocIDs   json.RawMessage `json:"doc_ids"`
-		Selector json.RawMessage `json:"selector"`
-	}
-	if q.Method == http.MethodPost {
-		if err := q.decode(&body); err != nil {
-			return nil, err
-		}
-	}
-	switch name := q.query.Get("filter"); name {
-	case "":
-		return nil, nil
-	case "_doc_ids":
-		if body.DocIDs == nil {
-			body.DocIDs = json.RawMessage(q.query.Get("doc_ids"))
-		}
-		return newIDFilter(body.DocIDs)
-	case "_design":
-		return designFilter{}, nil
-	case "_selector":
-		if body.Selector == nil {
-			return nil, badRequest("Selector must be specified in POST payload")
-		}
-		return newSelectorFilter(body.Selector)
-	default:
-		if strings.HasPrefix(name, "_") && name != "_view" {
-			return nil, badRequest("unknown builtin filter name")
-		}
-		return q.scriptFilter()
-	}
 }

@@ -1,0 +1,82 @@
+package couchlite
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+)
+
+// bulkResult is one line of _bulk_docs' answer.
+type bulkResult struct {
+	OK     bool   `json:"ok,omitempty"`
+	ID     string `json:"id"`
+	Rev    string `json:"rev,omitempty"`
+	Error  string `json:"error,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// maxBulk bounds the documents of one request.
+const maxBulk = 100_000
+
+// bulkDocs serves _bulk_docs: all documents in one transaction, each with its
+// own outcome.
+func (q *request) bulkDocs() error {
+	var in struct {
+		Docs     json.RawMessage `json:"docs"`
+		NewEdits *bool           `json:"new_edits"`
+	}
+	if err := q.decode(&in); err != nil {
+		return err
+	}
+	if in.Docs == nil {
+		return badRequest("POST body must include `docs` parameter.")
+	}
+	var docs []json.RawMessage
+	if json.Unmarshal(in.Docs, &docs) != nil || docs == nil {
+		return badRequest("`docs` parameter must be an array.")
+	}
+	if len(docs) > maxBulk {
+		return errTooLarge()
+	}
+	edits := make([]*edit, len(docs))
+	for i, raw := range docs {
+		e, err := parseBulk(raw, q.s.opts.MaxDocument)
+		if err != nil {
+			return err
+		}
+		if e.id == "" {
+			e.id = newID()
+		}
+		if in.NewEdits != nil && !*in.NewEdits && !strings.HasPrefix(e.id, "_local/") {
+			if err := e.keepRevision(); err != nil {
+				return err
+			}
+		}
+		edits[i] = e
+	}
+	outcomes, err := q.db.saveAll(q.Context(), edits)
+	if err != nil {
+		return err
+	}
+	return writeJSON(q.w, http.StatusCreated, bulkResults(edits, outcomes))
+}
+
+// bulkResults lists every outcome, or only the failures where the revisions
+// came with the documents.
+func bulkResults(edits []*edit, outcomes []error) []bulkResult {
+	results := []bulkResult{}
+	for i, e := range edits {
+		switch {
+		case outcomes[i] != nil:
+			f := asFailure(outcomes[i])
+			r := bulkResult{ID: e.id, Error: f.Code, Reason: f.Reason}
+			if e.replicated {
+				r.Rev = e.path.Rev().String()
+			}
+			results = append(results, r)
+		case !e.replicated:
+			results = append(results, bulkResult{OK: true, ID: e.id, Rev: e.rev.String()})
+		}
+	}
+	return results
+}

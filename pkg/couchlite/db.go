@@ -1,0 +1,169 @@
+package couchlite
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+)
+
+func (q *request) createDatabase(name string) error {
+	if !validName(name) {
+		return fail(http.StatusBadRequest, "illegal_database_name", "Name: '"+name+"'. Only lowercase characters (a-z), digits (0-9), "+
+			"and any of the characters _, $, (, ), +, -, and / are allowed. Must begin with a letter.")
+	}
+	sl, err := q.s.create(q.Context(), name)
+	if err != nil {
+		return err
+	}
+	q.s.release(sl)
+	q.w.Header().Set("Location", q.absolute("/"+escape(name)))
+	writeRaw(q.w, http.StatusCreated, []byte(`{"ok":true}`))
+	return nil
+}
+
+func (q *request) deleteDatabase(name string) error {
+	if q.query.Has("rev") {
+		return badRequest("You tried to DELETE a database with a ?=rev parameter. Did you mean to DELETE a document instead?")
+	}
+	// What began with the request ends without it.
+	if err := q.s.destroy(context.WithoutCancel(q.Context()), name); err != nil {
+		return err
+	}
+	writeRaw(q.w, http.StatusOK, []byte(`{"ok":true}`))
+	return nil
+}
+
+// serveInfo serves /{db} itself.
+func (q *request) serveInfo() error {
+	switch q.Method {
+	case http.MethodGet, http.MethodHead:
+		return writeJSON(q.w, http.StatusOK, q.db.info())
+	case http.MethodPost:
+		if err := q.jsonOnly(); err != nil {
+			return err
+		}
+		return q.postDocument()
+	}
+	return q.notAllowed("DELETE,GET,HEAD,POST")
+}
+
+// postDocument serves POST /{db}: a document whose id may be ours to choose.
+func (q *request) postDocument() error {
+	raw, err := q.body()
+	if err != nil {
+		return err
+	}
+	e, err := parseDocument(raw, q.s.opts.MaxDocument)
+	if err != nil {
+		return err
+	}
+	if e.id == "" {
+		e.id = newID()
+	}
+	return q.saveDocument(e)
+}
+
+func (q *request) ensureFullCommit() error {
+	writeRaw(q.w, http.StatusCreated, []byte(`{"ok":true,"instance_start_time":"0"}`))
+	return nil
+}
+
+// compact serves _compact: in the background, content of revisions that are
+// no leaves is forgotten.
+func (q *request) compact() error {
+	q.s.startCompaction(q.db)
+	return q.ok(http.StatusAccepted)
+}
+
+// viewCleanup serves _view_cleanup.
+func (q *request) viewCleanup() error {
+	if err := q.db.views.cleanup(q.Context()); err != nil {
+		return err
+	}
+	return q.ok(http.StatusAccepted)
+}
+
+// security serves _security. The object is kept and given back; access is
+// decided by the server's one admin alone.
+func (q *request) security() error {
+	if q.Method != http.MethodPut {
+		writeRaw(q.w, http.StatusOK, []byte(q.db.state.Load().security))
+		return nil
+	}
+	raw, err := q.body()
+	if err != nil {
+		return err
+	}
+	object, err := ejson.Canonical(raw)
+	if err != nil {
+		return badRequest("invalid UTF-8 JSON")
+	}
+	var shape struct {
+		Admins, Members struct{ Names, Roles []string }
+	}
+	if object[0] != '{' || json.Unmarshal(object, &shape) != nil {
+		return badRequest("admins and members must be objects with lists of names and roles")
+	}
+	err = q.db.writer.do(q.Context(), func(w *writer) error {
+		w.st.security = string(object)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return q.ok(http.StatusOK)
+}
+
+// maxRevsLimit bounds _revs_limit.
+const maxRevsLimit = 1_000_000
+
+// revsLimit serves _revs_limit.
+func (q *request) revsLimit() error {
+	if q.Method != http.MethodPut {
+		writeRaw(q.w, http.StatusOK, strconv.AppendInt(nil, q.db.state.Load().revsLimit, 10))
+		return nil
+	}
+	raw, err := q.body()
+	if err != nil {
+		return err
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(string(raw)), 10, 64)
+	if err != nil || n < 1 || n > maxRevsLimit {
+		return badRequest("`rev_limit` must be a positive integer")
+	}
+	err = q.db.writer.do(q.Context(), func(w *writer) error {
+		w.st.revsLimit = n
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return q.ok(http.StatusOK)
+}
+
+// purge serves _purge: revisions are forgotten as if they had never been.
+func (q *request) purge() error {
+	ids, revs, err := q.askedRevs()
+	if err != nil {
+		return err
+	}
+	purged := map[string][]string{}
+	err = q.db.writer.do(q.Context(), func(w *writer) error {
+		for _, id := range ids {
+			gone, err := w.purge(context.Background(), id, revs[id])
+			if err != nil {
+				return err
+			}
+			purged[id] = texts(gone)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return writeJSON(q.w, http.StatusCreated, map[string]any{"purge_seq": nil, "purged": purged})
+}

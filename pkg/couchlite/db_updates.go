@@ -1,0 +1,67 @@
+package couchlite
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+)
+
+// databaseUpdates serves /_db_updates.
+func (q *request) databaseUpdates() error {
+	o, err := q.feedOptions()
+	if err != nil {
+		return err
+	}
+	limit, err := q.feedLimit()
+	if err != nil {
+		return err
+	}
+	since, err := q.s.updates.decode(q.query.Get("since"))
+	if err != nil {
+		return err
+	}
+	return runFeed(q, &updatesFeed{log: q.s.updates, last: since, limit: limit, descending: q.flag("descending")}, o)
+}
+
+// updatesFeed is a feed of what happens to databases: of each the last event,
+// as CouchDB gives it.
+type updatesFeed struct {
+	log        *updateLog
+	last       int64
+	limit      int
+	descending bool
+}
+
+func (f *updatesFeed) emit(_ context.Context, out *feedWriter) (n int, done bool, err error) {
+	events, reached := f.log.since(f.last)
+	if f.descending {
+		slices.Reverse(events)
+	}
+	for _, e := range events {
+		if f.limit == 0 {
+			return n, true, out.err()
+		}
+		f.limit--
+		n++
+		f.last = e.seq
+		seq := f.log.encode(e.seq)
+		line := append(ejson.AppendString(append(out.begin(), `{"db_name":`...), e.name), `,"type":"`...)
+		out.end(append(line, fmt.Sprintf(`%s","seq":"%s"}`, e.kind, seq)...), seq)
+	}
+	f.last = max(f.last, reached)
+	return n, f.descending, out.err()
+}
+
+func (f *updatesFeed) watch() <-chan struct{} {
+	return f.log.next()
+}
+
+func (f *updatesFeed) park() {}
+
+func (f *updatesFeed) resume(context.Context) (bool, error) { return true, nil }
+
+func (f *updatesFeed) lastSeq() string { return f.log.encode(f.last) }
+
+func (f *updatesFeed) pending(context.Context) (int64, error) { return -1, nil }

@@ -1,0 +1,214 @@
+package couchlite
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/collation"
+	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+)
+
+// serveView serves GET and POST /{db}/_design/{ddoc}/_view/{view}.
+func (q *request) serveView(ddoc, name string) error {
+	if !allowed(q.Method, "GET,HEAD,POST") {
+		return q.notAllowed("GET,POST,HEAD")
+	}
+	d, err := q.db.views.design(q.Context(), ddoc)
+	if err != nil {
+		return err
+	}
+	query := newViewQuery()
+	if q.Method == http.MethodPost {
+		body, err := q.viewBody()
+		if err != nil {
+			return err
+		}
+		if body["queries"] != nil {
+			return badRequest("The `queries` parameter is no longer supported at this endpoint")
+		}
+		if err := query.setBody(body); err != nil {
+			return err
+		}
+	}
+	if err := query.setAll(q.URL.RawQuery); err != nil {
+		return err
+	}
+	return q.answerView(d, name, []viewQuery{query}, false)
+}
+
+// serveViewQueries serves POST …/_view/{view}/queries: several queries, one
+// answer each, over one snapshot.
+func (q *request) serveViewQueries(ddoc, name string) error {
+	if q.Method != http.MethodPost {
+		return q.notAllowed("POST")
+	}
+	d, err := q.db.views.design(q.Context(), ddoc)
+	if err != nil {
+		return err
+	}
+	body, err := q.viewBody()
+	if err != nil {
+		return err
+	}
+	var list []map[string]json.RawMessage
+	switch {
+	case body["queries"] == nil:
+		return badRequest("POST body must include `queries` parameter.")
+	case body["queries"][0] != '[' || json.Unmarshal(body["queries"], &list) != nil:
+		return badRequest("`queries` member must be an array.")
+	}
+	queries := make([]viewQuery, len(list))
+	for i, members := range list {
+		queries[i] = newViewQuery()
+		if err := queries[i].setAll(q.URL.RawQuery); err != nil {
+			return err
+		}
+		if err := queries[i].setBody(members); err != nil {
+			return err
+		}
+	}
+	return q.answerView(d, name, queries, true)
+}
+
+// viewBody reads the JSON object of a POST.
+func (q *request) viewBody() (map[string]json.RawMessage, error) {
+	if kind, _, _ := strings.Cut(q.Header.Get("Content-Type"), ";"); strings.TrimSpace(kind) != "application/json" {
+		return nil, fail(http.StatusUnsupportedMediaType, "bad_content_type", "Content-Type must be application/json")
+	}
+	raw, err := q.body()
+	if err != nil {
+		return nil, err
+	}
+	canonical, err := ejson.Canonical(raw)
+	if err != nil {
+		return nil, badRequest("invalid UTF-8 JSON")
+	}
+	var body map[string]json.RawMessage
+	if canonical[0] != '{' || json.Unmarshal(canonical, &body) != nil {
+		return nil, badRequest("Request body must be a JSON object")
+	}
+	return body, nil
+}
+
+// answerView runs queries on one view. Once rows flow, an error can only cut
+// the answer short.
+func (q *request) answerView(d *design, name string, queries []viewQuery, multiple bool) error {
+	v, ok := d.views[name]
+	if !ok {
+		return fail(http.StatusNotFound, "not_found", "missing_named_view")
+	}
+	collator := collation.New()
+	ranges := make([][]keyRange, len(queries))
+	for i := range queries {
+		if err := queries[i].resolve(v); err != nil {
+			return err
+		}
+		var err error
+		if ranges[i], err = queries[i].ranges(collator); err != nil {
+			return err
+		}
+	}
+	x, err := q.db.views.index(q.Context(), d)
+	if err != nil {
+		return err
+	}
+	defer q.db.views.leave(x)
+	if err := x.freshen(q.Context(), queries); err != nil {
+		return err
+	}
+	if err := x.failed(v.number); err != nil {
+		return err
+	}
+	q.w.Header().Set("Content-Type", "application/json")
+	q.w.Header().Set("Cache-Control", "must-revalidate")
+	held := &heldWriter{ResponseWriter: q.w}
+	out := newStream(held)
+	err = x.read(q.Context(), func(s snapshot) error {
+		if multiple {
+			out.text(`{"results":[`)
+		}
+		for i, query := range queries {
+			if i > 0 {
+				out.text(",")
+			}
+			if multiple {
+				out.text("\r\n")
+			}
+			r := &viewReader{db: q.db, snapshot: s, view: v, query: query, ranges: ranges[i], out: out}
+			out.rows = 0
+			if err := r.answer(q.Context()); err != nil {
+				return err
+			}
+		}
+		if multiple {
+			out.text("\r\n]}")
+		}
+		return out.finish("\n")
+	})
+	if err != nil {
+		return err
+	}
+	return held.release()
+}
+
+// maxHeld is how many bytes of an answer are held back while it is read.
+const maxHeld = 4 << 20
+
+// heldWriter keeps a response until it is complete or grows large, so that a
+// slow client does not hold a snapshot of the index, and an error that comes
+// late can still be told.
+type heldWriter struct {
+	http.ResponseWriter
+	held   []byte
+	direct bool
+}
+
+func (h *heldWriter) Write(p []byte) (int, error) {
+	if h.direct {
+		return h.ResponseWriter.Write(p)
+	}
+	h.held = append(h.held, p...)
+	if len(h.held) > maxHeld {
+		return len(p), h.release()
+	}
+	return len(p), nil
+}
+
+// release sends what is held; what follows goes straight to the client.
+func (h *heldWriter) release() error {
+	held := h.held
+	h.held, h.direct = nil, true
+	if len(held) > 0 {
+		_, _ = h.ResponseWriter.Write(held) // that the client has left is no error
+	}
+	return nil
+}
+
+// serveDesignInfo serves GET /{db}/_design/{ddoc}/_info.
+func (q *request) serveDesignInfo(ddoc string) error {
+	if !allowed(q.Method, "GET") {
+		return q.notAllowed("GET")
+	}
+	d, err := q.db.views.design(q.Context(), ddoc)
+	if err != nil {
+		return err
+	}
+	x, err := q.db.views.index(q.Context(), d)
+	if err != nil {
+		return err
+	}
+	defer q.db.views.leave(x)
+	x.mu.Lock()
+	seq, running := x.seq, x.building != nil
+	x.mu.Unlock()
+	pending := max(q.db.state.Load().seq-seq, 0)
+	size := x.file.size()
+	return writeJSON(q.w, http.StatusOK, map[string]any{"name": ddoc, "view_index": map[string]any{
+		"signature": d.digest, "language": d.language, "update_seq": seq, "purge_seq": x.purgeSeq,
+		"updater_running": running, "compact_running": false, "waiting_commit": false, "waiting_clients": 0,
+		"updates_pending":   map[string]int64{"minimum": pending, "preferred": pending, "total": pending},
+		"sizes":             map[string]int64{"file": size, "active": size, "external": size},
+		"collator_versions": []string{},
+	}})
+}

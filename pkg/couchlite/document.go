@@ -1,0 +1,244 @@
+package couchlite
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
+)
+
+// serveDocument serves /{db}/{id}.
+func (q *request) serveDocument(id string) error {
+	switch q.Method {
+	case http.MethodGet, http.MethodHead:
+		return q.getDocument(id)
+	case http.MethodPut:
+		return q.putDocument(id)
+	case http.MethodDelete:
+		return q.deleteDocument(id)
+	case "COPY":
+		return q.copyDocument(id)
+	}
+	return q.notAllowed("DELETE,GET,HEAD,PUT,COPY")
+}
+
+// getDocument serves GET and HEAD of a document.
+func (q *request) getDocument(id string) error {
+	if !strings.HasPrefix(id, "_design/") {
+		if err := checkID(id); err != nil {
+			return errMissing()
+		}
+	}
+	o, err := q.docOptions()
+	if err != nil {
+		return err
+	}
+	if q.query.Has("rev") && !q.flag("latest") {
+		o = o.ofRevision()
+	}
+	if which := q.query.Get("open_revs"); q.query.Has("open_revs") {
+		return q.getOpenRevs(id, which, o)
+	}
+	return q.getRevision(id, o)
+}
+
+// getRevision answers with one revision of a document.
+func (q *request) getRevision(id string, o docOptions) error {
+	r, err := q.named(id)
+	if err != nil {
+		return err
+	}
+	if more, err := q.db.showsTree(q.Context(), r, o); err != nil || !more && q.unchanged(`"`+r.Rev+`"`) {
+		return err
+	}
+	if o.Attachments && len(r.Attachments) > 0 && q.accepts("multipart/related") {
+		return q.getRelated(r, o)
+	}
+	body, err := q.db.render(q.Context(), r, o)
+	if err != nil {
+		return err
+	}
+	writeRaw(q.w, http.StatusOK, body)
+	return nil
+}
+
+// named returns the revision that ?rev= names, or else, and with latest=true,
+// the winner, unless that is a tombstone.
+func (q *request) named(id string) (revision, error) {
+	asked, err := q.queryRev()
+	if err != nil {
+		return revision{}, err
+	}
+	if !asked.IsZero() && !q.flag("latest") {
+		return q.db.at(q.Context(), id, asked)
+	}
+	r, err := q.db.winner(q.Context(), id)
+	if err == nil && r.Deleted {
+		err = errDeleted()
+	}
+	return r, err
+}
+
+// queryRev reads ?rev=; the zero revision means that there is none.
+func (q *request) queryRev() (revtree.Rev, error) {
+	if !q.query.Has("rev") {
+		return revtree.Rev{}, nil
+	}
+	rev, err := revtree.ParseRev(q.query.Get("rev"))
+	if err != nil {
+		return revtree.Rev{}, errRev()
+	}
+	return rev, nil
+}
+
+// docOptions reads what a GET wants to see of a document.
+func (q *request) docOptions() (docOptions, error) {
+	o := docOptions{
+		Revs: q.flag("revs"), RevsInfo: q.flag("revs_info"), LocalSeq: q.flag("local_seq"),
+		Conflicts: q.flag("conflicts"), DeletedConflicts: q.flag("deleted_conflicts"), Attachments: q.flag("attachments"),
+	}
+	if q.flag("meta") {
+		o.RevsInfo, o.Conflicts, o.DeletedConflicts = true, true, true
+	}
+	if q.query.Has("atts_since") {
+		var err error
+		if o.AttsSince, err = parseRevs(q.query.Get("atts_since")); err != nil {
+			return o, err
+		}
+		o.Attachments = true
+	}
+	return o, nil
+}
+
+// putDocument serves PUT of a document.
+func (q *request) putDocument(id string) error {
+	if err := checkID(id); err != nil {
+		return err
+	}
+	e, err := q.documentBody()
+	if err != nil {
+		return err
+	}
+	e.id = id
+	if err := q.setRevision(e); err != nil {
+		return err
+	}
+	if q.query.Get("new_edits") == "false" {
+		if err := e.keepRevision(); err != nil {
+			return err
+		}
+	}
+	return q.saveDocument(e)
+}
+
+// setRevision reconciles the revision in the body with ?rev= and If-Match.
+func (q *request) setRevision(e *edit) error {
+	asked, err := q.queryRev()
+	if err != nil {
+		return err
+	}
+	if e.base.IsZero() {
+		e.base = asked
+	}
+	if !asked.IsZero() && asked != e.base {
+		return badRequest("Document rev from request body and query string have different values")
+	}
+	etag := strings.Trim(q.Header.Get("If-Match"), `"`)
+	if etag == "" {
+		return nil
+	}
+	named := e.base
+	if err := e.setBase(etag); err != nil {
+		return err
+	}
+	if !named.IsZero() && named != e.base {
+		return badRequest("Document rev and etag have different values")
+	}
+	return nil
+}
+
+// saveDocument writes one edit and answers with its revision. A document for
+// a batch is written like any other, but its writer does not learn how.
+func (q *request) saveDocument(e *edit) error {
+	err := q.db.save(q.Context(), e)
+	if q.query.Get("batch") == "ok" {
+		var f *failure
+		if err != nil && !errors.As(err, &f) {
+			return err
+		}
+		writeRaw(q.w, http.StatusAccepted, append(ejson.AppendString([]byte(`{"ok":true,"id":`), e.id), '}'))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	status := http.StatusCreated
+	if e.deleted && q.Method == http.MethodPut {
+		status = http.StatusOK
+	}
+	h := q.w.Header()
+	h.Set("Location", q.absolute("/"+escape(q.db.name)+"/"+escape(e.id)))
+	if q.Method != http.MethodPost {
+		h.Set("ETag", `"`+e.rev.String()+`"`)
+	}
+	q.writeSaved(status, e)
+	return nil
+}
+
+func (q *request) writeSaved(status int, e *edit) {
+	writeRaw(q.w, status, append(append(ejson.AppendString([]byte(`{"ok":true,"id":`), e.id), `,"rev":"`+e.rev.String()...), `"}`...))
+}
+
+// deleteDocument serves DELETE of a document.
+func (q *request) deleteDocument(id string) error {
+	winner, err := q.db.winner(q.Context(), id)
+	if err != nil {
+		return err
+	}
+	if winner.Deleted {
+		return errDeleted()
+	}
+	e := &edit{id: id, body: []byte("{}"), deleted: true}
+	if err := q.setRevision(e); err != nil {
+		return err
+	}
+	if err := q.db.save(q.Context(), e); err != nil {
+		return err
+	}
+	q.w.Header().Set("ETag", `"`+e.rev.String()+`"`)
+	q.writeSaved(http.StatusOK, e)
+	return nil
+}
+
+// copyDocument serves COPY: the content, under the id in Destination.
+func (q *request) copyDocument(id string) error {
+	target, query, _ := strings.Cut(q.Header.Get("Destination"), "?")
+	switch name, err := url.PathUnescape(target); {
+	case q.Header.Values("Destination") == nil:
+		return badRequest("Destination header is mandatory for COPY.")
+	case strings.HasPrefix(target, "http://") || strings.HasPrefix(target, "https://"):
+		return badRequest("Destination URL must be relative.")
+	case err != nil:
+		return badRequest("invalid_url_encoding")
+	default:
+		target = name
+	}
+	e := &edit{id: target}
+	if _, rev, ok := strings.Cut(query, "="); ok {
+		if err := e.setBase(rev); err != nil {
+			return err
+		}
+	}
+	if err := checkID(e.id); err != nil {
+		return err
+	}
+	r, err := q.named(id)
+	if err != nil {
+		return err
+	}
+	e.body, e.attachments = r.Body, r.Attachments
+	return q.saveDocument(e)
+}

@@ -1,0 +1,182 @@
+package couchlite
+
+import (
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
+)
+
+// multiparts writes the parts of a multipart body. It ends at the closing
+// boundary, since CouchDB's replicator waits for ever when a line break
+// follows that. A failed write means that the client left.
+type multiparts struct {
+	w        io.Writer
+	boundary string
+	begun    bool
+}
+
+// next begins a part with these header lines.
+func (m *multiparts) next(headers ...string) {
+	line := "--" + m.boundary + "\r\n"
+	if m.begun {
+		line = "\r\n" + line
+	}
+	m.begun = true
+	m.write([]byte(line + strings.Join(headers, "\r\n") + "\r\n\r\n"))
+}
+
+func (m *multiparts) write(p []byte) { _, _ = m.w.Write(p) }
+
+func (m *multiparts) close() {
+	if m.begun {
+		m.write([]byte("\r\n"))
+	}
+	m.write([]byte("--" + m.boundary + "--"))
+}
+
+// documentParts is a document and the attachments sent after it.
+type documentParts struct {
+	doc    []byte
+	follow []attachment // with their data
+}
+
+func (q *request) documentParts(r revision, o docOptions) (p documentParts, err error) {
+	o.Follows = true
+	o.Attachments = true
+	if p.doc, err = q.db.render(q.Context(), r, o); err != nil {
+		return p, err
+	}
+	var t *revtree.Tree
+	if len(o.AttsSince) > 0 {
+		if t, _, err = q.db.tree(q.Context(), r.ID); err != nil {
+			return p, err
+		}
+	}
+	data, err := q.db.inline(q.Context(), r, o, t)
+	for _, a := range r.Attachments {
+		if raw, ok := data[a.Name]; ok {
+			a.data = raw
+			p.follow = append(p.follow, a)
+		}
+	}
+	return p, err
+}
+
+// write sends the parts as multipart/related.
+func (p documentParts) write(to io.Writer, boundary string) {
+	related := &multiparts{w: to, boundary: boundary}
+	related.next("Content-Type: application/json")
+	related.write(p.doc)
+	for _, a := range p.follow {
+		related.next("Content-Disposition: attachment; filename="+quoteName(a.Name),
+			"Content-Type: "+headerSafe(a.Type), "Content-Length: "+strconv.Itoa(len(a.data)))
+		related.write(a.data)
+	}
+	related.close()
+}
+
+// quoteName quotes a file name for a header line.
+func quoteName(name string) string {
+	return `"` + strings.NewReplacer(`"`, `\"`, `\`, `\\`, "\r", "", "\n", "").Replace(name) + `"`
+}
+
+// headerSafe is a content type that cannot break out of its header line.
+func headerSafe(contentType string) string {
+	if strings.ContainsAny(contentType, "\r\n") {
+		return "application/octet-stream"
+	}
+	return contentType
+}
+
+// getRelated serves a document with attachments=true to a client that asks
+// for multipart/related.
+func (q *request) getRelated(r revision, o docOptions) error {
+	parts, err := q.documentParts(r, o)
+	if err != nil {
+		return err
+	}
+	boundary := randomHex(16)
+	q.w.Header().Set("Content-Type", `multipart/related; boundary="`+boundary+`"`)
+	parts.write(q.w, boundary)
+	return nil
+}
+
+// relatedBody reads a PUT of multipart/related: the document and then, part
+// by part, the attachments that it says follow.
+func (q *request) relatedBody(raw []byte, boundary string) (*edit, error) {
+	bad := badRequest("Malformed multipart/related body.")
+	parts := multipart.NewReader(strings.NewReader(string(raw)), boundary)
+	first, err := parts.NextPart()
+	if err != nil {
+		return nil, bad
+	}
+	doc, err := io.ReadAll(first)
+	if err != nil {
+		return nil, bad
+	}
+	e, err := parseDocument(doc, q.s.opts.MaxDocument)
+	if err != nil {
+		return nil, err
+	}
+	for i := range e.attachments {
+		if !e.attachments[i].follows {
+			continue
+		}
+		part, err := parts.NextPart()
+		if err != nil {
+			return nil, bad
+		}
+		data, err := io.ReadAll(part)
+		if err != nil {
+			return nil, bad
+		}
+		a := e.following(i, part.FileName())
+		if a.gzipped {
+			if data, err = gunzip(data, q.s.opts.MaxBody); err != nil {
+				return nil, badRequest(fmt.Sprintf("Invalid attachment data for %s", a.Name))
+			}
+		}
+		a.setData(data)
+		a.follows = false
+	}
+	return e, nil
+}
+
+// following returns the attachment that a part carries: the one it names, or
+// the next in the document.
+func (e *edit) following(next int, name string) *attachment {
+	for i := range e.attachments {
+		if e.attachments[i].follows && e.attachments[i].Name == name {
+			return &e.attachments[i]
+		}
+	}
+	return &e.attachments[next]
+}
+
+// documentBody reads the document of a PUT, in either form.
+func (q *request) documentBody() (*edit, error) {
+	raw, err := q.body()
+	if err != nil {
+		return nil, err
+	}
+	kind, params, _ := mime.ParseMediaType(q.Header.Get("Content-Type"))
+	if kind == "multipart/related" {
+		return q.relatedBody(raw, params["boundary"])
+	}
+	e, err := parseDocument(raw, q.s.opts.MaxDocument)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range e.attachments {
+		if a.follows {
+			return nil, fail(http.StatusBadRequest, "bad_request", "Attachment "+a.Name+" does not follow.")
+		}
+	}
+	return e, nil
+}

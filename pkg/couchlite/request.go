@@ -1,0 +1,175 @@
+package couchlite
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+
+	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+)
+
+// request is one HTTP request on its way through the handlers.
+type request struct {
+	*http.Request
+	s     *Server
+	w     http.ResponseWriter
+	query url.Values
+	slot  *slot     // the database held, on a path below one
+	db    *database // its content
+	user  user
+	drain <-chan struct{} // closed when feeds should end, before the server does; may be nil
+}
+
+// ServeHTTP answers one request of CouchDB's protocol.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.answer(w, r, nil) }
+
+// Until returns a handler that answers as s does, but ends its feeds, whole,
+// when drain is closed. A listener's shutdown need not wait for them then,
+// while feeds within the process go on.
+func (s *Server) Until(drain <-chan struct{}) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.answer(w, r, drain) })
+}
+
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, drain <-chan struct{}) {
+	h := w.Header()
+	h.Set("Server", "CouchDB/"+version+" (couchlite)")
+	h.Set("X-Couch-Request-ID", requestID())
+	h.Set("X-CouchDB-Body-Time", "0")
+	tracked := &trackedWriter{ResponseWriter: w}
+	defer func() {
+		if p := recover(); p != nil && p != http.ErrAbortHandler {
+			s.log.Error("panic", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+			if tracked.wrote {
+				panic(http.ErrAbortHandler) // the client must not take what it has for all
+			}
+			writeFailure(tracked, r, asFailure(nil))
+		} else if p != nil {
+			panic(p)
+		}
+	}()
+	if err := s.serve(tracked, r, drain); err != nil {
+		s.refuse(tracked, r, err)
+	}
+}
+
+func (s *Server) refuse(w *trackedWriter, r *http.Request, err error) {
+	var f *failure
+	if !errors.As(err, &f) && r.Context().Err() == nil {
+		s.log.Error("request", zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.Error(err))
+	}
+	if w.wrote {
+		panic(http.ErrAbortHandler)
+	}
+	writeFailure(w, r, asFailure(err))
+}
+
+// trackedWriter knows whether a response has begun.
+type trackedWriter struct {
+	http.ResponseWriter
+	wrote bool
+}
+
+func (t *trackedWriter) WriteHeader(status int) {
+	t.wrote = true
+	t.ResponseWriter.WriteHeader(status)
+}
+
+func (t *trackedWriter) Write(p []byte) (int, error) {
+	t.wrote = true
+	return t.ResponseWriter.Write(p)
+}
+
+// Unwrap serves http.ResponseController.
+func (t *trackedWriter) Unwrap() http.ResponseWriter { return t.ResponseWriter }
+
+// enter takes the database for this request; leave gives it back, and may be
+// called again.
+func (q *request) enter(ctx context.Context, name string) error {
+	sl, err := q.s.acquire(ctx, name)
+	if err != nil {
+		return err
+	}
+	q.slot, q.db = sl, sl.db
+	return nil
+}
+
+func (q *request) leave() {
+	if q.slot != nil {
+		q.s.release(q.slot)
+		q.slot = nil
+	}
+}
+
+// flag reads a boolean query parameter.
+func (q *request) flag(name string) bool { return q.query.Get(name) == "true" }
+
+// jsonOnly refuses a POST that does not say it is JSON, which is how a web
+// page of another origin would send one.
+func (q *request) jsonOnly() error {
+	kind, _, _ := mime.ParseMediaType(q.Header.Get("Content-Type"))
+	if kind != "application/json" {
+		return fail(http.StatusUnsupportedMediaType, "bad_content_type", "Content-Type must be application/json")
+	}
+	return nil
+}
+
+// body reads the whole request body, unpacked when it is compressed.
+func (q *request) body() ([]byte, error) {
+	limit := q.s.opts.MaxBody
+	var src io.Reader = q.Body
+	if q.Body == nil {
+		return nil, nil
+	}
+	switch enc := q.Header.Get("Content-Encoding"); enc {
+	case "", "identity":
+	case "gzip":
+		z, err := gzip.NewReader(src)
+		if err != nil {
+			return nil, badRequest("Request body is not properly gzipped.")
+		}
+		src = z
+	default:
+		return nil, fail(http.StatusUnsupportedMediaType, "bad_ctype", enc+" is not a supported content encoding.")
+	}
+	var buf bytes.Buffer
+	if q.ContentLength > 0 && q.ContentLength <= limit {
+		buf.Grow(int(min(q.ContentLength, 1<<20)) + bytes.MinRead)
+	}
+	n, err := io.Copy(&buf, io.LimitReader(src, limit+1))
+	if err != nil {
+		return nil, badRequest("The request body could not be read.")
+	}
+	if n > limit {
+		return nil, errTooLarge()
+	}
+	return buf.Bytes(), nil
+}
+
+// decode reads a JSON object from the request body into v; an empty body
+// leaves v as it is.
+func (q *request) decode(v any) error {
+	raw, err := q.body()
+	if err != nil || len(raw) == 0 {
+		return err
+	}
+	canonical, err := ejson.Canonical(raw)
+	if err != nil {
+		return badRequest("invalid UTF-8 JSON")
+	}
+	if canonical[0] != '{' {
+		return badRequest("Request body must be a JSON object")
+	}
+	if err := json.Unmarshal(canonical, v); err != nil {
+		return badRequest("Request body has a member of the wrong type")
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package couchlite
+
+import (
+	"net/http"
+	"path"
+	"strconv"
+)
+
+// version is the CouchDB whose behaviour this server follows.
+const version = "3.5.0"
+
+// requestID is random; CouchDB's have ten hex digits.
+func requestID() string { return randomHex(5) }
+
+func (q *request) welcome() error {
+	if !allowed(q.Method, "GET,HEAD") {
+		return q.notAllowed("GET,HEAD")
+	}
+	writeRaw(q.w, http.StatusOK, []byte(`{"couchdb":"Welcome","version":"`+version+
+		`","uuid":"`+q.s.updates.incarnation+`","features":[],"vendor":{"name":"callflowd couchlite"}}`))
+	return nil
+}
+
+func (q *request) up() error {
+	writeRaw(q.w, http.StatusOK, []byte(`{"status":"ok","seeds":{}}`))
+	return nil
+}
+
+// maxUUIDs bounds count, as CouchDB's default does.
+const maxUUIDs = 1000
+
+func (q *request) uuids() error {
+	count := 1
+	if raw := q.query.Get("count"); raw != "" {
+		n, err := strconv.Atoi(raw)
+		if err != nil || n < 0 {
+			return badRequest("count must be a positive integer")
+		}
+		if n > maxUUIDs {
+			return badRequest("count parameter too large")
+		}
+		count = n
+	}
+	uuids := make([]string, count)
+	for i := range uuids {
+		uuids[i] = newID()
+	}
+	q.w.Header().Set("Cache-Control", "no-cache")
+	return writeJSON(q.w, http.StatusOK, map[string]any{"uuids": uuids})
+}
+
+func (q *request) activeTasks() error {
+	writeRaw(q.w, http.StatusOK, []byte("[]"))
+	return nil
+}
+
+// noReplications serves _scheduler: a server that runs no replications has
+// none to list.
+func (q *request) noReplications() error {
+	kind := path.Base(q.URL.Path)
+	writeRaw(q.w, http.StatusOK, []byte(`{"total_rows":0,"offset":0,"`+kind+`":[]}`))
+	return nil
+}
+
+func (q *request) membership() error {
+	writeRaw(q.w, http.StatusOK, []byte(`{"all_nodes":["couchlite@localhost"],"cluster_nodes":["couchlite@localhost"]}`))
+	return nil
+}

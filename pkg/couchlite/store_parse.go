@@ -1,0 +1,176 @@
+package couchlite
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
+)
+
+// parseDocument reads a document as a client sends it. Its id and the
+// revision it names, if any, end up in id and base; path holds _revisions,
+// which count for more than _rev.
+func parseDocument(raw []byte, maxSize int64) (*edit, error) {
+	body, special, err := ejson.Split(raw)
+	if errors.Is(err, ejson.ErrNotObject) {
+		return nil, badRequest("Document must be a JSON object")
+	}
+	if err != nil {
+		return nil, badRequest("invalid UTF-8 JSON")
+	}
+	e := &edit{body: body}
+	for _, m := range special {
+		if err := e.setSpecial(m); err != nil {
+			return nil, err
+		}
+	}
+	if int64(len(e.body)) > maxSize {
+		return nil, fail(http.StatusRequestEntityTooLarge, "document_too_large", e.id)
+	}
+	if len(e.path.Hashes) > 0 {
+		e.base = e.path.Rev()
+	}
+	return e, nil
+}
+
+// parseBulk reads one document of _bulk_docs, local ones included.
+func parseBulk(raw []byte, maxSize int64) (*edit, error) {
+	if !bytes.Contains(raw, []byte(`"_local/`)) {
+		return parseDocument(raw, maxSize)
+	}
+	if e, err := parseLocal(raw, maxSize); err == nil && strings.HasPrefix(e.id, "_local/") {
+		return e, nil
+	}
+	return parseDocument(raw, maxSize)
+}
+
+func errIDType() *failure {
+	return fail(http.StatusBadRequest, "illegal_docid", "Document id must be a string")
+}
+
+func docInvalid(reason string) *failure {
+	return fail(http.StatusBadRequest, "doc_validation", reason)
+}
+
+// setSpecial takes one underscore member.
+func (e *edit) setSpecial(m ejson.Member) error {
+	switch m.Name {
+	case "_id":
+		if json.Unmarshal(m.Value, &e.id) != nil || m.Value[0] != '"' {
+			return errIDType()
+		}
+		return checkID(e.id)
+	case "_rev":
+		var rev string
+		if json.Unmarshal(m.Value, &rev) != nil || m.Value[0] != '"' {
+			return errRev()
+		}
+		return e.setBase(rev)
+	case "_deleted":
+		e.deleted = string(m.Value) == "true"
+		if !e.deleted && string(m.Value) != "false" {
+			return docInvalid("Bad special document member: _deleted")
+		}
+	case "_revisions":
+		return e.setPath(m.Value)
+	case "_attachments":
+		return e.setAttachments(m.Value)
+	case "_revs_info", "_local_seq", "_conflicts", "_deleted_conflicts":
+	case "_replication_id", "_replication_state", "_replication_state_time", "_replication_state_reason", "_replication_stats":
+		e.body = appendMember(e.body, m)
+	default:
+		return docInvalid("Bad special document member: " + m.Name)
+	}
+	return nil
+}
+
+func appendMember(body []byte, m ejson.Member) []byte {
+	body = body[:len(body)-1]
+	if len(body) > 1 {
+		body = append(body, ',')
+	}
+	body = append(ejson.AppendString(body, m.Name), ':')
+	return append(append(body, m.Value...), '}')
+}
+
+// maxRevisions bounds _revisions.
+const maxRevisions = 10_000
+
+// setPath reads _revisions. Generations below the first are left out.
+func (e *edit) setPath(raw []byte) error {
+	var r struct{ Start, IDs json.RawMessage }
+	if json.Unmarshal(raw, &r) != nil {
+		return docInvalid("Bad special document member: _revisions")
+	}
+	var p revtree.Path
+	if json.Unmarshal(r.Start, &p.Gen) != nil {
+		return docInvalid("_revisions.start isn't an integer.")
+	}
+	var hashes []json.RawMessage
+	if json.Unmarshal(r.IDs, &hashes) != nil || len(hashes) > maxRevisions {
+		return docInvalid("_revisions.ids isn't a array.")
+	}
+	for i, raw := range hashes[:min(len(hashes), max(p.Gen, 1))] {
+		var hash string
+		if json.Unmarshal(raw, &hash) != nil {
+			return docInvalid("RevId isn't a string")
+		}
+		rev, err := revtree.NewRev(p.Gen-i, hash)
+		if err != nil {
+			return docInvalid("RevId isn't a valid hexadecimal")
+		}
+		p.Hashes = append(p.Hashes, rev.Hash)
+	}
+	if p.Valid() {
+		e.path = p
+	}
+	return nil
+}
+
+// parseRevs reads a JSON array of revisions.
+func parseRevs(raw string) ([]revtree.Rev, error) {
+	var list []json.RawMessage
+	switch err := json.Unmarshal([]byte(raw), &list); {
+	case !json.Valid([]byte(raw)):
+		return nil, badRequest("invalid UTF-8 JSON")
+	case err != nil || list == nil || len(list) > maxRevisions:
+		return nil, badRequest("Invalid list of revisions")
+	}
+	revs := make([]revtree.Rev, len(list))
+	for i, item := range list {
+		var text string
+		err := json.Unmarshal(item, &text)
+		if err == nil {
+			revs[i], err = revtree.ParseRev(text)
+		}
+		if err != nil {
+			return nil, errRev()
+		}
+	}
+	return revs, nil
+}
+
+// maxID bounds a document's id, so that it fits a URL.
+const maxID = 7168
+
+// checkID refuses ids that CouchDB refuses.
+func checkID(id string) error {
+	switch {
+	case id == "":
+		return fail(http.StatusBadRequest, "illegal_docid", "Document id must not be empty")
+	case len(id) > maxID:
+		return fail(http.StatusBadRequest, "illegal_docid", "Document id is too long")
+	case id == "_design/" || id == "_local/":
+		return fail(http.StatusBadRequest, "illegal_docid", "Illegal document id `"+id+"`")
+	case !utf8.ValidString(id):
+		return fail(http.StatusBadRequest, "illegal_docid", "Document id must be valid UTF-8")
+	case id[0] == '_' && !strings.HasPrefix(id, "_design/") && !strings.HasPrefix(id, "_local/"):
+		return fail(http.StatusBadRequest, "illegal_docid", "Only reserved document ids may start with underscore.")
+	}
+	return nil
+}

@@ -1,0 +1,210 @@
+package couchlite
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sync"
+
+	"go.uber.org/zap"
+)
+
+// slot is one database that is open, opening or closing.
+type slot struct {
+	name  string
+	ready chan struct{} // closed when db and err are set
+	db    *database
+	err   error
+
+	// guarded by Server.mu
+	refs    int
+	deleted bool          // close when the last user leaves
+	closing chan struct{} // not nil: closed when the name is free again
+
+	users sync.WaitGroup // counts refs, for Server.Close
+}
+
+var databaseNames = regexp.MustCompile(`^([a-z][a-z0-9_$()+/-]*|_users|_replicator|_global_changes)$`)
+
+// validName reports whether CouchDB would take name for a database.
+func validName(name string) bool {
+	return len(name) <= 238 && databaseNames.MatchString(name)
+}
+
+func errShutdown() *failure {
+	return fail(http.StatusServiceUnavailable, "service_unavailable", "The server is shutting down.")
+}
+
+// acquire returns the open database of that name. The caller must release it.
+func (s *Server) acquire(ctx context.Context, name string) (*slot, error) {
+	if !validName(name) {
+		return nil, errNoDatabase()
+	}
+	return s.enter(ctx, name, false)
+}
+
+// create makes a new database and returns it open.
+func (s *Server) create(ctx context.Context, name string) (*slot, error) {
+	return s.enter(ctx, name, true)
+}
+
+func (s *Server) enter(ctx context.Context, name string, create bool) (*slot, error) {
+	for {
+		s.mu.Lock()
+		if s.closed {
+			s.mu.Unlock()
+			return nil, errShutdown()
+		}
+		sl := s.slots[name]
+		if sl == nil {
+			sl = &slot{name: name, ready: make(chan struct{}), refs: 1}
+			sl.users.Add(1)
+			s.slots[name] = sl
+			s.mu.Unlock()
+			return s.fill(ctx, sl, create)
+		}
+		if wait := sl.closing; wait != nil {
+			s.mu.Unlock()
+			select {
+			case <-wait:
+				continue
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		s.hold(sl)
+		s.mu.Unlock()
+		<-sl.ready
+		switch {
+		case sl.err == nil && create:
+			s.release(sl)
+			return nil, errFileExists()
+		case sl.err == nil:
+			return sl, nil
+		}
+		s.release(sl)
+		if !create || !errors.Is(sl.err, os.ErrNotExist) {
+			return nil, openFailure(sl.err)
+		}
+	}
+}
+
+// hold counts one more user. s.mu is held.
+func (s *Server) hold(sl *slot) {
+	if sl.refs == 0 {
+		s.idle = slices.DeleteFunc(s.idle, func(other *slot) bool { return other == sl })
+	}
+	sl.refs++
+	sl.users.Add(1)
+}
+
+// fill opens the slot's database for everyone who waits for it.
+func (s *Server) fill(ctx context.Context, sl *slot, create bool) (*slot, error) {
+	// Others share the outcome, so this request's end must not decide it.
+	sl.db, sl.err = s.openDatabase(context.WithoutCancel(ctx), sl.name, create)
+	s.mu.Lock()
+	if sl.err != nil {
+		delete(s.slots, sl.name)
+	} else {
+		s.opened++
+	}
+	s.mu.Unlock()
+	close(sl.ready)
+	if sl.err != nil {
+		s.release(sl)
+		return nil, openFailure(sl.err)
+	}
+	return sl, nil
+}
+
+func openFailure(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return errNoDatabase()
+	}
+	return err
+}
+
+func errFileExists() *failure {
+	return fail(http.StatusPreconditionFailed, "file_exists", "The database could not be created, the file already exists.")
+}
+
+// release gives back what acquire and create returned.
+func (s *Server) release(sl *slot) {
+	defer sl.users.Done()
+	s.mu.Lock()
+	sl.refs--
+	switch {
+	case sl.refs > 0 || sl.err != nil || s.closed && !sl.deleted:
+		s.mu.Unlock()
+		return
+	case sl.deleted:
+		s.mu.Unlock()
+		s.closeDatabase(sl)
+		return
+	}
+	s.idle = append(s.idle, sl)
+	var victim *slot
+	if s.opened > s.opts.MaxOpen {
+		victim, s.idle = s.idle[0], s.idle[1:]
+		victim.closing = make(chan struct{})
+		victim.users.Add(1)
+	}
+	s.mu.Unlock()
+	if victim != nil {
+		s.closeDatabase(victim)
+		s.vacate(victim)
+		victim.users.Done()
+	}
+}
+
+func (s *Server) closeDatabase(sl *slot) {
+	if err := sl.db.close(); err != nil {
+		s.log.Error("close database", zap.String("database", sl.name), zap.Error(err))
+	}
+	s.mu.Lock()
+	s.opened--
+	s.mu.Unlock()
+}
+
+// vacate frees the slot's name for others.
+func (s *Server) vacate(sl *slot) {
+	s.mu.Lock()
+	delete(s.slots, sl.name)
+	close(sl.closing)
+	s.mu.Unlock()
+}
+
+// destroy deletes a database. Requests under way on it may still end well.
+func (s *Server) destroy(ctx context.Context, name string) error {
+	sl, err := s.acquire(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer s.release(sl)
+	s.mu.Lock()
+	if sl.deleted {
+		s.mu.Unlock()
+		return errNoDatabase()
+	}
+	sl.deleted = true
+	sl.closing = make(chan struct{})
+	delete(s.files, name)
+	s.mu.Unlock()
+	defer s.vacate(sl)
+	sl.db.retire()
+	if err := removeFile(s.databasePath(sl.db.base)); err != nil {
+		return err
+	}
+	if err := sl.db.views.drop(); err != nil {
+		return err
+	}
+	if err := syncDir(filepath.Join(s.dir, "databases"), !s.temp); err != nil {
+		return err
+	}
+	s.committed(name, updateDeleted)
+	return nil
+}

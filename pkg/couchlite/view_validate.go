@@ -1,0 +1,148 @@
+package couchlite
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+	"github.com/callflowd/callflowd/pkg/couchlite/sandbox"
+)
+
+// validators are the validate_doc_update functions of a database, as of its
+// last change to a design document.
+type validators struct {
+	seq, count int64 // of design documents: another one is another state
+	list       []validator
+}
+
+type validator struct {
+	key     string // of its machine
+	source  string
+	modules []byte
+}
+
+// check refuses a design document that cannot work, and what a design
+// document's validate_doc_update forbids.
+func (db *database) check(ctx context.Context, e *edit) error {
+	if strings.HasPrefix(e.id, "_design/") && !e.deleted && !e.replicated {
+		return db.checkDesign(e.body)
+	}
+	return db.views.validate(ctx, e)
+}
+
+// validate asks every validate_doc_update function about an edit, as CouchDB
+// does for all documents but design documents. What a function throws is the
+// answer: 403 for forbidden, 401 for unauthorized.
+func (s *viewSet) validate(ctx context.Context, e *edit) error {
+	if strings.HasPrefix(e.id, "_design/") || strings.HasPrefix(e.id, "_local/") {
+		return nil
+	}
+	v, err := s.validators(ctx)
+	if err != nil || len(v.list) == 0 {
+		return err
+	}
+	args, err := s.validationArguments(ctx, e)
+	if err != nil {
+		return err
+	}
+	for _, f := range v.list {
+		if err := s.ask(ctx, f, args); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *viewSet) ask(ctx context.Context, f validator, args [][]byte) error {
+	pool := s.db.server.machines
+	m, err := pool.get(f.key, func() (*sandbox.Machine, error) {
+		compiled, err := sandbox.Compile("validate_doc_update", f.source)
+		if err != nil {
+			return nil, err
+		}
+		return sandbox.NewMachine(ctx, sandbox.Config{Functions: []*sandbox.Function{compiled}, Modules: f.modules, Limits: s.db.server.limits})
+	})
+	if err != nil {
+		return filterFailure(err)
+	}
+	defer pool.put(f.key, m)
+	_, err = m.Test(ctx, 0, args...)
+	var exception *sandbox.ExceptionError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &exception) && exception.Forbidden != nil:
+		return fail(http.StatusForbidden, "forbidden", *exception.Forbidden)
+	case errors.As(err, &exception) && exception.Unauthorized != nil:
+		return fail(http.StatusUnauthorized, "unauthorized", *exception.Unauthorized)
+	}
+	return filterFailure(err)
+}
+
+// validationArguments are the new document, the stored one or null, the user
+// and the security object.
+func (s *viewSet) validationArguments(ctx context.Context, e *edit) ([][]byte, error) {
+	document := append([]byte(`{"_id":`), ejson.AppendString(nil, e.id)...)
+	rev := e.base
+	if e.replicated {
+		rev = e.path.Rev()
+	}
+	if !rev.IsZero() {
+		document = fmt.Appendf(document, `,"_rev":%q`, rev)
+	}
+	if e.deleted {
+		document = append(document, `,"_deleted":true`...)
+	}
+	if len(e.body) > 2 {
+		document = append(append(document, ','), e.body[1:len(e.body)-1]...)
+	}
+	stored, deleted, err := s.db.docBody(ctx, e.id, "", docOptions{Revs: true})
+	if err != nil && !isMissing(err) {
+		return nil, err
+	}
+	if err != nil || deleted {
+		stored = []byte("null")
+	}
+	user, err := json.Marshal(map[string]any{"db": s.db.name, "name": nil, "roles": []string{"_admin"}})
+	if err != nil {
+		return nil, err
+	}
+	return [][]byte{append(document, '}'), stored, user, []byte(s.db.state.Load().security)}, nil
+}
+
+// validators returns the functions, read anew when a design document changed.
+func (s *viewSet) validators(ctx context.Context) (*validators, error) {
+	v := &validators{}
+	err := s.db.file.r.QueryRowContext(context.WithoutCancel(ctx),
+		`SELECT coalesce(max(seq), 0), count(*) FROM docs WHERE id >= '_design/' AND id < '_design0'`).Scan(&v.seq, &v.count)
+	if err != nil {
+		return nil, fmt.Errorf("read design documents: %w", err)
+	}
+	s.mu.Lock()
+	known := s.validating
+	s.mu.Unlock()
+	if known != nil && known.seq == v.seq && known.count == v.count {
+		return known, nil
+	}
+	err = s.eachDesign(ctx, func(id string, body []byte) {
+		var doc struct {
+			Language string `json:"language"`
+			Validate string `json:"validate_doc_update"`
+		}
+		if json.Unmarshal(body, &doc) == nil && doc.Validate != "" && (doc.Language == "" || doc.Language == "javascript") {
+			key := fmt.Sprintf("validate %s %s %d", s.db.name, id, v.seq)
+			v.list = append(v.list, validator{key: key, source: doc.Validate, modules: body})
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.validating = v
+	return v, nil
+}
