@@ -12,7 +12,7 @@ func (q *request) allDatabases() error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(q.w, http.StatusOK, rq.cut(q.s.names()))
+	return writeJSON(q.w, http.StatusOK, rq.cut(q.s.store.names()))
 }
 
 // databasesInfo serves /_dbs_info: all databases with GET, those named in
@@ -40,7 +40,7 @@ func (q *request) databasesInfo() error {
 func (q *request) askedDatabases() ([]string, error) {
 	if q.Method != http.MethodPost {
 		rq, err := q.listingQuery()
-		return rq.cut(q.s.names()), err
+		return rq.cut(q.s.store.names()), err
 	}
 	if err := q.jsonOnly(); err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (q *request) askedDatabases() ([]string, error) {
 const maxInfos = 1000
 
 func (q *request) databaseInfo(name string) (json.RawMessage, error) {
-	sl, err := q.s.acquire(q.Context(), name)
+	db, err := q.s.store.acquire(q.Context(), name)
 	var f *failure
 	if errors.As(err, &f) {
 		return json.Marshal(map[string]string{"key": name, "error": f.Code})
@@ -67,6 +67,6 @@ func (q *request) databaseInfo(name string) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer q.s.release(sl)
-	return json.Marshal(map[string]any{"key": name, "info": sl.db.info()})
+	defer q.s.store.release(db)
+	return json.Marshal(map[string]any{"key": name, "info": db.info()})
 }

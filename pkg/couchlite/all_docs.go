@@ -2,7 +2,6 @@ package couchlite
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -27,8 +26,8 @@ func (q *request) listing(design bool) error {
 			rq.start = json.RawMessage(`"_design0"`)
 		}
 	}
-	out := newStream(q.w)
-	if err := q.db.listDocs(q.Context(), rq, out); err != nil {
+	out := q.stream()
+	if err := q.listDocs(rq, out); err != nil {
 		return err
 	}
 	return out.finish("\n")
@@ -86,7 +85,7 @@ func (q *request) allDocsQueries() error {
 			return err
 		}
 	}
-	out := newStream(q.w)
+	out := q.stream()
 	out.text(`{"results":[`)
 	for i, rq := range queries {
 		if i > 0 {
@@ -94,7 +93,7 @@ func (q *request) allDocsQueries() error {
 		}
 		out.text("\r\n")
 		out.rows = 0
-		if err := q.db.listDocs(q.Context(), rq, out); err != nil {
+		if err := q.listDocs(rq, out); err != nil {
 			return err
 		}
 	}
@@ -102,25 +101,25 @@ func (q *request) allDocsQueries() error {
 }
 
 // listDocs writes the answer to one query of _all_docs.
-func (db *database) listDocs(ctx context.Context, rq rangeQuery, out *stream) error {
+func (q *request) listDocs(rq rangeQuery, out *stream) error {
 	if rq.keys != nil {
-		return db.listKeys(ctx, rq, out)
+		return q.listKeys(rq, out)
 	}
 	seq := ""
 	if rq.updateSeq {
-		seq = `"update_seq":"` + db.encodeSeq(db.state.Load().seq) + `",`
+		seq = `"update_seq":"` + q.db.encodeSeq(q.db.current().seq) + `",`
 	}
 	ids := rq.ids()
-	total, err := db.total(ctx, rq)
+	total, err := q.db.total(q.Context(), rq)
 	if err != nil {
 		return err
 	}
-	offset, err := db.offset(ctx, ids, rq, total)
+	offset, err := q.db.offset(q.Context(), ids, rq, total)
 	if err != nil {
 		return err
 	}
 	out.text(fmt.Sprintf(`{"total_rows":%d,"offset":%d,%s"rows":[`, total, offset, seq))
-	if err := db.listRange(ctx, ids, rq, out); err != nil {
+	if err := q.listRange(ids, rq, out); err != nil {
 		return err
 	}
 	out.endRows()
@@ -128,19 +127,19 @@ func (db *database) listDocs(ctx context.Context, rq rangeQuery, out *stream) er
 }
 
 // listRange writes the rows of a range, chunk by chunk.
-func (db *database) listRange(ctx context.Context, ids idRange, rq rangeQuery, out *stream) error {
+func (q *request) listRange(ids idRange, rq rangeQuery, out *stream) error {
 	left, skip := rq.limit, rq.skip
 	for !ids.empty && left != 0 {
 		n := chunk
 		if left > 0 {
 			n = min(n, left)
 		}
-		rows, err := db.docRows(ctx, ids, rq, n, skip)
+		rows, err := q.db.docRows(q.Context(), ids, rq, n, skip)
 		if err != nil {
 			return err
 		}
 		for _, r := range rows {
-			if err := db.writeRow(ctx, r, r.ID, rq, out); err != nil {
+			if err := q.writeRow(r, r.ID, rq, out); err != nil {
 				return err
 			}
 		}
@@ -157,7 +156,7 @@ func (db *database) listRange(ctx context.Context, ids idRange, rq rangeQuery, o
 }
 
 // writeRow writes one row of _all_docs.
-func (db *database) writeRow(ctx context.Context, r revision, key string, rq rangeQuery, out *stream) error {
+func (q *request) writeRow(r revision, key string, rq rangeQuery, out *stream) error {
 	row := append(out.row(), `{"id":`...)
 	row = ejson.AppendString(row, r.ID)
 	row = append(row, `,"key":`...)
@@ -172,7 +171,7 @@ func (db *database) writeRow(ctx context.Context, r revision, key string, rq ran
 		doc := []byte("null")
 		if !r.Deleted {
 			var err error
-			if doc, err = db.render(ctx, r, rq.docs); err != nil {
+			if doc, err = q.db.render(q.Context(), r, rq.docs); err != nil {
 				return err
 			}
 		}
@@ -183,8 +182,8 @@ func (db *database) writeRow(ctx context.Context, r revision, key string, rq ran
 }
 
 // listKeys writes a row per key, in the order of the keys.
-func (db *database) listKeys(ctx context.Context, rq rangeQuery, out *stream) error {
-	total, err := db.total(ctx, rq)
+func (q *request) listKeys(rq rangeQuery, out *stream) error {
+	total, err := q.db.total(q.Context(), rq)
 	if err != nil {
 		return err
 	}
@@ -210,10 +209,10 @@ func (db *database) listKeys(ctx context.Context, rq rangeQuery, out *stream) er
 			out.write(fmt.Appendf(out.row(), `{"key":%s,"error":"not_found"}`, raw))
 			continue
 		}
-		r, err := db.winner(ctx, id)
+		r, err := q.db.winner(q.Context(), id)
 		switch {
 		case err == nil:
-			err = db.writeRow(ctx, r, id, rq, out)
+			err = q.writeRow(r, id, rq, out)
 		case isMissing(err):
 			out.write(append(ejson.AppendString(append(out.row(), `{"key":`...), id), `,"error":"not_found"}`...))
 			err = nil

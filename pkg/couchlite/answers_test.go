@@ -8,8 +8,10 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // answersFile holds what CouchDB 3.5.0 answered to the requests in
@@ -73,7 +75,7 @@ func holdAnswers(t *testing.T, requests, answers string, clean func(string) stri
 // play sends the script's requests and returns a line for each.
 func play(t *testing.T, base, script string) []string {
 	t.Helper()
-	db := "answers" + randomHex(4)
+	db := "answers" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	revs := map[string]string{}
 	var lines []string
 	for line := range strings.Lines(script) {

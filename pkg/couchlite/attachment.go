@@ -37,7 +37,7 @@ func (q *request) getAttachment(id, name string) error {
 		return errNoAttachment()
 	}
 	a := r.Attachments[i]
-	if err := q.db.read.attachment.QueryRowContext(q.Context(), a.Num).Scan(&a.data); err != nil {
+	if a.data, err = q.db.attachmentData(q.Context(), a); err != nil {
 		return err
 	}
 	h := q.w.Header()
@@ -79,13 +79,13 @@ func (q *request) writeAttachment(id, name string) error {
 		a.setData(data)
 		e.attachments = slices.Insert(e.attachments, 0, a) // in front, as CouchDB, whose revision depends on it
 	}
-	if err := q.db.save(q.Context(), e); err != nil {
+	if err := q.save(e); err != nil {
 		return err
 	}
 	status := http.StatusOK
 	if put {
 		status = http.StatusCreated
-		q.w.Header().Set("Location", q.absolute("/"+escape(q.db.name)+"/"+escape(id)+"/"+escape(name)))
+		q.w.Header().Set("Location", q.absolute("/"+escape(q.db.Name())+"/"+escape(id)+"/"+escape(name)))
 	}
 	q.writeSaved(status, e)
 	return nil

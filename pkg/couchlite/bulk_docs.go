@@ -54,8 +54,11 @@ func (q *request) bulkDocs() error {
 		}
 		edits[i] = e
 	}
-	outcomes, err := q.db.saveAll(q.Context(), edits)
-	if err != nil {
+	outcomes := make([]error, len(edits))
+	for i, e := range edits {
+		outcomes[i] = q.views().check(q.Context(), e)
+	}
+	if err := q.db.saveAll(q.Context(), edits, outcomes); err != nil {
 		return err
 	}
 	return writeJSON(q.w, http.StatusCreated, bulkResults(edits, outcomes))

@@ -136,7 +136,7 @@ func (l *lookup) missing(r openRev) *lookupError {
 }
 
 func (q *request) bulkGetJSON(lookups []lookup) error {
-	out := newStream(q.w)
+	out := q.stream()
 	out.text(`{"results":[`)
 	for i := range lookups {
 		revs, failed, err := lookups[i].find(q)

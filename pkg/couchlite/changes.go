@@ -29,7 +29,7 @@ func (q *request) changes() error {
 	if cq.filter != nil {
 		defer cq.filter.close()
 	}
-	f := &changesFeed{request: q, changesQuery: cq, incarnation: q.db.state.Load().incarnation, last: cq.since}
+	f := &changesFeed{request: q, changesQuery: cq, incarnation: q.db.current().incarnation, last: cq.since}
 	if cq.descending {
 		f.last = math.MaxInt64
 	}
@@ -78,8 +78,8 @@ func (f *changesFeed) emit(ctx context.Context, out *feedWriter) (n int, done bo
 		return 0, true, nil
 	}
 	for {
-		reached := f.db.state.Load().seq
-		rows, err := f.db.changeRows(ctx, f.changesQuery, f.last)
+		reached := f.db.current().seq
+		rows, err := f.db.changeRows(ctx, f.span())
 		if err != nil {
 			return n, false, err
 		}
@@ -137,6 +137,15 @@ func (f *changesFeed) show(ctx context.Context, row changeRow, out *feedWriter) 
 	return true, nil
 }
 
+// span is what comes next in the feed.
+func (f *changesFeed) span() changeSpan {
+	s := changeSpan{after: f.last, before: math.MaxInt64, descending: f.descending, bodies: f.include || f.filter != nil && f.filter.needsBody()}
+	if f.descending {
+		s.after, s.before = f.since, f.last
+	}
+	return s
+}
+
 func (f *changesFeed) appendRevs(line []byte, row changeRow) []byte {
 	if !f.allLeaves || row.tree == nil {
 		return append(append(append(line, `{"rev":"`...), row.rev.Rev...), `"}`...)
@@ -161,25 +170,23 @@ func (f *changesFeed) pending(ctx context.Context) (int64, error) {
 	if f.descending {
 		from, to = f.since, f.last
 	}
-	if from >= f.db.state.Load().seq {
+	if from >= f.db.current().seq {
 		return 0, nil
 	}
-	var n int64
-	err := f.db.file.r.QueryRowContext(ctx, `SELECT count(*) FROM docs WHERE seq > ? AND seq < ?`, from, to).Scan(&n)
-	return n, err
+	return f.db.countChanges(ctx, from, to)
 }
 
 // watch returns a channel that is closed when there may be more.
-func (f *changesFeed) watch() <-chan struct{} { return f.s.watch(f.db.name) }
+func (f *changesFeed) watch() <-chan struct{} { return f.s.store.watch(f.db.Name()) }
 
 // park gives the database back while the feed waits; resume takes it again,
 // and reports false when it is gone or another.
 func (f *changesFeed) park() { f.leave() }
 
 func (f *changesFeed) resume(ctx context.Context) (bool, error) {
-	err := f.enter(ctx, f.db.name)
+	err := f.enter(ctx, f.db.Name())
 	if isMissing(err) {
 		return false, nil
 	}
-	return err == nil && f.db.state.Load().incarnation == f.incarnation, err
+	return err == nil && f.db.current().incarnation == f.incarnation, err
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/mango"
-	"github.com/callflowd/callflowd/pkg/couchlite/sandbox"
 )
 
 // filter decides which documents a feed shows. It may be nil: all.
@@ -50,45 +49,28 @@ func (q *request) changesFilter() (filter, error) {
 	}
 }
 
-// newScriptFilter reads filter=ddoc/name, or filter=_view with view=ddoc/name.
+// scriptFilter reads filter=ddoc/name, or filter=_view with view=ddoc/name.
 func (q *request) scriptFilter() (filter, error) {
-	path, member := q.query.Get("filter"), "filters"
-	if path == "_view" {
-		path, member = q.query.Get("view"), "views"
+	if q.query.Get("filter") == "_view" {
+		f, err := q.views().newViewFilter(q.Context(), q.query.Get("view"))
+		return scriptFilter{f}, err
 	}
-	ddoc, name, ok := strings.Cut(path, "/")
-	if !ok || ddoc == "" || name == "" {
-		return nil, badRequest("`" + strings.TrimSuffix(member, "s") + "` must be of the form `designname/" + strings.TrimSuffix(member, "s") + "name`")
-	}
-	r, err := q.db.winner(q.Context(), "_design/"+ddoc)
-	switch {
-	case err != nil:
-		return nil, err
-	case r.Deleted:
-		return nil, errDeleted()
-	}
-	source, err := filterSource(r.Body, member, name)
+	argument, err := json.Marshal(q.forFunction())
 	if err != nil {
 		return nil, err
 	}
-	f := &scriptFilter{ctx: q.Context(), server: q.s, key: "filter " + r.Rev + " " + q.db.name + " " + path}
-	if member == "filters" {
-		if f.request, err = json.Marshal(q.forFunction()); err != nil {
-			return nil, err
-		}
-	}
-	f.machine, err = q.s.machines.get(f.key, func() (*sandbox.Machine, error) {
-		compiled, err := sandbox.Compile(name, source)
-		if err != nil {
-			return nil, fail(http.StatusInternalServerError, "compilation_error", err.Error())
-		}
-		return sandbox.NewMachine(q.Context(), sandbox.Config{Functions: []*sandbox.Function{compiled}, Modules: r.Body, Limits: q.s.limits})
-	})
-	if err != nil {
-		return nil, filterFailure(err)
-	}
-	return f, nil
+	f, err := q.views().newFunctionFilter(q.Context(), q.query.Get("filter"), argument)
+	return scriptFilter{f}, err
 }
+
+// scriptFilter lets through what a function of a design document does.
+type scriptFilter struct{ *functionFilter }
+
+func (f scriptFilter) match(c changeRow) (bool, error) {
+	return f.test(c.body(docOptions{}), c.rev.Deleted)
+}
+func (scriptFilter) needsBody() bool { return true }
+func (f scriptFilter) close()        { f.giveBack() }
 
 // forFunction is the request as a filter function sees it.
 func (q *request) forFunction() map[string]any {
@@ -103,7 +85,7 @@ func (q *request) forFunction() map[string]any {
 	}
 	return map[string]any{
 		"method": q.Method, "path": strings.Split(strings.Trim(q.URL.Path, "/"), "/"), "query": query, "headers": headers,
-		"info": map[string]any{"db_name": q.db.name}, "userCtx": map[string]any{"db": q.db.name, "name": nil, "roles": []string{"_admin"}},
+		"info": map[string]any{"db_name": q.db.Name()}, "userCtx": map[string]any{"db": q.db.Name(), "name": nil, "roles": []string{"_admin"}},
 	}
 }
 

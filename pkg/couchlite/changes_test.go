@@ -103,7 +103,7 @@ func TestManyChanges(t *testing.T) {
 	s := newServer(t)
 	fill(t, s)
 	var docs []string
-	for i := range 2*chunk + 10 {
+	for i := range 1010 {
 		docs = append(docs, fmt.Sprintf(`{"_id":"%06d"}`, i))
 	}
 	must(t, s, "POST", "/db/_bulk_docs", `{"docs":[`+strings.Join(docs, ",")+`]}`)

@@ -20,15 +20,11 @@ package couchlite
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
-	"sync"
 
 	"go.uber.org/zap"
-
-	"github.com/callflowd/callflowd/pkg/couchlite/sandbox"
 )
 
 // Options configure a [Server]. The zero value is a server in memory on
@@ -54,28 +50,11 @@ type Credentials struct{ Name, Password string }
 type Server struct {
 	opts    Options
 	log     *zap.Logger
-	dir     string
-	temp    bool // dir goes away with the server
-	updates *updateLog
+	store   *dbStore
 	cookies *cookieJar
 
-	machines *machinePool   // that run the functions of design documents
-	limits   sandbox.Limits // of one call of such a function
-
 	serverEndpoints map[string]endpoint
-	endpoints       map[string]endpoint    // below a database
-	template        func() ([]byte, error) // an empty database's file
-
-	mu     sync.Mutex        // guards what follows
-	files  map[string]string // base of the file of every database, by name
-	slots  map[string]*slot
-	idle   []*slot // open databases nobody uses, longest idle first
-	opened int     // slots with an open database
-	closed bool
-	stop   chan struct{} // closed by Close: feeds end
-
-	topicsMu sync.Mutex
-	topics   map[string]chan struct{} // closed on the next commit to a database
+	endpoints       map[string]endpoint // below a database
 }
 
 // Open returns a server for o.Dir, which is created when it does not exist.
@@ -84,66 +63,27 @@ func Open(o Options) (*Server, error) {
 	o.MaxBody = cmp.Or(o.MaxBody, 64<<20)
 	o.MaxDocument = cmp.Or(o.MaxDocument, 8<<20)
 	o.MaxOpen = cmp.Or(o.MaxOpen, 200)
-	s := &Server{
-		opts: o, log: o.Log, dir: o.Dir, temp: o.Dir == "",
-		serverEndpoints: serverEndpoints(), endpoints: databaseEndpoints(), files: map[string]string{}, slots: map[string]*slot{}, topics: map[string]chan struct{}{}, stop: make(chan struct{}), machines: newMachinePool(),
+	if o.Log == nil {
+		o.Log = zap.NewNop()
 	}
-	if s.log == nil {
-		s.log = zap.NewNop()
-	}
+	s := &Server{opts: o, log: o.Log, serverEndpoints: serverEndpoints(), endpoints: databaseEndpoints()}
+	views := newViewEngine(o.Log)
 	var err error
-	if s.temp {
-		if s.dir, err = os.MkdirTemp("", "couchlite-"); err != nil {
-			return nil, fmt.Errorf("couchlite: %w", err)
-		}
+	s.store, err = openStore(storeOptions{
+		Dir: o.Dir, Log: o.Log, MaxOpen: o.MaxOpen,
+		Companion: func(db *database) companion { return views.viewsOf(db) },
+	})
+	if err != nil {
+		return nil, err
 	}
-	for _, sub := range []string{"databases", "views"} {
-		if err := os.MkdirAll(filepath.Join(s.dir, sub), 0o700); err != nil {
-			return nil, fmt.Errorf("couchlite: %w", err)
-		}
+	if s.cookies, err = newCookieJar(s.store.dirPath(), o.Admin); err != nil {
+		return nil, fmt.Errorf("couchlite: %w", errors.Join(err, s.store.Close()))
 	}
-	s.template = sync.OnceValues(s.makeTemplate)
-	if s.cookies, err = newCookieJar(s.dir, o.Admin); err != nil {
-		return nil, fmt.Errorf("couchlite: %w", err)
-	}
-	if err := s.scan(); err != nil {
-		return nil, fmt.Errorf("couchlite: %w", err)
-	}
-	s.updates = newUpdateLog(s.names())
 	return s, nil
 }
 
 // Close ends every feed, waits for requests that hold a database, and closes
 // the databases. Requests after it get 503.
-func (s *Server) Close() error {
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return nil
-	}
-	s.closed = true
-	close(s.stop)
-	slots := make([]*slot, 0, len(s.slots))
-	for _, sl := range s.slots {
-		slots = append(slots, sl)
-	}
-	s.mu.Unlock()
-	var first error
-	for _, sl := range slots {
-		<-sl.ready
-		sl.users.Wait()
-		if sl.db != nil {
-			if err := sl.db.close(); err != nil && first == nil {
-				first = err
-			}
-		}
-	}
-	if s.temp {
-		if err := os.RemoveAll(s.dir); err != nil && first == nil {
-			first = err
-		}
-	}
-	return first
-}
+func (s *Server) Close() error { return s.store.Close() }
 
 var _ http.Handler = (*Server)(nil)

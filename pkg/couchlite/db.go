@@ -15,11 +15,11 @@ func (q *request) createDatabase(name string) error {
 		return fail(http.StatusBadRequest, "illegal_database_name", "Name: '"+name+"'. Only lowercase characters (a-z), digits (0-9), "+
 			"and any of the characters _, $, (, ), +, -, and / are allowed. Must begin with a letter.")
 	}
-	sl, err := q.s.create(q.Context(), name)
+	db, err := q.s.store.create(q.Context(), name)
 	if err != nil {
 		return err
 	}
-	q.s.release(sl)
+	q.s.store.release(db)
 	q.w.Header().Set("Location", q.absolute("/"+escape(name)))
 	writeRaw(q.w, http.StatusCreated, []byte(`{"ok":true}`))
 	return nil
@@ -30,7 +30,7 @@ func (q *request) deleteDatabase(name string) error {
 		return badRequest("You tried to DELETE a database with a ?=rev parameter. Did you mean to DELETE a document instead?")
 	}
 	// What began with the request ends without it.
-	if err := q.s.destroy(context.WithoutCancel(q.Context()), name); err != nil {
+	if err := q.s.store.destroy(context.WithoutCancel(q.Context()), name); err != nil {
 		return err
 	}
 	writeRaw(q.w, http.StatusOK, []byte(`{"ok":true}`))
@@ -75,13 +75,13 @@ func (q *request) ensureFullCommit() error {
 // compact serves _compact: in the background, content of revisions that are
 // no leaves is forgotten.
 func (q *request) compact() error {
-	q.s.startCompaction(q.db)
+	q.s.store.startCompaction(q.db)
 	return q.ok(http.StatusAccepted)
 }
 
 // viewCleanup serves _view_cleanup.
 func (q *request) viewCleanup() error {
-	if err := q.db.views.cleanup(q.Context()); err != nil {
+	if err := q.views().cleanup(q.Context()); err != nil {
 		return err
 	}
 	return q.ok(http.StatusAccepted)
@@ -91,7 +91,7 @@ func (q *request) viewCleanup() error {
 // decided by the server's one admin alone.
 func (q *request) security() error {
 	if q.Method != http.MethodPut {
-		writeRaw(q.w, http.StatusOK, []byte(q.db.state.Load().security))
+		writeRaw(q.w, http.StatusOK, []byte(q.db.current().security))
 		return nil
 	}
 	raw, err := q.body()
@@ -108,11 +108,7 @@ func (q *request) security() error {
 	if object[0] != '{' || json.Unmarshal(object, &shape) != nil {
 		return badRequest("admins and members must be objects with lists of names and roles")
 	}
-	err = q.db.writer.do(q.Context(), func(w *writer) error {
-		w.st.security = string(object)
-		return nil
-	})
-	if err != nil {
+	if err := q.db.setSecurity(q.Context(), string(object)); err != nil {
 		return err
 	}
 	return q.ok(http.StatusOK)
@@ -124,7 +120,7 @@ const maxRevsLimit = 1_000_000
 // revsLimit serves _revs_limit.
 func (q *request) revsLimit() error {
 	if q.Method != http.MethodPut {
-		writeRaw(q.w, http.StatusOK, strconv.AppendInt(nil, q.db.state.Load().revsLimit, 10))
+		writeRaw(q.w, http.StatusOK, strconv.AppendInt(nil, q.db.current().revsLimit, 10))
 		return nil
 	}
 	raw, err := q.body()
@@ -135,11 +131,7 @@ func (q *request) revsLimit() error {
 	if err != nil || n < 1 || n > maxRevsLimit {
 		return badRequest("`rev_limit` must be a positive integer")
 	}
-	err = q.db.writer.do(q.Context(), func(w *writer) error {
-		w.st.revsLimit = n
-		return nil
-	})
-	if err != nil {
+	if err := q.db.setRevsLimit(q.Context(), n); err != nil {
 		return err
 	}
 	return q.ok(http.StatusOK)
@@ -151,19 +143,13 @@ func (q *request) purge() error {
 	if err != nil {
 		return err
 	}
-	purged := map[string][]string{}
-	err = q.db.writer.do(q.Context(), func(w *writer) error {
-		for _, id := range ids {
-			gone, err := w.purge(context.Background(), id, revs[id])
-			if err != nil {
-				return err
-			}
-			purged[id] = texts(gone)
-		}
-		return nil
-	})
+	gone, err := q.db.purge(q.Context(), ids, revs)
 	if err != nil {
 		return err
+	}
+	purged := map[string][]string{}
+	for id, revs := range gone {
+		purged[id] = texts(revs)
 	}
 	return writeJSON(q.w, http.StatusCreated, map[string]any{"purge_seq": nil, "purged": purged})
 }

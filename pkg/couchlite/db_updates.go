@@ -18,11 +18,11 @@ func (q *request) databaseUpdates() error {
 	if err != nil {
 		return err
 	}
-	since, err := q.s.updates.decode(q.query.Get("since"))
+	since, err := q.s.store.updateEvents().decode(q.query.Get("since"))
 	if err != nil {
 		return err
 	}
-	return runFeed(q, &updatesFeed{log: q.s.updates, last: since, limit: limit, descending: q.flag("descending")}, o)
+	return runFeed(q, &updatesFeed{log: q.s.store.updateEvents(), last: since, limit: limit, descending: q.flag("descending")}, o)
 }
 
 // updatesFeed is a feed of what happens to databases: of each the last event,

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/callflowd/callflowd/pkg/couchlite/collation"
 	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
 )
 
@@ -14,7 +13,7 @@ func (q *request) serveView(ddoc, name string) error {
 	if !allowed(q.Method, "GET,HEAD,POST") {
 		return q.notAllowed("GET,POST,HEAD")
 	}
-	d, err := q.db.views.design(q.Context(), ddoc)
+	d, err := q.views().design(q.Context(), ddoc)
 	if err != nil {
 		return err
 	}
@@ -43,7 +42,7 @@ func (q *request) serveViewQueries(ddoc, name string) error {
 	if q.Method != http.MethodPost {
 		return q.notAllowed("POST")
 	}
-	d, err := q.db.views.design(q.Context(), ddoc)
+	d, err := q.views().design(q.Context(), ddoc)
 	if err != nil {
 		return err
 	}
@@ -94,59 +93,10 @@ func (q *request) viewBody() (map[string]json.RawMessage, error) {
 // answerView runs queries on one view. Once rows flow, an error can only cut
 // the answer short.
 func (q *request) answerView(d *design, name string, queries []viewQuery, multiple bool) error {
-	v, ok := d.views[name]
-	if !ok {
-		return fail(http.StatusNotFound, "not_found", "missing_named_view")
-	}
-	collator := collation.New()
-	ranges := make([][]keyRange, len(queries))
-	for i := range queries {
-		if err := queries[i].resolve(v); err != nil {
-			return err
-		}
-		var err error
-		if ranges[i], err = queries[i].ranges(collator); err != nil {
-			return err
-		}
-	}
-	x, err := q.db.views.index(q.Context(), d)
-	if err != nil {
-		return err
-	}
-	defer q.db.views.leave(x)
-	if err := x.freshen(q.Context(), queries); err != nil {
-		return err
-	}
-	if err := x.failed(v.number); err != nil {
-		return err
-	}
 	q.w.Header().Set("Content-Type", "application/json")
 	q.w.Header().Set("Cache-Control", "must-revalidate")
 	held := &heldWriter{ResponseWriter: q.w}
-	out := newStream(held)
-	err = x.read(q.Context(), func(s snapshot) error {
-		if multiple {
-			out.text(`{"results":[`)
-		}
-		for i, query := range queries {
-			if i > 0 {
-				out.text(",")
-			}
-			if multiple {
-				out.text("\r\n")
-			}
-			r := &viewReader{db: q.db, snapshot: s, view: v, query: query, ranges: ranges[i], out: out}
-			out.rows = 0
-			if err := r.answer(q.Context()); err != nil {
-				return err
-			}
-		}
-		if multiple {
-			out.text("\r\n]}")
-		}
-		return out.finish("\n")
-	})
-	if err != nil {
+	if err := q.views().answer(q.Context(), d, name, queries, multiple, held); err != nil {
 		return err
 	}
 	return held.release()
@@ -190,25 +140,19 @@ func (q *request) serveDesignInfo(ddoc string) error {
 	if !allowed(q.Method, "GET") {
 		return q.notAllowed("GET")
 	}
-	d, err := q.db.views.design(q.Context(), ddoc)
+	d, err := q.views().design(q.Context(), ddoc)
 	if err != nil {
 		return err
 	}
-	x, err := q.db.views.index(q.Context(), d)
+	info, err := q.views().info(q.Context(), d)
 	if err != nil {
 		return err
 	}
-	defer q.db.views.leave(x)
-	x.mu.Lock()
-	seq, running := x.seq, x.building != nil
-	x.mu.Unlock()
-	pending := max(q.db.state.Load().seq-seq, 0)
-	size := x.file.size()
 	return writeJSON(q.w, http.StatusOK, map[string]any{"name": ddoc, "view_index": map[string]any{
-		"signature": d.digest, "language": d.language, "update_seq": seq, "purge_seq": x.purgeSeq,
-		"updater_running": running, "compact_running": false, "waiting_commit": false, "waiting_clients": 0,
-		"updates_pending":   map[string]int64{"minimum": pending, "preferred": pending, "total": pending},
-		"sizes":             map[string]int64{"file": size, "active": size, "external": size},
+		"signature": info.signature, "language": info.language, "update_seq": info.seq, "purge_seq": info.purgeSeq,
+		"updater_running": info.running, "compact_running": false, "waiting_commit": false, "waiting_clients": 0,
+		"updates_pending":   map[string]int64{"minimum": info.pending, "preferred": info.pending, "total": info.pending},
+		"sizes":             map[string]int64{"file": info.size, "active": info.size, "external": info.size},
 		"collator_versions": []string{},
 	}})
 }

@@ -163,7 +163,7 @@ func (q *request) setRevision(e *edit) error {
 // saveDocument writes one edit and answers with its revision. A document for
 // a batch is written like any other, but its writer does not learn how.
 func (q *request) saveDocument(e *edit) error {
-	err := q.db.save(q.Context(), e)
+	err := q.save(e)
 	if q.query.Get("batch") == "ok" {
 		var f *failure
 		if err != nil && !errors.As(err, &f) {
@@ -180,12 +180,20 @@ func (q *request) saveDocument(e *edit) error {
 		status = http.StatusOK
 	}
 	h := q.w.Header()
-	h.Set("Location", q.absolute("/"+escape(q.db.name)+"/"+escape(e.id)))
+	h.Set("Location", q.absolute("/"+escape(q.db.Name())+"/"+escape(e.id)))
 	if q.Method != http.MethodPost {
 		h.Set("ETag", `"`+e.rev.String()+`"`)
 	}
 	q.writeSaved(status, e)
 	return nil
+}
+
+// save checks and writes one edit.
+func (q *request) save(e *edit) error {
+	if err := q.views().check(q.Context(), e); err != nil {
+		return err
+	}
+	return q.db.save(q.Context(), e)
 }
 
 func (q *request) writeSaved(status int, e *edit) {
@@ -205,7 +213,7 @@ func (q *request) deleteDocument(id string) error {
 	if err := q.setRevision(e); err != nil {
 		return err
 	}
-	if err := q.db.save(q.Context(), e); err != nil {
+	if err := q.save(e); err != nil {
 		return err
 	}
 	q.w.Header().Set("ETag", `"`+e.rev.String()+`"`)

@@ -2,7 +2,6 @@ package couchlite
 
 import (
 	"errors"
-	"net/http"
 )
 
 // failure is an error as CouchDB tells it to a client:
@@ -18,28 +17,28 @@ func (f *failure) Error() string { return f.Code + ": " + f.Reason }
 func fail(status int, code, reason string) *failure { return &failure{status, code, reason} }
 
 // badRequest is CouchDB's general 400.
-func badRequest(reason string) *failure { return fail(http.StatusBadRequest, "bad_request", reason) }
+func badRequest(reason string) *failure { return fail(400, "bad_request", reason) }
 
 func parseError(reason string) *failure {
-	return fail(http.StatusBadRequest, "query_parse_error", reason)
+	return fail(400, "query_parse_error", reason)
 }
 
 func errNoDatabase() *failure {
-	return fail(http.StatusNotFound, "not_found", "Database does not exist.")
+	return fail(404, "not_found", "Database does not exist.")
 }
 
-func errMissing() *failure { return fail(http.StatusNotFound, "not_found", "missing") }
+func errMissing() *failure { return fail(404, "not_found", "missing") }
 
-func errDeleted() *failure { return fail(http.StatusNotFound, "not_found", "deleted") }
+func errDeleted() *failure { return fail(404, "not_found", "deleted") }
 
 func errConflict() *failure {
-	return fail(http.StatusConflict, "conflict", "Document update conflict.")
+	return fail(409, "conflict", "Document update conflict.")
 }
 
 func errRev() *failure { return badRequest("Invalid rev format") }
 
 func errTooLarge() *failure {
-	return fail(http.StatusRequestEntityTooLarge, "too_large", "the request entity is too large")
+	return fail(413, "too_large", "the request entity is too large")
 }
 
 // asFailure returns what the client hears of err; an unexpected error is told
@@ -49,9 +48,9 @@ func asFailure(err error) *failure {
 	if errors.As(err, &f) {
 		return f
 	}
-	return fail(http.StatusInternalServerError, "internal_server_error", "The server could not do it; its log says more.")
+	return fail(500, "internal_server_error", "The server could not do it; its log says more.")
 }
 
 func isMissing(err error) bool {
-	return err != nil && asFailure(err).Status == http.StatusNotFound
+	return err != nil && asFailure(err).Status == 404
 }

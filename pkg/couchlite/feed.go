@@ -159,7 +159,7 @@ func (q *request) wait(more <-chan struct{}, o feedOptions, out *feedWriter) boo
 			}
 		case <-timeout:
 			return false
-		case <-q.s.stop:
+		case <-q.s.store.stopped():
 			return false
 		case <-q.drain:
 			return false
@@ -172,12 +172,13 @@ func (q *request) wait(more <-chan struct{}, o feedOptions, out *feedWriter) boo
 // feedWriter writes events in the form of one kind of feed.
 type feedWriter struct {
 	stream
-	kind string
+	kind   string
+	answer http.ResponseWriter // that stream writes to
 }
 
 func newFeedWriter(w http.ResponseWriter, kind string) *feedWriter {
 	contentType := "application/json"
-	out := &feedWriter{kind: kind, stream: stream{w: w}}
+	out := &feedWriter{kind: kind, stream: *newStream(w), answer: w}
 	w.Header().Set("Cache-Control", "must-revalidate")
 	switch kind {
 	case feedEventSource:
@@ -219,7 +220,7 @@ func (f *feedWriter) err() error { return f.stream.err }
 func (f *feedWriter) flush() error {
 	f.send()
 	if f.stream.err == nil {
-		f.stream.err = http.NewResponseController(f.w).Flush()
+		f.stream.err = http.NewResponseController(f.answer).Flush()
 	}
 	return f.stream.err
 }

@@ -1,7 +1,6 @@
 package couchlite
 
 import (
-	"context"
 	"net/http"
 )
 
@@ -15,14 +14,14 @@ func (q *request) localDocs() error {
 	if err != nil {
 		return err
 	}
-	out := newStream(q.w)
+	out := q.stream()
 	out.text(`{"total_rows":null,"offset":null,`)
 	if rq.updateSeq {
 		out.text(`"update_seq":null,`)
 	}
 	out.text(`"rows":[`)
 	for _, r := range rows {
-		if err := q.db.writeRow(q.Context(), r, r.ID, rangeQuery{includeDocs: rq.includeDocs}, out); err != nil {
+		if err := q.writeRow(r, r.ID, rangeQuery{includeDocs: rq.includeDocs}, out); err != nil {
 			return err
 		}
 	}
@@ -68,8 +67,7 @@ func (q *request) writeLocal(id string) error {
 			return err
 		}
 	}
-	err := q.db.writer.do(q.Context(), func(w *writer) error { return w.applyLocal(context.Background(), e) })
-	if err != nil {
+	if err := q.db.saveLocal(q.Context(), e); err != nil {
 		return err
 	}
 	q.writeSaved(status, e)

@@ -136,7 +136,7 @@ func (q *request) relatedBody(raw []byte, boundary string) (*edit, error) {
 		if err != nil {
 			return nil, bad
 		}
-		a := e.following(i, part.FileName())
+		a := following(e, i, part.FileName())
 		if a.gzipped {
 			if data, err = gunzip(data, q.s.opts.MaxBody); err != nil {
 				return nil, badRequest(fmt.Sprintf("Invalid attachment data for %s", a.Name))
@@ -150,7 +150,7 @@ func (q *request) relatedBody(raw []byte, boundary string) (*edit, error) {
 
 // following returns the attachment that a part carries: the one it names, or
 // the next in the document.
-func (e *edit) following(next int, name string) *attachment {
+func following(e *edit, next int, name string) *attachment {
 	for i := range e.attachments {
 		if e.attachments[i].follows && e.attachments[i].Name == name {
 			return &e.attachments[i]

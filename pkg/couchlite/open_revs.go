@@ -33,7 +33,7 @@ func (q *request) getOpenRevs(id, which string, o docOptions) error {
 }
 
 func (q *request) openRevsJSON(revs []openRev, o docOptions) error {
-	out := newStream(q.w)
+	out := q.stream()
 	out.text("[")
 	for i, r := range revs {
 		if i > 0 {

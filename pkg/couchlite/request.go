@@ -23,8 +23,8 @@ type request struct {
 	s     *Server
 	w     http.ResponseWriter
 	query url.Values
-	slot  *slot     // the database held, on a path below one
-	db    *database // its content
+	db    *database // the one held, on a path below one
+	held  bool
 	user  user
 	drain <-chan struct{} // closed when feeds should end, before the server does; may be nil
 }
@@ -94,19 +94,25 @@ func (t *trackedWriter) Unwrap() http.ResponseWriter { return t.ResponseWriter }
 // enter takes the database for this request; leave gives it back, and may be
 // called again.
 func (q *request) enter(ctx context.Context, name string) error {
-	sl, err := q.s.acquire(ctx, name)
+	db, err := q.s.store.acquire(ctx, name)
 	if err != nil {
 		return err
 	}
-	q.slot, q.db = sl, sl.db
+	q.db, q.held = db, true
 	return nil
 }
 
 func (q *request) leave() {
-	if q.slot != nil {
-		q.s.release(q.slot)
-		q.slot = nil
+	if q.held {
+		q.s.store.release(q.db)
+		q.held = false
 	}
+}
+
+// views are the views of the database held.
+func (q *request) views() *viewSet {
+	views, _ := q.db.Beside().(*viewSet)
+	return views
 }
 
 // flag reads a boolean query parameter.

@@ -109,3 +109,10 @@ func (q *request) absolute(path string) string {
 	}
 	return "http://" + host + path
 }
+
+// stream begins a long answer in JSON.
+func (q *request) stream() *stream {
+	q.w.Header().Set("Content-Type", "application/json")
+	q.w.Header().Set("Cache-Control", "must-revalidate")
+	return newStream(q.w)
+}

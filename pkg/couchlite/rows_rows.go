@@ -2,7 +2,7 @@ package couchlite
 
 import (
 	"encoding/json"
-	"net/http"
+	"io"
 )
 
 // streamBuffer is how much a stream gathers before it writes.
@@ -11,18 +11,14 @@ const streamBuffer = 32 << 10
 // stream writes a long answer row by row. Errors of the client's side are
 // kept and returned by flushed and finish.
 type stream struct {
-	w    http.ResponseWriter
+	w    io.Writer
 	buf  []byte
 	rows int
 	err  error
 }
 
-// newStream begins an answer in JSON.
-func newStream(w http.ResponseWriter) *stream {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "must-revalidate")
-	return &stream{w: w}
-}
+// newStream begins an answer that goes to w.
+func newStream(w io.Writer) *stream { return &stream{w: w} }
 
 // text appends what stands between rows.
 func (s *stream) text(t string) { s.buf = append(s.buf, t...) }

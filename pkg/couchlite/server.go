@@ -17,7 +17,7 @@ func (q *request) welcome() error {
 		return q.notAllowed("GET,HEAD")
 	}
 	writeRaw(q.w, http.StatusOK, []byte(`{"couchdb":"Welcome","version":"`+version+
-		`","uuid":"`+q.s.updates.incarnation+`","features":[],"vendor":{"name":"callflowd couchlite"}}`))
+		`","uuid":"`+q.s.store.updateEvents().incarnation+`","features":[],"vendor":{"name":"callflowd couchlite"}}`))
 	return nil
 }
 

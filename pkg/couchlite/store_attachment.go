@@ -8,7 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"net/http"
+	"fmt"
 	"slices"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
@@ -73,7 +73,7 @@ func (w *writer) settle(ctx context.Context, e *edit, tree *revtree.Tree, path r
 		}
 		old, ok := had[a.Name]
 		if !ok {
-			return fail(http.StatusPreconditionFailed, "missing_stub", "Invalid attachment stub in "+e.id+" for "+a.Name)
+			return fail(412, "missing_stub", "Invalid attachment stub in "+e.id+" for "+a.Name)
 		}
 		*a = old
 	}
@@ -129,4 +129,12 @@ func (w *writer) storeAttachments(ctx context.Context, list []attachment) ([]byt
 		}
 	}
 	return json.Marshal(list)
+}
+
+// attachmentData reads the bytes of a stored attachment.
+func (db *database) attachmentData(ctx context.Context, a attachment) (data []byte, err error) {
+	if err := db.read.attachment.QueryRowContext(ctx, a.Num).Scan(&data); err != nil {
+		return nil, fmt.Errorf("read attachment %s: %w", a.Name, err)
+	}
+	return data, nil
 }

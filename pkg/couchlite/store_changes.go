@@ -18,18 +18,25 @@ type changeRow struct {
 // body is the document as a filter sees it.
 func (c changeRow) body(o docOptions) []byte { return appendRevision(nil, c.rev, c.tree, o, nil) }
 
-// changeRows reads the next rows of a feed.
-func (db *database) changeRows(ctx context.Context, cq changesQuery, since int64) ([]changeRow, error) {
+// changeSpan is a part of a feed of changes: those with a sequence between
+// after and before, the ends left out.
+type changeSpan struct {
+	after, before int64
+	descending    bool
+	bodies        bool // with content
+}
+
+// changeRows reads the first rows of a span, at most [chunk].
+func (db *database) changeRows(ctx context.Context, span changeSpan) ([]changeRow, error) {
 	columns, join := `NULL, NULL`, ""
-	if cq.include || cq.filter != nil && cq.filter.needsBody() {
+	if span.bodies {
 		columns, join = `b.body, b.attachments`, ` JOIN bodies b ON b.num = d.body`
 	}
-	where := `d.seq > ? ORDER BY d.seq`
-	args := []any{since, chunk}
-	if cq.descending {
-		where = `d.seq > ? AND d.seq < ? ORDER BY d.seq DESC`
-		args = []any{cq.since, since, chunk}
+	where := `d.seq > ? AND d.seq < ? ORDER BY d.seq`
+	if span.descending {
+		where += ` DESC`
 	}
+	args := []any{span.after, span.before, chunk}
 	rows, err := db.file.r.QueryContext(ctx, `SELECT d.seq, d.id, d.rev, d.deleted, d.leaves, CASE WHEN d.leaves > 1 THEN d.tree END, `+
 		columns+` FROM docs d`+join+` WHERE `+where+` LIMIT ?`, args...)
 	if err != nil {
@@ -54,6 +61,12 @@ func (db *database) changeRows(ctx context.Context, cq changesQuery, since int64
 		list = append(list, c)
 	}
 	return list, rows.Err()
+}
+
+// countChanges counts the changes with a sequence between after and before.
+func (db *database) countChanges(ctx context.Context, after, before int64) (n int64, err error) {
+	err = db.file.r.QueryRowContext(ctx, `SELECT count(*) FROM docs WHERE seq > ? AND seq < ?`, after, before).Scan(&n)
+	return n, err
 }
 
 // change is one document as of its last change.

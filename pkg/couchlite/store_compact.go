@@ -12,7 +12,7 @@ import (
 
 // startCompaction compacts a database in the background, unless that is under
 // way already or the database is going.
-func (s *Server) startCompaction(db *database) {
+func (s *dbStore) startCompaction(db *database) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sl := s.slots[db.name]
@@ -21,7 +21,7 @@ func (s *Server) startCompaction(db *database) {
 	}
 	s.hold(sl)
 	go func() {
-		defer s.release(sl)
+		defer s.leave(sl)
 		defer db.compacting.Store(false)
 		if err := db.compact(s.stop); err != nil {
 			db.log.Error("compact", zap.Error(err))

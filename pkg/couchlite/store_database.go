@@ -49,20 +49,21 @@ type state struct {
 type database struct {
 	name   string
 	base   string // of its file's name
-	server *Server
+	store  *dbStore
+	slot   *slot
 	log    *zap.Logger
 	file   *sqliteFile
 	read   readStatements
 	writer *writer
 	state  atomic.Pointer[state] // as last committed
-	views  *viewSet
+	beside companion             // may be nil
 
 	compacting atomic.Bool
 }
 
 // openDatabase opens the file of a database, or makes it. Errors wrap
 // os.ErrNotExist when it is not there, and are errFileExists when it is.
-func (s *Server) openDatabase(ctx context.Context, name string, create bool) (*database, error) {
+func (s *dbStore) openDatabase(ctx context.Context, name string, create bool) (*database, error) {
 	base := s.file(name)
 	switch {
 	case create && base != "":
@@ -79,7 +80,7 @@ func (s *Server) openDatabase(ctx context.Context, name string, create bool) (*d
 	if err != nil {
 		return nil, err
 	}
-	db := &database{name: name, base: base, server: s, log: s.log.With(zap.String("database", name)), file: file}
+	db := &database{name: name, base: base, store: s, log: s.log.With(zap.String("database", name)), file: file}
 	if err := db.start(ctx); err != nil {
 		_ = file.close()
 		return nil, fmt.Errorf("open database %s: %w", name, err)
@@ -106,15 +107,50 @@ func (db *database) start(ctx context.Context) error {
 		return err
 	}
 	db.writer = w
-	db.views = newViewSet(db)
+	if db.store.opts.Companion != nil {
+		db.beside = db.store.opts.Companion(db)
+	}
 	return nil
 }
 
 // close waits for writes under way and closes the file.
 func (db *database) close() error {
 	db.writer.stop()
-	db.views.close()
+	if db.beside != nil {
+		db.beside.Close()
+	}
 	return db.file.close()
+}
+
+// Beside is what [storeOptions] made for the database.
+func (db *database) Beside() companion { return db.beside }
+
+// Name is the database's name.
+func (db *database) Name() string { return db.name }
+
+// Log is the store's log, naming the database.
+func (db *database) Log() *zap.Logger { return db.log }
+
+// Store is where the database is kept.
+func (db *database) Store() *dbStore { return db.store }
+
+// current is the database's state as last committed.
+func (db *database) current() *state { return db.state.Load() }
+
+// setSecurity keeps the security object.
+func (db *database) setSecurity(ctx context.Context, object string) error {
+	return db.writer.do(ctx, func(w *writer) error {
+		w.st.security = object
+		return nil
+	})
+}
+
+// setRevsLimit sets how many revisions of a document are remembered.
+func (db *database) setRevsLimit(ctx context.Context, n int64) error {
+	return db.writer.do(ctx, func(w *writer) error {
+		w.st.revsLimit = n
+		return nil
+	})
 }
 
 // retire refuses further writes: the database is being deleted.
@@ -137,7 +173,7 @@ func (db *database) gone(err error) error {
 
 // indexDir is where the database's view indexes are kept.
 func (db *database) indexDir() string {
-	return filepath.Join(db.server.dir, "views", db.base)
+	return filepath.Join(db.store.dir, "views", db.base)
 }
 
 // inTx runs fn in a read transaction: one snapshot of the database.

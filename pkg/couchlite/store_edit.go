@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"net/http"
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
@@ -46,22 +45,16 @@ func (e *edit) keepRevision() error {
 	return nil
 }
 
-// save checks and writes one edit.
+// save writes one edit.
 func (db *database) save(ctx context.Context, e *edit) error {
-	if err := db.check(ctx, e); err != nil {
-		return err
-	}
 	return db.writer.do(ctx, func(w *writer) error { return w.apply(context.Background(), e) })
 }
 
-// saveAll writes edits in one transaction and returns for each what stood
-// against it. Its own error means that none was written.
-func (db *database) saveAll(ctx context.Context, edits []*edit) ([]error, error) {
-	outcomes := make([]error, len(edits))
-	for i, e := range edits {
-		outcomes[i] = db.check(ctx, e)
-	}
-	err := db.writer.do(ctx, func(w *writer) error {
+// saveAll writes edits in one transaction, but for those that outcomes has an
+// error of, and adds to outcomes what stood against the others. Its own error
+// means that none was written.
+func (db *database) saveAll(ctx context.Context, edits []*edit, outcomes []error) error {
+	return db.writer.do(ctx, func(w *writer) error {
 		for i, e := range edits {
 			if outcomes[i] != nil {
 				continue
@@ -74,7 +67,6 @@ func (db *database) saveAll(ctx context.Context, edits []*edit) ([]error, error)
 		}
 		return nil
 	})
-	return outcomes, err
 }
 
 // applyAny writes a document or a local one.
@@ -220,7 +212,7 @@ func (db *database) inherit(ctx context.Context, e *edit, create bool) error {
 	}
 	r, err := db.at(ctx, e.id, e.base)
 	if isMissing(err) {
-		return fail(http.StatusConflict, "not_found", "missing_rev")
+		return fail(409, "not_found", "missing_rev")
 	}
 	e.body, e.attachments, e.deleted = r.Body, r.Attachments, r.Deleted
 	return err

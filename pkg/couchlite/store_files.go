@@ -28,13 +28,13 @@ func databaseName(base string) (string, bool) {
 	return name, ok && validName(name)
 }
 
-func (s *Server) databasePath(base string) string {
+func (s *dbStore) databasePath(base string) string {
 	return filepath.Join(s.dir, "databases", base+fileSuffix)
 }
 
 // scan finds the databases in the directory, and clears away what a crash has
 // left of deleted ones and of those never finished.
-func (s *Server) scan() error {
+func (s *dbStore) scan() error {
 	entries, err := os.ReadDir(filepath.Join(s.dir, "databases"))
 	if err != nil {
 		return err
@@ -63,14 +63,14 @@ func (s *Server) scan() error {
 }
 
 // discard removes what belongs to no database. Failing only wastes space.
-func (s *Server) discard(path string) {
+func (s *dbStore) discard(path string) {
 	if err := os.RemoveAll(filepath.Join(s.dir, path)); err != nil {
 		s.log.Warn("left over", zap.String("path", path), zap.Error(err))
 	}
 }
 
 // names lists every database in CouchDB's order, that of bytes.
-func (s *Server) names() []string {
+func (s *dbStore) names() []string {
 	s.mu.Lock()
 	names := make([]string, 0, len(s.files))
 	for name := range s.files {
@@ -83,14 +83,14 @@ func (s *Server) names() []string {
 
 // file returns the base of a database's file, "" when there is no such
 // database.
-func (s *Server) file(name string) string {
+func (s *dbStore) file(name string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.files[name]
 }
 
 // setFile records the base of a new database's file.
-func (s *Server) setFile(name, base string) {
+func (s *dbStore) setFile(name, base string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.files[name] = base

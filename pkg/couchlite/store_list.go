@@ -193,3 +193,33 @@ func (db *database) docRows(ctx context.Context, ids idRange, rq rangeQuery, lim
 	}
 	return list, rows.Err()
 }
+
+// eachDesign calls fn for every design document.
+func (db *database) eachDesign(ctx context.Context, fn func(id string, body []byte)) error {
+	rows, err := db.file.r.QueryContext(ctx, `SELECT d.id, b.body FROM docs d JOIN bodies b ON b.num = d.body
+		WHERE d.deleted = 0 AND d.id >= '_design/' AND d.id < '_design0'`)
+	if err != nil {
+		return fmt.Errorf("list design documents: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id string
+		var body []byte
+		if err := rows.Scan(&id, &body); err != nil {
+			return err
+		}
+		fn(id, body)
+	}
+	return rows.Err()
+}
+
+// designState changes when a design document does: the update sequence of the
+// last change to one, and how many there are.
+func (db *database) designState(ctx context.Context) (seq, count int64, err error) {
+	err = db.file.r.QueryRowContext(context.WithoutCancel(ctx),
+		`SELECT coalesce(max(seq), 0), count(*) FROM docs WHERE id >= '_design/' AND id < '_design0'`).Scan(&seq, &count)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read design documents: %w", err)
+	}
+	return seq, count, nil
+}

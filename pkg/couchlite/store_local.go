@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 
@@ -34,7 +33,7 @@ func parseLocal(raw []byte, maxSize int64) (*edit, error) {
 		}
 	}
 	if int64(len(body)) > maxSize {
-		return nil, fail(http.StatusRequestEntityTooLarge, "document_too_large", e.id)
+		return nil, fail(413, "document_too_large", e.id)
 	}
 	return e, nil
 }
@@ -89,6 +88,11 @@ func (db *database) localRows(ctx context.Context, rq rangeQuery) ([]revision, e
 		list = append(list, r)
 	}
 	return list, rows.Err()
+}
+
+// saveLocal writes or deletes a local document.
+func (db *database) saveLocal(ctx context.Context, e *edit) error {
+	return db.writer.do(ctx, func(w *writer) error { return w.applyLocal(context.Background(), e) })
 }
 
 // applyLocal writes or deletes a local document.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"strings"
 	"unicode/utf8"
 
@@ -30,7 +29,7 @@ func parseDocument(raw []byte, maxSize int64) (*edit, error) {
 		}
 	}
 	if int64(len(e.body)) > maxSize {
-		return nil, fail(http.StatusRequestEntityTooLarge, "document_too_large", e.id)
+		return nil, fail(413, "document_too_large", e.id)
 	}
 	if len(e.path.Hashes) > 0 {
 		e.base = e.path.Rev()
@@ -50,11 +49,11 @@ func parseBulk(raw []byte, maxSize int64) (*edit, error) {
 }
 
 func errIDType() *failure {
-	return fail(http.StatusBadRequest, "illegal_docid", "Document id must be a string")
+	return fail(400, "illegal_docid", "Document id must be a string")
 }
 
 func docInvalid(reason string) *failure {
-	return fail(http.StatusBadRequest, "doc_validation", reason)
+	return fail(400, "doc_validation", reason)
 }
 
 // setSpecial takes one underscore member.
@@ -162,15 +161,15 @@ const maxID = 7168
 func checkID(id string) error {
 	switch {
 	case id == "":
-		return fail(http.StatusBadRequest, "illegal_docid", "Document id must not be empty")
+		return fail(400, "illegal_docid", "Document id must not be empty")
 	case len(id) > maxID:
-		return fail(http.StatusBadRequest, "illegal_docid", "Document id is too long")
+		return fail(400, "illegal_docid", "Document id is too long")
 	case id == "_design/" || id == "_local/":
-		return fail(http.StatusBadRequest, "illegal_docid", "Illegal document id `"+id+"`")
+		return fail(400, "illegal_docid", "Illegal document id `"+id+"`")
 	case !utf8.ValidString(id):
-		return fail(http.StatusBadRequest, "illegal_docid", "Document id must be valid UTF-8")
+		return fail(400, "illegal_docid", "Document id must be valid UTF-8")
 	case id[0] == '_' && !strings.HasPrefix(id, "_design/") && !strings.HasPrefix(id, "_local/"):
-		return fail(http.StatusBadRequest, "illegal_docid", "Only reserved document ids may start with underscore.")
+		return fail(400, "illegal_docid", "Only reserved document ids may start with underscore.")
 	}
 	return nil
 }

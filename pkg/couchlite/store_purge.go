@@ -6,6 +6,21 @@ import (
 	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
 )
 
+// purge forgets revisions as if they had never been, and returns those that
+// it forgot.
+func (db *database) purge(ctx context.Context, ids []string, revs map[string][]revtree.Rev) (map[string][]revtree.Rev, error) {
+	gone := map[string][]revtree.Rev{}
+	err := db.writer.do(ctx, func(w *writer) (err error) {
+		for _, id := range ids {
+			if gone[id], err = w.purge(context.Background(), id, revs[id]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return gone, err
+}
+
 // purge forgets leaves of one document, and the document with its last.
 func (w *writer) purge(ctx context.Context, id string, revs []revtree.Rev) ([]revtree.Rev, error) {
 	num, deleted, tree, err := w.find(ctx, id)

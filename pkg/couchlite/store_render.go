@@ -78,11 +78,10 @@ func (db *database) inline(ctx context.Context, r revision, o docOptions, t *rev
 		if a.RevPos <= since {
 			continue
 		}
-		var raw []byte
-		if err := db.read.attachment.QueryRowContext(ctx, a.Num).Scan(&raw); err != nil {
-			return nil, fmt.Errorf("read attachment %s: %w", a.Name, err)
+		var err error
+		if data[a.Name], err = db.attachmentData(ctx, a); err != nil {
+			return nil, err
 		}
-		data[a.Name] = raw
 	}
 	return data, nil
 }

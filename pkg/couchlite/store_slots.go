@@ -3,7 +3,6 @@ package couchlite
 import (
 	"context"
 	"errors"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -36,23 +35,34 @@ func validName(name string) bool {
 }
 
 func errShutdown() *failure {
-	return fail(http.StatusServiceUnavailable, "service_unavailable", "The server is shutting down.")
+	return fail(503, "service_unavailable", "The server is shutting down.")
 }
 
 // acquire returns the open database of that name. The caller must release it.
-func (s *Server) acquire(ctx context.Context, name string) (*slot, error) {
+func (s *dbStore) acquire(ctx context.Context, name string) (*database, error) {
 	if !validName(name) {
 		return nil, errNoDatabase()
 	}
-	return s.enter(ctx, name, false)
+	sl, err := s.enter(ctx, name, false)
+	if err != nil {
+		return nil, err
+	}
+	return sl.db, nil
 }
 
-// create makes a new database and returns it open.
-func (s *Server) create(ctx context.Context, name string) (*slot, error) {
-	return s.enter(ctx, name, true)
+// create makes a new database and returns it open. The caller must release it.
+func (s *dbStore) create(ctx context.Context, name string) (*database, error) {
+	sl, err := s.enter(ctx, name, true)
+	if err != nil {
+		return nil, err
+	}
+	return sl.db, nil
 }
 
-func (s *Server) enter(ctx context.Context, name string, create bool) (*slot, error) {
+// release gives back what acquire and create returned.
+func (s *dbStore) release(db *database) { s.leave(db.slot) }
+
+func (s *dbStore) enter(ctx context.Context, name string, create bool) (*slot, error) {
 	for {
 		s.mu.Lock()
 		if s.closed {
@@ -81,12 +91,12 @@ func (s *Server) enter(ctx context.Context, name string, create bool) (*slot, er
 		<-sl.ready
 		switch {
 		case sl.err == nil && create:
-			s.release(sl)
+			s.leave(sl)
 			return nil, errFileExists()
 		case sl.err == nil:
 			return sl, nil
 		}
-		s.release(sl)
+		s.leave(sl)
 		if !create || !errors.Is(sl.err, os.ErrNotExist) {
 			return nil, openFailure(sl.err)
 		}
@@ -94,7 +104,7 @@ func (s *Server) enter(ctx context.Context, name string, create bool) (*slot, er
 }
 
 // hold counts one more user. s.mu is held.
-func (s *Server) hold(sl *slot) {
+func (s *dbStore) hold(sl *slot) {
 	if sl.refs == 0 {
 		s.idle = slices.DeleteFunc(s.idle, func(other *slot) bool { return other == sl })
 	}
@@ -103,19 +113,20 @@ func (s *Server) hold(sl *slot) {
 }
 
 // fill opens the slot's database for everyone who waits for it.
-func (s *Server) fill(ctx context.Context, sl *slot, create bool) (*slot, error) {
+func (s *dbStore) fill(ctx context.Context, sl *slot, create bool) (*slot, error) {
 	// Others share the outcome, so this request's end must not decide it.
 	sl.db, sl.err = s.openDatabase(context.WithoutCancel(ctx), sl.name, create)
 	s.mu.Lock()
 	if sl.err != nil {
 		delete(s.slots, sl.name)
 	} else {
+		sl.db.slot = sl
 		s.opened++
 	}
 	s.mu.Unlock()
 	close(sl.ready)
 	if sl.err != nil {
-		s.release(sl)
+		s.leave(sl)
 		return nil, openFailure(sl.err)
 	}
 	return sl, nil
@@ -129,11 +140,12 @@ func openFailure(err error) error {
 }
 
 func errFileExists() *failure {
-	return fail(http.StatusPreconditionFailed, "file_exists", "The database could not be created, the file already exists.")
+	return fail(412, "file_exists", "The database could not be created, the file already exists.")
 }
 
-// release gives back what acquire and create returned.
-func (s *Server) release(sl *slot) {
+// leave counts one user less, and closes a database when none is left and it
+// is deleted or too many are open.
+func (s *dbStore) leave(sl *slot) {
 	defer sl.users.Done()
 	s.mu.Lock()
 	sl.refs--
@@ -161,7 +173,7 @@ func (s *Server) release(sl *slot) {
 	}
 }
 
-func (s *Server) closeDatabase(sl *slot) {
+func (s *dbStore) closeDatabase(sl *slot) {
 	if err := sl.db.close(); err != nil {
 		s.log.Error("close database", zap.String("database", sl.name), zap.Error(err))
 	}
@@ -171,7 +183,7 @@ func (s *Server) closeDatabase(sl *slot) {
 }
 
 // vacate frees the slot's name for others.
-func (s *Server) vacate(sl *slot) {
+func (s *dbStore) vacate(sl *slot) {
 	s.mu.Lock()
 	delete(s.slots, sl.name)
 	close(sl.closing)
@@ -179,12 +191,13 @@ func (s *Server) vacate(sl *slot) {
 }
 
 // destroy deletes a database. Requests under way on it may still end well.
-func (s *Server) destroy(ctx context.Context, name string) error {
-	sl, err := s.acquire(ctx, name)
+func (s *dbStore) destroy(ctx context.Context, name string) error {
+	db, err := s.acquire(ctx, name)
 	if err != nil {
 		return err
 	}
-	defer s.release(sl)
+	sl := db.slot
+	defer s.leave(sl)
 	s.mu.Lock()
 	if sl.deleted {
 		s.mu.Unlock()
@@ -199,8 +212,10 @@ func (s *Server) destroy(ctx context.Context, name string) error {
 	if err := removeFile(s.databasePath(sl.db.base)); err != nil {
 		return err
 	}
-	if err := sl.db.views.drop(); err != nil {
-		return err
+	if sl.db.beside != nil {
+		if err := sl.db.beside.Drop(); err != nil {
+			return err
+		}
 	}
 	if err := syncDir(filepath.Join(s.dir, "databases"), !s.temp); err != nil {
 		return err

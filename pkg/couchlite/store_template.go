@@ -13,7 +13,7 @@ const blankIncarnation = "................"
 
 // makeTemplate returns the bytes of an empty database's file. Copying them is
 // several times faster than laying out the tables anew.
-func (s *Server) makeTemplate() ([]byte, error) {
+func (s *dbStore) makeTemplate() ([]byte, error) {
 	path := filepath.Join(s.dir, "template"+fileSuffix)
 	if err := removeFile(path); err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func (s *Server) makeTemplate() ([]byte, error) {
 
 // placeFile writes the file of a new database and makes it durable. What a
 // crash leaves of it does not bear a database's name.
-func (s *Server) placeFile(path string) error {
+func (s *dbStore) placeFile(path string) error {
 	template, err := s.template()
 	if err != nil {
 		return err

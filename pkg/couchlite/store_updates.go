@@ -102,7 +102,7 @@ func (l *updateLog) decode(since string) (int64, error) {
 
 // watch returns a channel that is closed after the next commit to the
 // database, or its deletion, or Close.
-func (s *Server) watch(name string) <-chan struct{} {
+func (s *dbStore) watch(name string) <-chan struct{} {
 	s.topicsMu.Lock()
 	defer s.topicsMu.Unlock()
 	ch, ok := s.topics[name]
@@ -114,7 +114,7 @@ func (s *Server) watch(name string) <-chan struct{} {
 }
 
 // committed wakes those who watch the database and records the event.
-func (s *Server) committed(name, kind string) {
+func (s *dbStore) committed(name, kind string) {
 	s.topicsMu.Lock()
 	if ch, ok := s.topics[name]; ok {
 		close(ch)

@@ -150,7 +150,7 @@ func (w *writer) loop() {
 			w.batch(op)
 			if w.crowded() {
 				w.superseded = 0
-				w.db.server.startCompaction(w.db)
+				w.db.store.startCompaction(w.db)
 			}
 		case <-w.quit:
 			return
@@ -216,7 +216,7 @@ func (w *writer) transaction(ops []*operation) error {
 		w.db.state.Store(&st)
 	}
 	if w.st.seq != before.seq {
-		w.db.server.committed(w.db.name, updateUpdated)
+		w.db.store.committed(w.db.name, updateUpdated)
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/sandbox"
@@ -13,7 +12,7 @@ import (
 
 // checkDesign refuses a design document whose members have the wrong type or
 // whose views do not compile, as CouchDB does when it is saved.
-func (db *database) checkDesign(body []byte) error {
+func checkDesign(body []byte) error {
 	if err := checkDesignTypes(body); err != nil {
 		return err
 	}
@@ -77,7 +76,7 @@ func checkFunction(source string, modules []byte) error {
 }
 
 func invalidDesign(reason string) *failure {
-	return fail(http.StatusBadRequest, "invalid_design_doc", reason)
+	return fail(400, "invalid_design_doc", reason)
 }
 
 // checkDesignTypes checks the members that CouchDB checks.

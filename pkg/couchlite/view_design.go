@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -50,7 +49,7 @@ type designBody struct {
 func parseDesign(name string, body []byte) (*design, error) {
 	var doc designBody
 	if err := json.Unmarshal(body, &doc); err != nil {
-		return nil, fail(http.StatusBadRequest, "invalid_design_doc", "The design document's views cannot be read.")
+		return nil, fail(400, "invalid_design_doc", "The design document's views cannot be read.")
 	}
 	if doc.Language == "" {
 		doc.Language = "javascript"
@@ -108,7 +107,7 @@ func (d *design) newMachine(ctx context.Context, limits sandbox.Limits, log func
 }
 
 func compilationError(kind, name string, err error) *failure {
-	return fail(http.StatusBadRequest, "compilation_error",
+	return fail(400, "compilation_error",
 		fmt.Sprintf("Compilation of the %s function in the '%s' view failed: %s", kind, name, err))
 }
 

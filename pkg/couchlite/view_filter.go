@@ -4,20 +4,65 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
+	"strings"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/sandbox"
 )
 
-// scriptFilter is a filter of _changes written in JavaScript: a function of a
+// functionFilter is a filter of _changes written in JavaScript: a function of a
 // design document's filters, or a view, whose map function lets through what it
 // emits rows for.
-type scriptFilter struct {
+type functionFilter struct {
 	ctx     context.Context
-	server  *Server
+	engine  *viewEngine
 	key     string
 	machine *sandbox.Machine
 	request []byte // the function's second argument; nil for a view
+}
+
+// newFunctionFilter makes a filter of ddoc/name, a member of filters; argument
+// is the function's second one.
+func (s *viewSet) newFunctionFilter(ctx context.Context, path string, argument []byte) (*functionFilter, error) {
+	f, err := s.newFilter(ctx, path, "filters")
+	if err == nil {
+		f.request = argument
+	}
+	return f, err
+}
+
+// newViewFilter makes a filter of the view ddoc/name.
+func (s *viewSet) newViewFilter(ctx context.Context, path string) (*functionFilter, error) {
+	return s.newFilter(ctx, path, "views")
+}
+
+func (s *viewSet) newFilter(ctx context.Context, path, member string) (*functionFilter, error) {
+	ddoc, name, ok := strings.Cut(path, "/")
+	if !ok || ddoc == "" || name == "" {
+		return nil, badRequest("`" + strings.TrimSuffix(member, "s") + "` must be of the form `designname/" + strings.TrimSuffix(member, "s") + "name`")
+	}
+	r, err := s.db.winner(ctx, "_design/"+ddoc)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.Deleted:
+		return nil, errDeleted()
+	}
+	source, err := filterSource(r.Body, member, name)
+	if err != nil {
+		return nil, err
+	}
+	f := &functionFilter{ctx: ctx, engine: s.engine, key: "filter " + r.Rev + " " + s.db.Name() + " " + member + " " + path}
+	f.machine, err = s.engine.machines.get(f.key, func() (*sandbox.Machine, error) {
+		compiled, err := sandbox.Compile(name, source)
+		if err != nil {
+			return nil, fail(500, "compilation_error", err.Error())
+		}
+		return sandbox.NewMachine(ctx, sandbox.Config{Functions: []*sandbox.Function{compiled}, Modules: r.Body, Limits: s.engine.limits})
+	})
+	if err != nil {
+		return nil, filterFailure(err)
+	}
+	return f, nil
 }
 
 // filterSource finds the source of a filter or map function.
@@ -25,7 +70,7 @@ func filterSource(body []byte, member, name string) (string, error) {
 	var doc map[string]json.RawMessage
 	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &doc) != nil || json.Unmarshal(doc[member], &members) != nil || members[name] == nil {
-		return "", fail(http.StatusNotFound, "not_found", "missing json key: "+name)
+		return "", fail(404, "not_found", "missing json key: "+name)
 	}
 	source := members[name]
 	if member == "views" {
@@ -35,16 +80,15 @@ func filterSource(body []byte, member, name string) (string, error) {
 	}
 	var text string
 	if json.Unmarshal(source, &text) != nil {
-		return "", fail(http.StatusNotFound, "not_found", "missing function "+name)
+		return "", fail(404, "not_found", "missing function "+name)
 	}
 	return text, nil
 }
 
-// match runs the function on one document.
-func (f *scriptFilter) match(c changeRow) (bool, error) {
-	body := c.body(docOptions{})
+// test runs the function on one document.
+func (f *functionFilter) test(body []byte, deleted bool) (bool, error) {
 	if f.request == nil {
-		if c.rev.Deleted {
+		if deleted {
 			return false, nil
 		}
 		results, err := f.machine.Map(f.ctx, body, nil)
@@ -71,11 +115,10 @@ func filterFailure(err error) error {
 	case errors.As(err, &f):
 		return f
 	case errors.As(err, &exception):
-		return fail(http.StatusInternalServerError, "TypeError", exception.Message)
+		return fail(500, "TypeError", exception.Message)
 	}
-	return fail(http.StatusInternalServerError, "os_process_error", err.Error())
+	return fail(500, "os_process_error", err.Error())
 }
 
-func (*scriptFilter) needsBody() bool { return true }
-
-func (f *scriptFilter) close() { f.server.machines.put(f.key, f.machine) }
+// giveBack keeps the machine for others.
+func (f *functionFilter) giveBack() { f.engine.machines.put(f.key, f.machine) }

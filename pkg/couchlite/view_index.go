@@ -65,7 +65,7 @@ func openIndex(ctx context.Context, s *viewSet, d *design) (*viewIndex, error) {
 	path := filepath.Join(s.db.indexDir(), d.digest+fileSuffix)
 	x := &viewIndex{
 		set: s, design: d, strikes: map[int]int{}, broken: map[int]string{},
-		log: s.db.log.With(zap.String("design", d.name), zap.String("index", d.digest)),
+		log: s.db.Log().With(zap.String("design", d.name), zap.String("index", d.digest)),
 	}
 	err := x.open(ctx, path)
 	if err != nil {
@@ -95,13 +95,13 @@ func (x *viewIndex) open(ctx context.Context, path string) error {
 
 // load reads how far the index is.
 func (x *viewIndex) load(ctx context.Context) error {
-	if !x.set.db.server.temp {
+	if x.set.db.Store().durable() {
 		// A crash of the machine may then cost the last builds, not the file.
 		if _, err := x.file.w.ExecContext(ctx, `PRAGMA synchronous = NORMAL`); err != nil {
 			return err
 		}
 	}
-	st := x.set.db.state.Load()
+	st := x.set.db.current()
 	var incarnation string
 	var broken int64
 	row := x.file.w.QueryRowContext(ctx, `SELECT incarnation, seq, purge_seq, (SELECT count(*) FROM broken) FROM meta`)
@@ -122,7 +122,7 @@ func (x *viewIndex) load(ctx context.Context) error {
 // purged reports whether documents were purged since the index was begun. Such
 // an index cannot be brought up to date.
 func (x *viewIndex) purged() bool {
-	return !x.busy() && x.purgeSeq != x.set.db.state.Load().purgeSeq
+	return !x.busy() && x.purgeSeq != x.set.db.current().purgeSeq
 }
 
 // busy reports whether somebody reads the index or a build runs. set.mu is
@@ -205,7 +205,7 @@ func (x *viewIndex) failed(number int) error {
 
 // freshen brings the index up to date if one of the queries wants that.
 func (x *viewIndex) freshen(ctx context.Context, queries []viewQuery) error {
-	seq := x.set.db.state.Load().seq
+	seq := x.set.db.current().seq
 	for _, query := range queries {
 		switch query.update {
 		case "true":

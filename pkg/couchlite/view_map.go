@@ -52,7 +52,7 @@ func (u *indexUpdate) mapBatches(ctx context.Context, work <-chan *batch) error 
 
 func (m *mapper) giveBack() {
 	if m.machine != nil {
-		m.index.set.db.server.machines.put(m.index.design.digest, m.machine)
+		m.index.set.engine.machines.put(m.index.design.digest, m.machine)
 	}
 }
 
@@ -64,9 +64,9 @@ func (m *mapper) prepare(ctx context.Context) error {
 	}
 	x := m.index
 	var err error
-	m.machine, err = x.set.db.server.machines.get(x.design.digest, func() (*sandbox.Machine, error) {
-		return x.design.newMachine(ctx, x.set.db.server.limits, func(line string) {
-			x.set.db.server.log.Info("map function", zap.String("design", x.design.name), zap.String("says", line))
+	m.machine, err = x.set.engine.machines.get(x.design.digest, func() (*sandbox.Machine, error) {
+		return x.design.newMachine(ctx, x.set.engine.limits, func(line string) {
+			x.set.engine.log.Info("map function", zap.String("design", x.design.name), zap.String("says", line))
 		})
 	})
 	return err

@@ -11,6 +11,7 @@ import (
 
 // viewReader writes the answer to one query of a map view.
 type viewReader struct {
+	engine   *viewEngine
 	db       *database
 	snapshot snapshot
 	view     view

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 )
 
@@ -68,11 +67,11 @@ func (v *viewReader) reducer(ctx context.Context) (*reducer, func(), error) {
 	if strings.HasPrefix(v.view.reduce, "_") {
 		maker := builtinReduce(v.view.reduce)
 		if maker == nil {
-			return nil, nil, fail(http.StatusBadRequest, "invalid_design_doc", "`"+v.view.reduce+"` is not a supported reduce function.")
+			return nil, nil, fail(400, "invalid_design_doc", "`"+v.view.reduce+"` is not a supported reduce function.")
 		}
 		return maker(), func() {}, nil
 	}
-	return newScriptReducer(ctx, v.db.server, v.view.reduce)
+	return newScriptReducer(ctx, v.engine, v.view.reduce)
 }
 
 // reduceRange reduces the groups of one range.

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"slices"
 
 	"go.uber.org/zap"
@@ -25,7 +24,7 @@ const (
 
 // scriptReducer reduces with a JavaScript function.
 type scriptReducer struct {
-	server  *Server
+	engine  *viewEngine
 	machine *sandbox.Machine
 
 	rows    []viewRow // to be reduced next
@@ -35,7 +34,7 @@ type scriptReducer struct {
 
 // newScriptReducer returns the reducer of a source, and what gives its machine
 // back.
-func newScriptReducer(ctx context.Context, s *Server, source string) (*reducer, func(), error) {
+func newScriptReducer(ctx context.Context, s *viewEngine, source string) (*reducer, func(), error) {
 	sum := sha256.Sum256([]byte(source))
 	key := "reduce " + string(sum[:])
 	m, err := s.machines.get(key, func() (*sandbox.Machine, error) {
@@ -52,7 +51,7 @@ func newScriptReducer(ctx context.Context, s *Server, source string) (*reducer, 
 	if err != nil {
 		return nil, nil, err
 	}
-	r := &scriptReducer{server: s, machine: m}
+	r := &scriptReducer{engine: s, machine: m}
 	return &reducer{add: r.add, value: r.value}, func() { s.machines.put(key, m) }, nil
 }
 
@@ -109,12 +108,12 @@ func (r *scriptReducer) call(ctx context.Context, keys, values []byte, again boo
 	var exception *sandbox.ExceptionError
 	switch {
 	case errors.As(err, &exception):
-		r.server.log.Warn("reduce function failed", zap.Error(err))
+		r.engine.log.Warn("reduce function failed", zap.Error(err))
 		return json.RawMessage("null"), nil
 	case err != nil && ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		return nil, fail(http.StatusInternalServerError, "os_process_error", err.Error())
+		return nil, fail(500, "os_process_error", err.Error())
 	case len(result) > overflowFrom && 2*len(result) > len(keys)+len(values):
 		return nil, &overflowError{in: len(keys) + len(values), out: len(result)}
 	}

@@ -7,7 +7,6 @@ import (
 	"hash/maphash"
 	"math"
 	"math/bits"
-	"net/http"
 	"strconv"
 )
 
@@ -25,7 +24,7 @@ func statsReducer() *reducer {
 		add: func(_ context.Context, r viewRow) error {
 			list, isArray, ok := parseStats(r.value)
 			if !ok || all != nil && (isArray != array || len(list) != len(all)) {
-				return fail(http.StatusInternalServerError, "invalid_value", "non-numeric _stats input: "+string(r.value))
+				return fail(500, "invalid_value", "non-numeric _stats input: "+string(r.value))
 			}
 			if all == nil {
 				all, array = list, isArray

@@ -8,12 +8,28 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/sandbox"
 )
+
+// viewEngine is what the views of all databases share.
+type viewEngine struct {
+	log      *zap.Logger
+	machines *machinePool   // that run the functions of design documents
+	limits   sandbox.Limits // of one call of such a function
+}
+
+func newViewEngine(log *zap.Logger) *viewEngine {
+	return &viewEngine{log: log, machines: newMachinePool()}
+}
 
 // viewSet is the view engine's state of one database: its design documents as
 // last read, and the indexes in use, one per digest of a design document's
 // views.
 type viewSet struct {
+	engine *viewEngine
 	db     *database
 	ctx    context.Context // ends with the database: builds stop
 	cancel context.CancelFunc
@@ -32,13 +48,14 @@ type cachedDesign struct {
 	design *design
 }
 
-func newViewSet(db *database) *viewSet {
+// viewsOf returns the views of an open database.
+func (e *viewEngine) viewsOf(db *database) *viewSet {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &viewSet{db: db, ctx: ctx, cancel: cancel, designs: map[string]cachedDesign{}, indexes: map[string]*viewIndex{}}
+	return &viewSet{engine: e, db: db, ctx: ctx, cancel: cancel, designs: map[string]cachedDesign{}, indexes: map[string]*viewIndex{}}
 }
 
-// close stops builds, waits for them and closes the indexes.
-func (s *viewSet) close() {
+// Close stops builds, waits for them and closes the indexes.
+func (s *viewSet) Close() {
 	s.mu.Lock()
 	s.closed = true
 	indexes := s.indexes
@@ -51,10 +68,10 @@ func (s *viewSet) close() {
 	}
 }
 
-// drop closes the indexes of a database that is being deleted and removes
+// Drop closes the indexes of a database that is being deleted and removes
 // their files.
-func (s *viewSet) drop() error {
-	s.close()
+func (s *viewSet) Drop() error {
+	s.Close()
 	if err := os.RemoveAll(s.db.indexDir()); err != nil {
 		return fmt.Errorf("drop view indexes: %w", err)
 	}
@@ -156,30 +173,11 @@ func (s *viewSet) cleanup(ctx context.Context) error {
 
 func (s *viewSet) usedDigests(ctx context.Context) (map[string]bool, error) {
 	used := map[string]bool{}
-	return used, s.eachDesign(ctx, func(id string, body []byte) {
+	return used, s.db.eachDesign(ctx, func(id string, body []byte) {
 		if d, err := parseDesign(id, body); err == nil {
 			used[d.digest] = true
 		}
 	})
-}
-
-// eachDesign calls fn for every design document.
-func (s *viewSet) eachDesign(ctx context.Context, fn func(id string, body []byte)) error {
-	rows, err := s.db.file.r.QueryContext(ctx, `SELECT d.id, b.body FROM docs d JOIN bodies b ON b.num = d.body
-		WHERE d.deleted = 0 AND d.id >= '_design/' AND d.id < '_design0'`)
-	if err != nil {
-		return fmt.Errorf("list design documents: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var id string
-		var body []byte
-		if err := rows.Scan(&id, &body); err != nil {
-			return err
-		}
-		fn(id, body)
-	}
-	return rows.Err()
 }
 
 // begin counts a build, unless the database is being closed.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
@@ -27,11 +26,11 @@ type validator struct {
 
 // check refuses a design document that cannot work, and what a design
 // document's validate_doc_update forbids.
-func (db *database) check(ctx context.Context, e *edit) error {
+func (s *viewSet) check(ctx context.Context, e *edit) error {
 	if strings.HasPrefix(e.id, "_design/") && !e.deleted && !e.replicated {
-		return db.checkDesign(e.body)
+		return checkDesign(e.body)
 	}
-	return db.views.validate(ctx, e)
+	return s.validate(ctx, e)
 }
 
 // validate asks every validate_doc_update function about an edit, as CouchDB
@@ -58,13 +57,13 @@ func (s *viewSet) validate(ctx context.Context, e *edit) error {
 }
 
 func (s *viewSet) ask(ctx context.Context, f validator, args [][]byte) error {
-	pool := s.db.server.machines
+	pool := s.engine.machines
 	m, err := pool.get(f.key, func() (*sandbox.Machine, error) {
 		compiled, err := sandbox.Compile("validate_doc_update", f.source)
 		if err != nil {
 			return nil, err
 		}
-		return sandbox.NewMachine(ctx, sandbox.Config{Functions: []*sandbox.Function{compiled}, Modules: f.modules, Limits: s.db.server.limits})
+		return sandbox.NewMachine(ctx, sandbox.Config{Functions: []*sandbox.Function{compiled}, Modules: f.modules, Limits: s.engine.limits})
 	})
 	if err != nil {
 		return filterFailure(err)
@@ -76,9 +75,9 @@ func (s *viewSet) ask(ctx context.Context, f validator, args [][]byte) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &exception) && exception.Forbidden != nil:
-		return fail(http.StatusForbidden, "forbidden", *exception.Forbidden)
+		return fail(403, "forbidden", *exception.Forbidden)
 	case errors.As(err, &exception) && exception.Unauthorized != nil:
-		return fail(http.StatusUnauthorized, "unauthorized", *exception.Unauthorized)
+		return fail(401, "unauthorized", *exception.Unauthorized)
 	}
 	return filterFailure(err)
 }
@@ -107,20 +106,19 @@ func (s *viewSet) validationArguments(ctx context.Context, e *edit) ([][]byte, e
 	if err != nil || deleted {
 		stored = []byte("null")
 	}
-	user, err := json.Marshal(map[string]any{"db": s.db.name, "name": nil, "roles": []string{"_admin"}})
+	user, err := json.Marshal(map[string]any{"db": s.db.Name(), "name": nil, "roles": []string{"_admin"}})
 	if err != nil {
 		return nil, err
 	}
-	return [][]byte{append(document, '}'), stored, user, []byte(s.db.state.Load().security)}, nil
+	return [][]byte{append(document, '}'), stored, user, []byte(s.db.current().security)}, nil
 }
 
 // validators returns the functions, read anew when a design document changed.
 func (s *viewSet) validators(ctx context.Context) (*validators, error) {
 	v := &validators{}
-	err := s.db.file.r.QueryRowContext(context.WithoutCancel(ctx),
-		`SELECT coalesce(max(seq), 0), count(*) FROM docs WHERE id >= '_design/' AND id < '_design0'`).Scan(&v.seq, &v.count)
-	if err != nil {
-		return nil, fmt.Errorf("read design documents: %w", err)
+	var err error
+	if v.seq, v.count, err = s.db.designState(ctx); err != nil {
+		return nil, err
 	}
 	s.mu.Lock()
 	known := s.validating
@@ -128,13 +126,13 @@ func (s *viewSet) validators(ctx context.Context) (*validators, error) {
 	if known != nil && known.seq == v.seq && known.count == v.count {
 		return known, nil
 	}
-	err = s.eachDesign(ctx, func(id string, body []byte) {
+	err = s.db.eachDesign(ctx, func(id string, body []byte) {
 		var doc struct {
 			Language string `json:"language"`
 			Validate string `json:"validate_doc_update"`
 		}
 		if json.Unmarshal(body, &doc) == nil && doc.Validate != "" && (doc.Language == "" || doc.Language == "javascript") {
-			key := fmt.Sprintf("validate %s %s %d", s.db.name, id, v.seq)
+			key := fmt.Sprintf("validate %s %s %d", s.db.Name(), id, v.seq)
 			v.list = append(v.list, validator{key: key, source: doc.Validate, modules: body})
 		}
 	})

@@ -5,13 +5,13 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
+
+	"go.uber.org/zap"
 )
 
 // crashDir is set in the environment of a child process: where it writes.
@@ -33,14 +33,19 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// writeForEver writes documents with several clients at once and prints the
-// id and the revision of each as soon as it is acknowledged.
+// writeForEver writes documents with several writers at once and prints the
+// id of each as soon as it is acknowledged.
 func writeForEver(dir string) error {
-	s, err := Open(Options{Dir: dir})
+	s, err := openStore(storeOptions{Dir: dir, Log: zap.NewNop(), MaxOpen: 2})
 	if err != nil {
 		return err
 	}
-	if _, err := exchangeInProcess(s, "PUT", "/db", ""); err != nil {
+	ctx := context.Background()
+	db, err := s.acquire(ctx, "db")
+	if isMissingDatabase(err) {
+		db, err = s.create(ctx, "db")
+	}
+	if err != nil {
 		return err
 	}
 	run := randomHex(4)
@@ -49,7 +54,7 @@ func writeForEver(dir string) error {
 		go func() {
 			for n := 0; ; n++ {
 				id := fmt.Sprintf("%s-%d-%d", run, client, n)
-				if _, err := exchangeInProcess(s, "PUT", "/db/"+id, `{"text":"`+strings.Repeat("x", n%3000)+`"}`); err != nil {
+				if err := db.save(ctx, &edit{id: id, body: []byte(`{"text":"` + strings.Repeat("x", n%3000) + `"}`)}); err != nil {
 					failed <- err
 					return
 				}
@@ -62,22 +67,6 @@ func writeForEver(dir string) error {
 		}()
 	}
 	return <-failed
-}
-
-func exchangeInProcess(s *Server, method, path, body string) (int, error) {
-	req, err := http.NewRequestWithContext(context.Background(), method, "http://couchlite"+path, strings.NewReader(body))
-	if err != nil {
-		return 0, err
-	}
-	resp, err := s.Transport().RoundTrip(req)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusCreated && resp.StatusCode != http.StatusPreconditionFailed {
-		return resp.StatusCode, fmt.Errorf("%s %s: %d", method, path, resp.StatusCode)
-	}
-	return resp.StatusCode, nil
 }
 
 // TestKill kills a writing process again and again: every document that was
@@ -131,44 +120,29 @@ func killedWriter(t *testing.T, dir string, some int) (ids []string) {
 // verify opens the directory as a restarted server does.
 func verify(t *testing.T, dir string, ids []string) {
 	t.Helper()
-	s, err := Open(Options{Dir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	s := storeIn(t, dir, 2)
+	defer closeStore(t, s)
+	db := hold(t, s, "db")
+	defer s.release(db)
 	for _, id := range ids {
-		resp, err := s.Transport().RoundTrip(httptest.NewRequest("GET", "/db/"+id, nil))
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			t.Errorf("%s was acknowledged and is gone: %d", id, resp.StatusCode)
+		if _, err := db.winner(t.Context(), id); err != nil {
+			t.Errorf("%s was acknowledged and is gone: %v", id, err)
 		}
 	}
-	checkCounts(t, s)
+	checkCounts(t, db)
 }
 
 // checkCounts compares what the database says of itself with what it holds,
 // and lets SQLite look for damage.
-func checkCounts(t *testing.T, s *Server) {
+func checkCounts(t *testing.T, db *database) {
 	t.Helper()
-	sl, err := s.acquire(t.Context(), "db")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.release(sl)
 	var verdict string
 	var docs, last sql.NullInt64
-	row := sl.db.file.r.QueryRow(`SELECT (SELECT * FROM pragma_integrity_check), count(*), max(seq) FROM docs WHERE deleted = 0`)
+	row := db.file.r.QueryRow(`SELECT (SELECT * FROM pragma_integrity_check), count(*), max(seq) FROM docs WHERE deleted = 0`)
 	if err := row.Scan(&verdict, &docs, &last); err != nil {
 		t.Fatal(err)
 	}
-	st := sl.db.state.Load()
+	st := db.current()
 	if verdict != "ok" || docs.Int64 != st.docs || last.Int64 != st.seq {
 		t.Errorf("integrity %s, %d documents of %d, sequence %d of %d", verdict, docs.Int64, st.docs, last.Int64, st.seq)
 	}

