@@ -30,6 +30,10 @@ var sideways = map[string][]string{
 	"pkg/document": {"pkg/problem"},
 }
 
+// rooms are the packages of couchlite that the endpoints stand on, top to
+// bottom: each imports only those below it, and none the endpoints or net/http.
+var rooms = []string{"view", "store", "sandbox", "mango", "rows", "fault", "collation", "revtree", "ejson"}
+
 // homes are the libraries that only one package may import; the rest of the
 // module reaches them through it.
 var homes = map[string][]string{
@@ -118,6 +122,26 @@ func mayImport(path, imported string) bool {
 		return true
 	}
 	return toLayer > fromLayer || slices.Contains(sideways[from], to)
+}
+
+func TestCouchliteRooms(t *testing.T) {
+	const lite = "pkg/couchlite/"
+	for _, p := range packages(t) {
+		name, inRoom := strings.CutPrefix(p.path, lite)
+		if !inRoom {
+			continue
+		}
+		at := slices.Index(rooms, name)
+		if at < 0 {
+			t.Errorf("%s is in no room", p.path)
+		}
+		for _, imported := range p.imports {
+			below, ours := strings.CutPrefix(imported, module+lite)
+			if imported == "net/http" || imported == module+strings.TrimSuffix(lite, "/") || ours && slices.Index(rooms, below) <= at {
+				t.Errorf("%s imports %s", p.path, imported)
+			}
+		}
+	}
 }
 
 func TestLibrariesStayAtHome(t *testing.T) {

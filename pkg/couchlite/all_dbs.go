@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
 )
 
 // allDatabases serves /_all_dbs.
@@ -12,7 +14,7 @@ func (q *request) allDatabases() error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(q.w, http.StatusOK, rq.cut(q.s.store.names()))
+	return writeJSON(q.w, http.StatusOK, rq.Cut(q.s.store.Names()))
 }
 
 // databasesInfo serves /_dbs_info: all databases with GET, those named in
@@ -23,7 +25,7 @@ func (q *request) databasesInfo() error {
 		return err
 	}
 	if len(names) > maxInfos {
-		return badRequest("Too many databases at once.")
+		return fault.BadRequest("Too many databases at once.")
 	}
 	infos := []json.RawMessage{}
 	for _, name := range names {
@@ -40,7 +42,7 @@ func (q *request) databasesInfo() error {
 func (q *request) askedDatabases() ([]string, error) {
 	if q.Method != http.MethodPost {
 		rq, err := q.listingQuery()
-		return rq.cut(q.s.store.names()), err
+		return rq.Cut(q.s.store.Names()), err
 	}
 	if err := q.jsonOnly(); err != nil {
 		return nil, err
@@ -50,7 +52,7 @@ func (q *request) askedDatabases() ([]string, error) {
 		return nil, err
 	}
 	if in.Keys == nil {
-		return nil, badRequest("`keys` member must exist.")
+		return nil, fault.BadRequest("`keys` member must exist.")
 	}
 	return in.Keys, nil
 }
@@ -59,14 +61,14 @@ func (q *request) askedDatabases() ([]string, error) {
 const maxInfos = 1000
 
 func (q *request) databaseInfo(name string) (json.RawMessage, error) {
-	db, err := q.s.store.acquire(q.Context(), name)
-	var f *failure
+	db, err := q.s.store.Acquire(q.Context(), name)
+	var f *fault.Error
 	if errors.As(err, &f) {
 		return json.Marshal(map[string]string{"key": name, "error": f.Code})
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer q.s.store.release(db)
-	return json.Marshal(map[string]any{"key": name, "info": db.info()})
+	defer q.s.store.Release(db)
+	return json.Marshal(map[string]any{"key": name, "info": db.Info()})
 }

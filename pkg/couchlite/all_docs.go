@@ -7,6 +7,10 @@ import (
 	"net/http"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
+	"github.com/callflowd/callflowd/pkg/couchlite/rows"
+	"github.com/callflowd/callflowd/pkg/couchlite/store"
+	"github.com/callflowd/callflowd/pkg/couchlite/view"
 )
 
 // allDocs serves _all_docs.
@@ -20,41 +24,41 @@ func (q *request) listing(design bool) error {
 	if err != nil {
 		return err
 	}
-	if rq.design = design; design && rq.start == nil {
-		rq.start = json.RawMessage(`"_design/"`)
-		if rq.descending {
-			rq.start = json.RawMessage(`"_design0"`)
+	if rq.Design = design; design && rq.Start == nil {
+		rq.Start = json.RawMessage(`"_design/"`)
+		if rq.Descending {
+			rq.Start = json.RawMessage(`"_design0"`)
 		}
 	}
 	out := q.stream()
 	if err := q.listDocs(rq, out); err != nil {
 		return err
 	}
-	return out.finish("\n")
+	return out.Finish("\n")
 }
 
 // listingQuery reads the query of a listing of documents, which says the same
 // as that of a view without a reduce function.
-func (q *request) listingQuery() (rangeQuery, error) {
-	v := newViewQuery()
+func (q *request) listingQuery() (store.Listing, error) {
+	v := view.NewQuery()
 	if q.Method == http.MethodPost {
 		var body map[string]json.RawMessage
 		if err := q.decode(&body); err != nil {
-			return rangeQuery{}, err
+			return store.Listing{}, err
 		}
 		if keys, ok := body["keys"]; ok && keys[0] != '[' {
-			return rangeQuery{}, badRequest("`keys` body member must be an array.")
+			return store.Listing{}, fault.BadRequest("`keys` body member must be an array.")
 		}
-		if err := v.setBody(body); err != nil {
-			return rangeQuery{}, err
+		if err := v.SetBody(body); err != nil {
+			return store.Listing{}, err
 		}
 	}
-	if err := v.setAll(q.URL.RawQuery); err != nil {
-		return rangeQuery{}, err
+	if err := v.SetAll(q.URL.RawQuery); err != nil {
+		return store.Listing{}, err
 	}
-	rq, err := v.listing()
-	if v.single != nil {
-		rq.keys = []json.RawMessage{v.single}
+	rq, err := v.Listing()
+	if v.Single != nil {
+		rq.Keys = []json.RawMessage{v.Single}
 	}
 	return rq, err
 }
@@ -69,72 +73,72 @@ func (q *request) allDocsQueries() error {
 		return err
 	}
 	if in.Queries == nil || len(in.Queries) > maxQueries {
-		return badRequest("POST body must include `queries` parameter.")
+		return fault.BadRequest("POST body must include `queries` parameter.")
 	}
-	queries := make([]rangeQuery, len(in.Queries))
+	queries := make([]store.Listing, len(in.Queries))
 	for i, members := range in.Queries {
-		v := newViewQuery()
-		err := v.setAll(q.URL.RawQuery)
+		v := view.NewQuery()
+		err := v.SetAll(q.URL.RawQuery)
 		if err == nil {
-			err = v.setBody(members)
+			err = v.SetBody(members)
 		}
 		if err == nil {
-			queries[i], err = v.listing()
+			queries[i], err = v.Listing()
 		}
 		if err != nil {
 			return err
 		}
 	}
 	out := q.stream()
-	out.text(`{"results":[`)
+	out.Text(`{"results":[`)
 	for i, rq := range queries {
 		if i > 0 {
-			out.text(",")
+			out.Text(",")
 		}
-		out.text("\r\n")
-		out.rows = 0
+		out.Text("\r\n")
+		out.Rows = 0
 		if err := q.listDocs(rq, out); err != nil {
 			return err
 		}
 	}
-	return out.finish("\r\n]}\n")
+	return out.Finish("\r\n]}\n")
 }
 
 // listDocs writes the answer to one query of _all_docs.
-func (q *request) listDocs(rq rangeQuery, out *stream) error {
-	if rq.keys != nil {
+func (q *request) listDocs(rq store.Listing, out *rows.Writer) error {
+	if rq.Keys != nil {
 		return q.listKeys(rq, out)
 	}
 	seq := ""
-	if rq.updateSeq {
-		seq = `"update_seq":"` + q.db.encodeSeq(q.db.current().seq) + `",`
+	if rq.UpdateSeq {
+		seq = `"update_seq":"` + q.db.EncodeSeq(q.db.Current().Seq) + `",`
 	}
-	ids := rq.ids()
-	total, err := q.db.total(q.Context(), rq)
+	ids := rq.IDs()
+	total, err := q.db.Total(q.Context(), rq)
 	if err != nil {
 		return err
 	}
-	offset, err := q.db.offset(q.Context(), ids, rq, total)
+	offset, err := q.db.Offset(q.Context(), ids, rq, total)
 	if err != nil {
 		return err
 	}
-	out.text(fmt.Sprintf(`{"total_rows":%d,"offset":%d,%s"rows":[`, total, offset, seq))
+	out.Text(fmt.Sprintf(`{"total_rows":%d,"offset":%d,%s"rows":[`, total, offset, seq))
 	if err := q.listRange(ids, rq, out); err != nil {
 		return err
 	}
-	out.endRows()
+	out.End()
 	return nil
 }
 
 // listRange writes the rows of a range, chunk by chunk.
-func (q *request) listRange(ids idRange, rq rangeQuery, out *stream) error {
-	left, skip := rq.limit, rq.skip
-	for !ids.empty && left != 0 {
-		n := chunk
+func (q *request) listRange(ids store.IDRange, rq store.Listing, out *rows.Writer) error {
+	left, skip := rq.Limit, rq.Skip
+	for !ids.Empty && left != 0 {
+		n := store.Chunk
 		if left > 0 {
 			n = min(n, left)
 		}
-		rows, err := q.db.docRows(q.Context(), ids, rq, n, skip)
+		rows, err := q.db.DocRows(q.Context(), ids, rq, n, skip)
 		if err != nil {
 			return err
 		}
@@ -143,21 +147,21 @@ func (q *request) listRange(ids idRange, rq rangeQuery, out *stream) error {
 				return err
 			}
 		}
-		if err := out.flushed(); err != nil || len(rows) < n {
+		if err := out.Flushed(); err != nil || len(rows) < n {
 			return err
 		}
 		if left > 0 {
 			left -= len(rows)
 		}
 		skip = 0
-		ids = ids.after(rows[len(rows)-1].ID)
+		ids = ids.After(rows[len(rows)-1].ID)
 	}
 	return nil
 }
 
 // writeRow writes one row of _all_docs.
-func (q *request) writeRow(r revision, key string, rq rangeQuery, out *stream) error {
-	row := append(out.row(), `{"id":`...)
+func (q *request) writeRow(r store.Revision, key string, rq store.Listing, out *rows.Writer) error {
+	row := append(out.Row(), `{"id":`...)
 	row = ejson.AppendString(row, r.ID)
 	row = append(row, `,"key":`...)
 	row = ejson.AppendString(row, key)
@@ -167,60 +171,60 @@ func (q *request) writeRow(r revision, key string, rq rangeQuery, out *stream) e
 		row = append(row, `,"deleted":true`...)
 	}
 	row = append(row, '}')
-	if rq.includeDocs {
+	if rq.IncludeDocs {
 		doc := []byte("null")
 		if !r.Deleted {
 			var err error
-			if doc, err = q.db.render(q.Context(), r, rq.docs); err != nil {
+			if doc, err = q.db.Render(q.Context(), r, rq.Docs); err != nil {
 				return err
 			}
 		}
 		row = append(append(row, `,"doc":`...), doc...)
 	}
-	out.write(append(row, '}'))
+	out.Put(append(row, '}'))
 	return nil
 }
 
 // listKeys writes a row per key, in the order of the keys.
-func (q *request) listKeys(rq rangeQuery, out *stream) error {
-	total, err := q.db.total(q.Context(), rq)
+func (q *request) listKeys(rq store.Listing, out *rows.Writer) error {
+	total, err := q.db.Total(q.Context(), rq)
 	if err != nil {
 		return err
 	}
-	out.text(fmt.Sprintf(`{"total_rows":%d,"offset":null,`, total))
-	if rq.updateSeq {
-		out.text(`"update_seq":null,`)
+	out.Text(fmt.Sprintf(`{"total_rows":%d,"offset":null,`, total))
+	if rq.UpdateSeq {
+		out.Text(`"update_seq":null,`)
 	}
-	out.text(`"rows":[`)
-	keys := rq.keys[min(rq.skip, len(rq.keys)):]
-	if rq.limit >= 0 {
-		keys = keys[:min(rq.limit, len(keys))]
+	out.Text(`"rows":[`)
+	keys := rq.Keys[min(rq.Skip, len(rq.Keys)):]
+	if rq.Limit >= 0 {
+		keys = keys[:min(rq.Limit, len(keys))]
 	}
 	for i := range keys {
 		raw := keys[i]
-		if rq.descending {
+		if rq.Descending {
 			raw = keys[len(keys)-1-i]
 		}
 		var id string
-		if rq.design && !bytes.HasPrefix(raw, []byte(`"_design/`)) {
+		if rq.Design && !bytes.HasPrefix(raw, []byte(`"_design/`)) {
 			continue
 		}
 		if raw[0] != '"' || json.Unmarshal(raw, &id) != nil {
-			out.write(fmt.Appendf(out.row(), `{"key":%s,"error":"not_found"}`, raw))
+			out.Put(fmt.Appendf(out.Row(), `{"key":%s,"error":"not_found"}`, raw))
 			continue
 		}
-		r, err := q.db.winner(q.Context(), id)
+		r, err := q.db.Winner(q.Context(), id)
 		switch {
 		case err == nil:
 			err = q.writeRow(r, id, rq, out)
-		case isMissing(err):
-			out.write(append(ejson.AppendString(append(out.row(), `{"key":`...), id), `,"error":"not_found"}`...))
+		case fault.IsMissing(err):
+			out.Put(append(ejson.AppendString(append(out.Row(), `{"key":`...), id), `,"error":"not_found"}`...))
 			err = nil
 		}
 		if err != nil {
 			return err
 		}
 	}
-	out.endRows()
-	return out.flushed()
+	out.End()
+	return out.Flushed()
 }

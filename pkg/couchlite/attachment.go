@@ -7,12 +7,15 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
+	"github.com/callflowd/callflowd/pkg/couchlite/store"
 )
 
 // serveAttachment serves /{db}/{id}/{name}.
 func (q *request) serveAttachment(id, name string) error {
-	if err := checkID(id); err != nil {
-		return errMissing()
+	if err := store.CheckID(id); err != nil {
+		return fault.Missing()
 	}
 	switch q.Method {
 	case http.MethodGet, http.MethodHead:
@@ -23,8 +26,8 @@ func (q *request) serveAttachment(id, name string) error {
 	return q.notAllowed("DELETE,GET,HEAD,PUT")
 }
 
-func errNoAttachment() *failure {
-	return fail(http.StatusNotFound, "not_found", "Document is missing attachment")
+func errNoAttachment() *fault.Error {
+	return fault.New(http.StatusNotFound, "not_found", "Document is missing attachment")
 }
 
 func (q *request) getAttachment(id, name string) error {
@@ -32,12 +35,12 @@ func (q *request) getAttachment(id, name string) error {
 	if err != nil {
 		return err
 	}
-	i := find(r.Attachments, name)
+	i := store.FindAttachment(r.Attachments, name)
 	if i < 0 {
 		return errNoAttachment()
 	}
 	a := r.Attachments[i]
-	if a.data, err = q.db.attachmentData(q.Context(), a); err != nil {
+	if a.Data, err = q.db.AttachmentData(q.Context(), a); err != nil {
 		return err
 	}
 	h := q.w.Header()
@@ -45,39 +48,39 @@ func (q *request) getAttachment(id, name string) error {
 	h.Set("Content-Type", headerSafe(a.Type))
 	h.Set("Cache-Control", "must-revalidate")
 	h.Set("Content-Security-Policy", "sandbox")
-	http.ServeContent(q.w, q.Request, "", time.Time{}, bytes.NewReader(a.data))
+	http.ServeContent(q.w, q.Request, "", time.Time{}, bytes.NewReader(a.Data))
 	return nil
 }
 
 // writeAttachment serves PUT and DELETE: a new revision of the document with
 // the one attachment changed.
 func (q *request) writeAttachment(id, name string) error {
-	if err := checkAttachmentName(name); err != nil {
+	if err := store.CheckAttachmentName(name); err != nil {
 		return err
 	}
-	e := &edit{id: id, body: []byte("{}")}
+	e := &store.Edit{Id: id, Body: []byte("{}")}
 	if err := q.setRevision(e); err != nil {
 		return err
 	}
 	put := q.Method == http.MethodPut
-	if err := q.db.inherit(q.Context(), e, put); err != nil {
+	if err := q.db.Inherit(q.Context(), e, put); err != nil {
 		return err
 	}
-	at := find(e.attachments, name)
+	at := store.FindAttachment(e.Attachments, name)
 	if at < 0 && !put {
 		return errNoAttachment()
 	}
 	if at >= 0 {
-		e.attachments = slices.Delete(e.attachments, at, at+1)
+		e.Attachments = slices.Delete(e.Attachments, at, at+1)
 	}
 	if put {
 		data, err := q.body()
 		if err != nil {
 			return err
 		}
-		a := attachment{Name: name, Type: cmp.Or(q.Header.Get("Content-Type"), defaultType)}
-		a.setData(data)
-		e.attachments = slices.Insert(e.attachments, 0, a) // in front, as CouchDB, whose revision depends on it
+		a := store.Attachment{Name: name, Type: cmp.Or(q.Header.Get("Content-Type"), store.DefaultType)}
+		a.SetData(data)
+		e.Attachments = slices.Insert(e.Attachments, 0, a) // in front, as CouchDB, whose revision depends on it
 	}
 	if err := q.save(e); err != nil {
 		return err

@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
+	"github.com/callflowd/callflowd/pkg/couchlite/store"
 )
 
 // bulkResult is one line of _bulk_docs' answer.
@@ -29,26 +32,26 @@ func (q *request) bulkDocs() error {
 		return err
 	}
 	if in.Docs == nil {
-		return badRequest("POST body must include `docs` parameter.")
+		return fault.BadRequest("POST body must include `docs` parameter.")
 	}
 	var docs []json.RawMessage
 	if json.Unmarshal(in.Docs, &docs) != nil || docs == nil {
-		return badRequest("`docs` parameter must be an array.")
+		return fault.BadRequest("`docs` parameter must be an array.")
 	}
 	if len(docs) > maxBulk {
-		return errTooLarge()
+		return fault.TooLarge()
 	}
-	edits := make([]*edit, len(docs))
+	edits := make([]*store.Edit, len(docs))
 	for i, raw := range docs {
-		e, err := parseBulk(raw, q.s.opts.MaxDocument)
+		e, err := store.ParseAny(raw, q.s.opts.MaxDocument)
 		if err != nil {
 			return err
 		}
-		if e.id == "" {
-			e.id = newID()
+		if e.Id == "" {
+			e.Id = store.NewID()
 		}
-		if in.NewEdits != nil && !*in.NewEdits && !strings.HasPrefix(e.id, "_local/") {
-			if err := e.keepRevision(); err != nil {
+		if in.NewEdits != nil && !*in.NewEdits && !strings.HasPrefix(e.Id, "_local/") {
+			if err := e.KeepRevision(); err != nil {
 				return err
 			}
 		}
@@ -56,9 +59,9 @@ func (q *request) bulkDocs() error {
 	}
 	outcomes := make([]error, len(edits))
 	for i, e := range edits {
-		outcomes[i] = q.views().check(q.Context(), e)
+		outcomes[i] = q.views().Check(q.Context(), e)
 	}
-	if err := q.db.saveAll(q.Context(), edits, outcomes); err != nil {
+	if err := q.db.SaveAll(q.Context(), edits, outcomes); err != nil {
 		return err
 	}
 	return writeJSON(q.w, http.StatusCreated, bulkResults(edits, outcomes))
@@ -66,19 +69,19 @@ func (q *request) bulkDocs() error {
 
 // bulkResults lists every outcome, or only the failures where the revisions
 // came with the documents.
-func bulkResults(edits []*edit, outcomes []error) []bulkResult {
+func bulkResults(edits []*store.Edit, outcomes []error) []bulkResult {
 	results := []bulkResult{}
 	for i, e := range edits {
 		switch {
 		case outcomes[i] != nil:
-			f := asFailure(outcomes[i])
-			r := bulkResult{ID: e.id, Error: f.Code, Reason: f.Reason}
-			if e.replicated {
-				r.Rev = e.path.Rev().String()
+			f := fault.As(outcomes[i])
+			r := bulkResult{ID: e.Id, Error: f.Code, Reason: f.Reason}
+			if e.Replicated {
+				r.Rev = e.Path.Rev().String()
 			}
 			results = append(results, r)
-		case !e.replicated:
-			results = append(results, bulkResult{OK: true, ID: e.id, Rev: e.rev.String()})
+		case !e.Replicated:
+			results = append(results, bulkResult{OK: true, ID: e.Id, Rev: e.Rev.String()})
 		}
 	}
 	return results

@@ -6,7 +6,10 @@ import (
 	"slices"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
 	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
+	"github.com/callflowd/callflowd/pkg/couchlite/rows"
+	"github.com/callflowd/callflowd/pkg/couchlite/store"
 )
 
 // lookup is one item of _bulk_get: a revision of a document, or all its
@@ -15,7 +18,7 @@ type lookup struct {
 	id     json.RawMessage // as the client sent it
 	name   string
 	asked  []revtree.Rev // nil: all leaves
-	show   docOptions
+	show   store.DocOptions
 	failed *lookupError // what is wrong with the item itself
 }
 
@@ -34,18 +37,18 @@ func (q *request) bulkGet() error {
 		return err
 	}
 	if in.Docs == nil {
-		return badRequest("Missing JSON list of 'docs'.")
+		return fault.BadRequest("Missing JSON list of 'docs'.")
 	}
 	var items []json.RawMessage
 	if json.Unmarshal(in.Docs, &items) != nil {
-		return badRequest("`docs` parameter must be an array.")
+		return fault.BadRequest("`docs` parameter must be an array.")
 	}
 	if len(items) > maxLookups {
-		return errTooLarge()
+		return fault.TooLarge()
 	}
 	for _, name := range []string{"open_revs", "new_edits", "w", "rev", "atts_since"} {
 		if q.query.Has(name) {
-			return badRequest(`"` + name + `" query parameter is not acceptable`)
+			return fault.BadRequest(`"` + name + `" query parameter is not acceptable`)
 		}
 	}
 	show, err := q.docOptions()
@@ -54,7 +57,7 @@ func (q *request) bulkGet() error {
 	}
 	lookups := make([]lookup, len(items))
 	for i, item := range items {
-		lookups[i] = parseLookup(item, show.ofRevision())
+		lookups[i] = parseLookup(item, show.OfRevision())
 	}
 	if !q.accepts("application/json") && (q.accepts("multipart/mixed") || q.accepts("multipart/related")) {
 		return q.bulkGetMultipart(lookups)
@@ -63,7 +66,7 @@ func (q *request) bulkGet() error {
 }
 
 // parseLookup reads one item; what is wrong with it is part of the answer.
-func parseLookup(item []byte, show docOptions) lookup {
+func parseLookup(item []byte, show store.DocOptions) lookup {
 	var given struct {
 		ID        json.RawMessage
 		Rev       json.RawMessage
@@ -77,32 +80,32 @@ func parseLookup(item []byte, show docOptions) lookup {
 		return lookup{id: null, failed: &lookupError{null, "document id missed", null, "bad_request"}}
 	}
 	l := lookup{id: given.ID, show: show}
-	wrong := func(rev json.RawMessage, f *failure) lookup {
+	wrong := func(rev json.RawMessage, f *fault.Error) lookup {
 		l.failed = &lookupError{rev, f.Reason, given.ID, f.Code}
 		return l
 	}
 	if json.Unmarshal(given.ID, &l.name) != nil || given.ID[0] != '"' {
-		return wrong(null, errIDType())
+		return wrong(null, store.ErrIDType())
 	}
-	var f *failure
-	if errors.As(checkID(l.name), &f) {
+	var f *fault.Error
+	if errors.As(store.CheckID(l.name), &f) {
 		return wrong(null, f)
 	}
 	if given.Rev != nil {
 		rev, err := quotedRev(given.Rev)
 		if err != nil {
-			return wrong(given.Rev, errRev())
+			return wrong(given.Rev, fault.InvalidRev())
 		}
 		l.asked = []revtree.Rev{rev}
 	}
 	var since []json.RawMessage
 	if given.AttsSince != nil && (json.Unmarshal(given.AttsSince, &since) != nil || since == nil) {
-		return wrong(given.AttsSince, badRequest("att_since value must be array of revs."))
+		return wrong(given.AttsSince, fault.BadRequest("att_since value must be array of revs."))
 	}
 	for _, raw := range since {
 		rev, err := quotedRev(raw)
 		if err != nil {
-			return wrong(raw, errRev())
+			return wrong(raw, fault.InvalidRev())
 		}
 		l.show.AttsSince = append(l.show.AttsSince, rev)
 	}
@@ -119,11 +122,11 @@ func quotedRev(raw json.RawMessage) (revtree.Rev, error) {
 }
 
 // find returns the revisions that the item asks for, or what failed.
-func (l *lookup) find(q *request) ([]openRev, *lookupError, error) {
+func (l *lookup) find(q *request) ([]store.OpenRev, *lookupError, error) {
 	if l.failed != nil {
 		return nil, l.failed, nil
 	}
-	revs, err := q.db.openRevs(q.Context(), l.name, l.asked, q.flag("latest"))
+	revs, err := q.db.OpenRevs(q.Context(), l.name, l.asked, q.flag("latest"))
 	if err == nil && len(revs) == 0 {
 		return nil, &lookupError{json.RawMessage(`"undefined"`), "missing", l.id, "not_found"}, nil
 	}
@@ -131,59 +134,59 @@ func (l *lookup) find(q *request) ([]openRev, *lookupError, error) {
 }
 
 // missing is the error of one revision that is not here.
-func (l *lookup) missing(r openRev) *lookupError {
+func (l *lookup) missing(r store.OpenRev) *lookupError {
 	return &lookupError{ejson.AppendString(nil, r.Rev), "missing", l.id, "not_found"}
 }
 
 func (q *request) bulkGetJSON(lookups []lookup) error {
 	out := q.stream()
-	out.text(`{"results":[`)
+	out.Text(`{"results":[`)
 	for i := range lookups {
 		revs, failed, err := lookups[i].find(q)
 		if err != nil {
 			return err
 		}
 		if i > 0 {
-			out.text(",")
+			out.Text(",")
 		}
-		out.text(`{"id":` + string(lookups[i].id) + `,"docs":[`)
+		out.Text(`{"id":` + string(lookups[i].id) + `,"docs":[`)
 		if failed != nil {
-			if err := out.member("error", failed); err != nil {
+			if err := out.Member("error", failed); err != nil {
 				return err
 			}
 		}
 		for k, r := range revs {
 			if k > 0 {
-				out.text(",")
+				out.Text(",")
 			}
 			if err := q.bulkGetRevision(&lookups[i], r, out); err != nil {
 				return err
 			}
 		}
-		out.text("]}")
-		if err := out.flushed(); err != nil {
+		out.Text("]}")
+		if err := out.Flushed(); err != nil {
 			return nil // the client left
 		}
 	}
-	return out.finish("]}\n")
+	return out.Finish("]}\n")
 }
 
-func (q *request) bulkGetRevision(l *lookup, r openRev, out *stream) error {
-	if r.missing {
-		return out.member("error", l.missing(r))
+func (q *request) bulkGetRevision(l *lookup, r store.OpenRev, out *rows.Writer) error {
+	if r.Missing {
+		return out.Member("error", l.missing(r))
 	}
-	doc, err := q.db.render(q.Context(), r.revision, l.show)
+	doc, err := q.db.Render(q.Context(), r.Revision, l.show)
 	if err != nil {
 		return err
 	}
-	out.write(append(append(append(out.buf, `{"ok":`...), doc...), '}'))
+	out.Put(append(append(append(out.Buf, `{"ok":`...), doc...), '}'))
 	return nil
 }
 
 // bulkGetMultipart answers with a part per revision; one that has
 // attachments is a multipart/related of its own.
 func (q *request) bulkGetMultipart(lookups []lookup) error {
-	mixed := &multiparts{w: q.w, boundary: randomHex(16)}
+	mixed := &multiparts{w: q.w, boundary: store.RandomHex(16)}
 	kind := "multipart/related"
 	if q.accepts("multipart/mixed") {
 		kind = "multipart/mixed"
@@ -212,11 +215,11 @@ func (q *request) bulkGetMultipart(lookups []lookup) error {
 	return nil
 }
 
-func (q *request) bulkGetPart(mixed *multiparts, l *lookup, r openRev) error {
-	if r.missing {
+func (q *request) bulkGetPart(mixed *multiparts, l *lookup, r store.OpenRev) error {
+	if r.Missing {
 		return mixed.failure(l.missing(r))
 	}
-	parts, err := q.documentParts(r.revision, l.show)
+	parts, err := q.documentParts(r.Revision, l.show)
 	if err != nil {
 		return err
 	}
@@ -225,7 +228,7 @@ func (q *request) bulkGetPart(mixed *multiparts, l *lookup, r openRev) error {
 		mixed.write(parts.doc)
 		return nil
 	}
-	boundary := randomHex(16)
+	boundary := store.RandomHex(16)
 	mixed.next("X-Doc-Id: "+headerText(l.name), "X-Rev-Id: "+r.Rev, `Content-Type: multipart/related; boundary="`+boundary+`"`)
 	parts.write(q.w, boundary)
 	return nil

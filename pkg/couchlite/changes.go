@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
+	"github.com/callflowd/callflowd/pkg/couchlite/store"
 )
 
 // changesQuery is what _changes is asked for.
@@ -16,7 +18,7 @@ type changesQuery struct {
 	descending bool
 	allLeaves  bool // style=all_docs
 	include    bool
-	docs       docOptions
+	docs       store.DocOptions
 	filter     filter
 }
 
@@ -29,7 +31,7 @@ func (q *request) changes() error {
 	if cq.filter != nil {
 		defer cq.filter.close()
 	}
-	f := &changesFeed{request: q, changesQuery: cq, incarnation: q.db.current().incarnation, last: cq.since}
+	f := &changesFeed{request: q, changesQuery: cq, incarnation: q.db.Current().Incarnation, last: cq.since}
 	if cq.descending {
 		f.last = math.MaxInt64
 	}
@@ -44,12 +46,12 @@ func (q *request) changesQuery() (cq changesQuery, err error) {
 		return cq, err
 	}
 	cq.descending, cq.include = q.flag("descending"), q.flag("include_docs")
-	cq.docs = docOptions{Conflicts: q.flag("conflicts"), Attachments: q.flag("attachments")}
+	cq.docs = store.DocOptions{Conflicts: q.flag("conflicts"), Attachments: q.flag("attachments")}
 	since := q.query.Get("since")
 	if id := q.Header.Get("Last-Event-ID"); id != "" && cq.feed.kind == feedEventSource {
 		since = id
 	}
-	if cq.since, err = q.db.decodeSeq(since); err != nil {
+	if cq.since, err = q.db.DecodeSeq(since); err != nil {
 		return cq, err
 	}
 	switch style := q.query.Get("style"); style {
@@ -57,7 +59,7 @@ func (q *request) changesQuery() (cq changesQuery, err error) {
 	case "all_docs":
 		cq.allLeaves = true
 	default:
-		return cq, badRequest("Unknown style: " + style)
+		return cq, fault.BadRequest("Unknown style: " + style)
 	}
 	cq.filter, err = q.changesFilter()
 	return cq, err
@@ -78,13 +80,13 @@ func (f *changesFeed) emit(ctx context.Context, out *feedWriter) (n int, done bo
 		return 0, true, nil
 	}
 	for {
-		reached := f.db.current().seq
-		rows, err := f.db.changeRows(ctx, f.span())
+		reached := f.db.Current().Seq
+		rows, err := f.db.ChangeRows(ctx, f.span())
 		if err != nil {
 			return n, false, err
 		}
 		for _, row := range rows {
-			f.last = row.seq
+			f.last = row.Seq
 			shown, err := f.show(ctx, row, out)
 			if err != nil {
 				return n, false, err
@@ -99,7 +101,7 @@ func (f *changesFeed) emit(ctx context.Context, out *feedWriter) (n int, done bo
 				}
 			}
 		}
-		if len(rows) < chunk {
+		if len(rows) < store.Chunk {
 			if !f.descending {
 				f.last = max(f.last, reached)
 			}
@@ -112,45 +114,45 @@ func (f *changesFeed) emit(ctx context.Context, out *feedWriter) (n int, done bo
 }
 
 // show writes a change that the filter lets through.
-func (f *changesFeed) show(ctx context.Context, row changeRow, out *feedWriter) (bool, error) {
+func (f *changesFeed) show(ctx context.Context, row store.ChangeRow, out *feedWriter) (bool, error) {
 	if f.filter != nil {
 		if ok, err := f.filter.match(row); !ok || err != nil {
 			return false, err
 		}
 	}
 	line := append(out.begin(), `{"seq":"`...)
-	line = append(append(line, f.seq(row.seq)...), `","id":`...)
-	line = append(ejson.AppendString(line, row.rev.ID), `,"changes":[`...)
+	line = append(append(line, f.seq(row.Seq)...), `","id":`...)
+	line = append(ejson.AppendString(line, row.Rev.ID), `,"changes":[`...)
 	line = f.appendRevs(line, row)
 	line = append(line, ']')
-	if row.rev.Deleted {
+	if row.Rev.Deleted {
 		line = append(line, `,"deleted":true`...)
 	}
 	if f.include {
-		doc, err := f.db.render(ctx, row.rev, f.docs)
+		doc, err := f.db.Render(ctx, row.Rev, f.docs)
 		if err != nil {
 			return false, err
 		}
 		line = append(append(line, `,"doc":`...), doc...)
 	}
-	out.end(append(line, '}'), f.seq(row.seq))
+	out.end(append(line, '}'), f.seq(row.Seq))
 	return true, nil
 }
 
 // span is what comes next in the feed.
-func (f *changesFeed) span() changeSpan {
-	s := changeSpan{after: f.last, before: math.MaxInt64, descending: f.descending, bodies: f.include || f.filter != nil && f.filter.needsBody()}
+func (f *changesFeed) span() store.ChangeSpan {
+	s := store.ChangeSpan{After: f.last, Before: math.MaxInt64, Descending: f.descending, Bodies: f.include || f.filter != nil && f.filter.needsBody()}
 	if f.descending {
-		s.after, s.before = f.since, f.last
+		s.After, s.Before = f.since, f.last
 	}
 	return s
 }
 
-func (f *changesFeed) appendRevs(line []byte, row changeRow) []byte {
-	if !f.allLeaves || row.tree == nil {
-		return append(append(append(line, `{"rev":"`...), row.rev.Rev...), `"}`...)
+func (f *changesFeed) appendRevs(line []byte, row store.ChangeRow) []byte {
+	if !f.allLeaves || row.Tree == nil {
+		return append(append(append(line, `{"rev":"`...), row.Rev.Rev...), `"}`...)
 	}
-	for i, leaf := range row.tree.Leaves() {
+	for i, leaf := range row.Tree.Leaves() {
 		if i > 0 {
 			line = append(line, ',')
 		}
@@ -170,14 +172,14 @@ func (f *changesFeed) pending(ctx context.Context) (int64, error) {
 	if f.descending {
 		from, to = f.since, f.last
 	}
-	if from >= f.db.current().seq {
+	if from >= f.db.Current().Seq {
 		return 0, nil
 	}
-	return f.db.countChanges(ctx, from, to)
+	return f.db.CountChanges(ctx, from, to)
 }
 
 // watch returns a channel that is closed when there may be more.
-func (f *changesFeed) watch() <-chan struct{} { return f.s.store.watch(f.db.Name()) }
+func (f *changesFeed) watch() <-chan struct{} { return f.s.store.Watch(f.db.Name()) }
 
 // park gives the database back while the feed waits; resume takes it again,
 // and reports false when it is gone or another.
@@ -185,8 +187,8 @@ func (f *changesFeed) park() { f.leave() }
 
 func (f *changesFeed) resume(ctx context.Context) (bool, error) {
 	err := f.enter(ctx, f.db.Name())
-	if isMissing(err) {
+	if fault.IsMissing(err) {
 		return false, nil
 	}
-	return err == nil && f.db.current().incarnation == f.incarnation, err
+	return err == nil && f.db.Current().Incarnation == f.incarnation, err
 }

@@ -5,12 +5,15 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
 	"github.com/callflowd/callflowd/pkg/couchlite/mango"
+	"github.com/callflowd/callflowd/pkg/couchlite/store"
+	"github.com/callflowd/callflowd/pkg/couchlite/view"
 )
 
 // filter decides which documents a feed shows. It may be nil: all.
 type filter interface {
-	match(changeRow) (bool, error)
+	match(store.ChangeRow) (bool, error)
 	needsBody() bool
 	close()
 }
@@ -38,12 +41,12 @@ func (q *request) changesFilter() (filter, error) {
 		return designFilter{}, nil
 	case "_selector":
 		if body.Selector == nil {
-			return nil, badRequest("Selector must be specified in POST payload")
+			return nil, fault.BadRequest("Selector must be specified in POST payload")
 		}
 		return newSelectorFilter(body.Selector)
 	default:
 		if strings.HasPrefix(name, "_") && name != "_view" {
-			return nil, badRequest("unknown builtin filter name")
+			return nil, fault.BadRequest("unknown builtin filter name")
 		}
 		return q.scriptFilter()
 	}
@@ -52,25 +55,25 @@ func (q *request) changesFilter() (filter, error) {
 // scriptFilter reads filter=ddoc/name, or filter=_view with view=ddoc/name.
 func (q *request) scriptFilter() (filter, error) {
 	if q.query.Get("filter") == "_view" {
-		f, err := q.views().newViewFilter(q.Context(), q.query.Get("view"))
+		f, err := q.views().ViewFilter(q.Context(), q.query.Get("view"))
 		return scriptFilter{f}, err
 	}
 	argument, err := json.Marshal(q.forFunction())
 	if err != nil {
 		return nil, err
 	}
-	f, err := q.views().newFunctionFilter(q.Context(), q.query.Get("filter"), argument)
+	f, err := q.views().FunctionFilter(q.Context(), q.query.Get("filter"), argument)
 	return scriptFilter{f}, err
 }
 
 // scriptFilter lets through what a function of a design document does.
-type scriptFilter struct{ *functionFilter }
+type scriptFilter struct{ *view.Filter }
 
-func (f scriptFilter) match(c changeRow) (bool, error) {
-	return f.test(c.body(docOptions{}), c.rev.Deleted)
+func (f scriptFilter) match(c store.ChangeRow) (bool, error) {
+	return f.Test(c.Body(store.DocOptions{}), c.Rev.Deleted)
 }
 func (scriptFilter) needsBody() bool { return true }
-func (f scriptFilter) close()        { f.giveBack() }
+func (f scriptFilter) close()        { f.GiveBack() }
 
 // forFunction is the request as a filter function sees it.
 func (q *request) forFunction() map[string]any {
@@ -95,7 +98,7 @@ type idFilter map[string]bool
 func newIDFilter(raw json.RawMessage) (filter, error) {
 	var ids []string
 	if json.Unmarshal(raw, &ids) != nil || ids == nil {
-		return nil, badRequest("`doc_ids` filter parameter is not a list of doc ids.")
+		return nil, fault.BadRequest("`doc_ids` filter parameter is not a list of doc ids.")
 	}
 	f := idFilter{}
 	for _, id := range ids {
@@ -104,7 +107,7 @@ func newIDFilter(raw json.RawMessage) (filter, error) {
 	return f, nil
 }
 
-func (f idFilter) match(c changeRow) (bool, error) { return f[c.rev.ID], nil }
+func (f idFilter) match(c store.ChangeRow) (bool, error) { return f[c.Rev.ID], nil }
 
 func (idFilter) needsBody() bool { return false }
 
@@ -113,8 +116,8 @@ func (idFilter) close() {}
 // designFilter lets design documents through.
 type designFilter struct{}
 
-func (designFilter) match(c changeRow) (bool, error) {
-	return strings.HasPrefix(c.rev.ID, "_design/"), nil
+func (designFilter) match(c store.ChangeRow) (bool, error) {
+	return strings.HasPrefix(c.Rev.ID, "_design/"), nil
 }
 
 func (designFilter) needsBody() bool { return false }
@@ -128,12 +131,14 @@ func newSelectorFilter(raw json.RawMessage) (filter, error) {
 	s, err := mango.New(raw)
 	if err != nil {
 		text := err.Error() // CouchDB's begins with a capital
-		return nil, badRequest(strings.ToUpper(text[:1]) + text[1:])
+		return nil, fault.BadRequest(strings.ToUpper(text[:1]) + text[1:])
 	}
 	return selectorFilter{s}, nil
 }
 
-func (f selectorFilter) match(c changeRow) (bool, error) { return f.Match(c.body(docOptions{})) }
+func (f selectorFilter) match(c store.ChangeRow) (bool, error) {
+	return f.Match(c.Body(store.DocOptions{}))
+}
 
 func (selectorFilter) needsBody() bool { return true }
 

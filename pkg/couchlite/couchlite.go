@@ -25,6 +25,9 @@ import (
 	"net/http"
 
 	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/store"
+	"github.com/callflowd/callflowd/pkg/couchlite/view"
 )
 
 // Options configure a [Server]. The zero value is a server in memory on
@@ -50,7 +53,7 @@ type Credentials struct{ Name, Password string }
 type Server struct {
 	opts    Options
 	log     *zap.Logger
-	store   *dbStore
+	store   *store.Store
 	cookies *cookieJar
 
 	serverEndpoints map[string]endpoint
@@ -67,16 +70,16 @@ func Open(o Options) (*Server, error) {
 		o.Log = zap.NewNop()
 	}
 	s := &Server{opts: o, log: o.Log, serverEndpoints: serverEndpoints(), endpoints: databaseEndpoints()}
-	views := newViewEngine(o.Log)
+	views := view.NewEngine(o.Log)
 	var err error
-	s.store, err = openStore(storeOptions{
+	s.store, err = store.Open(store.Options{
 		Dir: o.Dir, Log: o.Log, MaxOpen: o.MaxOpen,
-		Companion: func(db *database) companion { return views.viewsOf(db) },
+		Companion: func(db *store.Database) store.Companion { return views.Of(db) },
 	})
 	if err != nil {
 		return nil, err
 	}
-	if s.cookies, err = newCookieJar(s.store.dirPath(), o.Admin); err != nil {
+	if s.cookies, err = newCookieJar(s.store.Dir(), o.Admin); err != nil {
 		return nil, fmt.Errorf("couchlite: %w", errors.Join(err, s.store.Close()))
 	}
 	return s, nil

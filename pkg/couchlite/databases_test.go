@@ -128,7 +128,7 @@ func TestDeleteWhileInUse(t *testing.T) {
 	if len(incarnations) != 20 {
 		t.Errorf("%d incarnations of 20", len(incarnations))
 	}
-	entries, err := os.ReadDir(filepath.Join(s.store.dirPath(), "databases"))
+	entries, err := os.ReadDir(filepath.Join(s.store.Dir(), "databases"))
 	if err != nil || len(entries) != 0 {
 		t.Errorf("left over: %v %v", entries, err)
 	}
@@ -155,7 +155,7 @@ func TestClosedServer(t *testing.T) {
 	}
 	closeServer(t, s)
 	closeServer(t, s)
-	if _, err := os.Stat(s.store.dirPath()); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(s.store.Dir()); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("temporary directory: %v", err)
 	}
 	if status, body := call(t, s, "GET", "/db", ""); status != 503 {

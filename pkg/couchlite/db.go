@@ -8,18 +8,20 @@ import (
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
+	"github.com/callflowd/callflowd/pkg/couchlite/store"
 )
 
 func (q *request) createDatabase(name string) error {
-	if !validName(name) {
-		return fail(http.StatusBadRequest, "illegal_database_name", "Name: '"+name+"'. Only lowercase characters (a-z), digits (0-9), "+
+	if !store.ValidName(name) {
+		return fault.New(http.StatusBadRequest, "illegal_database_name", "Name: '"+name+"'. Only lowercase characters (a-z), digits (0-9), "+
 			"and any of the characters _, $, (, ), +, -, and / are allowed. Must begin with a letter.")
 	}
-	db, err := q.s.store.create(q.Context(), name)
+	db, err := q.s.store.Create(q.Context(), name)
 	if err != nil {
 		return err
 	}
-	q.s.store.release(db)
+	q.s.store.Release(db)
 	q.w.Header().Set("Location", q.absolute("/"+escape(name)))
 	writeRaw(q.w, http.StatusCreated, []byte(`{"ok":true}`))
 	return nil
@@ -27,10 +29,10 @@ func (q *request) createDatabase(name string) error {
 
 func (q *request) deleteDatabase(name string) error {
 	if q.query.Has("rev") {
-		return badRequest("You tried to DELETE a database with a ?=rev parameter. Did you mean to DELETE a document instead?")
+		return fault.BadRequest("You tried to DELETE a database with a ?=rev parameter. Did you mean to DELETE a document instead?")
 	}
 	// What began with the request ends without it.
-	if err := q.s.store.destroy(context.WithoutCancel(q.Context()), name); err != nil {
+	if err := q.s.store.Destroy(context.WithoutCancel(q.Context()), name); err != nil {
 		return err
 	}
 	writeRaw(q.w, http.StatusOK, []byte(`{"ok":true}`))
@@ -41,7 +43,7 @@ func (q *request) deleteDatabase(name string) error {
 func (q *request) serveInfo() error {
 	switch q.Method {
 	case http.MethodGet, http.MethodHead:
-		return writeJSON(q.w, http.StatusOK, q.db.info())
+		return writeJSON(q.w, http.StatusOK, q.db.Info())
 	case http.MethodPost:
 		if err := q.jsonOnly(); err != nil {
 			return err
@@ -57,12 +59,12 @@ func (q *request) postDocument() error {
 	if err != nil {
 		return err
 	}
-	e, err := parseDocument(raw, q.s.opts.MaxDocument)
+	e, err := store.ParseDocument(raw, q.s.opts.MaxDocument)
 	if err != nil {
 		return err
 	}
-	if e.id == "" {
-		e.id = newID()
+	if e.Id == "" {
+		e.Id = store.NewID()
 	}
 	return q.saveDocument(e)
 }
@@ -75,13 +77,13 @@ func (q *request) ensureFullCommit() error {
 // compact serves _compact: in the background, content of revisions that are
 // no leaves is forgotten.
 func (q *request) compact() error {
-	q.s.store.startCompaction(q.db)
+	q.s.store.StartCompaction(q.db)
 	return q.ok(http.StatusAccepted)
 }
 
 // viewCleanup serves _view_cleanup.
 func (q *request) viewCleanup() error {
-	if err := q.views().cleanup(q.Context()); err != nil {
+	if err := q.views().Cleanup(q.Context()); err != nil {
 		return err
 	}
 	return q.ok(http.StatusAccepted)
@@ -91,7 +93,7 @@ func (q *request) viewCleanup() error {
 // decided by the server's one admin alone.
 func (q *request) security() error {
 	if q.Method != http.MethodPut {
-		writeRaw(q.w, http.StatusOK, []byte(q.db.current().security))
+		writeRaw(q.w, http.StatusOK, []byte(q.db.Current().Security))
 		return nil
 	}
 	raw, err := q.body()
@@ -100,15 +102,15 @@ func (q *request) security() error {
 	}
 	object, err := ejson.Canonical(raw)
 	if err != nil {
-		return badRequest("invalid UTF-8 JSON")
+		return fault.BadRequest("invalid UTF-8 JSON")
 	}
 	var shape struct {
 		Admins, Members struct{ Names, Roles []string }
 	}
 	if object[0] != '{' || json.Unmarshal(object, &shape) != nil {
-		return badRequest("admins and members must be objects with lists of names and roles")
+		return fault.BadRequest("admins and members must be objects with lists of names and roles")
 	}
-	if err := q.db.setSecurity(q.Context(), string(object)); err != nil {
+	if err := q.db.SetSecurity(q.Context(), string(object)); err != nil {
 		return err
 	}
 	return q.ok(http.StatusOK)
@@ -120,7 +122,7 @@ const maxRevsLimit = 1_000_000
 // revsLimit serves _revs_limit.
 func (q *request) revsLimit() error {
 	if q.Method != http.MethodPut {
-		writeRaw(q.w, http.StatusOK, strconv.AppendInt(nil, q.db.current().revsLimit, 10))
+		writeRaw(q.w, http.StatusOK, strconv.AppendInt(nil, q.db.Current().RevsLimit, 10))
 		return nil
 	}
 	raw, err := q.body()
@@ -129,9 +131,9 @@ func (q *request) revsLimit() error {
 	}
 	n, err := strconv.ParseInt(strings.TrimSpace(string(raw)), 10, 64)
 	if err != nil || n < 1 || n > maxRevsLimit {
-		return badRequest("`rev_limit` must be a positive integer")
+		return fault.BadRequest("`rev_limit` must be a positive integer")
 	}
-	if err := q.db.setRevsLimit(q.Context(), n); err != nil {
+	if err := q.db.SetRevsLimit(q.Context(), n); err != nil {
 		return err
 	}
 	return q.ok(http.StatusOK)
@@ -143,7 +145,7 @@ func (q *request) purge() error {
 	if err != nil {
 		return err
 	}
-	gone, err := q.db.purge(q.Context(), ids, revs)
+	gone, err := q.db.Purge(q.Context(), ids, revs)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
+	"github.com/callflowd/callflowd/pkg/couchlite/view"
 )
 
 // serveView serves GET and POST /{db}/_design/{ddoc}/_view/{view}.
@@ -13,27 +15,27 @@ func (q *request) serveView(ddoc, name string) error {
 	if !allowed(q.Method, "GET,HEAD,POST") {
 		return q.notAllowed("GET,POST,HEAD")
 	}
-	d, err := q.views().design(q.Context(), ddoc)
+	d, err := q.views().Design(q.Context(), ddoc)
 	if err != nil {
 		return err
 	}
-	query := newViewQuery()
+	query := view.NewQuery()
 	if q.Method == http.MethodPost {
 		body, err := q.viewBody()
 		if err != nil {
 			return err
 		}
 		if body["queries"] != nil {
-			return badRequest("The `queries` parameter is no longer supported at this endpoint")
+			return fault.BadRequest("The `queries` parameter is no longer supported at this endpoint")
 		}
-		if err := query.setBody(body); err != nil {
+		if err := query.SetBody(body); err != nil {
 			return err
 		}
 	}
-	if err := query.setAll(q.URL.RawQuery); err != nil {
+	if err := query.SetAll(q.URL.RawQuery); err != nil {
 		return err
 	}
-	return q.answerView(d, name, []viewQuery{query}, false)
+	return q.answerView(d, name, []view.Query{query}, false)
 }
 
 // serveViewQueries serves POST …/_view/{view}/queries: several queries, one
@@ -42,7 +44,7 @@ func (q *request) serveViewQueries(ddoc, name string) error {
 	if q.Method != http.MethodPost {
 		return q.notAllowed("POST")
 	}
-	d, err := q.views().design(q.Context(), ddoc)
+	d, err := q.views().Design(q.Context(), ddoc)
 	if err != nil {
 		return err
 	}
@@ -53,17 +55,17 @@ func (q *request) serveViewQueries(ddoc, name string) error {
 	var list []map[string]json.RawMessage
 	switch {
 	case body["queries"] == nil:
-		return badRequest("POST body must include `queries` parameter.")
+		return fault.BadRequest("POST body must include `queries` parameter.")
 	case body["queries"][0] != '[' || json.Unmarshal(body["queries"], &list) != nil:
-		return badRequest("`queries` member must be an array.")
+		return fault.BadRequest("`queries` member must be an array.")
 	}
-	queries := make([]viewQuery, len(list))
+	queries := make([]view.Query, len(list))
 	for i, members := range list {
-		queries[i] = newViewQuery()
-		if err := queries[i].setAll(q.URL.RawQuery); err != nil {
+		queries[i] = view.NewQuery()
+		if err := queries[i].SetAll(q.URL.RawQuery); err != nil {
 			return err
 		}
-		if err := queries[i].setBody(members); err != nil {
+		if err := queries[i].SetBody(members); err != nil {
 			return err
 		}
 	}
@@ -73,7 +75,7 @@ func (q *request) serveViewQueries(ddoc, name string) error {
 // viewBody reads the JSON object of a POST.
 func (q *request) viewBody() (map[string]json.RawMessage, error) {
 	if kind, _, _ := strings.Cut(q.Header.Get("Content-Type"), ";"); strings.TrimSpace(kind) != "application/json" {
-		return nil, fail(http.StatusUnsupportedMediaType, "bad_content_type", "Content-Type must be application/json")
+		return nil, fault.New(http.StatusUnsupportedMediaType, "bad_content_type", "Content-Type must be application/json")
 	}
 	raw, err := q.body()
 	if err != nil {
@@ -81,22 +83,22 @@ func (q *request) viewBody() (map[string]json.RawMessage, error) {
 	}
 	canonical, err := ejson.Canonical(raw)
 	if err != nil {
-		return nil, badRequest("invalid UTF-8 JSON")
+		return nil, fault.BadRequest("invalid UTF-8 JSON")
 	}
 	var body map[string]json.RawMessage
 	if canonical[0] != '{' || json.Unmarshal(canonical, &body) != nil {
-		return nil, badRequest("Request body must be a JSON object")
+		return nil, fault.BadRequest("Request body must be a JSON object")
 	}
 	return body, nil
 }
 
 // answerView runs queries on one view. Once rows flow, an error can only cut
 // the answer short.
-func (q *request) answerView(d *design, name string, queries []viewQuery, multiple bool) error {
+func (q *request) answerView(d *view.Design, name string, queries []view.Query, multiple bool) error {
 	q.w.Header().Set("Content-Type", "application/json")
 	q.w.Header().Set("Cache-Control", "must-revalidate")
 	held := &heldWriter{ResponseWriter: q.w}
-	if err := q.views().answer(q.Context(), d, name, queries, multiple, held); err != nil {
+	if err := q.views().Answer(q.Context(), d, name, queries, multiple, held); err != nil {
 		return err
 	}
 	return held.release()
@@ -140,19 +142,19 @@ func (q *request) serveDesignInfo(ddoc string) error {
 	if !allowed(q.Method, "GET") {
 		return q.notAllowed("GET")
 	}
-	d, err := q.views().design(q.Context(), ddoc)
+	d, err := q.views().Design(q.Context(), ddoc)
 	if err != nil {
 		return err
 	}
-	info, err := q.views().info(q.Context(), d)
+	info, err := q.views().Info(q.Context(), d)
 	if err != nil {
 		return err
 	}
 	return writeJSON(q.w, http.StatusOK, map[string]any{"name": ddoc, "view_index": map[string]any{
-		"signature": info.signature, "language": info.language, "update_seq": info.seq, "purge_seq": info.purgeSeq,
-		"updater_running": info.running, "compact_running": false, "waiting_commit": false, "waiting_clients": 0,
-		"updates_pending":   map[string]int64{"minimum": info.pending, "preferred": info.pending, "total": info.pending},
-		"sizes":             map[string]int64{"file": info.size, "active": info.size, "external": info.size},
+		"signature": info.Signature, "language": info.Language, "update_seq": info.Seq, "purge_seq": info.PurgeSeq,
+		"updater_running": info.Running, "compact_running": false, "waiting_commit": false, "waiting_clients": 0,
+		"updates_pending":   map[string]int64{"minimum": info.Pending, "preferred": info.Pending, "total": info.Pending},
+		"sizes":             map[string]int64{"file": info.Size, "active": info.Size, "external": info.Size},
 		"collator_versions": []string{},
 	}})
 }

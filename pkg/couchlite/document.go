@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
 	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
+	"github.com/callflowd/callflowd/pkg/couchlite/store"
 )
 
 // serveDocument serves /{db}/{id}.
@@ -28,8 +30,8 @@ func (q *request) serveDocument(id string) error {
 // getDocument serves GET and HEAD of a document.
 func (q *request) getDocument(id string) error {
 	if !strings.HasPrefix(id, "_design/") {
-		if err := checkID(id); err != nil {
-			return errMissing()
+		if err := store.CheckID(id); err != nil {
+			return fault.Missing()
 		}
 	}
 	o, err := q.docOptions()
@@ -37,7 +39,7 @@ func (q *request) getDocument(id string) error {
 		return err
 	}
 	if q.query.Has("rev") && !q.flag("latest") {
-		o = o.ofRevision()
+		o = o.OfRevision()
 	}
 	if which := q.query.Get("open_revs"); q.query.Has("open_revs") {
 		return q.getOpenRevs(id, which, o)
@@ -46,18 +48,18 @@ func (q *request) getDocument(id string) error {
 }
 
 // getRevision answers with one revision of a document.
-func (q *request) getRevision(id string, o docOptions) error {
+func (q *request) getRevision(id string, o store.DocOptions) error {
 	r, err := q.named(id)
 	if err != nil {
 		return err
 	}
-	if more, err := q.db.showsTree(q.Context(), r, o); err != nil || !more && q.unchanged(`"`+r.Rev+`"`) {
+	if more, err := q.db.ShowsTree(q.Context(), r, o); err != nil || !more && q.unchanged(`"`+r.Rev+`"`) {
 		return err
 	}
 	if o.Attachments && len(r.Attachments) > 0 && q.accepts("multipart/related") {
 		return q.getRelated(r, o)
 	}
-	body, err := q.db.render(q.Context(), r, o)
+	body, err := q.db.Render(q.Context(), r, o)
 	if err != nil {
 		return err
 	}
@@ -67,17 +69,17 @@ func (q *request) getRevision(id string, o docOptions) error {
 
 // named returns the revision that ?rev= names, or else, and with latest=true,
 // the winner, unless that is a tombstone.
-func (q *request) named(id string) (revision, error) {
+func (q *request) named(id string) (store.Revision, error) {
 	asked, err := q.queryRev()
 	if err != nil {
-		return revision{}, err
+		return store.Revision{}, err
 	}
 	if !asked.IsZero() && !q.flag("latest") {
-		return q.db.at(q.Context(), id, asked)
+		return q.db.At(q.Context(), id, asked)
 	}
-	r, err := q.db.winner(q.Context(), id)
+	r, err := q.db.Winner(q.Context(), id)
 	if err == nil && r.Deleted {
-		err = errDeleted()
+		err = fault.Deleted()
 	}
 	return r, err
 }
@@ -89,14 +91,14 @@ func (q *request) queryRev() (revtree.Rev, error) {
 	}
 	rev, err := revtree.ParseRev(q.query.Get("rev"))
 	if err != nil {
-		return revtree.Rev{}, errRev()
+		return revtree.Rev{}, fault.InvalidRev()
 	}
 	return rev, nil
 }
 
 // docOptions reads what a GET wants to see of a document.
-func (q *request) docOptions() (docOptions, error) {
-	o := docOptions{
+func (q *request) docOptions() (store.DocOptions, error) {
+	o := store.DocOptions{
 		Revs: q.flag("revs"), RevsInfo: q.flag("revs_info"), LocalSeq: q.flag("local_seq"),
 		Conflicts: q.flag("conflicts"), DeletedConflicts: q.flag("deleted_conflicts"), Attachments: q.flag("attachments"),
 	}
@@ -105,7 +107,7 @@ func (q *request) docOptions() (docOptions, error) {
 	}
 	if q.query.Has("atts_since") {
 		var err error
-		if o.AttsSince, err = parseRevs(q.query.Get("atts_since")); err != nil {
+		if o.AttsSince, err = store.ParseRevs(q.query.Get("atts_since")); err != nil {
 			return o, err
 		}
 		o.Attachments = true
@@ -115,19 +117,19 @@ func (q *request) docOptions() (docOptions, error) {
 
 // putDocument serves PUT of a document.
 func (q *request) putDocument(id string) error {
-	if err := checkID(id); err != nil {
+	if err := store.CheckID(id); err != nil {
 		return err
 	}
 	e, err := q.documentBody()
 	if err != nil {
 		return err
 	}
-	e.id = id
+	e.Id = id
 	if err := q.setRevision(e); err != nil {
 		return err
 	}
 	if q.query.Get("new_edits") == "false" {
-		if err := e.keepRevision(); err != nil {
+		if err := e.KeepRevision(); err != nil {
 			return err
 		}
 	}
@@ -135,88 +137,88 @@ func (q *request) putDocument(id string) error {
 }
 
 // setRevision reconciles the revision in the body with ?rev= and If-Match.
-func (q *request) setRevision(e *edit) error {
+func (q *request) setRevision(e *store.Edit) error {
 	asked, err := q.queryRev()
 	if err != nil {
 		return err
 	}
-	if e.base.IsZero() {
-		e.base = asked
+	if e.Base.IsZero() {
+		e.Base = asked
 	}
-	if !asked.IsZero() && asked != e.base {
-		return badRequest("Document rev from request body and query string have different values")
+	if !asked.IsZero() && asked != e.Base {
+		return fault.BadRequest("Document rev from request body and query string have different values")
 	}
 	etag := strings.Trim(q.Header.Get("If-Match"), `"`)
 	if etag == "" {
 		return nil
 	}
-	named := e.base
-	if err := e.setBase(etag); err != nil {
+	named := e.Base
+	if err := e.SetBase(etag); err != nil {
 		return err
 	}
-	if !named.IsZero() && named != e.base {
-		return badRequest("Document rev and etag have different values")
+	if !named.IsZero() && named != e.Base {
+		return fault.BadRequest("Document rev and etag have different values")
 	}
 	return nil
 }
 
 // saveDocument writes one edit and answers with its revision. A document for
 // a batch is written like any other, but its writer does not learn how.
-func (q *request) saveDocument(e *edit) error {
+func (q *request) saveDocument(e *store.Edit) error {
 	err := q.save(e)
 	if q.query.Get("batch") == "ok" {
-		var f *failure
+		var f *fault.Error
 		if err != nil && !errors.As(err, &f) {
 			return err
 		}
-		writeRaw(q.w, http.StatusAccepted, append(ejson.AppendString([]byte(`{"ok":true,"id":`), e.id), '}'))
+		writeRaw(q.w, http.StatusAccepted, append(ejson.AppendString([]byte(`{"ok":true,"id":`), e.Id), '}'))
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	status := http.StatusCreated
-	if e.deleted && q.Method == http.MethodPut {
+	if e.Deleted && q.Method == http.MethodPut {
 		status = http.StatusOK
 	}
 	h := q.w.Header()
-	h.Set("Location", q.absolute("/"+escape(q.db.Name())+"/"+escape(e.id)))
+	h.Set("Location", q.absolute("/"+escape(q.db.Name())+"/"+escape(e.Id)))
 	if q.Method != http.MethodPost {
-		h.Set("ETag", `"`+e.rev.String()+`"`)
+		h.Set("ETag", `"`+e.Rev.String()+`"`)
 	}
 	q.writeSaved(status, e)
 	return nil
 }
 
 // save checks and writes one edit.
-func (q *request) save(e *edit) error {
-	if err := q.views().check(q.Context(), e); err != nil {
+func (q *request) save(e *store.Edit) error {
+	if err := q.views().Check(q.Context(), e); err != nil {
 		return err
 	}
-	return q.db.save(q.Context(), e)
+	return q.db.Save(q.Context(), e)
 }
 
-func (q *request) writeSaved(status int, e *edit) {
-	writeRaw(q.w, status, append(append(ejson.AppendString([]byte(`{"ok":true,"id":`), e.id), `,"rev":"`+e.rev.String()...), `"}`...))
+func (q *request) writeSaved(status int, e *store.Edit) {
+	writeRaw(q.w, status, append(append(ejson.AppendString([]byte(`{"ok":true,"id":`), e.Id), `,"rev":"`+e.Rev.String()...), `"}`...))
 }
 
 // deleteDocument serves DELETE of a document.
 func (q *request) deleteDocument(id string) error {
-	winner, err := q.db.winner(q.Context(), id)
+	winner, err := q.db.Winner(q.Context(), id)
 	if err != nil {
 		return err
 	}
 	if winner.Deleted {
-		return errDeleted()
+		return fault.Deleted()
 	}
-	e := &edit{id: id, body: []byte("{}"), deleted: true}
+	e := &store.Edit{Id: id, Body: []byte("{}"), Deleted: true}
 	if err := q.setRevision(e); err != nil {
 		return err
 	}
 	if err := q.save(e); err != nil {
 		return err
 	}
-	q.w.Header().Set("ETag", `"`+e.rev.String()+`"`)
+	q.w.Header().Set("ETag", `"`+e.Rev.String()+`"`)
 	q.writeSaved(http.StatusOK, e)
 	return nil
 }
@@ -226,27 +228,27 @@ func (q *request) copyDocument(id string) error {
 	target, query, _ := strings.Cut(q.Header.Get("Destination"), "?")
 	switch name, err := url.PathUnescape(target); {
 	case q.Header.Values("Destination") == nil:
-		return badRequest("Destination header is mandatory for COPY.")
+		return fault.BadRequest("Destination header is mandatory for COPY.")
 	case strings.HasPrefix(target, "http://") || strings.HasPrefix(target, "https://"):
-		return badRequest("Destination URL must be relative.")
+		return fault.BadRequest("Destination URL must be relative.")
 	case err != nil:
-		return badRequest("invalid_url_encoding")
+		return fault.BadRequest("invalid_url_encoding")
 	default:
 		target = name
 	}
-	e := &edit{id: target}
+	e := &store.Edit{Id: target}
 	if _, rev, ok := strings.Cut(query, "="); ok {
-		if err := e.setBase(rev); err != nil {
+		if err := e.SetBase(rev); err != nil {
 			return err
 		}
 	}
-	if err := checkID(e.id); err != nil {
+	if err := store.CheckID(e.Id); err != nil {
 		return err
 	}
 	r, err := q.named(id)
 	if err != nil {
 		return err
 	}
-	e.body, e.attachments = r.Body, r.Attachments
+	e.Body, e.Attachments = r.Body, r.Attachments
 	return q.saveDocument(e)
 }

@@ -5,6 +5,9 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
+	"github.com/callflowd/callflowd/pkg/couchlite/rows"
 )
 
 // The kinds of feed.
@@ -37,12 +40,12 @@ func (q *request) feedOptions() (feedOptions, error) {
 	case "live":
 		o.kind = feedContinuous
 	default:
-		return o, badRequest("Supported `feed` types: normal, continuous, live, longpoll, eventsource")
+		return o, fault.BadRequest("Supported `feed` types: normal, continuous, live, longpoll, eventsource")
 	}
 	if raw := q.query.Get("timeout"); raw != "" {
 		ms, err := strconv.Atoi(raw)
 		if err != nil || ms < 0 {
-			return o, badRequest("Invalid timeout value. Expecting a positive integer value (in milliseconds).")
+			return o, fault.BadRequest("Invalid timeout value. Expecting a positive integer value (in milliseconds).")
 		}
 		o.timeout = min(time.Duration(ms)*time.Millisecond, maxFeedTimeout)
 	}
@@ -53,7 +56,7 @@ func (q *request) feedOptions() (feedOptions, error) {
 	default:
 		ms, err := strconv.Atoi(raw)
 		if err != nil || ms <= 0 {
-			return o, badRequest("Invalid heartbeat value. Expecting a positive integer value (in milliseconds).")
+			return o, fault.BadRequest("Invalid heartbeat value. Expecting a positive integer value (in milliseconds).")
 		}
 		o.heartbeat, o.timeout = max(time.Duration(min(ms, int(time.Hour/time.Millisecond)))*time.Millisecond, minHeartbeat), 0
 	}
@@ -71,7 +74,7 @@ func (q *request) feedLimit() (int, error) {
 	}
 	n, err := strconv.Atoi(raw)
 	if err != nil {
-		return 0, parseError("Invalid value for integer: " + strconv.Quote(raw))
+		return 0, fault.Parse("Invalid value for integer: " + strconv.Quote(raw))
 	}
 	return max(n, -1), nil
 }
@@ -107,7 +110,7 @@ func runFeed(q *request, f feed, o feedOptions) error {
 		if done || o.kind == feedNormal || o.kind == feedLongpoll && n > 0 {
 			break
 		}
-		if n == 0 && out.rows == 0 {
+		if n == 0 && out.Rows == 0 {
 			err = out.heartbeat() // tells the client that the feed stands
 		} else {
 			err = out.flush()
@@ -159,7 +162,7 @@ func (q *request) wait(more <-chan struct{}, o feedOptions, out *feedWriter) boo
 			}
 		case <-timeout:
 			return false
-		case <-q.s.store.stopped():
+		case <-q.s.store.Stopped():
 			return false
 		case <-q.drain:
 			return false
@@ -171,21 +174,21 @@ func (q *request) wait(more <-chan struct{}, o feedOptions, out *feedWriter) boo
 
 // feedWriter writes events in the form of one kind of feed.
 type feedWriter struct {
-	stream
+	rows.Writer
 	kind   string
 	answer http.ResponseWriter // that stream writes to
 }
 
 func newFeedWriter(w http.ResponseWriter, kind string) *feedWriter {
 	contentType := "application/json"
-	out := &feedWriter{kind: kind, stream: *newStream(w), answer: w}
+	out := &feedWriter{kind: kind, Writer: *rows.New(w), answer: w}
 	w.Header().Set("Cache-Control", "must-revalidate")
 	switch kind {
 	case feedEventSource:
 		contentType = "text/event-stream"
 		w.Header().Set("Cache-Control", "no-cache")
 	case feedNormal, feedLongpoll:
-		out.text("{\"results\":[\n")
+		out.Text("{\"results\":[\n")
 	}
 	w.Header().Set("Content-Type", contentType)
 	return out
@@ -193,14 +196,14 @@ func newFeedWriter(w http.ResponseWriter, kind string) *feedWriter {
 
 // begin returns the buffer to append one event's JSON to.
 func (f *feedWriter) begin() []byte {
-	f.rows++
+	f.Rows++
 	switch {
 	case f.kind == feedEventSource:
-		return append(f.buf, "data: "...)
-	case f.kind != feedContinuous && f.rows > 1:
-		return append(f.buf, ",\r\n"...)
+		return append(f.Buf, "data: "...)
+	case f.kind != feedContinuous && f.Rows > 1:
+		return append(f.Buf, ",\r\n"...)
 	}
-	return f.buf
+	return f.Buf
 }
 
 // end takes the buffer back with the event appended.
@@ -211,25 +214,25 @@ func (f *feedWriter) end(buf []byte, seq string) {
 	case feedContinuous:
 		buf = append(buf, '\n')
 	}
-	f.write(buf)
+	f.Put(buf)
 }
 
-func (f *feedWriter) err() error { return f.stream.err }
+func (f *feedWriter) err() error { return f.Writer.Err }
 
 // flush delivers everything up to now.
 func (f *feedWriter) flush() error {
-	f.send()
-	if f.stream.err == nil {
-		f.stream.err = http.NewResponseController(f.answer).Flush()
+	f.Send()
+	if f.Writer.Err == nil {
+		f.Writer.Err = http.NewResponseController(f.answer).Flush()
 	}
-	return f.stream.err
+	return f.Writer.Err
 }
 
 func (f *feedWriter) heartbeat() error {
 	if f.kind == feedEventSource {
-		f.text("event: heartbeat\ndata: \n\n")
+		f.Text("event: heartbeat\ndata: \n\n")
 	} else {
-		f.text("\n")
+		f.Text("\n")
 	}
 	return f.flush()
 }
@@ -242,9 +245,9 @@ func (f *feedWriter) finish(lastSeq string, pending int64) error {
 	}
 	switch f.kind {
 	case feedNormal, feedLongpoll:
-		return f.stream.finish("\n],\n" + tail + "}\n\n")
+		return f.Writer.Finish("\n],\n" + tail + "}\n\n")
 	case feedContinuous:
-		return f.stream.finish("{" + tail + "}\n\n")
+		return f.Writer.Finish("{" + tail + "}\n\n")
 	}
-	return f.stream.finish("")
+	return f.Writer.Finish("")
 }

@@ -2,6 +2,8 @@ package couchlite
 
 import (
 	"net/http"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/store"
 )
 
 // localDocs serves _local_docs.
@@ -10,34 +12,34 @@ func (q *request) localDocs() error {
 	if err != nil {
 		return err
 	}
-	rows, err := q.db.localRows(q.Context(), rq)
+	rows, err := q.db.LocalRows(q.Context(), rq)
 	if err != nil {
 		return err
 	}
 	out := q.stream()
-	out.text(`{"total_rows":null,"offset":null,`)
-	if rq.updateSeq {
-		out.text(`"update_seq":null,`)
+	out.Text(`{"total_rows":null,"offset":null,`)
+	if rq.UpdateSeq {
+		out.Text(`"update_seq":null,`)
 	}
-	out.text(`"rows":[`)
+	out.Text(`"rows":[`)
 	for _, r := range rows {
-		if err := q.writeRow(r, r.ID, rangeQuery{includeDocs: rq.includeDocs}, out); err != nil {
+		if err := q.writeRow(r, r.ID, store.Listing{IncludeDocs: rq.IncludeDocs}, out); err != nil {
 			return err
 		}
 	}
-	out.endRows()
-	return out.finish("\n")
+	out.End()
+	return out.Finish("\n")
 }
 
 // serveLocal serves /{db}/_local/{id}: documents that are not replicated,
 // with one revision, 0-N.
 func (q *request) serveLocal(id string) error {
-	if err := checkID(id); err != nil {
+	if err := store.CheckID(id); err != nil {
 		return err
 	}
 	switch q.Method {
 	case http.MethodGet, http.MethodHead:
-		body, err := q.db.local(q.Context(), id)
+		body, err := q.db.Local(q.Context(), id)
 		if err != nil {
 			return err
 		}
@@ -50,24 +52,24 @@ func (q *request) serveLocal(id string) error {
 }
 
 func (q *request) writeLocal(id string) error {
-	e, status := &edit{body: []byte("{}"), deleted: true}, http.StatusOK
+	e, status := &store.Edit{Body: []byte("{}"), Deleted: true}, http.StatusOK
 	if q.Method == http.MethodPut {
 		raw, err := q.body()
 		if err != nil {
 			return err
 		}
-		if e, err = parseLocal(raw, q.s.opts.MaxDocument); err != nil {
+		if e, err = store.ParseLocal(raw, q.s.opts.MaxDocument); err != nil {
 			return err
 		}
 		status = http.StatusCreated
 	}
-	e.id = id
+	e.Id = id
 	if q.Method == http.MethodDelete {
-		if _, err := q.db.local(q.Context(), id); err != nil {
+		if _, err := q.db.Local(q.Context(), id); err != nil {
 			return err
 		}
 	}
-	if err := q.db.saveLocal(q.Context(), e); err != nil {
+	if err := q.db.SaveLocal(q.Context(), e); err != nil {
 		return err
 	}
 	q.writeSaved(status, e)

@@ -9,7 +9,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
 	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
+	"github.com/callflowd/callflowd/pkg/couchlite/store"
 )
 
 // multiparts writes the parts of a multipart body. It ends at the closing
@@ -43,25 +45,25 @@ func (m *multiparts) close() {
 // documentParts is a document and the attachments sent after it.
 type documentParts struct {
 	doc    []byte
-	follow []attachment // with their data
+	follow []store.Attachment // with their data
 }
 
-func (q *request) documentParts(r revision, o docOptions) (p documentParts, err error) {
+func (q *request) documentParts(r store.Revision, o store.DocOptions) (p documentParts, err error) {
 	o.Follows = true
 	o.Attachments = true
-	if p.doc, err = q.db.render(q.Context(), r, o); err != nil {
+	if p.doc, err = q.db.Render(q.Context(), r, o); err != nil {
 		return p, err
 	}
 	var t *revtree.Tree
 	if len(o.AttsSince) > 0 {
-		if t, _, err = q.db.tree(q.Context(), r.ID); err != nil {
+		if t, _, err = q.db.Tree(q.Context(), r.ID); err != nil {
 			return p, err
 		}
 	}
-	data, err := q.db.inline(q.Context(), r, o, t)
+	data, err := q.db.Inline(q.Context(), r, o, t)
 	for _, a := range r.Attachments {
 		if raw, ok := data[a.Name]; ok {
-			a.data = raw
+			a.Data = raw
 			p.follow = append(p.follow, a)
 		}
 	}
@@ -75,8 +77,8 @@ func (p documentParts) write(to io.Writer, boundary string) {
 	related.write(p.doc)
 	for _, a := range p.follow {
 		related.next("Content-Disposition: attachment; filename="+quoteName(a.Name),
-			"Content-Type: "+headerSafe(a.Type), "Content-Length: "+strconv.Itoa(len(a.data)))
-		related.write(a.data)
+			"Content-Type: "+headerSafe(a.Type), "Content-Length: "+strconv.Itoa(len(a.Data)))
+		related.write(a.Data)
 	}
 	related.close()
 }
@@ -96,12 +98,12 @@ func headerSafe(contentType string) string {
 
 // getRelated serves a document with attachments=true to a client that asks
 // for multipart/related.
-func (q *request) getRelated(r revision, o docOptions) error {
+func (q *request) getRelated(r store.Revision, o store.DocOptions) error {
 	parts, err := q.documentParts(r, o)
 	if err != nil {
 		return err
 	}
-	boundary := randomHex(16)
+	boundary := store.RandomHex(16)
 	q.w.Header().Set("Content-Type", `multipart/related; boundary="`+boundary+`"`)
 	parts.write(q.w, boundary)
 	return nil
@@ -109,8 +111,8 @@ func (q *request) getRelated(r revision, o docOptions) error {
 
 // relatedBody reads a PUT of multipart/related: the document and then, part
 // by part, the attachments that it says follow.
-func (q *request) relatedBody(raw []byte, boundary string) (*edit, error) {
-	bad := badRequest("Malformed multipart/related body.")
+func (q *request) relatedBody(raw []byte, boundary string) (*store.Edit, error) {
+	bad := fault.BadRequest("Malformed multipart/related body.")
 	parts := multipart.NewReader(strings.NewReader(string(raw)), boundary)
 	first, err := parts.NextPart()
 	if err != nil {
@@ -120,12 +122,12 @@ func (q *request) relatedBody(raw []byte, boundary string) (*edit, error) {
 	if err != nil {
 		return nil, bad
 	}
-	e, err := parseDocument(doc, q.s.opts.MaxDocument)
+	e, err := store.ParseDocument(doc, q.s.opts.MaxDocument)
 	if err != nil {
 		return nil, err
 	}
-	for i := range e.attachments {
-		if !e.attachments[i].follows {
+	for i := range e.Attachments {
+		if !e.Attachments[i].Follows {
 			continue
 		}
 		part, err := parts.NextPart()
@@ -137,30 +139,30 @@ func (q *request) relatedBody(raw []byte, boundary string) (*edit, error) {
 			return nil, bad
 		}
 		a := following(e, i, part.FileName())
-		if a.gzipped {
-			if data, err = gunzip(data, q.s.opts.MaxBody); err != nil {
-				return nil, badRequest(fmt.Sprintf("Invalid attachment data for %s", a.Name))
+		if a.Gzipped {
+			if data, err = store.Gunzip(data, q.s.opts.MaxBody); err != nil {
+				return nil, fault.BadRequest(fmt.Sprintf("Invalid attachment data for %s", a.Name))
 			}
 		}
-		a.setData(data)
-		a.follows = false
+		a.SetData(data)
+		a.Follows = false
 	}
 	return e, nil
 }
 
 // following returns the attachment that a part carries: the one it names, or
 // the next in the document.
-func following(e *edit, next int, name string) *attachment {
-	for i := range e.attachments {
-		if e.attachments[i].follows && e.attachments[i].Name == name {
-			return &e.attachments[i]
+func following(e *store.Edit, next int, name string) *store.Attachment {
+	for i := range e.Attachments {
+		if e.Attachments[i].Follows && e.Attachments[i].Name == name {
+			return &e.Attachments[i]
 		}
 	}
-	return &e.attachments[next]
+	return &e.Attachments[next]
 }
 
 // documentBody reads the document of a PUT, in either form.
-func (q *request) documentBody() (*edit, error) {
+func (q *request) documentBody() (*store.Edit, error) {
 	raw, err := q.body()
 	if err != nil {
 		return nil, err
@@ -169,13 +171,13 @@ func (q *request) documentBody() (*edit, error) {
 	if kind == "multipart/related" {
 		return q.relatedBody(raw, params["boundary"])
 	}
-	e, err := parseDocument(raw, q.s.opts.MaxDocument)
+	e, err := store.ParseDocument(raw, q.s.opts.MaxDocument)
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range e.attachments {
-		if a.follows {
-			return nil, fail(http.StatusBadRequest, "bad_request", "Attachment "+a.Name+" does not follow.")
+	for _, a := range e.Attachments {
+		if a.Follows {
+			return nil, fault.New(http.StatusBadRequest, "bad_request", "Attachment "+a.Name+" does not follow.")
 		}
 	}
 	return e, nil

@@ -2,29 +2,31 @@ package couchlite
 
 import (
 	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
 	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
+	"github.com/callflowd/callflowd/pkg/couchlite/store"
 )
 
 // getOpenRevs serves GET ?open_revs=: the named revisions, or all leaves, as
 // multipart/mixed or, to a client that does not take that, as a JSON array.
-func (q *request) getOpenRevs(id, which string, o docOptions) error {
+func (q *request) getOpenRevs(id, which string, o store.DocOptions) error {
 	var asked []revtree.Rev // nil: all
 	if which != "all" {
 		var err error
-		if asked, err = parseRevs(which); err != nil {
+		if asked, err = store.ParseRevs(which); err != nil {
 			return err
 		}
 		if len(asked) == 0 {
 			return q.getRevision(id, o)
 		}
 	}
-	o = o.ofRevision()
-	revs, err := q.db.openRevs(q.Context(), id, asked, q.flag("latest"))
+	o = o.OfRevision()
+	revs, err := q.db.OpenRevs(q.Context(), id, asked, q.flag("latest"))
 	if err != nil {
 		return err
 	}
 	if which == "all" && len(revs) == 0 {
-		return errMissing()
+		return fault.Missing()
 	}
 	if q.accepts("multipart/mixed") {
 		return q.openRevsMixed(revs, o)
@@ -32,28 +34,28 @@ func (q *request) getOpenRevs(id, which string, o docOptions) error {
 	return q.openRevsJSON(revs, o)
 }
 
-func (q *request) openRevsJSON(revs []openRev, o docOptions) error {
+func (q *request) openRevsJSON(revs []store.OpenRev, o store.DocOptions) error {
 	out := q.stream()
-	out.text("[")
+	out.Text("[")
 	for i, r := range revs {
 		if i > 0 {
-			out.text(",")
+			out.Text(",")
 		}
-		if r.missing {
-			out.write(append(ejson.AppendString(append(out.buf, `{"missing":`...), r.Rev), '}'))
+		if r.Missing {
+			out.Put(append(ejson.AppendString(append(out.Buf, `{"missing":`...), r.Rev), '}'))
 			continue
 		}
-		doc, err := q.db.render(q.Context(), r.revision, o)
+		doc, err := q.db.Render(q.Context(), r.Revision, o)
 		if err != nil {
 			return err
 		}
-		out.write(append(append(append(out.buf, `{"ok":`...), doc...), '}'))
+		out.Put(append(append(append(out.Buf, `{"ok":`...), doc...), '}'))
 	}
-	return out.finish("]\n")
+	return out.Finish("]\n")
 }
 
-func (q *request) openRevsMixed(revs []openRev, o docOptions) error {
-	mixed := &multiparts{w: q.w, boundary: randomHex(16)}
+func (q *request) openRevsMixed(revs []store.OpenRev, o store.DocOptions) error {
+	mixed := &multiparts{w: q.w, boundary: store.RandomHex(16)}
 	q.w.Header().Set("Content-Type", `multipart/mixed; boundary="`+mixed.boundary+`"`)
 	for _, r := range revs {
 		if err := q.mixedPart(mixed, r, o); err != nil {
@@ -66,13 +68,13 @@ func (q *request) openRevsMixed(revs []openRev, o docOptions) error {
 
 // mixedPart writes one revision: JSON, or with attachments a
 // multipart/related of its own.
-func (q *request) mixedPart(mixed *multiparts, r openRev, o docOptions) error {
-	if r.missing {
+func (q *request) mixedPart(mixed *multiparts, r store.OpenRev, o store.DocOptions) error {
+	if r.Missing {
 		mixed.next(`Content-Type: application/json; error="true"`)
 		mixed.write(append(ejson.AppendString([]byte(`{"missing":`), r.Rev), '}'))
 		return nil
 	}
-	parts, err := q.documentParts(r.revision, o)
+	parts, err := q.documentParts(r.Revision, o)
 	if err != nil {
 		return err
 	}
@@ -81,7 +83,7 @@ func (q *request) mixedPart(mixed *multiparts, r openRev, o docOptions) error {
 		mixed.write(parts.doc)
 		return nil
 	}
-	boundary := randomHex(16)
+	boundary := store.RandomHex(16)
 	mixed.next(`Content-Type: multipart/related; boundary="` + boundary + `"`)
 	parts.write(q.w, boundary)
 	return nil

@@ -15,6 +15,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
+	"github.com/callflowd/callflowd/pkg/couchlite/store"
+	"github.com/callflowd/callflowd/pkg/couchlite/view"
 )
 
 // request is one HTTP request on its way through the handlers.
@@ -23,7 +26,7 @@ type request struct {
 	s     *Server
 	w     http.ResponseWriter
 	query url.Values
-	db    *database // the one held, on a path below one
+	db    *store.Database // the one held, on a path below one
 	held  bool
 	user  user
 	drain <-chan struct{} // closed when feeds should end, before the server does; may be nil
@@ -51,7 +54,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, drain <-chan str
 			if tracked.wrote {
 				panic(http.ErrAbortHandler) // the client must not take what it has for all
 			}
-			writeFailure(tracked, r, asFailure(nil))
+			writeFailure(tracked, r, fault.As(nil))
 		} else if p != nil {
 			panic(p)
 		}
@@ -62,14 +65,14 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, drain <-chan str
 }
 
 func (s *Server) refuse(w *trackedWriter, r *http.Request, err error) {
-	var f *failure
+	var f *fault.Error
 	if !errors.As(err, &f) && r.Context().Err() == nil {
 		s.log.Error("request", zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.Error(err))
 	}
 	if w.wrote {
 		panic(http.ErrAbortHandler)
 	}
-	writeFailure(w, r, asFailure(err))
+	writeFailure(w, r, fault.As(err))
 }
 
 // trackedWriter knows whether a response has begun.
@@ -94,7 +97,7 @@ func (t *trackedWriter) Unwrap() http.ResponseWriter { return t.ResponseWriter }
 // enter takes the database for this request; leave gives it back, and may be
 // called again.
 func (q *request) enter(ctx context.Context, name string) error {
-	db, err := q.s.store.acquire(ctx, name)
+	db, err := q.s.store.Acquire(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -104,14 +107,14 @@ func (q *request) enter(ctx context.Context, name string) error {
 
 func (q *request) leave() {
 	if q.held {
-		q.s.store.release(q.db)
+		q.s.store.Release(q.db)
 		q.held = false
 	}
 }
 
 // views are the views of the database held.
-func (q *request) views() *viewSet {
-	views, _ := q.db.Beside().(*viewSet)
+func (q *request) views() *view.Set {
+	views, _ := q.db.Beside().(*view.Set)
 	return views
 }
 
@@ -123,7 +126,7 @@ func (q *request) flag(name string) bool { return q.query.Get(name) == "true" }
 func (q *request) jsonOnly() error {
 	kind, _, _ := mime.ParseMediaType(q.Header.Get("Content-Type"))
 	if kind != "application/json" {
-		return fail(http.StatusUnsupportedMediaType, "bad_content_type", "Content-Type must be application/json")
+		return fault.New(http.StatusUnsupportedMediaType, "bad_content_type", "Content-Type must be application/json")
 	}
 	return nil
 }
@@ -140,11 +143,11 @@ func (q *request) body() ([]byte, error) {
 	case "gzip":
 		z, err := gzip.NewReader(src)
 		if err != nil {
-			return nil, badRequest("Request body is not properly gzipped.")
+			return nil, fault.BadRequest("Request body is not properly gzipped.")
 		}
 		src = z
 	default:
-		return nil, fail(http.StatusUnsupportedMediaType, "bad_ctype", enc+" is not a supported content encoding.")
+		return nil, fault.New(http.StatusUnsupportedMediaType, "bad_ctype", enc+" is not a supported content encoding.")
 	}
 	var buf bytes.Buffer
 	if q.ContentLength > 0 && q.ContentLength <= limit {
@@ -152,10 +155,10 @@ func (q *request) body() ([]byte, error) {
 	}
 	n, err := io.Copy(&buf, io.LimitReader(src, limit+1))
 	if err != nil {
-		return nil, badRequest("The request body could not be read.")
+		return nil, fault.BadRequest("The request body could not be read.")
 	}
 	if n > limit {
-		return nil, errTooLarge()
+		return nil, fault.TooLarge()
 	}
 	return buf.Bytes(), nil
 }
@@ -169,13 +172,13 @@ func (q *request) decode(v any) error {
 	}
 	canonical, err := ejson.Canonical(raw)
 	if err != nil {
-		return badRequest("invalid UTF-8 JSON")
+		return fault.BadRequest("invalid UTF-8 JSON")
 	}
 	if canonical[0] != '{' {
-		return badRequest("Request body must be a JSON object")
+		return fault.BadRequest("Request body must be a JSON object")
 	}
 	if err := json.Unmarshal(canonical, v); err != nil {
-		return badRequest("Request body has a member of the wrong type")
+		return fault.BadRequest("Request body has a member of the wrong type")
 	}
 	return nil
 }

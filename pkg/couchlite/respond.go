@@ -10,10 +10,12 @@ import (
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
+	"github.com/callflowd/callflowd/pkg/couchlite/rows"
 )
 
 // writeFailure answers with CouchDB's error object.
-func writeFailure(w http.ResponseWriter, r *http.Request, f *failure) {
+func writeFailure(w http.ResponseWriter, r *http.Request, f *fault.Error) {
 	if f.Status == http.StatusUnauthorized && !strings.Contains(r.Header.Get("Accept"), "text/html") && r.Header.Get("X-Requested-With") == "" {
 		w.Header().Set("WWW-Authenticate", `Basic realm="couchlite"`)
 	}
@@ -111,8 +113,8 @@ func (q *request) absolute(path string) string {
 }
 
 // stream begins a long answer in JSON.
-func (q *request) stream() *stream {
+func (q *request) stream() *rows.Writer {
 	q.w.Header().Set("Content-Type", "application/json")
 	q.w.Header().Set("Cache-Control", "must-revalidate")
-	return newStream(q.w)
+	return rows.New(q.w)
 }

@@ -6,7 +6,9 @@ import (
 	"net/http"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
 	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
+	"github.com/callflowd/callflowd/pkg/couchlite/store"
 )
 
 // maxLookups bounds the documents of one _bulk_get, _revs_diff or
@@ -21,18 +23,18 @@ func (q *request) askedRevs() (ids []string, revs map[string][]revtree.Rev, err 
 	}
 	canonical, ids, err := ejson.Members(raw)
 	if errors.Is(err, ejson.ErrNotObject) {
-		return nil, nil, badRequest("Request body must be a JSON object")
+		return nil, nil, fault.BadRequest("Request body must be a JSON object")
 	}
 	var texts map[string]json.RawMessage
 	if err != nil || json.Unmarshal(canonical, &texts) != nil {
-		return nil, nil, badRequest("invalid UTF-8 JSON")
+		return nil, nil, fault.BadRequest("invalid UTF-8 JSON")
 	}
 	if len(ids) > maxLookups {
-		return nil, nil, errTooLarge()
+		return nil, nil, fault.TooLarge()
 	}
 	revs = map[string][]revtree.Rev{}
 	for _, id := range ids {
-		if revs[id], err = parseRevs(string(texts[id])); err != nil {
+		if revs[id], err = store.ParseRevs(string(texts[id])); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -63,7 +65,7 @@ func (q *request) diff(describe func(*revtree.Tree, []revtree.Rev) any, answer f
 	}
 	found := map[string]any{}
 	for _, id := range ids {
-		t, err := q.db.treeOrEmpty(q.Context(), id)
+		t, err := q.db.TreeOrEmpty(q.Context(), id)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
 )
 
 // endpoint is what serves one path of a database, by the methods named; none
@@ -76,7 +78,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, drain <-chan stru
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return badRequest("Invalid query string.")
+		return fault.BadRequest("Invalid query string.")
 	}
 	req := &request{Request: r, s: s, w: w, query: query, drain: drain}
 	if req.user, err = s.authenticate(r); err != nil {
@@ -108,7 +110,7 @@ func splitPath(escaped string) ([]string, error) {
 	for i, segment := range segments {
 		plain, err := url.PathUnescape(segment)
 		if err != nil {
-			return nil, badRequest("invalid_url_encoding")
+			return nil, fault.BadRequest("invalid_url_encoding")
 		}
 		segments[i] = plain
 	}
@@ -129,7 +131,7 @@ func (q *request) serveDatabase(name string, rest []string) error {
 		return err
 	}
 	defer q.leave()
-	return q.db.gone(q.serveWithin(rest))
+	return q.db.Gone(q.serveWithin(rest))
 }
 
 // serveWithin serves the paths below a database that is held.
@@ -140,7 +142,7 @@ func (q *request) serveWithin(rest []string) error {
 	if e, ok := q.s.endpoints[rest[0]]; ok {
 		if len(rest) > 1 {
 			if e, ok = q.s.endpoints[strings.Join(rest, "/")]; !ok {
-				return errMissing()
+				return fault.Missing()
 			}
 		}
 		if e.methods != "" && !allowed(q.Method, e.methods) {
@@ -161,7 +163,7 @@ func (q *request) serveWithin(rest []string) error {
 func (q *request) serveDocumentPath(rest []string) error {
 	id, rest := rest[0], rest[1:]
 	if id == "_local" && len(rest) == 0 || id == "_local/" {
-		return badRequest("Invalid _local document id.")
+		return fault.BadRequest("Invalid _local document id.")
 	}
 	if (id == "_design" || id == "_local") && len(rest) > 0 {
 		id, rest = id+"/"+rest[0], rest[1:]
@@ -171,7 +173,7 @@ func (q *request) serveDocumentPath(rest []string) error {
 	}
 	if strings.HasPrefix(id, "_local/") {
 		if len(rest) > 0 {
-			return badRequest("_local documents do not accept attachments.")
+			return fault.BadRequest("_local documents do not accept attachments.")
 		}
 		return q.serveLocal(id)
 	}
@@ -193,7 +195,7 @@ func (q *request) serveDesign(ddoc string, rest []string) error {
 	case rest[0] == "_info" && len(rest) == 1:
 		return q.serveDesignInfo(ddoc)
 	}
-	return errMissing()
+	return fault.Missing()
 }
 
 // notAllowed answers 405 with the methods that are, written as CouchDB does.
@@ -216,15 +218,15 @@ func allowed(method, methods string) bool {
 	return false
 }
 
-func errMethod(allow string) *failure {
-	return fail(http.StatusMethodNotAllowed, "method_not_allowed", "Only "+allow+" allowed")
+func errMethod(allow string) *fault.Error {
+	return fault.New(http.StatusMethodNotAllowed, "method_not_allowed", "Only "+allow+" allowed")
 }
 
 func (q *request) tempView() error {
-	return fail(http.StatusGone, "gone", "Temporary views are not supported in CouchDB")
+	return fault.New(http.StatusGone, "gone", "Temporary views are not supported in CouchDB")
 }
 
 // notImplemented serves what CouchDB has and couchlite has not.
 func (q *request) notImplemented() error {
-	return fail(http.StatusNotImplemented, "not_implemented", "This server has no Mango queries; read a view.")
+	return fault.New(http.StatusNotImplemented, "not_implemented", "This server has no Mango queries; read a view.")
 }

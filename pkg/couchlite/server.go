@@ -4,20 +4,23 @@ import (
 	"net/http"
 	"path"
 	"strconv"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
+	"github.com/callflowd/callflowd/pkg/couchlite/store"
 )
 
 // version is the CouchDB whose behaviour this server follows.
 const version = "3.5.0"
 
 // requestID is random; CouchDB's have ten hex digits.
-func requestID() string { return randomHex(5) }
+func requestID() string { return store.RandomHex(5) }
 
 func (q *request) welcome() error {
 	if !allowed(q.Method, "GET,HEAD") {
 		return q.notAllowed("GET,HEAD")
 	}
 	writeRaw(q.w, http.StatusOK, []byte(`{"couchdb":"Welcome","version":"`+version+
-		`","uuid":"`+q.s.store.updateEvents().incarnation+`","features":[],"vendor":{"name":"callflowd couchlite"}}`))
+		`","uuid":"`+q.s.store.Updates().Incarnation+`","features":[],"vendor":{"name":"callflowd couchlite"}}`))
 	return nil
 }
 
@@ -34,16 +37,16 @@ func (q *request) uuids() error {
 	if raw := q.query.Get("count"); raw != "" {
 		n, err := strconv.Atoi(raw)
 		if err != nil || n < 0 {
-			return badRequest("count must be a positive integer")
+			return fault.BadRequest("count must be a positive integer")
 		}
 		if n > maxUUIDs {
-			return badRequest("count parameter too large")
+			return fault.BadRequest("count parameter too large")
 		}
 		count = n
 	}
 	uuids := make([]string, count)
 	for i := range uuids {
-		uuids[i] = newID()
+		uuids[i] = store.NewID()
 	}
 	q.w.Header().Set("Cache-Control", "no-cache")
 	return writeJSON(q.w, http.StatusOK, map[string]any{"uuids": uuids})

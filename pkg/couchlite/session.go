@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
 )
 
 // user is who sends a request. The zero user is anonymous.
@@ -23,8 +25,8 @@ const sessionTime = 10 * time.Minute
 
 const sessionCookie = "AuthSession"
 
-func errUnauthorized(reason string) *failure {
-	return fail(http.StatusUnauthorized, "unauthorized", reason)
+func errUnauthorized(reason string) *fault.Error {
+	return fault.New(http.StatusUnauthorized, "unauthorized", reason)
 }
 
 // matches compares in constant time.
@@ -115,7 +117,7 @@ func (q *request) logIn() error {
 		}
 		form, err := url.ParseQuery(string(raw))
 		if err != nil {
-			return badRequest("Invalid form.")
+			return fault.BadRequest("Invalid form.")
 		}
 		c.Name, c.Password = form.Get("name"), form.Get("password")
 	case "application/json":
@@ -123,11 +125,11 @@ func (q *request) logIn() error {
 			return err
 		}
 	default:
-		return fail(http.StatusUnsupportedMediaType, "bad_content_type",
+		return fault.New(http.StatusUnsupportedMediaType, "bad_content_type",
 			"Content-Type must be 'application/x-www-form-urlencoded' or 'application/json'")
 	}
 	if c.Name == "" {
-		return badRequest("request body must contain a username")
+		return fault.BadRequest("request body must contain a username")
 	}
 	if admin := q.s.opts.Admin; admin != nil && !admin.matches(c.Name, c.Password) {
 		return errUnauthorized("Name or password is incorrect.")

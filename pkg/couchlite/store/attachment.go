@@ -1,0 +1,142 @@
+package store
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
+	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
+)
+
+// Attachment is one attachment of one revision. Its bytes are stored once
+// per database, found by their SHA-256.
+type Attachment struct {
+	Name   string `json:"name"`
+	Type   string `json:"type"`
+	MD5    []byte `json:"md5"`
+	Length int64  `json:"length"`
+	RevPos int    `json:"revpos"` // generation it came with
+	Num    int64  `json:"num"`    // row in the table attachments
+
+	Data []byte `json:"-"` // new bytes, not stored yet
+	stub bool   // take the bytes from an ancestor's attachment of this name
+
+	Follows bool `json:"-"` // the bytes come in a later part of the request
+	Gzipped bool `json:"-"` // the bytes come compressed
+}
+
+// FindAttachment returns the index of the attachment of that name, or -1.
+func FindAttachment(list []Attachment, name string) int {
+	return slices.IndexFunc(list, func(a Attachment) bool { return a.Name == name })
+}
+
+func decodeAttachments(raw []byte) ([]Attachment, error) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	var list []Attachment
+	err := json.Unmarshal(raw, &list)
+	return list, err
+}
+
+// SetData gives the attachment its bytes.
+func (a *Attachment) SetData(data []byte) {
+	sum := md5.Sum(data)
+	a.Data, a.MD5, a.Length = data, sum[:], int64(len(data))
+}
+
+// digest is the attachment's MD5 as CouchDB shows it.
+func (a Attachment) digest() string { return "md5-" + base64.StdEncoding.EncodeToString(a.MD5) }
+
+// settle replaces stubs by the attachments they stand for, those of the
+// nearest ancestor in the tree whose content is here.
+func (w *writer) settle(ctx context.Context, e *Edit, tree *revtree.Tree, path revtree.Path) error {
+	var had map[string]Attachment
+	for i := range e.Attachments {
+		a := &e.Attachments[i]
+		if !a.stub {
+			if a.RevPos == 0 {
+				a.RevPos = path.Gen
+			}
+			continue
+		}
+		if had == nil {
+			var err error
+			if had, err = w.inherited(ctx, tree, path); err != nil {
+				return err
+			}
+		}
+		old, ok := had[a.Name]
+		if !ok {
+			return fault.New(412, "missing_stub", "Invalid attachment stub in "+e.Id+" for "+a.Name)
+		}
+		*a = old
+	}
+	return nil
+}
+
+// inherited returns the attachments of the newest ancestor on the path whose
+// content is here.
+func (w *writer) inherited(ctx context.Context, tree *revtree.Tree, path revtree.Path) (map[string]Attachment, error) {
+	had := map[string]Attachment{}
+	for k, hash := range path.Hashes {
+		node, ok := tree.Find(revtree.Rev{Gen: path.Gen - k, Hash: hash})
+		if !ok || node.Body == 0 {
+			continue
+		}
+		var raw []byte
+		if err := w.stmt.getBody.QueryRowContext(ctx, node.Body).Scan(&raw); err != nil {
+			return nil, err
+		}
+		list, err := decodeAttachments(raw)
+		for _, a := range list {
+			had[a.Name] = a
+		}
+		return had, err
+	}
+	return had, nil
+}
+
+// storeAttachments writes new bytes and returns the list as kept with the
+// body, nil when it is empty.
+func (w *writer) storeAttachments(ctx context.Context, list []Attachment) ([]byte, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	for i := range list {
+		a := &list[i]
+		if a.Num != 0 {
+			continue
+		}
+		sum := sha256.Sum256(a.Data)
+		err := w.stmt.findAttachment.QueryRowContext(ctx, sum[:]).Scan(&a.Num)
+		if errors.Is(err, sql.ErrNoRows) {
+			var res sql.Result
+			if a.Data == nil {
+				a.Data = []byte{}
+			}
+			if res, err = w.stmt.addAttachment.ExecContext(ctx, sum[:], a.Data); err == nil {
+				a.Num, err = res.LastInsertId()
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return json.Marshal(list)
+}
+
+// AttachmentData reads the bytes of a stored attachment.
+func (db *Database) AttachmentData(ctx context.Context, a Attachment) (data []byte, err error) {
+	if err := db.read.attachment.QueryRowContext(ctx, a.Num).Scan(&data); err != nil {
+		return nil, fmt.Errorf("read attachment %s: %w", a.Name, err)
+	}
+	return data, nil
+}

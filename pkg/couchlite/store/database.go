@@ -1,0 +1,202 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
+)
+
+// databaseSchema is the layout of a database's file. A document's row names
+// its winning revision and keeps its revision tree, whose nodes point into
+// bodies; docs.leaves counts the tree's leaves. seq is the update sequence of
+// the document's last change.
+const databaseSchema = `
+CREATE TABLE state(
+  only_row INTEGER PRIMARY KEY CHECK(only_row = 1),
+  version INTEGER NOT NULL, incarnation TEXT NOT NULL,
+  seq INTEGER NOT NULL, docs INTEGER NOT NULL, deleted INTEGER NOT NULL,
+  purge_seq INTEGER NOT NULL, revs_limit INTEGER NOT NULL, security TEXT NOT NULL);
+INSERT INTO state VALUES(1, 1, '` + blankIncarnation + `', 0, 0, 0, 0, 1000,
+  '{"members":{"roles":["_admin"]},"admins":{"roles":["_admin"]}}');
+CREATE TABLE docs(
+  num INTEGER PRIMARY KEY, id TEXT NOT NULL, seq INTEGER NOT NULL, deleted INTEGER NOT NULL,
+  rev TEXT NOT NULL, body INTEGER NOT NULL, leaves INTEGER NOT NULL, tree BLOB NOT NULL);
+CREATE UNIQUE INDEX docs_id ON docs(id, deleted);
+CREATE UNIQUE INDEX docs_seq ON docs(seq);
+CREATE TABLE bodies(num INTEGER PRIMARY KEY, body BLOB NOT NULL, attachments BLOB);
+CREATE TABLE attachments(num INTEGER PRIMARY KEY, sha BLOB NOT NULL UNIQUE, data BLOB NOT NULL);
+CREATE TABLE locals(id TEXT PRIMARY KEY, rev INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+`
+
+// State is the one row of the table state.
+type State struct {
+	Incarnation   string
+	Seq           int64 // of the last change
+	Docs, Deleted int64 // documents that live and that are tombstones
+	PurgeSeq      int64
+	RevsLimit     int64
+	Security      string
+}
+
+// Database is one open database.
+type Database struct {
+	name   string
+	base   string // of its file's name
+	store  *Store
+	slot   *slot
+	log    *zap.Logger
+	file   *File
+	read   readStatements
+	writer *writer
+	state  atomic.Pointer[State] // as last committed
+	beside Companion             // may be nil
+
+	compacting atomic.Bool
+}
+
+// openDatabase opens the file of a database, or makes it. Errors wrap
+// os.ErrNotExist when it is not there, and are errFileExists when it is.
+func (s *Store) openDatabase(ctx context.Context, name string, create bool) (*Database, error) {
+	base := s.file(name)
+	switch {
+	case create && base != "":
+		return nil, errFileExists()
+	case create:
+		base = newFileBase(name)
+		if err := s.placeFile(s.databasePath(base)); err != nil {
+			return nil, fmt.Errorf("create database: %w", err)
+		}
+	case base == "":
+		return nil, fmt.Errorf("open database: %w", os.ErrNotExist)
+	}
+	file, err := OpenFile(ctx, s.databasePath(base), FileOptions{durable: !s.temp, Readers: 4, Schema: databaseSchema})
+	if err != nil {
+		return nil, err
+	}
+	db := &Database{name: name, base: base, store: s, log: s.log.With(zap.String("database", name)), file: file}
+	if err := db.start(ctx); err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("open database %s: %w", name, err)
+	}
+	if create {
+		s.setFile(name, base)
+		s.committed(name, updateCreated)
+	}
+	return db, nil
+}
+
+func (db *Database) start(ctx context.Context) error {
+	var st State
+	row := db.file.W.QueryRowContext(ctx, `SELECT incarnation, seq, docs, deleted, purge_seq, revs_limit, security FROM state`)
+	if err := row.Scan(&st.Incarnation, &st.Seq, &st.Docs, &st.Deleted, &st.PurgeSeq, &st.RevsLimit, &st.Security); err != nil {
+		return err
+	}
+	db.state.Store(&st)
+	if err := db.read.prepare(db.file.R); err != nil {
+		return err
+	}
+	w, err := startWriter(ctx, db)
+	if err != nil {
+		return err
+	}
+	db.writer = w
+	if db.store.opts.Companion != nil {
+		db.beside = db.store.opts.Companion(db)
+	}
+	return nil
+}
+
+// close waits for writes under way and closes the file.
+func (db *Database) close() error {
+	db.writer.stop()
+	if db.beside != nil {
+		db.beside.Close()
+	}
+	return db.file.Close()
+}
+
+// Beside is what [Options] made for the database.
+func (db *Database) Beside() Companion { return db.beside }
+
+// Name is the database's name.
+func (db *Database) Name() string { return db.name }
+
+// Log is the store's log, naming the database.
+func (db *Database) Log() *zap.Logger { return db.log }
+
+// Store is where the database is kept.
+func (db *Database) Store() *Store { return db.store }
+
+// Current is the database's state as last committed.
+func (db *Database) Current() *State { return db.state.Load() }
+
+// SetSecurity keeps the security object.
+func (db *Database) SetSecurity(ctx context.Context, object string) error {
+	return db.writer.do(ctx, func(w *writer) error {
+		w.st.Security = object
+		return nil
+	})
+}
+
+// SetRevsLimit sets how many revisions of a document are remembered.
+func (db *Database) SetRevsLimit(ctx context.Context, n int64) error {
+	return db.writer.do(ctx, func(w *writer) error {
+		w.st.RevsLimit = n
+		return nil
+	})
+}
+
+// retire refuses further writes: the database is being deleted.
+func (db *Database) retire() { db.writer.stop() }
+
+// Gone returns what a request is told whose database was deleted under it; any
+// other failure is returned as it is.
+func (db *Database) Gone(err error) error {
+	var f *fault.Error
+	if err == nil || errors.As(err, &f) {
+		return err
+	}
+	select {
+	case <-db.writer.quit:
+		return fault.NoDatabase()
+	default:
+		return err
+	}
+}
+
+// IndexDir is where the database's view indexes are kept.
+func (db *Database) IndexDir() string {
+	return filepath.Join(db.store.dir, "views", db.base)
+}
+
+// inTx runs fn in a read transaction: one snapshot of the database.
+func (db *Database) inTx(ctx context.Context, fn func(*sql.Tx) error) error {
+	tx, err := db.file.R.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	return fn(tx)
+}
+
+// Info is what GET /{db} says.
+func (db *Database) Info() map[string]any {
+	st := db.state.Load()
+	size := db.file.Size()
+	return map[string]any{
+		"db_name": db.name, "doc_count": st.Docs, "doc_del_count": st.Deleted,
+		"update_seq": db.EncodeSeq(st.Seq), "purge_seq": strconv.FormatInt(st.PurgeSeq, 10) + "-" + st.Incarnation,
+		"instance_start_time": "0", "compact_running": db.compacting.Load(), "disk_format_version": 8, "props": map[string]any{},
+		"cluster": map[string]int{"q": 1, "n": 1, "w": 1, "r": 1},
+		"sizes":   map[string]int64{"file": size, "active": size, "external": size},
+	}
+}

@@ -1,0 +1,220 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
+	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
+)
+
+// Edit is one document on its way into the database.
+type Edit struct {
+	Id          string
+	Body        []byte // canonical, without underscore members
+	Deleted     bool
+	Attachments []Attachment
+	Base        revtree.Rev  // the revision it changes; zero: a new document
+	Path        revtree.Path // with replicated: its revision and ancestors
+	Replicated  bool         // keep the revision it came with (new_edits=false)
+
+	Rev revtree.Rev // what it became
+}
+
+// SetBase names the revision that the edit follows, or with new_edits=false
+// is.
+func (e *Edit) SetBase(rev string) error {
+	r, err := revtree.ParseRev(rev)
+	if err != nil {
+		return fault.InvalidRev()
+	}
+	e.Base = r
+	return nil
+}
+
+// KeepRevision makes the edit one with new_edits=false.
+func (e *Edit) KeepRevision() error {
+	if e.Base.IsZero() && len(e.Path.Hashes) == 0 {
+		return fault.BadRequest("When `new_edits: false`, the document needs `_rev` or `_revisions` specified")
+	}
+	if len(e.Path.Hashes) == 0 {
+		e.Path = revtree.Path{Gen: e.Base.Gen, Hashes: []string{e.Base.Hash}}
+	}
+	e.Replicated = true
+	return nil
+}
+
+// Save writes one edit.
+func (db *Database) Save(ctx context.Context, e *Edit) error {
+	return db.writer.do(ctx, func(w *writer) error { return w.apply(context.Background(), e) })
+}
+
+// SaveAll writes edits in one transaction, but for those that outcomes has an
+// error of, and adds to outcomes what stood against the others. Its own error
+// means that none was written.
+func (db *Database) SaveAll(ctx context.Context, edits []*Edit, outcomes []error) error {
+	return db.writer.do(ctx, func(w *writer) error {
+		for i, e := range edits {
+			if outcomes[i] != nil {
+				continue
+			}
+			err := w.applyAny(context.Background(), e)
+			var f *fault.Error
+			if outcomes[i] = err; err != nil && !errors.As(err, &f) {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// applyAny writes a document or a local one.
+func (w *writer) applyAny(ctx context.Context, e *Edit) error {
+	if strings.HasPrefix(e.Id, "_local/") {
+		return w.applyLocal(ctx, e)
+	}
+	return w.apply(ctx, e)
+}
+
+// apply writes one edit. A [fault.Error] means that nothing was written.
+func (w *writer) apply(ctx context.Context, e *Edit) error {
+	num, wasDeleted, tree, err := w.find(ctx, e.Id)
+	if err != nil {
+		return err
+	}
+	path, base := e.Path, revtree.Rev{}
+	if !e.Replicated {
+		if base, err = e.parent(tree); err != nil {
+			return err
+		}
+		path = revtree.Path{Gen: base.Gen + 1, Hashes: []string{"", base.Hash}}
+		if base.IsZero() {
+			path.Hashes = path.Hashes[:1]
+		}
+	}
+	var body int64
+	if node, known := tree.Find(path.Rev()); !known || node.Body == 0 {
+		if err := w.settle(ctx, e, tree, path); err != nil {
+			return err
+		}
+		if !e.Replicated {
+			path.Hashes[0] = e.hash(base)
+		}
+		if _, known := tree.Find(path.Rev()); known && !e.Replicated {
+			return fault.Conflict()
+		}
+		if body, err = w.addBody(ctx, e); err != nil {
+			return err
+		}
+	}
+	e.Rev = path.Rev()
+	old := tree.Len()
+	if !tree.Insert(path, e.Deleted, body) {
+		return nil
+	}
+	if old > 0 {
+		w.superseded++
+	}
+	var stemmed []int64
+	tree.Stem(int(w.st.RevsLimit), func(body int64) { stemmed = append(stemmed, body) })
+	if err := w.dropBodies(ctx, stemmed); err != nil {
+		return err
+	}
+	return w.saveDoc(ctx, num, wasDeleted, e.Id, tree)
+}
+
+// find reads a document's row; num is 0 when there is none.
+func (w *writer) find(ctx context.Context, id string) (num int64, deleted bool, tree *revtree.Tree, err error) {
+	var raw []byte
+	err = w.stmt.findDoc.QueryRowContext(ctx, id).Scan(&num, &deleted, &raw)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, false, new(revtree.Tree), nil
+	}
+	if err != nil {
+		return 0, false, nil, err
+	}
+	tree, err = revtree.Decode(raw)
+	return num, deleted, tree, err
+}
+
+// parent checks that the edit may follow its base and returns what it
+// follows. As in CouchDB a deleted document may only be made anew without
+// naming a revision, and one that never was may name any, unless it is a
+// design document or has attachments.
+func (e *Edit) parent(tree *revtree.Tree) (revtree.Rev, error) {
+	winner, ok := tree.Winner()
+	switch {
+	case !ok && !e.Base.IsZero() && (len(e.Attachments) > 0 || strings.HasPrefix(e.Id, "_design/")):
+		return revtree.Rev{}, fault.Conflict()
+	case !ok:
+		return e.Base, nil
+	case winner.Deleted && e.Base.IsZero() && !e.Deleted:
+		return winner.Rev, nil
+	case winner.Deleted || !tree.IsLeaf(e.Base):
+		return revtree.Rev{}, fault.Conflict()
+	}
+	return e.Base, nil
+}
+
+func (w *writer) addBody(ctx context.Context, e *Edit) (int64, error) {
+	list, err := w.storeAttachments(ctx, e.Attachments)
+	if err != nil {
+		return 0, err
+	}
+	res, err := w.stmt.addBody.ExecContext(ctx, e.Body, list)
+	if err != nil {
+		return 0, err
+	}
+	return res.LastInsertId()
+}
+
+// saveDoc writes the row of a document after its tree has changed, under the
+// next update sequence.
+func (w *writer) saveDoc(ctx context.Context, num int64, wasDeleted bool, id string, tree *revtree.Tree) error {
+	leaves := tree.Leaves()
+	winner := leaves[0]
+	w.st.Seq++
+	w.count(num != 0, wasDeleted, -1)
+	w.count(true, winner.Deleted, 1)
+	stmt, key := w.stmt.setDoc, any(num)
+	if num == 0 {
+		stmt, key = w.stmt.addDoc, id
+	}
+	_, err := stmt.ExecContext(ctx, w.st.Seq, winner.Deleted, winner.Rev.String(), winner.Body, len(leaves), tree.Encode(nil), key)
+	return err
+}
+
+// count adjusts the number of documents or tombstones.
+func (w *writer) count(exists, deleted bool, by int64) {
+	switch {
+	case exists && deleted:
+		w.st.Deleted += by
+	case exists:
+		w.st.Docs += by
+	}
+}
+
+// Inherit gives the edit the content of the revision it follows. One that
+// names no revision starts from nothing, if create is set, which only a
+// document that is not there allows; else from the winner.
+func (db *Database) Inherit(ctx context.Context, e *Edit, create bool) error {
+	if e.Base.IsZero() {
+		if create {
+			return nil
+		}
+		r, err := db.Winner(ctx, e.Id)
+		if err == nil && r.Deleted {
+			err = fault.Deleted()
+		}
+		e.Attachments = r.Attachments
+		return err
+	}
+	r, err := db.At(ctx, e.Id, e.Base)
+	if fault.IsMissing(err) {
+		return fault.New(409, "not_found", "missing_rev")
+	}
+	e.Body, e.Attachments, e.Deleted = r.Body, r.Attachments, r.Deleted
+	return err
+}

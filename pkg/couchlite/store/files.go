@@ -1,0 +1,97 @@
+package store
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+)
+
+// FileSuffix ends every SQLite file's name.
+const FileSuffix = ".db"
+
+// newFileBase is a name for the file of a new database: the database's, with
+// dots for slashes, and a mark of its own. A database that is made anew under
+// the same name thus shares no path with the one deleted before it, whose
+// last users may still have it open.
+func newFileBase(name string) string {
+	return strings.ReplaceAll(name, "/", ".") + "~" + RandomHex(4)
+}
+
+// databaseName is the database whose file is called base; false for what is
+// none of ours.
+func databaseName(base string) (string, bool) {
+	name, _, ok := strings.Cut(base, "~")
+	name = strings.ReplaceAll(name, ".", "/")
+	return name, ok && ValidName(name)
+}
+
+func (s *Store) databasePath(base string) string {
+	return filepath.Join(s.dir, "databases", base+FileSuffix)
+}
+
+// scan finds the databases in the directory, and clears away what a crash has
+// left of deleted ones and of those never finished.
+func (s *Store) scan() error {
+	entries, err := os.ReadDir(filepath.Join(s.dir, "databases"))
+	if err != nil {
+		return err
+	}
+	bases := map[string]bool{}
+	for _, e := range entries {
+		base, ok := strings.CutSuffix(e.Name(), FileSuffix)
+		if name, ours := databaseName(base); ok && ours {
+			bases[base] = true
+			s.files[name] = base
+		}
+	}
+	for _, e := range entries {
+		base, _, ok := strings.Cut(e.Name(), FileSuffix)
+		if _, ours := databaseName(base); ok && ours && !bases[base] {
+			s.discard(filepath.Join("databases", e.Name()))
+		}
+	}
+	entries, err = os.ReadDir(filepath.Join(s.dir, "views"))
+	for _, e := range entries {
+		if _, ours := databaseName(e.Name()); ours && !bases[e.Name()] {
+			s.discard(filepath.Join("views", e.Name()))
+		}
+	}
+	return err
+}
+
+// discard removes what belongs to no database. Failing only wastes space.
+func (s *Store) discard(path string) {
+	if err := os.RemoveAll(filepath.Join(s.dir, path)); err != nil {
+		s.log.Warn("left over", zap.String("path", path), zap.Error(err))
+	}
+}
+
+// Names lists every database in CouchDB's order, that of bytes.
+func (s *Store) Names() []string {
+	s.mu.Lock()
+	names := make([]string, 0, len(s.files))
+	for name := range s.files {
+		names = append(names, name)
+	}
+	s.mu.Unlock()
+	slices.Sort(names)
+	return names
+}
+
+// file returns the base of a database's file, "" when there is no such
+// database.
+func (s *Store) file(name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.files[name]
+}
+
+// setFile records the base of a new database's file.
+func (s *Store) setFile(name, base string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files[name] = base
+}

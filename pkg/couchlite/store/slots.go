@@ -1,0 +1,227 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
+)
+
+// slot is one database that is open, opening or closing.
+type slot struct {
+	name  string
+	ready chan struct{} // closed when db and err are set
+	db    *Database
+	err   error
+
+	// guarded by Server.mu
+	refs    int
+	deleted bool          // close when the last user leaves
+	closing chan struct{} // not nil: closed when the name is free again
+
+	users sync.WaitGroup // counts refs, for Server.Close
+}
+
+var databaseNames = regexp.MustCompile(`^([a-z][a-z0-9_$()+/-]*|_users|_replicator|_global_changes)$`)
+
+// ValidName reports whether CouchDB would take name for a database.
+func ValidName(name string) bool {
+	return len(name) <= 238 && databaseNames.MatchString(name)
+}
+
+func errShutdown() *fault.Error {
+	return fault.New(503, "service_unavailable", "The server is shutting down.")
+}
+
+// Acquire returns the open database of that name. The caller must release it.
+func (s *Store) Acquire(ctx context.Context, name string) (*Database, error) {
+	if !ValidName(name) {
+		return nil, fault.NoDatabase()
+	}
+	sl, err := s.enter(ctx, name, false)
+	if err != nil {
+		return nil, err
+	}
+	return sl.db, nil
+}
+
+// Create makes a new database and returns it open. The caller must release it.
+func (s *Store) Create(ctx context.Context, name string) (*Database, error) {
+	sl, err := s.enter(ctx, name, true)
+	if err != nil {
+		return nil, err
+	}
+	return sl.db, nil
+}
+
+// Release gives back what acquire and create returned.
+func (s *Store) Release(db *Database) { s.leave(db.slot) }
+
+func (s *Store) enter(ctx context.Context, name string, create bool) (*slot, error) {
+	for {
+		s.mu.Lock()
+		if s.closed {
+			s.mu.Unlock()
+			return nil, errShutdown()
+		}
+		sl := s.slots[name]
+		if sl == nil {
+			sl = &slot{name: name, ready: make(chan struct{}), refs: 1}
+			sl.users.Add(1)
+			s.slots[name] = sl
+			s.mu.Unlock()
+			return s.fill(ctx, sl, create)
+		}
+		if wait := sl.closing; wait != nil {
+			s.mu.Unlock()
+			select {
+			case <-wait:
+				continue
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		s.hold(sl)
+		s.mu.Unlock()
+		<-sl.ready
+		switch {
+		case sl.err == nil && create:
+			s.leave(sl)
+			return nil, errFileExists()
+		case sl.err == nil:
+			return sl, nil
+		}
+		s.leave(sl)
+		if !create || !errors.Is(sl.err, os.ErrNotExist) {
+			return nil, openFailure(sl.err)
+		}
+	}
+}
+
+// hold counts one more user. s.mu is held.
+func (s *Store) hold(sl *slot) {
+	if sl.refs == 0 {
+		s.idle = slices.DeleteFunc(s.idle, func(other *slot) bool { return other == sl })
+	}
+	sl.refs++
+	sl.users.Add(1)
+}
+
+// fill opens the slot's database for everyone who waits for it.
+func (s *Store) fill(ctx context.Context, sl *slot, create bool) (*slot, error) {
+	// Others share the outcome, so this request's end must not decide it.
+	sl.db, sl.err = s.openDatabase(context.WithoutCancel(ctx), sl.name, create)
+	s.mu.Lock()
+	if sl.err != nil {
+		delete(s.slots, sl.name)
+	} else {
+		sl.db.slot = sl
+		s.opened++
+	}
+	s.mu.Unlock()
+	close(sl.ready)
+	if sl.err != nil {
+		s.leave(sl)
+		return nil, openFailure(sl.err)
+	}
+	return sl, nil
+}
+
+func openFailure(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return fault.NoDatabase()
+	}
+	return err
+}
+
+func errFileExists() *fault.Error {
+	return fault.New(412, "file_exists", "The database could not be created, the file already exists.")
+}
+
+// leave counts one user less, and closes a database when none is left and it
+// is deleted or too many are open.
+func (s *Store) leave(sl *slot) {
+	defer sl.users.Done()
+	s.mu.Lock()
+	sl.refs--
+	switch {
+	case sl.refs > 0 || sl.err != nil || s.closed && !sl.deleted:
+		s.mu.Unlock()
+		return
+	case sl.deleted:
+		s.mu.Unlock()
+		s.closeDatabase(sl)
+		return
+	}
+	s.idle = append(s.idle, sl)
+	var victim *slot
+	if s.opened > s.opts.MaxOpen {
+		victim, s.idle = s.idle[0], s.idle[1:]
+		victim.closing = make(chan struct{})
+		victim.users.Add(1)
+	}
+	s.mu.Unlock()
+	if victim != nil {
+		s.closeDatabase(victim)
+		s.vacate(victim)
+		victim.users.Done()
+	}
+}
+
+func (s *Store) closeDatabase(sl *slot) {
+	if err := sl.db.close(); err != nil {
+		s.log.Error("close database", zap.String("database", sl.name), zap.Error(err))
+	}
+	s.mu.Lock()
+	s.opened--
+	s.mu.Unlock()
+}
+
+// vacate frees the slot's name for others.
+func (s *Store) vacate(sl *slot) {
+	s.mu.Lock()
+	delete(s.slots, sl.name)
+	close(sl.closing)
+	s.mu.Unlock()
+}
+
+// Destroy deletes a database. Requests under way on it may still end well.
+func (s *Store) Destroy(ctx context.Context, name string) error {
+	db, err := s.Acquire(ctx, name)
+	if err != nil {
+		return err
+	}
+	sl := db.slot
+	defer s.leave(sl)
+	s.mu.Lock()
+	if sl.deleted {
+		s.mu.Unlock()
+		return fault.NoDatabase()
+	}
+	sl.deleted = true
+	sl.closing = make(chan struct{})
+	delete(s.files, name)
+	s.mu.Unlock()
+	defer s.vacate(sl)
+	sl.db.retire()
+	if err := RemoveFile(s.databasePath(sl.db.base)); err != nil {
+		return err
+	}
+	if sl.db.beside != nil {
+		if err := sl.db.beside.Drop(); err != nil {
+			return err
+		}
+	}
+	if err := syncDir(filepath.Join(s.dir, "databases"), !s.temp); err != nil {
+		return err
+	}
+	s.committed(name, updateDeleted)
+	return nil
+}

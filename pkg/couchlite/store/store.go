@@ -1,0 +1,127 @@
+// Package store keeps databases of documents as CouchDB does: revision trees,
+// change sequences, attachments and local documents, in one SQLite file per
+// database.
+//
+// A write is acknowledged when it is on disk. Concurrent writes to one database
+// share a transaction, and so the wait for the disk. Errors that concern the
+// client are of type *[fault.Error]; any other is the server's own.
+package store
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"go.uber.org/zap"
+)
+
+// Options configure a [Store].
+type Options struct {
+	// Dir holds the files. Empty means a temporary directory that goes away
+	// with the store, where nothing waits for the disk.
+	Dir     string
+	Log     *zap.Logger
+	MaxOpen int // databases kept open while idle
+	// Companion makes what is kept beside an open database. Nil: nothing.
+	Companion func(*Database) Companion
+}
+
+// Companion is what is kept beside an open database, its view indexes: closed
+// before the database, and dropped with it.
+type Companion interface {
+	Close()
+	Drop() error
+}
+
+// Store is a directory of databases. It is safe for concurrent use.
+type Store struct {
+	opts     Options
+	log      *zap.Logger
+	dir      string
+	temp     bool // dir goes away with the store
+	updates  *UpdateLog
+	template func() ([]byte, error) // an empty database's file
+
+	mu     sync.Mutex        // guards what follows
+	files  map[string]string // base of the file of every database, by name
+	slots  map[string]*slot
+	idle   []*slot // open databases nobody uses, longest idle first
+	opened int     // slots with an open database
+	closed bool
+	stop   chan struct{} // closed by Close
+
+	topicsMu sync.Mutex
+	topics   map[string]chan struct{} // closed on the next commit to a database
+}
+
+// Open returns the store in o.Dir, which is created when it does not
+// exist. It opens no database yet.
+func Open(o Options) (*Store, error) {
+	s := &Store{
+		opts: o, log: o.Log, dir: o.Dir, temp: o.Dir == "",
+		files: map[string]string{}, slots: map[string]*slot{}, topics: map[string]chan struct{}{}, stop: make(chan struct{}),
+	}
+	var err error
+	if s.temp {
+		if s.dir, err = os.MkdirTemp("", "couchlite-"); err != nil {
+			return nil, fmt.Errorf("couchlite: %w", err)
+		}
+	}
+	for _, sub := range []string{"databases", "views"} {
+		if err := os.MkdirAll(filepath.Join(s.dir, sub), 0o700); err != nil {
+			return nil, fmt.Errorf("couchlite: %w", err)
+		}
+	}
+	s.template = sync.OnceValues(s.makeTemplate)
+	if err := s.scan(); err != nil {
+		return nil, fmt.Errorf("couchlite: %w", err)
+	}
+	s.updates = newUpdateLog(s.Names())
+	return s, nil
+}
+
+// Dir is the directory that holds the files.
+func (s *Store) Dir() string { return s.dir }
+
+// Stopped is closed when the store closes.
+func (s *Store) Stopped() <-chan struct{} { return s.stop }
+
+// Durable reports whether a commit waits for the disk.
+func (s *Store) Durable() bool { return !s.temp }
+
+// Updates is the log of what happens to databases.
+func (s *Store) Updates() *UpdateLog { return s.updates }
+
+// Close waits for those who hold a database, and closes the databases. What
+// is asked of the store after it gets 503.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	close(s.stop)
+	slots := make([]*slot, 0, len(s.slots))
+	for _, sl := range s.slots {
+		slots = append(slots, sl)
+	}
+	s.mu.Unlock()
+	var first error
+	for _, sl := range slots {
+		<-sl.ready
+		sl.users.Wait()
+		if sl.db != nil {
+			if err := sl.db.close(); err != nil && first == nil {
+				first = err
+			}
+		}
+	}
+	if s.temp {
+		if err := os.RemoveAll(s.dir); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}

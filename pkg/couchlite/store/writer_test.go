@@ -1,0 +1,111 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
+	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
+)
+
+// TestBrokenOperation lets operations fail beside good ones: only an error
+// that is no failure undoes what shares its transaction.
+func TestBrokenOperation(t *testing.T) {
+	db := held(t, newStore(t), "db")
+	oops := errors.New("oops")
+	tests := []struct {
+		name string
+		run  func(*writer) error
+		want error
+	}{
+		{"error", func(*writer) error { return oops }, oops},
+		{"panic", func(*writer) error { panic("oops") }, nil},
+		{"failure", func(*writer) error { return fault.Conflict() }, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			err := db.writer.do(t.Context(), func(w *writer) error {
+				if tt.name != "failure" {
+					w.st.Docs += 100
+				}
+				return tt.run(w)
+			})
+			if err == nil || tt.want != nil && !errors.Is(err, tt.want) {
+				t.Errorf("error %v", err)
+			}
+			put(t, db, tt.name, `{}`)
+		})
+	}
+	if got := db.Current().Docs; got != 3 {
+		t.Errorf("%d documents", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := db.writer.do(ctx, func(*writer) error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
+	}
+}
+
+// TestConcurrentEdits lets clients change one document: at each revision one
+// of them wins, the others conflict, and no change is lost.
+func TestConcurrentEdits(t *testing.T) {
+	db := held(t, newStore(t), "db")
+	put(t, db, "a", `{"n":1}`)
+	var wg sync.WaitGroup
+	wins := make([]int, 4)
+	for client := range wins {
+		wg.Go(func() {
+			for wins[client] < 25 {
+				r, err := db.Winner(t.Context(), "a")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				e := &Edit{Id: "a", Body: fmt.Appendf(nil, `{"client":%d}`, client)}
+				if err := e.SetBase(r.Rev); err != nil {
+					t.Error(err)
+					return
+				}
+				switch err := db.Save(t.Context(), e); {
+				case err == nil:
+					wins[client]++
+				case fault.As(err).Status != 409:
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if got, err := db.Winner(t.Context(), "a"); err != nil || !strings.HasPrefix(got.Rev, "101-") || got.Leaves != 1 {
+		t.Errorf("%s with %d leaves: %v", got.Rev, got.Leaves, err)
+	}
+}
+
+func TestPurgeForgets(t *testing.T) {
+	db := held(t, newStore(t), "db")
+	rev, err := revtree.ParseRev(put(t, db, "a", `{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, db, "b", `{}`)
+	before := *db.Current()
+	gone, err := db.Purge(t.Context(), []string{"a", "nope"}, map[string][]revtree.Rev{"a": {rev}, "nope": {rev}})
+	if err != nil || len(gone["a"]) != 1 || len(gone["nope"]) != 0 {
+		t.Errorf("%v %v", gone, err)
+	}
+	if _, err := db.Winner(t.Context(), "a"); !fault.IsMissing(err) {
+		t.Errorf("a: %v", err)
+	}
+	after := *db.Current()
+	if after.Docs != 1 || after.PurgeSeq != before.PurgeSeq+1 || after.Seq != before.Seq+1 {
+		t.Errorf("state %+v, was %+v", after, before)
+	}
+	if got := put(t, db, "a", `{}`); !strings.HasPrefix(got, "1-") {
+		t.Errorf("made anew as %s", got)
+	}
+}

@@ -1,0 +1,241 @@
+package view
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
+	"github.com/callflowd/callflowd/pkg/couchlite/store"
+)
+
+// indexSchema is the layout of an index file. An entry's k is the collation
+// key of the emitted key, the document's id, and which of the document's equal
+// keys it is; view is the number of the map function. ranks count entries, a
+// hundred or two to a row, so that an offset is not counted entry by entry.
+// entriesIndex finds the entries of a document; the first build goes without.
+const indexSchema = `
+CREATE TABLE meta(
+  only_row INTEGER PRIMARY KEY CHECK(only_row = 1),
+  incarnation TEXT NOT NULL, seq INTEGER NOT NULL, purge_seq INTEGER NOT NULL);
+INSERT INTO meta VALUES(1, '', 0, 0);
+CREATE TABLE entries(
+  view INTEGER NOT NULL, k BLOB NOT NULL, id TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL,
+  PRIMARY KEY(view, k)) WITHOUT ROWID;
+CREATE TABLE ranks(view INTEGER NOT NULL, lo BLOB NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(view, lo)) WITHOUT ROWID;
+CREATE TABLE broken(view INTEGER PRIMARY KEY, reason TEXT NOT NULL);
+`
+
+const entriesIndex = `CREATE INDEX IF NOT EXISTS entries_id ON entries(id)`
+
+// viewIndex is the index of a design document's views.
+type viewIndex struct {
+	set    *Set
+	design *Design
+	file   *store.File
+	log    *zap.Logger
+
+	users    int         // who hold it; guarded by set.mu
+	purgeSeq int64       // of the database when the index was begun
+	ranks    *rankWriter // as last committed, or nil; for the running build
+
+	mu       sync.Mutex
+	seq      int64  // what the index has seen of the database
+	building *build // nil when none runs
+	strikes  map[int]int
+	broken   map[int]string // why a view has no rows: its function does not end
+}
+
+// build is one run over the changes; err is set before done is closed.
+type build struct {
+	done chan struct{}
+	err  error
+}
+
+// openIndex opens the index file of a design document, or makes it. A file
+// that cannot be read, counts another database or was left with a view that
+// failed begins anew.
+func openIndex(ctx context.Context, s *Set, d *Design) (*viewIndex, error) {
+	if err := os.MkdirAll(s.db.IndexDir(), 0o700); err != nil {
+		return nil, fmt.Errorf("open view index: %w", err)
+	}
+	path := filepath.Join(s.db.IndexDir(), d.digest+store.FileSuffix)
+	x := &viewIndex{
+		set: s, design: d, strikes: map[int]int{}, broken: map[int]string{},
+		log: s.db.Log().With(zap.String("design", d.name), zap.String("index", d.digest)),
+	}
+	err := x.open(ctx, path)
+	if err != nil {
+		x.log.Warn("view index begins anew", zap.Error(err))
+		if err := store.RemoveFile(path); err != nil {
+			return nil, fmt.Errorf("open view index: %w", err)
+		}
+		err = x.open(ctx, path)
+	}
+	return x, err
+}
+
+var errStaleIndex = errors.New("index of another state of the database")
+
+func (x *viewIndex) open(ctx context.Context, path string) error {
+	file, err := store.OpenFile(ctx, path, store.FileOptions{Readers: 16, Schema: indexSchema})
+	if err != nil {
+		return err
+	}
+	x.file = file
+	if err := x.load(ctx); err != nil {
+		_ = file.Close()
+		return err
+	}
+	return nil
+}
+
+// load reads how far the index is.
+func (x *viewIndex) load(ctx context.Context) error {
+	if x.set.db.Store().Durable() {
+		// A crash of the machine may then cost the last builds, not the file.
+		if _, err := x.file.W.ExecContext(ctx, `PRAGMA synchronous = NORMAL`); err != nil {
+			return err
+		}
+	}
+	st := x.set.db.Current()
+	var incarnation string
+	var broken int64
+	row := x.file.W.QueryRowContext(ctx, `SELECT incarnation, seq, purge_seq, (SELECT count(*) FROM broken) FROM meta`)
+	if err := row.Scan(&incarnation, &x.seq, &x.purgeSeq, &broken); err != nil {
+		return err
+	}
+	if x.seq == 0 && incarnation == "" {
+		x.purgeSeq = st.PurgeSeq
+		_, err := x.file.W.ExecContext(ctx, `UPDATE meta SET incarnation = ?, purge_seq = ?`, st.Incarnation, st.PurgeSeq)
+		return err
+	}
+	if incarnation != st.Incarnation || x.purgeSeq != st.PurgeSeq || x.seq > st.Seq || broken > 0 {
+		return errStaleIndex
+	}
+	return nil
+}
+
+// purged reports whether documents were purged since the index was begun. Such
+// an index cannot be brought up to date.
+func (x *viewIndex) purged() bool {
+	return !x.busy() && x.purgeSeq != x.set.db.Current().PurgeSeq
+}
+
+// busy reports whether somebody reads the index or a build runs. set.mu is
+// held.
+func (x *viewIndex) busy() bool {
+	if x == nil {
+		return false
+	}
+	if x.users > 0 {
+		return true
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.building != nil
+}
+
+// catchUp returns when the index has seen the database up to seq. Those who
+// wait share one build, which goes on without them.
+func (x *viewIndex) catchUp(ctx context.Context, seq int64) error {
+	for {
+		b := x.start(seq)
+		if b == nil {
+			return nil
+		}
+		select {
+		case <-b.done:
+			if b.err != nil {
+				return b.err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// start returns the running build, or begins one; nil when the index is up to
+// date.
+func (x *viewIndex) start(seq int64) *build {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.seq >= seq {
+		return nil
+	}
+	if x.building == nil {
+		b := &build{done: make(chan struct{})}
+		if !x.set.begin() {
+			b.err = fault.NoDatabase()
+			close(b.done)
+			return b
+		}
+		x.building = b
+		go x.run(b)
+	}
+	return x.building
+}
+
+func (x *viewIndex) run(b *build) {
+	defer x.set.builds.Done()
+	seq, err := x.update(x.set.ctx)
+	if err != nil && x.set.ctx.Err() != nil {
+		err = fault.NoDatabase()
+	}
+	x.mu.Lock()
+	x.seq = max(x.seq, seq)
+	x.building = nil
+	x.mu.Unlock()
+	b.err = err
+	close(b.done)
+}
+
+// failed returns why a view cannot be read, or nil.
+func (x *viewIndex) failed(number int) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if reason, ok := x.broken[number]; ok {
+		return fault.New(500, "os_process_error", reason)
+	}
+	return nil
+}
+
+// freshen brings the index up to date if one of the queries wants that.
+func (x *viewIndex) freshen(ctx context.Context, queries []Query) error {
+	seq := x.set.db.Current().Seq
+	for _, query := range queries {
+		switch query.update {
+		case "true":
+			return x.catchUp(ctx, seq)
+		case "lazy":
+			x.start(seq)
+		}
+	}
+	return nil
+}
+
+// snapshot is a view index at one moment.
+type snapshot struct {
+	tx  *sql.Tx
+	seq int64
+}
+
+// read calls fn with a snapshot of the index.
+func (x *viewIndex) read(ctx context.Context, fn func(snapshot) error) error {
+	tx, err := x.file.R.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("read view index: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	s := snapshot{tx: tx}
+	if err := tx.QueryRowContext(ctx, `SELECT seq FROM meta`).Scan(&s.seq); err != nil {
+		return fmt.Errorf("read view index: %w", err)
+	}
+	return fn(s)
+}
