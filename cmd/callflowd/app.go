@@ -52,7 +52,7 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 	a := &app{log: log, schemas: &siteSchemas{embedded, schemas, store.client.DB("system_schemas"), log.Named("schema")}}
 	a.accounts = &account.Service{Couch: store.client, Log: log.Named("account"), Validate: schemas.Validate}
 	a.auth = &auth.Service{Couch: store.client, Accounts: a.accounts, Log: log.Named("auth")}
-	indexes := route.Config{Couch: store.client, Prepare: a.accounts.Prepare, Emergency: opts.Emergency, Log: log.Named("route")}
+	indexes := route.Config{Couch: store.client, Prepare: a.accounts.Prepare, Emergency: opts.Emergency, Log: log.Named("route"), Patience: opts.Limits.LookupPatience}
 	if store.lite == nil {
 		indexes.Dir = filepath.Join(opts.DataDir, "routes")
 		a.snapshot = &authorityFile{filepath.Join(opts.DataDir, "authority.json"), a.auth, a.accounts, log}

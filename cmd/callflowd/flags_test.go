@@ -92,6 +92,7 @@ func TestParseRefuses(t *testing.T) {
 		{"--max-body", "--max-body=0"},
 		{"--max-body", "--max-body=8MB"},
 		{"--request-timeout", "--request-timeout=-1s"},
+		{"--lookup-patience", "--lookup-patience=0s"},
 		{"--page-size", "--page-size=51 --max-page-size=50"},
 		{"--rate-burst", "--rate-burst=-1"},
 		{"--rate-per-second", "--rate-per-second=0"},

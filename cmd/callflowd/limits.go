@@ -23,6 +23,8 @@ type limits struct {
 	MaxLookups       int           `group:"Limits" default:"10000" help:"Numbers of one bulk lookup."`
 	RequestTimeout   time.Duration `group:"Limits" default:"30s" help:"How long a request may take, feeds and streamed lists excepted."`
 
+	LookupPatience time.Duration `group:"Limits" default:"100ms" help:"How long a lookup waits for a callflow's document; it is answered without after that."`
+
 	RateBurst       int     `group:"Limits" default:"100" help:"Requests at once of one client to one account; 0 is no limit. Peers on the loopback are never limited."`
 	RatePerSecond   float64 `group:"Limits" default:"10" help:"Requests a second after that."`
 	LookupBurst     int     `group:"Limits" default:"0" help:"As --rate-burst, for lookups of numbers, which are counted apart."`
@@ -36,7 +38,7 @@ func (l *limits) check() error {
 	for flag, value := range map[string]int64{
 		"max-body": l.MaxBody, "max-json-depth": int64(l.MaxJSONDepth), "max-json-keys": int64(l.MaxJSONKeys), "max-json-items": int64(l.MaxJSONItems),
 		"max-number-literal": int64(l.MaxNumberLiteral), "page-size": int64(l.PageSize), "max-page-size": int64(l.MaxPageSize),
-		"max-lookups": int64(l.MaxLookups), "request-timeout": int64(l.RequestTimeout),
+		"max-lookups": int64(l.MaxLookups), "request-timeout": int64(l.RequestTimeout), "lookup-patience": int64(l.LookupPatience),
 	} {
 		if value <= 0 {
 			return fmt.Errorf("--%s: must be positive", flag)

@@ -64,9 +64,10 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// onFreePorts are the arguments that every program of a test begins with.
+// onFreePorts are the arguments that every program of a test begins with. That
+// a computer is slow does not make its storage one that hangs.
 func onFreePorts(args ...string) []string {
-	return append([]string{"serve", "--listen=127.0.0.1:0", "--log-format=json", "--log-level=info"}, args...)
+	return append([]string{"serve", "--listen=127.0.0.1:0", "--log-format=json", "--log-level=info", "--lookup-patience=1m"}, args...)
 }
 
 // start runs the program in this process until its databases are ready.

@@ -23,7 +23,7 @@ func TestRouteData(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := routeData{
 			Number: text.Draw(t, "number"), Normalized: text.Draw(t, "normalized"), CallflowID: text.Draw(t, "id"), AsOf: text.Draw(t, "as of"),
-			Incomplete: rapid.Bool().Draw(t, "incomplete"),
+			Incomplete: rapid.Bool().Draw(t, "incomplete"), Unread: rapid.Bool().Draw(t, "unread"),
 		}
 		if rapid.Bool().Draw(t, "found") {
 			d.Match = &match{Kind: text.Draw(t, "kind"), Key: text.Draw(t, "key"), Form: text.Draw(t, "form"), CaptureGroup: text.Draw(t, "group")}

@@ -22,6 +22,7 @@ type routeData struct {
 	CallflowID string `json:"callflow_id,omitempty"`
 	AsOf       string `json:"as_of"`
 	Incomplete bool   `json:"incomplete,omitempty"`
+	Unread     bool   `json:"callflow_unread,omitempty"` // storage did not answer in time: there is no callflow, or an older revision
 	Steps      any    `json:"steps,omitempty"`
 	Candidates any    `json:"candidates,omitempty"` // []index.Candidate where they were asked for
 	Skipped    any    `json:"skipped,omitempty"`    // []pattern.Skipped; nil where there are none and nobody asked
@@ -48,6 +49,9 @@ func (d *routeData) AppendJSON(b []byte) ([]byte, error) {
 	b = web.AppendMember(b, "as_of", d.AsOf)
 	if d.Incomplete {
 		b = append(b, `,"incomplete":true`...)
+	}
+	if d.Unread {
+		b = append(b, `,"callflow_unread":true`...)
 	}
 	if len(d.Callflow) > 0 {
 		b = append(append(b, `,"callflow":`...), d.Callflow...)
@@ -95,7 +99,7 @@ func (s *Server) getRoute(c *web.Call) (*web.Answer, error) {
 	}
 	data := routeData{
 		Number: found.Number, Normalized: found.Normalized, Match: matchOf(found.Result), CallflowID: found.Match.CallflowID,
-		AsOf: found.AsOf.UTC().Format(time.RFC3339Nano), Incomplete: found.Incomplete,
+		AsOf: found.AsOf.UTC().Format(time.RFC3339Nano), Incomplete: found.Incomplete, Unread: found.Unread,
 	}
 	if e := found.Explanation; e != nil {
 		data.Steps, data.Candidates = e.Steps, append([]index.Candidate{}, e.Candidates...)
@@ -106,7 +110,7 @@ func (s *Server) getRoute(c *web.Call) (*web.Answer, error) {
 	if !found.Found {
 		return nil, nothingTakes(data, explain)
 	}
-	if found.Callflow != nil { // else the database is down, and the callflow was not read before
+	if found.Callflow != nil { // else storage does not answer, and the callflow was not read before
 		data.Callflow = found.Callflow.Public
 	}
 	return &web.Answer{Data: &data}, nil

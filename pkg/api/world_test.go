@@ -60,7 +60,7 @@ func worldOn(t testing.TB, client *couch.Client, configure func(*Config)) *world
 	if err != nil {
 		t.Fatal(err)
 	}
-	indexes := route.NewIndexes(route.Config{Couch: client})
+	indexes := route.NewIndexes(route.Config{Couch: client, Patience: time.Minute})
 	t.Cleanup(indexes.Close)
 	cfg := Config{
 		Accounts: accounts, Couch: client, Schemas: live, Log: zap.NewNop(), Now: noon, Node: "node-1", Version: "1.0",

@@ -26,7 +26,8 @@ type Answer struct {
 	Normalized string
 	index.Result
 	Explanation *index.Explanation // with Options.Explain
-	Callflow    *Stored            // what takes the number; nil if nothing does, or it cannot be read just now
+	Callflow    *Stored            // what takes the number; nil if nothing does, or it was never read
+	Unread      bool               // storage did not answer in time: Callflow is nil or an older revision
 	AsOf        time.Time          // when the routes were last known to agree with the database
 }
 
@@ -64,15 +65,40 @@ func (s *Indexes) fromIndex(ctx context.Context, l *live, a Answer, o Options, p
 		if !a.Found {
 			return a, l.doubts()
 		}
-		a.Callflow, err = s.document(ctx, l, a.Match.CallflowID)
+		var current bool
+		a.Callflow, current, err = s.document(ctx, l, a.Match.CallflowID)
 		if !isCode(err, problem.BadIdentifier, problem.NotFound) {
+			a.Unread = err == nil && !current
 			return a, err
 		}
-		if err := l.refresh(ctx); err != nil { // it went away; see what is there now
-			return Answer{}, err
-		}
+		s.missing(ctx, l, a.Match.CallflowID)
 	}
+	a.Unread = a.Found
 	return a, nil
+}
+
+// missing brings the index up to date about a callflow that it knows and the
+// database does not: it was deleted a moment ago, or purged, of which the feed
+// says nothing. A lookup does not wait for it longer than for a document.
+func (s *Indexes) missing(ctx context.Context, l *live, id string) {
+	before, _ := l.index.Entry(id)
+	done := make(chan struct{})
+	s.spawn(func(context.Context) {
+		defer close(done)
+		if l.refresh(l.ctx) != nil {
+			return
+		}
+		if now, ok := l.index.Entry(id); ok && now.Rev == before.Rev {
+			l.apply([]couch.Change{{ID: id}}, nil)
+		}
+	})
+	timer := time.NewTimer(s.cfg.Patience)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // doubts is the error of a lookup that finds nothing in an index which is known
@@ -154,44 +180,6 @@ func (l *live) eachRow(ctx context.Context, view string, q couch.Query, fn func(
 		}
 	}
 	return nil
-}
-
-// document returns a callflow at the revision the index knows, from memory if
-// it is there. With the database down, an older one or the snapshot's is
-// better than none, and none is no error.
-func (s *Indexes) document(ctx context.Context, l *live, id string) (*Stored, error) {
-	key := docKey{l.id, id}
-	e, _ := l.index.Entry(id)
-	cached, ok := s.docs.Get(key)
-	if ok && cached.Doc.Rev() == e.Rev {
-		return cached, nil
-	}
-	doc, err := l.db.Get(ctx, id)
-	if err == nil {
-		stored := newStored(doc)
-		if len(stored.Public) <= cachedDocSize {
-			s.docs.Put(key, stored)
-		}
-		return stored, nil
-	}
-	if !isCode(err, problem.Unavailable, problem.DatastoreFault) || ctx.Err() != nil {
-		return nil, err
-	}
-	if ok {
-		return cached, nil
-	}
-	if doc := l.journal.document(id); doc != nil {
-		return newStored(doc), nil
-	}
-	return nil, nil
-}
-
-func newStored(doc document.Doc) *Stored {
-	public, err := json.Marshal(doc.Public())
-	if err != nil {
-		public = json.RawMessage("{}")
-	}
-	return &Stored{Doc: doc, Public: public}
 }
 
 // source says what the answer comes from, how old that is, and at which

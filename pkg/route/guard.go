@@ -31,7 +31,7 @@ func (l *live) wrote(doc document.Doc) {
 	if e, ok := index.EntryOf(doc); ok {
 		change.Entry = &e
 	}
-	l.guard(write{doc.Rev(), time.Now(), change, doc.Clone()})
+	l.guard(write{doc.Rev(), time.Now(), change, doc})
 }
 
 // record is the line of the journal about a write.
@@ -48,6 +48,7 @@ func (l *live) guard(w write) {
 	}
 	l.written[id] = w
 	l.note(w.record())
+	l.show(w.change, w.doc)
 	l.index.Update([]index.Change{w.change})
 	if !l.checking {
 		l.checking = true

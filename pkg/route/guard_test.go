@@ -41,6 +41,12 @@ func (s *site) post(path string, body any) {
 	}
 }
 
+// purge has the server forget a leaf as if it had never been.
+func (s *site) purge(account, id, rev string) {
+	s.Helper()
+	s.post("/"+strings.ReplaceAll(couch.AccountDB(account), "/", "%2F")+"/_purge", map[string][]string{id: {rev}})
+}
+
 // leaf stores a revision as replication does: of a generation, on a parent.
 func (s *site) leaf(db *couch.DB, id string, generation int, name, parent string, numbers ...string) string {
 	s.Helper()
@@ -174,7 +180,7 @@ func step(t *rapid.T, s *site, x *Indexes, db *couch.DB, id, number string) {
 			x.Apply(acct, doc)
 		}
 	case kind == "purge" && len(leaves) > 1:
-		s.post("/"+strings.ReplaceAll(couch.AccountDB(acct), "/", "%2F")+"/_purge", map[string][]string{id: {pick}})
+		s.purge(acct, id, pick)
 	}
 }
 

@@ -51,6 +51,9 @@ type Config struct {
 	// accounts than these are kept.
 	Feeds int
 
+	// Patience is how long a lookup waits for a document; 0 means 100 ms.
+	Patience time.Duration
+
 	guard time.Duration // how long own writes are guarded; 0 means guardTime
 }
 
@@ -65,6 +68,7 @@ type Indexes struct {
 	slots  chan struct{} // one for each refresh that may run at a time
 	feeds  chan struct{} // one for each account that has a feed of its own
 	docs   *lru.Map[docKey, *Stored]
+	reads  readings
 
 	unsaved chan struct{} // holds one when an account was loaded that may have no snapshot
 
@@ -87,6 +91,7 @@ func NewIndexes(cfg Config) *Indexes {
 	}
 	cfg.Memory = cmp.Or(cfg.Memory, defaultMemory)
 	cfg.Feeds = cmp.Or(cfg.Feeds, defaultFeeds)
+	cfg.Patience = cmp.Or(cfg.Patience, defaultPatience)
 	cfg.guard = cmp.Or(cfg.guard, guardTime)
 	if cfg.SnapshotEvery == 0 {
 		cfg.SnapshotEvery = 5 * time.Minute
@@ -96,6 +101,7 @@ func NewIndexes(cfg Config) *Indexes {
 		cfg: cfg, ctx: ctx, cancel: cancel,
 		slots: make(chan struct{}, 4), feeds: make(chan struct{}, cfg.Feeds), docs: lru.New[docKey, *Stored](cachedDocs),
 		unsaved: make(chan struct{}, 1), accounts: map[string]*live{},
+		reads: readings{running: map[docKey]*reading{}},
 	}
 	s.spawn(s.follow)
 	s.spawn(s.tidy)
@@ -302,13 +308,14 @@ func (l *live) unsaved() time.Duration {
 // once. It takes the document as saved, with its private keys and new _rev; a
 // soft-deleted one and {_id, _rev, _deleted:true} take the callflow away.
 func (s *Indexes) Apply(accountID string, doc document.Doc) {
-	s.docs.Delete(docKey{accountID, doc.ID()})
 	s.mu.RLock()
 	l := s.accounts[accountID]
 	s.mu.RUnlock()
-	if l != nil {
-		l.wrote(doc)
+	if l == nil {
+		s.docs.Delete(docKey{accountID, doc.ID()})
+		return
 	}
+	l.wrote(doc.Clone())
 }
 
 // Holders returns, for each number and each pattern text, the ids of the

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -104,6 +105,7 @@ func (s *site) put(db *couch.DB, text string) document.Doc {
 func (s *site) open(cfg Config) *Indexes {
 	s.Helper()
 	cfg.Couch = couchtest.Open(s, s.url)
+	cfg.Patience = cmp.Or(cfg.Patience, time.Minute) // a busy machine is no storage that hangs
 	x := NewIndexes(cfg)
 	s.Cleanup(x.Close)
 	return x

@@ -183,13 +183,18 @@ func TestLongJournalsAreReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x.Apply(acct, s.put(db, `{"_id":"a","numbers":["100"]}`))
-	before, _ := l.journal.grown()
 	if err := l.beginJournal("test"); err != nil {
 		t.Fatal(err)
 	}
-	x.Apply(acct, s.put(db, `{"_id":"b","numbers":["200"]}`))
+	x.Apply(acct, s.put(db, `{"_id":"a","numbers":["100"]}`))
 	l.journal.cancel("test")
+	x.Apply(acct, s.put(db, `{"_id":"b","numbers":["200"]}`))
+	couchtest.Eventually(t, "the feed confirms the writes", func() bool {
+		l.applying.Lock()
+		defer l.applying.Unlock()
+		return len(l.written) == 0
+	})
+	before, _ := l.journal.grown()
 	if err := l.save(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -300,12 +300,23 @@ func (l *live) applyLocked(page []couch.Change, docs map[string]document.Doc) {
 		}
 		if _, known := l.index.Entry(c.ID); known || change.Entry != nil {
 			changes = append(changes, change)
-			l.owner.docs.Delete(docKey{l.id, c.ID})
+			if _, cached := l.owner.docs.Get(docKey{l.id, c.ID}); cached {
+				l.show(change, doc)
+			}
 			l.note(recordOf(change, doc))
 		}
 	}
 	if len(changes) > 0 {
 		l.index.Update(changes)
+	}
+}
+
+// show has lookups show a document as it is now.
+func (l *live) show(c index.Change, doc document.Doc) {
+	key := docKey{l.id, c.ID}
+	l.owner.docs.Delete(key)
+	if c.Entry != nil {
+		l.owner.cache(key, newStored(doc))
 	}
 }
 
