@@ -19,6 +19,8 @@ type Module struct {
 	Name string `json:"-"` // "menu"
 	Does string `json:"-"` // the schema's description: "Runs a menu"
 
+	Defaults map[string]any `json:"-"` // of the properties of data
+
 	Phrases    Phrases  `json:"phrase"`
 	GoesOn     GoesOn   `json:"goes_on"`    // "" for an action of a metaflow
 	Otherwise  string   `json:"otherwise"`  // when it goes on at "_"; "" if it never does
@@ -181,11 +183,23 @@ func (s shipped) add(name string, raw []byte) error {
 		}
 		_, m.Name, _ = strings.Cut(name, ".")
 		m.Does = doc.String("description")
+		m.Defaults = defaultsOf(doc)
 		s.modules[name] = m
 		delete(doc, factsKey)
 	}
 	s.docs[name] = doc
 	return nil
+}
+
+// defaultsOf returns the defaults of a schema's properties.
+func defaultsOf(doc document.Doc) map[string]any {
+	out := map[string]any{}
+	for key, property := range doc.Object("properties") {
+		if m, _ := property.(map[string]any); m["default"] != nil {
+			out[key] = m["default"]
+		}
+	}
+	return out
 }
 
 func readModule(facts map[string]any) (*Module, error) {

@@ -139,7 +139,7 @@ func TestPhrases(t *testing.T) {
 	if got := m.Phrases.For(doc(t, `{"action":"check"}`)); got != "check voicemail[ of {id}]" {
 		t.Errorf("check: %q", got)
 	}
-	if got := m.Phrases.For(doc(t, `{"action":"compose"}`)); got != "voicemail of {id}" {
+	if got := m.Phrases.For(doc(t, `{"action":"compose"}`)); got != "voicemail[ of {id}]" {
 		t.Errorf("compose: %q", got)
 	}
 	if got := m.Phrases[:1].For(nil); got != "" {
