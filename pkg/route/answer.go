@@ -106,10 +106,10 @@ func (s *Indexes) missing(ctx context.Context, l *live, id string) {
 func (l *live) doubts() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.doubted {
+	if !l.doubted && !l.pending {
 		return nil
 	}
-	return &problem.Error{Code: problem.Unavailable, Msg: "the snapshot of " + l.id + " lacks changes, and the database cannot be read"}
+	return &problem.Error{Code: problem.Unavailable, Msg: "the snapshot of " + l.id + " may lack changes, and the database has not been read yet"}
 }
 
 func (a *Answer) from(x *index.Index, o Options, plan number.DialPlan) {

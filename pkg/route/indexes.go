@@ -69,6 +69,7 @@ type Indexes struct {
 	feeds  chan struct{} // one for each account that has a feed of its own
 	docs   *lru.Map[docKey, *Stored]
 	reads  readings
+	probe  probe
 
 	unsaved chan struct{} // holds one when an account was loaded that may have no snapshot
 
@@ -162,15 +163,6 @@ func (s *Indexes) account(ctx context.Context, id string) (*live, error) {
 		l.attend()
 	}
 	return l, l.failed
-}
-
-func (l *live) wait(ctx context.Context) error {
-	select {
-	case <-l.ready:
-		return nil
-	case <-ctx.Done():
-		return &problem.Error{Code: problem.Unavailable, Msg: "load the routes of " + l.id, Err: ctx.Err()}
-	}
 }
 
 // begin starts loading an account, unless another caller has. The load goes

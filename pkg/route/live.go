@@ -44,6 +44,7 @@ type live struct {
 	checking bool // unconfirmed writes are waited for; guarded by applying
 
 	mu         sync.Mutex // never held while the index changes: lookups ask for asOf
+	pending    bool       // what changed since the snapshot is being read for the first time
 	doubted    bool       // the index comes from a snapshot that lacks what the process knew
 	seq        string
 	asOf       time.Time // when the index was last known to agree with the database
@@ -109,23 +110,47 @@ func (l *live) load(ctx context.Context) error {
 		if err := l.takeSnapshot(snap); err != nil {
 			l.warn("the snapshot of routes cannot be continued", err)
 		}
-		err := l.refresh(ctx)
-		if isCode(err, problem.MissingDatabase) {
-			l.owner.removeSnapshot(l.id)
-			return err
-		}
-		if err != nil {
-			l.owner.cfg.Log.Warn("routes from a snapshot: the database cannot be read", zap.String("account_id", l.id), zap.Error(err))
-			l.mu.Lock()
-			l.dirty = true
-			l.mu.Unlock()
-		}
-		return nil
+		return l.catchUpWithSnapshot()
 	}
 	if err := l.reload(ctx); err != nil {
 		return err
 	}
 	return l.refresh(ctx)
+}
+
+// catchUpWithSnapshot reads what changed since the snapshot. Lookups wait for
+// it as long as for a document; then they are answered from the snapshot, and
+// what it does not have is not denied until storage has answered or failed.
+func (l *live) catchUpWithSnapshot() error {
+	done := make(chan error, 1)
+	l.mu.Lock()
+	l.pending = true
+	l.mu.Unlock()
+	l.owner.spawn(func(context.Context) {
+		err := l.refresh(l.ctx)
+		if err != nil && !isCode(err, problem.MissingDatabase) {
+			l.warn("routes from a snapshot: the database cannot be read", err)
+			err = nil
+			l.changed(false)
+		}
+		l.mu.Lock()
+		l.pending = false
+		l.mu.Unlock()
+		if err != nil {
+			l.owner.removeSnapshot(l.id)
+			l.owner.drop(l)
+		}
+		done <- err
+	})
+	timer := time.NewTimer(l.owner.cfg.Patience)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+	case <-l.ctx.Done():
+	}
+	return nil
 }
 
 // takeSnapshot puts a snapshot in force and continues its journal.
@@ -348,7 +373,7 @@ func startsOver(since string, page couch.ChangesPage) bool {
 func (l *live) current() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.owner.feedUp.Load() && !l.dirty && !l.refreshing {
+	if l.owner.feedUp.Load() && !l.dirty && !l.refreshing && !l.pending && !l.owner.reads.silent.Load() && !l.owner.probe.silent.Load() {
 		return time.Now()
 	}
 	return l.asOf

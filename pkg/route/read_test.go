@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/callflowd/callflowd/pkg/couch/couchtest"
+	"github.com/callflowd/callflowd/pkg/problem"
 )
 
 // blackHole stands in front of a site's server. While it is shut, requests get
@@ -91,6 +92,40 @@ func TestLookupsDoNotWaitForSilentStorage(t *testing.T) {
 	if x.reads.silent.Load() {
 		t.Error("storage is thought to be silent")
 	}
+}
+
+// An account that is not in memory is not waited for while storage is silent,
+// unless a snapshot has it: then that answers what it has, and denies nothing.
+func TestLoadingDoesNotWaitForSilentStorage(t *testing.T) {
+	s := newSite(t)
+	s.put(s.account(acct), `{"_id":"cf","numbers":["100"]}`)
+	s.account(other)
+	hole := s.behindBlackHole()
+	dir := t.TempDir()
+	s.saved(dir).Close()
+	hole.shut.Store(true)
+	x := s.open(Config{Dir: dir, Patience: 10 * time.Millisecond})
+	if a := s.takes(x, "100", "cf"); a.Callflow == nil {
+		t.Errorf("%+v", a)
+	}
+	for range 3 {
+		if _, err := x.Lookup(t.Context(), acct, "200", Options{}); !isCode(err, problem.Unavailable) {
+			t.Errorf("what the snapshot does not have: %v", err)
+		}
+		if _, err := x.Lookup(t.Context(), other, "100", Options{}); !isCode(err, problem.Unavailable) {
+			t.Errorf("an account that nothing is known of: %v", err)
+		}
+	}
+	if !x.probe.silent.Load() {
+		t.Error("storage is thought to answer")
+	}
+	hole.shut.Store(false)
+	close(hole.freed)
+	couchtest.Eventually(t, "both accounts are read", func() bool {
+		a, err := x.Lookup(t.Context(), acct, "200", Options{})
+		b, err2 := x.Lookup(t.Context(), other, "100", Options{})
+		return err == nil && !a.Found && err2 == nil && !b.Found
+	})
 }
 
 // A callflow that was just written is shown without storage.
