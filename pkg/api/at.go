@@ -12,20 +12,36 @@ import (
 
 // timeOf reads ?at=: ISO 8601, or Gregorian seconds as Kazoo's documents have them
 // (contract 9.23). A raw plus sign of a time zone arrives as a space.
-func timeOf(c *web.Call) (time.Time, bool, error) {
+// What is yet to be is no time to ask about.
+func (s *Server) timeOf(c *web.Call) (at time.Time, given bool, err error) {
 	if !c.Query.Has("at") {
 		return time.Time{}, false, nil
 	}
 	text := c.Query.Get("at")
+	if at, err = parseTime(text); err != nil {
+		return time.Time{}, true, err
+	}
+	if at.After(s.cfg.Now().Add(clockLeeway)) {
+		return time.Time{}, true, problem.Validation([]problem.Violation{{
+			Path: "at", Code: "date_range", Message: "at must not be in the future", Members: map[string]any{"value": web.Clip(text)},
+		}})
+	}
+	return at, true, nil
+}
+
+// clockLeeway is how much a client's clock may be ahead of ours.
+const clockLeeway = 5 * time.Second
+
+func parseTime(text string) (time.Time, error) {
 	if n, err := strconv.ParseInt(text, 10, 40); err == nil {
-		return document.FromGregorian(n), true, nil
+		return document.FromGregorian(n), nil
 	}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05 07:00", "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"} {
 		if at, err := time.Parse(layout, text); err == nil {
-			return at.UTC(), true, nil
+			return at.UTC(), nil
 		}
 	}
-	return time.Time{}, true, problem.Validation([]problem.Violation{{
+	return time.Time{}, problem.Validation([]problem.Violation{{
 		Path: "at", Code: "wrong_format", Message: "a time is ISO 8601 or Gregorian seconds",
 		Members: map[string]any{"value": web.Clip(text), "format": "date-time"},
 	}})
@@ -43,21 +59,28 @@ func (s *Server) getCallflowAt(c *web.Call, at time.Time) (*web.Answer, error) {
 }
 
 // getRouteAt serves GET …/routes/{NUMBER}?at=TIME: where the number went then.
+// History keeps no steps, so there is nothing to explain.
 func (s *Server) getRouteAt(c *web.Call, dialled string, at time.Time) (*web.Answer, error) {
+	if c.Flag("explain") {
+		return nil, problem.Validation([]problem.Violation{{
+			Path: "explain", Code: "forbidden", Message: "explain and at do not go together: only today's routes can be explained",
+		}})
+	}
 	found, uncertain, err := s.cfg.Callflows.LookupAt(c.Context(), c.Account(), dialled, at)
-	if err != nil {
+	missed := problem.Is(err, problem.NotFound)
+	if err != nil && !missed {
 		return nil, err
 	}
-	public, err := web.Encode(found.Callflow.Public())
-	if err != nil {
-		return nil, err
-	}
-	data := &routeData{
-		Number: found.Number, Normalized: found.Normalized, Match: matchOf(index.Result{Match: found.Match, Found: true}),
-		CallflowID: found.Callflow.ID(), AsOf: at.UTC().Format(time.RFC3339Nano), Callflow: public,
-	}
+	data := routeData{Number: found.Number, Normalized: found.Normalized, AsOf: at.UTC().Format(time.RFC3339Nano)}
 	if len(found.Skipped) > 0 {
 		data.Skipped = found.Skipped
 	}
-	return &web.Answer{Data: data, Members: web.Members{Uncertain: uncertain}}, nil
+	if missed {
+		return nil, nothingTakes(data, uncertain)
+	}
+	if data.Callflow, err = web.Encode(found.Callflow.Public()); err != nil {
+		return nil, err
+	}
+	data.Match, data.CallflowID = matchOf(index.Result{Match: found.Match, Found: true}), found.Callflow.ID()
+	return &web.Answer{Data: &data, Members: web.Members{Uncertain: uncertain}}, nil
 }

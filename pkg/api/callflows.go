@@ -58,7 +58,7 @@ func (s *Server) createCallflow(c *web.Call) (*web.Answer, error) {
 // getCallflow serves GET …/callflows/{C}: the callflow, and metadata about the
 // documents it refers to (contract 2.3).
 func (s *Server) getCallflow(c *web.Call) (*web.Answer, error) {
-	if at, given, err := timeOf(c); err != nil || given {
+	if at, given, err := s.timeOf(c); err != nil || given {
 		if err != nil {
 			return nil, err
 		}

@@ -84,7 +84,7 @@ func (s *Server) getRoute(c *web.Call) (*web.Answer, error) {
 	if err := problem.Validation(number.Check("number", dialled)); err != nil {
 		return nil, err
 	}
-	if at, given, err := timeOf(c); err != nil || given {
+	if at, given, err := s.timeOf(c); err != nil || given {
 		if err != nil {
 			return nil, err
 		}
@@ -108,7 +108,7 @@ func (s *Server) getRoute(c *web.Call) (*web.Answer, error) {
 		data.Skipped = append([]pattern.Skipped{}, found.Skipped...)
 	}
 	if !found.Found {
-		return nil, nothingTakes(data, explain)
+		return nil, nothingTakes(data, nil)
 	}
 	if found.Callflow != nil { // else storage does not answer, and the callflow was not read before
 		data.Callflow = found.Callflow.Public
@@ -116,16 +116,22 @@ func (s *Server) getRoute(c *web.Call) (*web.Answer, error) {
 	return &web.Answer{Data: &data}, nil
 }
 
-// nothingTakes is the 404 of a lookup; an explained one says why.
-func nothingTakes(data routeData, explain bool) error {
+// nothingTakes is the 404 of a lookup; an explained one says why, and one of
+// the past whose history it cannot be sure of.
+func nothingTakes(data routeData, uncertain []string) error {
 	shown := map[string]any{
 		"message": "not found", "number": data.Number, "normalized": data.Normalized, "match": nil, "as_of": data.AsOf,
 	}
-	if data.Incomplete {
-		shown["incomplete"], shown["skipped"] = true, data.Skipped
+	for name, value := range map[string]any{"steps": data.Steps, "candidates": data.Candidates, "skipped": data.Skipped} {
+		if value != nil {
+			shown[name] = value
+		}
 	}
-	if explain {
-		shown["steps"], shown["candidates"], shown["skipped"] = data.Steps, data.Candidates, data.Skipped
+	if data.Incomplete {
+		shown["incomplete"] = true
+	}
+	if len(uncertain) > 0 {
+		shown["uncertain"] = uncertain
 	}
 	return &problem.Error{Code: problem.NotFound, Data: shown, Msg: "no callflow takes the number"}
 }

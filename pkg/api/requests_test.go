@@ -235,7 +235,8 @@ func versions(t *testing.T, w *world) {
 	}
 	w.send(post, base+"/x/restore", `{"data":{}}`).want(http.StatusBadRequest)
 	w.send(get, base+"/x?at=yesterday", "").want(http.StatusBadRequest)
-	w.send(get, base+"/x?at=2024-03-02", "").want(http.StatusOK)
+	w.send(get, base+"/x?at=2024-03-01T12:00", "").want(http.StatusOK)
+	w.past("/v2/accounts/"+w.master, base)
 	w.newCallflow(w.master, `{"id":"y","numbers":["2"],"flow":{"module":"callflow","data":{"id":"x"}}}`)
 	if got := w.send(get, base+"/x/references", "").want(http.StatusOK); got.data(0, "id") != "y" {
 		t.Errorf("references %v", got.data())
@@ -248,6 +249,23 @@ func versions(t *testing.T, w *world) {
 	}
 	if got := w.send(remove, base+"/x", "").want(http.StatusOK); got.env["warnings"] == nil {
 		t.Errorf("no warning: %s", got.body)
+	}
+}
+
+// past asks as of a time what cannot be asked so, and for what was not there.
+func (w *world) past(account, base string) {
+	w.t.Helper()
+	for _, path := range []string{
+		base + "/x?at=2024-03-02", account + "/routes/100?at=2124-01-01", account + "/routes/100?at=2024-03-01&explain=true",
+		base + "?at=2024-03-01", account + "/users?at=2024-03-01", base + "/x/history?at=2024-03-01", account + "/search?t=callflow&q=name&v=x&at=2024-03-01",
+	} {
+		w.send(get, path, "").want(http.StatusBadRequest).says("validation error")
+	}
+	w.send(remove, account+"/users/none?refuse_if_referenced=true", "").want(http.StatusBadRequest)
+	missed := w.send(get, account+"/routes/4155550199?at=2024-03-01T11:00:00Z", "").want(http.StatusNotFound)
+	data, _ := missed.data().(map[string]any)
+	if match, ok := data["match"]; !ok || match != nil || data["number"] != "4155550199" || data["normalized"] != "+14155550199" || data["as_of"] != "2024-03-01T11:00:00Z" {
+		w.t.Errorf("a miss in the past: %v", data)
 	}
 }
 

@@ -50,7 +50,7 @@ func (s *Server) lookupRoutes() []web.Row {
 	return []web.Row{
 		{
 			Method: get, Path: web.LookupPath, Handle: s.getRoute, Access: web.OfAccount, Traits: web.Lookups,
-			Summary: "The callflow that takes a dialled number", Query: []string{"at"}, Flags: []string{"explain", "consistent"}, Data: "Route",
+			Summary: "The callflow that takes a dialled number", Own: []string{"at"}, Flags: []string{"explain", "consistent"}, Data: "Route",
 		},
 		{
 			Method: post, Path: acct + "/routes", Handle: s.compareRoutes, Access: web.OfAccount,
@@ -80,7 +80,7 @@ func (s *Server) callflowRoutes() []web.Row {
 		},
 		{
 			Method: get, Path: oneCallflow, Handle: s.getCallflow, Access: web.OfAccount,
-			Summary: "Read a callflow", Query: []string{"at"}, Data: "Callflow",
+			Summary: "Read a callflow", Own: []string{"at"}, Data: "Callflow",
 		},
 		{
 			Method: post, Path: oneCallflow, Handle: s.replaceCallflow, Access: web.OfAccount,

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/callflowd/callflowd/pkg/api/openapi"
 	"github.com/callflowd/callflowd/pkg/api/web"
@@ -26,6 +27,9 @@ type Server struct {
 // New makes a Server of its parts.
 func New(cfg Config) *Server {
 	cfg.Limits = cfg.Limits.OrDefaults()
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	s := &Server{cfg: cfg}
 	s.openAPI = sync.OnceValues(func() ([]byte, error) { return openapi.Document(cfg.Version, s.routes()) })
 	s.web = web.New(web.Config{

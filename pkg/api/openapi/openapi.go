@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/api/web"
@@ -91,7 +92,7 @@ func parameters(r web.Row) []object {
 	for _, m := range pathVariable.FindAllStringSubmatch(r.Path, -1) {
 		params = append(params, ref("parameters", m[1]))
 	}
-	for _, name := range r.Query {
+	for _, name := range slices.Concat(r.Query, r.Own) {
 		params = append(params, ref("parameters", name))
 	}
 	for _, name := range r.Flags {

@@ -10,9 +10,17 @@ import (
 
 // readFlags reads the flags that the call's row declares, so that one that is
 // neither true nor false stops the request before anything is done (contract
-// 9.25).
-func (c *Call) readFlags() error {
+// 9.25). So does a parameter of ours that means nothing here: who deletes with
+// refuse_if_referenced, or lists as of a time, relies on it.
+func (s *Server) readFlags(c *Call) error {
 	var wrong []problem.Violation
+	for name := range c.Query {
+		if s.own[name] && !slices.Contains(c.route.Own, name) && !slices.Contains(c.route.Flags, name) {
+			wrong = append(wrong, problem.Violation{
+				Path: name, Code: "forbidden", Message: name + " is not a parameter of this request",
+			})
+		}
+	}
 	for _, name := range c.route.Flags {
 		on, given, ok := c.readFlag(name)
 		switch {

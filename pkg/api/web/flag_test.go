@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 
@@ -41,12 +42,12 @@ func TestFlags(t *testing.T) {
 		{"f=1", false, false, true},
 	}
 	for _, tt := range tests {
-		r := httptest.NewRequest("GET", "/?"+tt.query, nil)
+		r := httptest.NewRequest(http.MethodGet, "/?"+tt.query, nil)
 		c := &Call{Request: r, Query: parseQuery(r.URL.RawQuery), route: &Row{Flags: []string{"f"}}}
 		if tt.data != nil {
 			c.Data = map[string]any{"f": tt.data}
 		}
-		err := c.readFlags()
+		err := new(Server).readFlags(c)
 		if (err != nil) != tt.fail || err == nil && c.Flag("f") != tt.on {
 			t.Errorf("%q %v: %v, on %v", tt.query, tt.data, err, err == nil && c.Flag("f"))
 		}
@@ -64,4 +65,21 @@ func TestUndeclaredFlag(t *testing.T) {
 		}
 	}()
 	(&Call{route: &Row{}}).Flag("f")
+}
+
+// TestOwnParameterElsewhere: a parameter of ours on a row that does not take it
+// is refused, since whoever sends it relies on it. Others are ignored.
+func TestOwnParameterElsewhere(t *testing.T) {
+	good := func(*Call) (*Answer, error) { return &Answer{}, nil }
+	h := New(Config{Now: noon}, []Row{
+		{Method: http.MethodGet, Path: "/one", Handle: good, Own: []string{"at"}, Flags: []string{"f"}},
+		{Method: http.MethodGet, Path: "/x", Handle: good, Query: []string{"q"}},
+	}).Handler()
+	for path, want := range map[string]int{
+		"/v2/one?at=1&f=1": 200, "/v2/one?q=1": 200, "/v2/x?q=1&_=2": 200, "/v2/x?at=1": 400, "/v2/x?f=1": 400, "/v2/x?f": 400,
+	} {
+		if got := ask(t, h, path); got.Code != want {
+			t.Errorf("%s: %d %s", path, got.Code, got.Body)
+		}
+	}
 }

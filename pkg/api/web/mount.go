@@ -30,6 +30,7 @@ func (s *Server) mount(table []Row) {
 	s.router = mux.NewRouter().UseEncodedPath().SkipClean(true)
 	s.endpoints = map[string]*endpoint{}
 	s.bare = map[string]*endpoint{}
+	s.own = map[string]bool{}
 	for _, r := range table {
 		if strings.Count(r.Path, "{") > len(vars{}.list) {
 			panic("more variables than a call has room for: " + r.Path)
@@ -45,6 +46,9 @@ func (s *Server) mount(table []Row) {
 			if !r.Traits.has(Bare) {
 				s.router.Handle(r.Path, res)
 			}
+		}
+		for _, name := range slices.Concat(r.Own, r.Flags) {
+			s.own[name] = true
 		}
 		r.count = &routeMetrics{}
 		res.methods[r.Method] = &r

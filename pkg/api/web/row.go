@@ -45,7 +45,8 @@ type Row struct {
 
 	Summary string
 	Query   []string // parameters of the query
-	Flags   []string // boolean parameters of our own, see [Call.Flag]
+	Own     []string // those that are our own: other rows refuse them
+	Flags   []string // our own that are boolean, see [Call.Flag]
 	Body    string   // schema of the request's data; "" = none
 	Data    string   // schema of the answer's data; "" = outside the envelope
 	Media   []string // media types the answer also comes in, see [Call.Wants]

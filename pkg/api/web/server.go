@@ -115,9 +115,10 @@ type Server struct {
 	lookup    *endpoint            // of LookupPath
 	bare      map[string]*endpoint // by path
 	fixed     fixedHeaders
-	cors      corsHeaders   // of a path outside the table
-	limiter   *auth.Limiter // nil = no limit
-	lookups   *auth.Limiter // nil = no limit
+	own       map[string]bool // parameters that are ours, of any row
+	cors      corsHeaders     // of a path outside the table
+	limiter   *auth.Limiter   // nil = no limit
+	lookups   *auth.Limiter   // nil = no limit
 	metrics   *metrics
 	zippers   sync.Pool // of *gzip.Writer
 	buffers   sync.Pool // of *buffer

@@ -132,7 +132,7 @@ func (s *Server) formats(c *Call) error {
 	if c.media == mediaOther && !c.reads() && c.method != http.MethodDelete {
 		return &problem.Error{Code: problem.UnsupportedMedia}
 	}
-	return c.readFlags()
+	return s.readFlags(c)
 }
 
 // newCall reads what needs no decision.
