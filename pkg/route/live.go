@@ -32,6 +32,7 @@ type live struct {
 	ready   chan struct{} // closed when loading has ended
 	failed  error         // why it failed; set before ready is closed
 	journal *journal      // what is on disk
+	saving  sync.Mutex    // one snapshot is written at a time
 	used    atomic.Int64  // the tick of the last use
 	plan    atomic.Pointer[plan]
 

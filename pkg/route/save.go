@@ -140,6 +140,8 @@ func (l *live) write(source func() iter.Seq2[document.Doc, error], head snapshot
 	if l.journal.stem == "" {
 		return nil
 	}
+	l.saving.Lock()
+	defer l.saving.Unlock()
 	head.Version, head.Account, head.Plan = snapshotVersion, l.id, l.plan.Load().raw
 	head.ID = strconv.FormatInt(time.Now().UnixNano(), 36)
 	if err := os.MkdirAll(filepath.Dir(l.journal.stem), 0o700); err != nil {
