@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 
+	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
@@ -102,7 +103,60 @@ func errorData(e *problem.Error, s shape) map[string]any {
 	if _, ok := data["message"]; !ok && s.text != "" {
 		data["message"] = s.text
 	}
+	if e.Code == problem.Invalid {
+		for path, codes := range data {
+			data[path] = withoutLargeValues(codes)
+		}
+	}
 	return data
+}
+
+// largestEcho is how many bytes of what a client sent one problem repeats: a
+// body of megabytes is not to come back once for each rule that it breaks.
+const largestEcho = 4096
+
+// withoutLargeValues leaves out the values that are too large to repeat, of
+// the problems at one path, and says so.
+func withoutLargeValues(codes any) any {
+	list, ok := codes.(map[string]any)
+	if !ok {
+		return codes
+	}
+	out := maps.Clone(list)
+	for code, body := range list {
+		members, ok := body.(map[string]any)
+		if !ok || sizeUpTo(largestEcho, members["value"]) <= largestEcho {
+			continue
+		}
+		members = maps.Clone(members)
+		delete(members, "value")
+		members["value_omitted"] = "longer than 4096 bytes"
+		out[code] = members
+	}
+	return out
+}
+
+// sizeUpTo is about the length of a value as JSON; beyond most it counts no
+// further.
+func sizeUpTo(most int, v any) int {
+	size := 8 // a number, a name, brackets
+	switch v := v.(type) {
+	case string:
+		size += len(v)
+	case []any:
+		for i := 0; i < len(v) && size <= most; i++ {
+			size += sizeUpTo(most-size, v[i])
+		}
+	case map[string]any:
+		for key, member := range v {
+			if size += len(key) + sizeUpTo(most-size, member); size > most {
+				break
+			}
+		}
+	case document.Doc:
+		size = sizeUpTo(most, map[string]any(v))
+	}
+	return size
 }
 
 // dataType is the 400 of a data member that is of the wrong type (contract
