@@ -34,11 +34,14 @@ type Change struct {
 }
 
 // ChangesPage is an answer of the feed. LastSeq is where the next page
-// begins. Pending counts the changes behind it, as far as the server knows.
+// begins. Pending counts the changes behind it, as far as the server knows. At
+// is when the server read them: not before it was asked, if it was not to
+// wait, and about when it answered if it was.
 type ChangesPage struct {
 	Changes []Change
 	LastSeq string
 	Pending int64
+	At      time.Time
 }
 
 const defaultLongpoll = 25 * time.Second
@@ -48,6 +51,7 @@ const defaultLongpoll = 25 * time.Second
 // created again answers from its beginning, without an error.
 func (d *DB) Changes(ctx context.Context, o ChangesOptions) (page ChangesPage, err error) {
 	defer recoverFeed(&err)
+	page.At = time.Now()
 	limit := d.client.timeout
 	if o.Longpoll {
 		if o.Timeout <= 0 {
@@ -85,6 +89,9 @@ func (d *DB) Changes(ctx context.Context, o ChangesOptions) (page ChangesPage, e
 		return ChangesPage{}, d.wrap(errors.Join(errors.New("the feed has no end"), err), "follow the changes of", "")
 	}
 	page.LastSeq, page.Pending = meta.LastSeq, meta.Pending
+	if o.Longpoll {
+		page.At = time.Now()
+	}
 	return page, nil
 }
 

@@ -91,8 +91,8 @@ func (d *DB) UpdateSeq(ctx context.Context) (string, error) {
 	return seq, err
 }
 
-// info returns the update sequence, and when the database was created as far
-// as the server says.
+// info returns the update sequence, and when the database was created: "0"
+// where the server does not say.
 func (d *DB) info(ctx context.Context) (seq, born string, err error) {
 	ctx, cancel := d.client.limit(ctx)
 	defer cancel()
@@ -107,7 +107,7 @@ func (d *DB) info(ctx context.Context) (seq, born string, err error) {
 		Start any `json:"instance_start_time"`
 	}
 	if json.Unmarshal(stats.RawResponse, &more) == nil && more.Start != nil {
-		born = fmt.Sprint(more.Start)
+		return stats.UpdateSeq, fmt.Sprint(more.Start), nil
 	}
-	return stats.UpdateSeq, born, nil
+	return stats.UpdateSeq, "0", nil
 }

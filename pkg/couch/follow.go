@@ -43,13 +43,13 @@ type Follower struct {
 	Take func(ctx context.Context, page ChangesPage) error
 	// Current, if set, is told that everything was read that had changed by at.
 	Current func(at time.Time)
-	// Lost, if set, is told why the changes are no longer followed; once, until
-	// Current was called again.
+	// Lost, if set, is told why the changes are no longer followed. Until
+	// Current was called again it is not told the same kind of error twice.
 	Lost func(err error)
 
-	reading sync.Mutex // one reader at a time
-	lost    bool       // guarded by reading
-	born    string     // when the database was created; guarded by reading
+	reading sync.Mutex   // one reader at a time
+	lost    problem.Code // of the last error, "" if the last attempt went well; guarded by reading
+	born    string       // when the database was created, "" if not asked yet; guarded by reading
 
 	mu    sync.Mutex // never held for long
 	place place      // guarded by mu
@@ -150,10 +150,14 @@ func (f *Follower) read(ctx context.Context, from place) error {
 	if from.since == "" {
 		return f.begin(ctx, from)
 	}
-	if f.lost {
-		if _, born, err := f.DB.info(ctx); err != nil || born != f.born && f.born != "" {
-			f.advance(from, "", false)
+	if f.lost != "" || f.born == "" {
+		same, err := f.sameDatabase(ctx)
+		if err != nil {
 			return err
+		}
+		if !same {
+			f.advance(from, "", false)
+			return nil
 		}
 	}
 	page, err := f.DB.Changes(ctx, ChangesOptions{Since: from.since, Limit: followPage, IncludeDocs: f.IncludeDocs})
@@ -161,6 +165,18 @@ func (f *Follower) read(ctx context.Context, from place) error {
 		return err
 	}
 	return f.take(ctx, from, page)
+}
+
+// sameDatabase asks whether the database is still the one that was read. Its
+// sequence may have come further than that of the one before.
+func (f *Follower) sameDatabase(ctx context.Context) (bool, error) {
+	_, born, err := f.DB.info(ctx)
+	if err != nil {
+		return false, err
+	}
+	same := f.born == "" || f.born == born
+	f.born = born
+	return same, nil
 }
 
 func (f *Follower) begin(ctx context.Context, from place) error {
@@ -194,8 +210,8 @@ func (f *Follower) take(ctx context.Context, from place, page ChangesPage) error
 func (f *Follower) report(ctx context.Context, at time.Time, err error) error {
 	if err != nil {
 		f.stumble(err)
-		if !f.lost && ctx.Err() == nil {
-			f.lost = true
+		if code := problem.AsError(err).Code; code != f.lost && ctx.Err() == nil {
+			f.lost = code
 			if f.Lost != nil {
 				f.Lost(err)
 			}
@@ -203,7 +219,7 @@ func (f *Follower) report(ctx context.Context, at time.Time, err error) error {
 		return err
 	}
 	if f.at().caughtUp {
-		f.lost = false
+		f.lost = ""
 		if f.Current != nil {
 			f.Current(at)
 		}

@@ -203,8 +203,9 @@ func TestFollowGoesOnAfterALoss(t *testing.T) {
 	couchtest.Eventually(t, "it is current again and again", func() bool {
 		return f.sees(func() bool { return time.Since(f.update) < time.Second && f.begun == 1 })
 	})
-	server.set(unavailable)
-	couchtest.Eventually(t, "the loss is told", func() bool { return f.sees(func() bool { return len(f.lost) > 0 }) })
+	var refused atomic.Int32
+	server.set(func(w http.ResponseWriter, r *http.Request) { refused.Add(1); unavailable(w, r) })
+	couchtest.Eventually(t, "some attempts fail", func() bool { return refused.Load() > 2 })
 	server.set(feed("7", "6-x", "a"))
 	couchtest.Eventually(t, "it goes on", func() bool { return f.sees(func() bool { return slices.Contains(f.taken, "a") }) })
 	if f.begun != 1 || len(f.lost) != 1 || f.Seq() != "6-x" {

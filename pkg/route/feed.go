@@ -8,7 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/callflowd/callflowd/pkg/couch"
-	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/pause"
 )
 
 const (
@@ -16,54 +16,32 @@ const (
 	lastPause  = 5 * time.Second
 )
 
-// pause waits, longer each time, and reports false when ctx is done.
-func pause(ctx context.Context, wait *time.Duration) bool {
-	timer := time.NewTimer(*wait)
-	defer timer.Stop()
-	*wait = min(2**wait, lastPause)
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
+// unusedAfter is how long an account whose feed is waited on may be unused.
+const unusedAfter = 25 * time.Second
 
 // follow follows the server's database updates for as long as it lives. It
-// takes the feed's end first and reads every account's changes then, so that
-// nothing falls between; a feed that breaks is resumed the same way.
+// reads every account's changes when that begins, so that nothing falls
+// between.
 func (s *Indexes) follow(ctx context.Context) {
-	wait := firstPause
-	for ctx.Err() == nil {
-		err := s.followOnce(ctx, &wait)
-		s.feedUp.Store(false)
-		if errors.Is(err, couch.ErrNoUpdates) {
-			s.followSeparately()
-			return
-		}
-		if ctx.Err() == nil {
-			s.cfg.Log.Warn("the feed of database updates broke", zap.Error(err))
-		}
-		if !pause(ctx, &wait) {
-			return
-		}
-	}
-}
-
-func (s *Indexes) followOnce(ctx context.Context, wait *time.Duration) error {
-	seq, err := s.cfg.Couch.UpdatesSeq(ctx)
-	if err != nil {
-		return err
-	}
-	for _, l := range s.loaded() {
-		l.changed(false)
-	}
-	s.feedUp.Store(true)
-	*wait = firstPause
-	return s.cfg.Couch.DBUpdates(ctx, seq, func(u couch.DBUpdate) error {
-		s.updated(u)
-		return nil
+	err := s.cfg.Couch.FollowUpdates(ctx, couch.Updates{
+		Begin: func() {
+			for _, l := range s.loaded() {
+				l.changed(false)
+			}
+			s.feedUp.Store(true)
+		},
+		Take: s.updated,
+		Lost: func(err error) {
+			s.feedUp.Store(false)
+			if !errors.Is(err, couch.ErrNoUpdates) {
+				s.cfg.Log.Warn("the feed of database updates broke", zap.Error(err))
+			}
+		},
 	})
+	s.feedUp.Store(false)
+	if errors.Is(err, couch.ErrNoUpdates) {
+		s.followSeparately()
+	}
 }
 
 // updated takes notice of one database update.
@@ -122,10 +100,12 @@ func (l *live) attend() {
 // changed has the account's changes read soon, or all of it if its database is
 // another one now. Notices that come while that happens make it happen again.
 func (l *live) changed(created bool) {
+	if created {
+		l.feed.Restart()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.dirty = true
-	l.created = l.created || created
 	if !l.refreshing {
 		l.refreshing = true
 		l.owner.spawn(func(context.Context) { l.catchUp() })
@@ -134,7 +114,7 @@ func (l *live) changed(created bool) {
 
 // catchUp reads changes until none are waiting.
 func (l *live) catchUp() {
-	wait := firstPause
+	wait := pause.Growing{First: firstPause, Last: lastPause}
 	for {
 		l.mu.Lock()
 		if !l.dirty || l.ctx.Err() != nil {
@@ -148,11 +128,7 @@ func (l *live) catchUp() {
 			l.mu.Lock()
 			l.dirty = true
 			l.mu.Unlock()
-			if isCode(err, problem.MissingDatabase) {
-				l.owner.removeSnapshot(l.id)
-				l.owner.drop(l)
-			}
-			pause(l.ctx, &wait)
+			wait.Wait(l.ctx)
 		}
 	}
 }
@@ -170,52 +146,22 @@ func (l *live) refreshInTurn() error {
 		return l.ctx.Err()
 	}
 	defer func() { <-l.owner.slots }()
-	l.mu.Lock()
-	created := l.created
-	l.created = false
-	l.mu.Unlock()
-	if created {
-		l.reading.Lock()
-		err := l.reload(l.ctx)
-		l.reading.Unlock()
-		if err != nil {
-			l.mu.Lock()
-			l.created = true
-			l.mu.Unlock()
-			return err
-		}
-	}
 	return l.refresh(l.ctx)
 }
 
-// followAlone follows one account until it is dropped or, where _db_updates
-// goes on telling of it, not used any more.
+// followAlone waits on the account's feed until it is dropped or, where
+// _db_updates goes on telling of it, not used any more.
 func (l *live) followAlone() {
-	wait := firstPause
-	for l.ctx.Err() == nil {
-		used := l.used.Load()
-		l.mu.Lock()
-		since := l.seq
-		l.mu.Unlock()
-		page, err := l.db.Changes(l.ctx, couch.ChangesOptions{Since: since, Limit: pageSize, Longpoll: true})
-		news := err == nil && (len(page.Changes) > 0 || startsOver(since, page))
-		if news {
-			err = l.refresh(l.ctx)
-		}
-		switch {
-		case isCode(err, problem.MissingDatabase):
-			l.owner.removeSnapshot(l.id)
-			l.owner.drop(l)
-			return
-		case err != nil:
-			pause(l.ctx, &wait)
-		case !news && l.used.Load() == used && !l.owner.separate.Load():
-			return
-		default:
-			wait = firstPause
-			l.mu.Lock()
-			l.asOf = time.Now()
-			l.mu.Unlock()
+	ctx, stop := context.WithCancel(l.ctx)
+	defer stop()
+	l.owner.spawn(func(context.Context) { l.stopUnused(ctx, stop) })
+	l.feed.Run(ctx)
+}
+
+func (l *live) stopUnused(ctx context.Context, stop context.CancelFunc) {
+	for used := l.used.Load(); pause.For(ctx, unusedAfter); used = l.used.Load() {
+		if l.used.Load() == used && !l.owner.separate.Load() {
+			stop()
 		}
 	}
 }

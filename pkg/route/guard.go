@@ -9,6 +9,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/pause"
 	"github.com/callflowd/callflowd/pkg/route/index"
 )
 
@@ -90,7 +91,7 @@ func (l *live) outranked(c couch.Change, doc document.Doc) bool {
 // check reads the writes again that the feed does not confirm in time. It ends
 // when none are left.
 func (l *live) check() {
-	wait := firstPause
+	wait := pause.Growing{First: firstPause, Last: lastPause}
 	for {
 		due, next := l.unconfirmed(time.Now())
 		if len(due) == 0 && next == 0 {
@@ -100,13 +101,12 @@ func (l *live) check() {
 			next = 0
 			if err := l.readAgain(due); err != nil {
 				l.owner.cfg.Log.Debug("own writes cannot be read again", zap.String("account_id", l.id), zap.Error(err))
-				next = wait
-				wait = min(2*wait, lastPause)
+				if !wait.Wait(l.ctx) {
+					return
+				}
 			}
 		}
-		select {
-		case <-time.After(next):
-		case <-l.ctx.Done():
+		if !pause.For(l.ctx, next) {
 			return
 		}
 	}

@@ -19,8 +19,6 @@ import (
 	"github.com/callflowd/callflowd/pkg/route/index"
 )
 
-const pageSize = 200 // changes read at a time
-
 // live is one account's index and what keeps it fresh.
 type live struct {
 	id      string
@@ -36,9 +34,8 @@ type live struct {
 	used    atomic.Int64  // the tick of the last use
 	plan    atomic.Pointer[plan]
 
-	attended atomic.Bool // it has a feed of its own
-
-	reading sync.Mutex // one reader of changes at a time
+	feed     couch.Follower
+	attended atomic.Bool // its feed is being waited on, not only read when _db_updates tells so
 
 	applying sync.Mutex // around changes of the index, so that own writes keep their rank
 	written  map[string]write
@@ -47,10 +44,8 @@ type live struct {
 	mu         sync.Mutex // never held while the index changes: lookups ask for asOf
 	pending    bool       // what changed since the snapshot is being read for the first time
 	doubted    bool       // the index comes from a snapshot that lacks what the process knew
-	seq        string
-	asOf       time.Time // when the index was last known to agree with the database
-	dirty      bool      // something changed that has not been read
-	created    bool      // the database was created after the index was loaded, or may have been
+	asOf       time.Time  // when the index was last known to agree with the database
+	dirty      bool       // something changed that has not been read
 	refreshing bool
 	behind     bool // the snapshot on disk is older than the index
 	saved      time.Time
@@ -63,6 +58,7 @@ func newLive(s *Indexes, id string) *live {
 		ctx: ctx, cancel: cancel, ready: make(chan struct{}), written: map[string]write{},
 		journal: &journal{stem: s.stem(id)},
 	}
+	l.feed = couch.Follower{DB: l.db, Begin: l.reload, Take: l.take, Current: l.agrees, Lost: l.lost}
 	l.plan.Store(new(plan))
 	return l
 }
@@ -113,9 +109,6 @@ func (l *live) load(ctx context.Context) error {
 		}
 		return l.catchUpWithSnapshot()
 	}
-	if err := l.reload(ctx); err != nil {
-		return err
-	}
 	return l.refresh(ctx)
 }
 
@@ -161,8 +154,9 @@ func (l *live) takeSnapshot(snap *snapshot) error {
 	l.install(fresh, time.Time{}) // no write of our own since is in the file
 	l.plan.Store(new(plan))
 	l.setPlan(snap.plan)
+	l.feed.Resume(snap.seq)
 	l.mu.Lock()
-	l.seq, l.asOf, l.behind, l.doubted = snap.seq, snap.at, snap.behind, snap.behind
+	l.asOf, l.behind, l.doubted = snap.at, snap.behind, snap.behind
 	l.mu.Unlock()
 	l.applying.Lock()
 	defer l.applying.Unlock()
@@ -170,14 +164,9 @@ func (l *live) takeSnapshot(snap *snapshot) error {
 	return l.noteWritten()
 }
 
-// reload reads the whole view. What changes meanwhile comes with the next
-// refresh.
+// reload reads the whole view. What changes meanwhile comes by the feed.
 func (l *live) reload(ctx context.Context) error {
 	at := time.Now()
-	seq, err := l.db.UpdateSeq(ctx)
-	if err != nil {
-		return err
-	}
 	entries, err := l.readView(ctx)
 	if isCode(err, problem.MissingView) && l.owner.cfg.Prepare != nil {
 		if err := l.owner.cfg.Prepare(ctx, l.id); err != nil {
@@ -198,7 +187,7 @@ func (l *live) reload(ctx context.Context) error {
 	fresh.Update(entries)
 	l.install(fresh, at)
 	l.mu.Lock()
-	l.seq, l.asOf, l.behind, l.saved = seq, at, true, time.Time{}
+	l.asOf, l.behind, l.saved = at, true, time.Time{}
 	l.mu.Unlock()
 	return nil
 }
@@ -240,42 +229,26 @@ func (l *live) readView(ctx context.Context) ([]index.Change, error) {
 	return changes, nil
 }
 
-// refresh reads the changes since the index's sequence. A sequence that
-// starts over means another database under the same name: the index is
-// thrown away.
-func (l *live) refresh(ctx context.Context) error {
-	l.reading.Lock()
-	defer l.reading.Unlock()
-	for {
-		at := time.Now()
-		l.mu.Lock()
-		since := l.seq
-		l.mu.Unlock()
-		page, err := l.db.Changes(ctx, couch.ChangesOptions{Since: since, Limit: pageSize})
-		if err != nil {
-			return err
-		}
-		if startsOver(since, page) {
-			if err := l.reload(ctx); err != nil {
-				return err
-			}
-			continue
-		}
-		last := len(page.Changes) < pageSize
-		if err := l.take(ctx, page, at); err != nil {
-			return err
-		}
-		if last {
-			l.mu.Lock()
-			l.doubted = false
-			l.mu.Unlock()
-			return nil
-		}
+// refresh reads the changes since those that the index knows, or begins.
+func (l *live) refresh(ctx context.Context) error { return l.feed.CatchUp(ctx) }
+
+// agrees notes that the index knows all that had changed by at.
+func (l *live) agrees(at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asOf, l.doubted = at, false
+}
+
+// lost forgets the account if its database is gone.
+func (l *live) lost(err error) {
+	if isCode(err, problem.MissingDatabase) {
+		l.owner.removeSnapshot(l.id)
+		l.owner.drop(l)
 	}
 }
 
 // take applies one page of changes.
-func (l *live) take(ctx context.Context, page couch.ChangesPage, at time.Time) error {
+func (l *live) take(ctx context.Context, page couch.ChangesPage) error {
 	changed := len(page.Changes)
 	page.Changes = l.confirm(page.Changes)
 	var ids []string
@@ -297,11 +270,8 @@ func (l *live) take(ctx context.Context, page couch.ChangesPage, at time.Time) e
 		}
 	}
 	l.apply(page.Changes, docs)
-	l.mu.Lock()
-	l.seq, l.asOf = page.LastSeq, at
-	l.mu.Unlock()
 	if changed > 0 {
-		l.note(record{Seq: page.LastSeq, At: at})
+		l.note(record{Seq: page.LastSeq, At: page.At})
 	}
 	return nil
 }
@@ -354,19 +324,11 @@ func recordOf(c index.Change, doc document.Doc) record {
 	return record{Doc: doc}
 }
 
-// generation returns the number a revision or a sequence starts with.
+// generation returns the number a revision starts with.
 func generation(rev string) int {
 	digits, _, _ := strings.Cut(rev, "-")
 	n, _ := strconv.Atoi(digits)
 	return n
-}
-
-// startsOver reports whether a page asked for since cannot follow it.
-func startsOver(since string, page couch.ChangesPage) bool {
-	if generation(page.LastSeq) < generation(since) {
-		return true
-	}
-	return len(page.Changes) > 0 && page.Changes[0].Seq != "" && generation(page.Changes[0].Seq) <= generation(since)
 }
 
 // current returns when the index was last known to agree with the database:

@@ -99,10 +99,7 @@ func (l *live) due() bool {
 
 // at is where the index agreed with the database last.
 func (l *live) at() snapshotHeader {
-	asOf := l.current()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return snapshotHeader{Seq: l.seq, At: asOf}
+	return snapshotHeader{Seq: l.feed.Seq(), At: l.current()}
 }
 
 // agreed notes on disk where the index agreed with the database.
