@@ -29,6 +29,7 @@ func (s Stamp) Apply(d Doc) {
 	}
 	d["pvt_modified"] = GregorianNumber(s.Now)
 	d["pvt_request_id"] = s.RequestID
+	d[TraceKey] = map[string]any{"request_id": s.RequestID}
 	d["pvt_is_authenticated"] = s.AuthAccountID != ""
 	setOrDelete(d, "pvt_auth_account_id", s.AuthAccountID)
 	setOrDelete(d, "pvt_auth_user_id", s.AuthUserID)

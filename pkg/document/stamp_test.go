@@ -17,13 +17,13 @@ func TestStamp(t *testing.T) {
 		{
 			"new", stamp, `{"name":"Main Öffice 1"}`,
 			`{"name":"Main Öffice 1","pvt_type":"callflow","pvt_vsn":"1","pvt_account_id":"a1","pvt_account_db":"account%2Fa1","pvt_created":63876513600,
-			"pvt_modified":63876513600,"pvt_request_id":"r1","pvt_is_authenticated":true,"pvt_auth_account_id":"a0","pvt_auth_user_id":"u0","pvt_alphanum_name":"mainffice1"}`,
+			"pvt_modified":63876513600,"pvt_request_id":"r1","pvt_callflowd":{"request_id":"r1"},"pvt_is_authenticated":true,"pvt_auth_account_id":"a0","pvt_auth_user_id":"u0","pvt_alphanum_name":"mainffice1"}`,
 		},
 		{
 			"stored, by nobody",
 			Stamp{RequestID: "r2", Now: now},
 			`{"_rev":"1-a","pvt_type":"callflow","pvt_created":5,"pvt_auth_account_id":"a0","pvt_auth_user_id":"u0","pvt_alphanum_name":"old"}`,
-			`{"_rev":"1-a","pvt_type":"callflow","pvt_created":5,"pvt_modified":63876513600,"pvt_request_id":"r2","pvt_is_authenticated":false}`,
+			`{"_rev":"1-a","pvt_type":"callflow","pvt_created":5,"pvt_modified":63876513600,"pvt_request_id":"r2","pvt_callflowd":{"request_id":"r2"},"pvt_is_authenticated":false}`,
 		},
 	}
 	for _, tt := range tests {

@@ -27,10 +27,8 @@ func TakePrivate(doc, from document.Doc) {
 	}
 }
 
-// TraceKey is a private field of ours beside Kazoo's: what a write was and
-// where it came from. It counts only while its request_id is the document's
-// pvt_request_id, since Kazoo keeps private fields it does not know.
-const TraceKey = "pvt_callflowd"
+// TraceKey is where a document says what the write was and where it came from.
+const TraceKey = document.TraceKey
 
 // Tombstone is what stays of a document that is removed for good: who did it,
 // for history.
