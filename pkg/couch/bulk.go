@@ -33,7 +33,9 @@ func (d *DB) Bulk(ctx context.Context, docs []document.Doc) ([]BulkResult, error
 	for i, row := range rows {
 		results[i] = BulkResult{ID: row.ID, Rev: row.Rev, Err: d.wrap(row.Error, "put", row.ID)}
 		if row.Error == nil {
+			isNew := docs[i].Rev() == ""
 			docs[i].SetRev(row.Rev)
+			d.wrote(docs[i], isNew)
 		}
 	}
 	return results, nil

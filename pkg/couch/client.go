@@ -42,6 +42,8 @@ type Config struct {
 	Timeout time.Duration
 	// Observer may be nil.
 	Observer Observer
+	// Wrote, if set, is told of what this client wrote.
+	Wrote func(Wrote)
 }
 
 // Client is a connection to one server. It is safe for concurrent use.
@@ -49,6 +51,7 @@ type Client struct {
 	kivik   *kivik.Client
 	http    *chttp.Client // what kivik has no call for
 	timeout time.Duration
+	told    func(Wrote)
 }
 
 // Open prepares a client; it does not ask the server anything. Credentials in
@@ -76,7 +79,7 @@ func Open(cfg Config) (*Client, error) {
 	if timeout <= 0 {
 		timeout = defaultTimeout
 	}
-	return &Client{kivik: kc, http: hc, timeout: timeout}, nil
+	return &Client{kivik: kc, http: hc, timeout: timeout, told: cfg.Wrote}, nil
 }
 
 // parseURL never repeats the URL in its error, which may hold a password.

@@ -38,6 +38,9 @@ func (c *Client) CreateDB(ctx context.Context, name string) error {
 	if kivik.HTTPStatus(err) == http.StatusPreconditionFailed {
 		return nil
 	}
+	if err == nil {
+		c.tell(Wrote{DB: name, Created: true})
+	}
 	return wrap(err, "create database "+name)
 }
 
@@ -48,6 +51,9 @@ func (c *Client) DropDB(ctx context.Context, name string) error {
 	err := cause(ctx, c.kivik.DestroyDB(ctx, name))
 	if kivik.HTTPStatus(err) == http.StatusNotFound {
 		return nil
+	}
+	if err == nil {
+		c.tell(Wrote{DB: name, Dropped: true})
 	}
 	return wrap(err, "drop database "+name)
 }

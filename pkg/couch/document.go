@@ -150,7 +150,9 @@ func (d *DB) Put(ctx context.Context, doc document.Doc) error {
 	if err != nil {
 		return d.wrap(cause(ctx, err), "put", id)
 	}
+	isNew := doc.Rev() == ""
 	doc.SetRev(rev)
+	d.wrote(doc, isNew)
 	return nil
 }
 
@@ -166,6 +168,7 @@ func (d *DB) Delete(ctx context.Context, id, rev string) (newRev string, err err
 	if err != nil {
 		return "", d.wrap(cause(ctx, err), "delete", id)
 	}
+	d.wrote(document.Doc{"_id": id, "_rev": newRev, "_deleted": true}, false)
 	return newRev, nil
 }
 
