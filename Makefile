@@ -78,8 +78,9 @@ fuzz: ## every fuzz target for FUZZTIME each (default 20s)
 	  done; \
 	done
 
-stress: ## many writers, faulty storage and killed processes, for STRESS each (default 30s)
+stress: ## many writers, faulty storage and killed processes, for STRESS each (default 30s); 10,000 accounts with 1,024 descriptors
 	STRESS=$(STRESS) $(GO) test $(RACE) -count=1 -timeout 30m -run 'ManyWriters|FaultyStorage|E2EFight|E2EPatchOne' ./pkg/callflow ./cmd/callflowd
+	COUCHLITE_CROWD_ACCOUNTS=10000 COUCHLITE_CROWD_LIMIT=1024 $(GO) test -count=1 -timeout 30m -v -run TestFewDescriptors ./pkg/couchlite
 
 clean: ## remove what was built; the data directory stays
 	rm -rf bin cover.out

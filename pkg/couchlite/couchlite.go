@@ -43,7 +43,7 @@ type Options struct {
 
 	MaxBody     int64 // bytes of a request; 0: 64 MB
 	MaxDocument int64 // bytes of a document without attachments; 0: 8 MB
-	MaxOpen     int   // databases kept open while idle; 0: 200
+	MaxOpen     int   // databases kept open while idle; 0: as many as file descriptors allow, at most 400
 }
 
 // Credentials are a name and a password.
@@ -65,7 +65,6 @@ type Server struct {
 func Open(o Options) (*Server, error) {
 	o.MaxBody = cmp.Or(o.MaxBody, 64<<20)
 	o.MaxDocument = cmp.Or(o.MaxDocument, 8<<20)
-	o.MaxOpen = cmp.Or(o.MaxOpen, 200)
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}

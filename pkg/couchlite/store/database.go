@@ -72,13 +72,14 @@ func (s *Store) openDatabase(ctx context.Context, name string, create bool) (*Da
 		return nil, errFileExists()
 	case create:
 		base = newFileBase(name)
-		if err := s.placeFile(s.databasePath(base)); err != nil {
+		path := s.databasePath(base)
+		if err := s.retry(path, func() error { return s.placeFile(path) }); err != nil {
 			return nil, fmt.Errorf("create database: %w", err)
 		}
 	case base == "":
 		return nil, fmt.Errorf("open database: %w", os.ErrNotExist)
 	}
-	file, err := OpenFile(ctx, s.databasePath(base), FileOptions{durable: !s.temp, Readers: 4, Schema: databaseSchema})
+	file, err := s.OpenFile(ctx, s.databasePath(base), FileOptions{Sync: "FULL", Readers: 4, Schema: databaseSchema})
 	if err != nil {
 		return nil, err
 	}

@@ -135,8 +135,11 @@ func (s *Store) fill(ctx context.Context, sl *slot, create bool) (*slot, error) 
 }
 
 func openFailure(err error) error {
-	if errors.Is(err, os.ErrNotExist) {
+	switch {
+	case errors.Is(err, os.ErrNotExist):
 		return fault.NoDatabase()
+	case errors.Is(err, errManyFiles):
+		return fault.New(503, "service_unavailable", "Too many files are open; try again.")
 	}
 	return err
 }
@@ -161,17 +164,10 @@ func (s *Store) leave(sl *slot) {
 		return
 	}
 	s.idle = append(s.idle, sl)
-	var victim *slot
-	if s.opened > s.opts.MaxOpen {
-		victim, s.idle = s.idle[0], s.idle[1:]
-		victim.closing = make(chan struct{})
-		victim.users.Add(1)
-	}
+	crowded := s.opened > s.opts.MaxOpen || s.descriptors.Load() > s.budget
 	s.mu.Unlock()
-	if victim != nil {
-		s.closeDatabase(victim)
-		s.vacate(victim)
-		victim.users.Done()
+	if crowded {
+		s.evict()
 	}
 }
 

@@ -3,16 +3,22 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
+	"sync"
+	"sync/atomic"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite"
 )
 
 // FileOptions says how an SQLite file is opened.
 type FileOptions struct {
-	durable bool   // a commit returns when it is on disk; else it may be lost in a crash, never half
+	// Sync is SQLite's synchronous: with FULL a commit returns when it is on
+	// disk, with NORMAL a crash of the machine may lose the last ones. In a
+	// store in memory it is OFF, whatever is asked.
+	Sync    string
 	Readers int    // most read connections
 	Schema  string // statements that make the tables of a new file
 }
@@ -20,43 +26,45 @@ type FileOptions struct {
 // File is one SQLite file in WAL mode: readers never wait for the
 // writer, nor it for them.
 type File struct {
-	path string
-	W    *sql.DB // one connection; begin transactions with BEGIN IMMEDIATE
-	R    *sql.DB
+	W *sql.DB // one connection; begin transactions with BEGIN IMMEDIATE
+	R *sql.DB
+
+	store *Store
+	path  string
+	held  atomic.Int64 // descriptors
+	once  sync.Once    // closes
 }
 
 // OpenFile opens path, creating it when it does not exist.
-func OpenFile(ctx context.Context, path string, o FileOptions) (*File, error) {
+func (s *Store) OpenFile(ctx context.Context, path string, o FileOptions) (*File, error) {
 	if _, err := os.Stat(path); os.IsNotExist(err) {
 		if err := dropLog(path); err != nil {
 			return nil, err
 		}
 	}
-	sync := "OFF"
-	if o.durable {
-		sync = "FULL"
+	if s.temp {
+		o.Sync = "OFF"
 	}
-	f := &File{path: path}
+	s.makeRoom()
+	f := &File{store: s, path: path}
+	f.hold(perFile)
 	// The driver applies _pragma after _auto_vacuum and before _journal_mode,
 	// whose switch to WAL then waits for the disk or not, as it should. Temporary
 	// tables stay in memory: a container need not have a /tmp.
-	settings := url.Values{
+	f.W = f.pool(1, url.Values{
 		"_auto_vacuum": {"INCREMENTAL"}, "_journal_mode": {"WAL"},
-		"_pragma": {"busy_timeout(10000)", "synchronous(" + sync + ")", "cache_size(-1000)", "temp_store(MEMORY)", "journal_size_limit(4194304)"},
-	}
-	var err error
-	if f.W, err = openPool(path, 1, settings); err != nil {
-		return nil, err
-	}
+		"_pragma": {"busy_timeout(10000)", "synchronous(" + o.Sync + ")", "cache_size(-1000)", "temp_store(MEMORY)", "journal_size_limit(4194304)"},
+	})
+	// A reader that comes after the file was deleted must not make it again. The
+	// last pragma opens all that the connection needs, while opening may be
+	// tried again.
+	f.R = f.pool(o.Readers, url.Values{
+		"mode":    {"rw"},
+		"_pragma": {"busy_timeout(10000)", "query_only(1)", "cache_size(-1000)", "temp_store(MEMORY)", "schema_version"},
+	})
 	if err := f.layOut(ctx, o.Schema); err != nil {
-		_ = f.W.Close()
+		_ = f.Close()
 		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	// A reader that comes after the file was deleted must not make it again.
-	settings = url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(10000)", "query_only(1)", "cache_size(-1000)", "temp_store(MEMORY)"}}
-	if f.R, err = openPool(path, o.Readers, settings); err != nil {
-		_ = f.W.Close()
-		return nil, err
 	}
 	return f, nil
 }
@@ -72,24 +80,23 @@ func (f *File) layOut(ctx context.Context, schema string) error {
 	return err
 }
 
-func openPool(path string, conns int, settings url.Values) (*sql.DB, error) {
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + settings.Encode()
-	pool, err := sql.Open("sqlite", dsn)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
+// pool is a pool of connections to the file, which are opened as they are
+// needed and then kept.
+func (f *File) pool(conns int, settings url.Values) *sql.DB {
+	pool := sql.OpenDB(&connector{
+		driver: &sqlite.Driver{}, file: f,
+		dsn: "file:" + (&url.URL{Path: f.path}).EscapedPath() + "?" + settings.Encode(),
+	})
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
-	return pool, nil
+	return pool
 }
 
-// Close writes the log back and closes the connections, waiting for queries
-// under way.
+// Close closes the connections, waiting for queries under way; the last one
+// writes the log back.
 func (f *File) Close() error {
-	err := f.R.Close()
-	if werr := f.W.Close(); werr != nil {
-		return werr
-	}
+	err := errors.Join(f.R.Close(), f.W.Close())
+	f.once.Do(func() { f.store.descriptors.Add(-f.held.Load()) })
 	return err
 }
 
@@ -134,4 +141,18 @@ func syncDir(dir string, durable bool) error {
 	}
 	defer func() { _ = d.Close() }()
 	return d.Sync()
+}
+
+// Result codes of SQLite, without what it adds to them.
+const (
+	cantOpen = 14
+)
+
+// sqliteCode is the primary result code in an error, 0 when there is none.
+func sqliteCode(err error) int {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code() & 0xFF
+	}
+	return 0
 }

@@ -9,7 +9,7 @@ import (
 // TestNoTemporaryFiles: where callflowd runs there may be no directory for any.
 func TestNoTemporaryFiles(t *testing.T) {
 	const memory = 2
-	file, err := OpenFile(t.Context(), filepath.Join(t.TempDir(), "f"), FileOptions{Readers: 1, Schema: "CREATE TABLE t (n)"})
+	file, err := newStore(t).OpenFile(t.Context(), filepath.Join(t.TempDir(), "f"), FileOptions{Readers: 1, Schema: "CREATE TABLE t (n)"})
 	if err != nil {
 		t.Fatal(err)
 	}

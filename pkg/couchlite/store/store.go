@@ -8,10 +8,12 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 )
@@ -22,7 +24,7 @@ type Options struct {
 	// with the store, where nothing waits for the disk.
 	Dir     string
 	Log     *zap.Logger
-	MaxOpen int // databases kept open while idle
+	MaxOpen int // databases kept open while idle; 0: as many as descriptors allow, and no more than 400
 	// Companion makes what is kept beside an open database. Nil: nothing.
 	Companion func(*Database) Companion
 }
@@ -51,17 +53,24 @@ type Store struct {
 	closed bool
 	stop   chan struct{} // closed by Close
 
+	budget      int64        // of descriptors
+	descriptors atomic.Int64 // held by open files, about
+
 	topicsMu sync.Mutex
 	topics   map[string]chan struct{} // closed on the next commit to a database
 }
+
+// maxOpen bounds the databases kept open while idle, for their memory.
+const maxOpen = 400
 
 // Open returns the store in o.Dir, which is created when it does not
 // exist. It opens no database yet.
 func Open(o Options) (*Store, error) {
 	s := &Store{
 		opts: o, log: o.Log, dir: o.Dir, temp: o.Dir == "",
-		files: map[string]string{}, slots: map[string]*slot{}, topics: map[string]chan struct{}{}, stop: make(chan struct{}),
+		files: map[string]string{}, slots: map[string]*slot{}, topics: map[string]chan struct{}{}, stop: make(chan struct{}), budget: descriptorBudget(),
 	}
+	s.opts.MaxOpen = cmp.Or(s.opts.MaxOpen, maxOpen)
 	var err error
 	if s.temp {
 		if s.dir, err = os.MkdirTemp("", "couchlite-"); err != nil {
@@ -86,9 +95,6 @@ func (s *Store) Dir() string { return s.dir }
 
 // Stopped is closed when the store closes.
 func (s *Store) Stopped() <-chan struct{} { return s.stop }
-
-// Durable reports whether a commit waits for the disk.
-func (s *Store) Durable() bool { return !s.temp }
 
 // Updates is the log of what happens to databases.
 func (s *Store) Updates() *UpdateLog { return s.updates }

@@ -19,7 +19,7 @@ func (s *Store) makeTemplate() ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = RemoveFile(path) }()
-	file, err := OpenFile(context.Background(), path, FileOptions{Readers: 1, Schema: databaseSchema})
+	file, err := s.OpenFile(context.Background(), path, FileOptions{Sync: "OFF", Readers: 1, Schema: databaseSchema})
 	if err != nil {
 		return nil, err
 	}

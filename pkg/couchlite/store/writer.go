@@ -28,13 +28,14 @@ type operation struct {
 // operation; those that queue up while a transaction is being synced to disk
 // share the next one.
 type writer struct {
-	db    *Database
-	conn  *sql.Conn
-	stmt  writeStatements
-	st    State // as it will be after this transaction
-	queue chan *operation
-	quit  chan struct{} // closed by stop
-	ended chan struct{} // closed when the goroutine is done
+	db       *Database
+	conn     *sql.Conn
+	stmt     writeStatements
+	prepared []*sql.Stmt // all of stmt, to be closed
+	st       State       // as it will be after this transaction
+	queue    chan *operation
+	quit     chan struct{} // closed by stop
+	ended    chan struct{} // closed when the goroutine is done
 
 	stopOnce chan struct{} // holds one token, taken by the first stop
 
@@ -64,6 +65,21 @@ func startWriter(ctx context.Context, db *Database) (*writer, error) {
 		stopOnce: make(chan struct{}, 1),
 	}
 	w.stopOnce <- struct{}{}
+	if err := w.prepare(ctx); err != nil {
+		w.release()
+		return nil, err
+	}
+	if err := conn.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&w.kept); err != nil {
+		w.release()
+		return nil, fmt.Errorf("read user_version: %w", err)
+	}
+	w.superseded = w.kept
+	go w.loop()
+	return w, nil
+}
+
+// prepare prepares the statements on the connection.
+func (w *writer) prepare(ctx context.Context) error {
 	s := &w.stmt
 	for _, p := range []struct {
 		stmt **sql.Stmt
@@ -85,18 +101,24 @@ func startWriter(ctx context.Context, db *Database) (*writer, error) {
 		{&s.setLocal, `INSERT OR REPLACE INTO locals(id, rev, body) VALUES(?, ?, ?)`},
 		{&s.dropLocal, `DELETE FROM locals WHERE id = ?`},
 	} {
-		if *p.stmt, err = conn.PrepareContext(ctx, p.text); err != nil {
-			_ = conn.Close()
-			return nil, fmt.Errorf("prepare %s: %w", p.text, err)
+		stmt, err := w.conn.PrepareContext(ctx, p.text)
+		if err != nil {
+			return fmt.Errorf("prepare %s: %w", p.text, err)
 		}
+		*p.stmt = stmt
+		w.prepared = append(w.prepared, stmt)
 	}
-	if err := conn.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&w.kept); err != nil {
-		_ = conn.Close()
-		return nil, fmt.Errorf("read user_version: %w", err)
+	return nil
+}
+
+// release closes the statements and gives the connection back. Statements of a
+// [sql.Conn] are not closed with it, and an open one keeps SQLite from closing
+// the file.
+func (w *writer) release() {
+	for _, stmt := range w.prepared {
+		_ = stmt.Close()
 	}
-	w.superseded = w.kept
-	go w.loop()
-	return w, nil
+	_ = w.conn.Close()
 }
 
 // do runs fn in a transaction and returns when that is on disk. An error of
@@ -144,7 +166,7 @@ func (w *writer) stop() {
 
 func (w *writer) loop() {
 	defer close(w.ended)
-	defer func() { _ = w.conn.Close() }()
+	defer w.release()
 	defer w.keepCount()
 	for {
 		select {

@@ -84,7 +84,7 @@ func openIndex(ctx context.Context, s *Set, d *Design) (*viewIndex, error) {
 var errStaleIndex = errors.New("index of another state of the database")
 
 func (x *viewIndex) open(ctx context.Context, path string) error {
-	file, err := store.OpenFile(ctx, path, store.FileOptions{Readers: 16, Schema: indexSchema})
+	file, err := x.set.db.Store().OpenFile(ctx, path, store.FileOptions{Sync: "NORMAL", Readers: 16, Schema: indexSchema})
 	if err != nil {
 		return err
 	}
@@ -98,12 +98,6 @@ func (x *viewIndex) open(ctx context.Context, path string) error {
 
 // load reads how far the index is.
 func (x *viewIndex) load(ctx context.Context) error {
-	if x.set.db.Store().Durable() {
-		// A crash of the machine may then cost the last builds, not the file.
-		if _, err := x.file.W.ExecContext(ctx, `PRAGMA synchronous = NORMAL`); err != nil {
-			return err
-		}
-	}
 	st := x.set.db.Current()
 	var incarnation string
 	var broken int64

@@ -1,0 +1,114 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// fewDescriptors is taken for the limit of open files where none is known.
+const fewDescriptors = 1024
+
+// Descriptors that one connection holds, for the database and its log, and
+// that all connections to a file share, for the index of the log.
+const perConnection, perFile = 2, 1
+
+// descriptorBudget is how many descriptors databases and indexes may hold:
+// half of what the process may have, the rest is for its sockets.
+func descriptorBudget() int64 {
+	const most = 4096
+	return int64(max(min(descriptorLimit()/2, most), 4*(perFile+2*perConnection)))
+}
+
+// makeRoom closes databases that nobody uses until what is to be opened next
+// keeps the budget, or all are in use.
+func (s *Store) makeRoom() {
+	for s.descriptors.Load()+perFile+2*perConnection > s.budget && s.evict() {
+		continue
+	}
+}
+
+// evict closes the database that is idle longest; false when there is none.
+func (s *Store) evict() bool {
+	s.mu.Lock()
+	if s.closed || len(s.idle) == 0 {
+		s.mu.Unlock()
+		return false
+	}
+	victim := s.idle[0]
+	s.idle = s.idle[1:]
+	victim.closing = make(chan struct{})
+	victim.users.Add(1)
+	s.mu.Unlock()
+	defer victim.users.Done()
+	s.closeDatabase(victim)
+	s.vacate(victim)
+	return true
+}
+
+// tooManyFiles reports whether opening path failed since the process has no
+// descriptor left. SQLite does not say so: it is asked again.
+func tooManyFiles(path string, err error) bool {
+	if err == nil {
+		return false
+	}
+	if sqliteCode(err) == cantOpen {
+		f, again := os.Open(path)
+		if again == nil {
+			_ = f.Close()
+		}
+		err = again
+	}
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
+// errManyFiles says that the process has no descriptor left, and none that
+// could be given up.
+var errManyFiles = errors.New("too many open files")
+
+// retry calls fn again, as long as it fails for want of descriptors and an
+// idle database can be closed.
+func (s *Store) retry(path string, fn func() error) error {
+	for {
+		err := fn()
+		if !tooManyFiles(path, err) {
+			return err
+		}
+		if !s.evict() {
+			return fmt.Errorf("%w: %w", errManyFiles, err)
+		}
+	}
+}
+
+// connector opens connections to a file, and makes room where the process has
+// no descriptor left.
+type connector struct {
+	driver driver.Driver
+	dsn    string
+	file   *File
+}
+
+// Connect implements [driver.Connector].
+func (c *connector) Connect(context.Context) (conn driver.Conn, err error) {
+	err = c.file.store.retry(c.file.path, func() error {
+		conn, err = c.driver.Open(c.dsn)
+		return err
+	})
+	if err == nil {
+		c.file.hold(perConnection)
+	}
+	return conn, err
+}
+
+// Driver implements [driver.Connector].
+func (c *connector) Driver() driver.Driver { return c.driver }
+
+// hold counts descriptors that the file holds until it is closed: SQLite
+// keeps those of a closed connection while another one has locks.
+func (f *File) hold(n int64) {
+	f.held.Add(n)
+	f.store.descriptors.Add(n)
+}
