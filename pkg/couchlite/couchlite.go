@@ -88,4 +88,15 @@ func Open(o Options) (*Server, error) {
 // the databases. Requests after it get 503.
 func (s *Server) Close() error { return s.store.Close() }
 
+// Damaged lists the databases that are there and cannot be used, each with the
+// reason; requests for them get 500. Others work.
+func (s *Server) Damaged() []error {
+	damages := s.store.Damaged()
+	list := make([]error, len(damages))
+	for i, damage := range damages {
+		list[i] = damage
+	}
+	return list
+}
+
 var _ http.Handler = (*Server)(nil)

@@ -180,7 +180,7 @@ func TestManyFiles(t *testing.T) {
 	if _, got := call(t, s, "GET", `/_all_dbs?limit=1&startkey="account/ab/cd/5"`, ""); got != `["account/ab/cd/5"]` {
 		t.Errorf("_all_dbs: %s", got)
 	}
-	if status, got := call(t, s, "GET", "/account%2Fab%2Fcd%2F5", ""); status != 500 || strings.Contains(got, "SQL") {
+	if status, got := call(t, s, "GET", "/account%2Fab%2Fcd%2F5", ""); status != 500 || !strings.Contains(got, "it is no database file") || len(s.Damaged()) != 1000 {
 		t.Errorf("a broken file: %d %s", status, got)
 	}
 }

@@ -24,9 +24,7 @@ CREATE TABLE state(
   only_row INTEGER PRIMARY KEY CHECK(only_row = 1),
   version INTEGER NOT NULL, incarnation TEXT NOT NULL,
   seq INTEGER NOT NULL, docs INTEGER NOT NULL, deleted INTEGER NOT NULL,
-  purge_seq INTEGER NOT NULL, revs_limit INTEGER NOT NULL, security TEXT NOT NULL);
-INSERT INTO state VALUES(1, 1, '` + blankIncarnation + `', 0, 0, 0, 0, 1000,
-  '{"members":{"roles":["_admin"]},"admins":{"roles":["_admin"]}}');
+  purge_seq INTEGER NOT NULL, revs_limit INTEGER NOT NULL, security TEXT NOT NULL, name TEXT NOT NULL DEFAULT '');
 CREATE TABLE docs(
   num INTEGER PRIMARY KEY, id TEXT NOT NULL, seq INTEGER NOT NULL, deleted INTEGER NOT NULL,
   rev TEXT NOT NULL, body INTEGER NOT NULL, leaves INTEGER NOT NULL, tree BLOB NOT NULL);
@@ -73,20 +71,23 @@ func (s *Store) openDatabase(ctx context.Context, name string, create bool) (*Da
 	case create:
 		base = newFileBase(name)
 		path := s.databasePath(base)
-		if err := s.retry(path, func() error { return s.placeFile(path) }); err != nil {
+		if err := s.retry(path, func() error { return s.placeFile(name, path) }); err != nil {
 			return nil, fmt.Errorf("create database: %w", err)
 		}
 	case base == "":
 		return nil, fmt.Errorf("open database: %w", os.ErrNotExist)
 	}
-	file, err := s.OpenFile(ctx, s.databasePath(base), FileOptions{Sync: "FULL", Readers: 4, Schema: databaseSchema})
-	if err != nil {
+	if err := checkHeader(name, s.databasePath(base)); err != nil {
 		return nil, err
 	}
+	file, err := s.OpenFile(ctx, s.databasePath(base), FileOptions{Sync: "FULL", Readers: 4})
 	db := &Database{name: name, base: base, store: s, log: s.log.With(zap.String("database", name)), file: file}
+	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", name, db.damaged(err))
+	}
 	if err := db.start(ctx); err != nil {
 		_ = file.Close()
-		return nil, fmt.Errorf("open database %s: %w", name, err)
+		return nil, fmt.Errorf("open database %s: %w", name, db.damaged(err))
 	}
 	if create {
 		s.setFile(name, base)
@@ -96,6 +97,9 @@ func (s *Store) openDatabase(ctx context.Context, name string, create bool) (*Da
 }
 
 func (db *Database) start(ctx context.Context) error {
+	if err := db.identify(ctx); err != nil {
+		return err
+	}
 	var st State
 	row := db.file.W.QueryRowContext(ctx, `SELECT incarnation, seq, docs, deleted, purge_seq, revs_limit, security FROM state`)
 	if err := row.Scan(&st.Incarnation, &st.Seq, &st.Docs, &st.Deleted, &st.PurgeSeq, &st.RevsLimit, &st.Security); err != nil {

@@ -45,6 +45,7 @@ func (s *Store) scan() error {
 		if name, ours := databaseName(base); ok && ours {
 			bases[base] = true
 			s.files[name] = base
+			s.noteDamage(name, checkHeader(name, s.databasePath(base)))
 		}
 	}
 	for _, e := range entries {

@@ -33,7 +33,7 @@ var databaseNames = regexp.MustCompile(`^([a-z][a-z0-9_$()+/-]*|_users|_replicat
 
 // ValidName reports whether CouchDB would take name for a database.
 func ValidName(name string) bool {
-	return len(name) <= 238 && databaseNames.MatchString(name)
+	return len(name) <= maxName && databaseNames.MatchString(name)
 }
 
 func errShutdown() *fault.Error {
@@ -118,6 +118,7 @@ func (s *Store) hold(sl *slot) {
 func (s *Store) fill(ctx context.Context, sl *slot, create bool) (*slot, error) {
 	// Others share the outcome, so this request's end must not decide it.
 	sl.db, sl.err = s.openDatabase(context.WithoutCancel(ctx), sl.name, create)
+	s.noteDamage(sl.name, sl.err)
 	s.mu.Lock()
 	if sl.err != nil {
 		delete(s.slots, sl.name)
@@ -135,9 +136,12 @@ func (s *Store) fill(ctx context.Context, sl *slot, create bool) (*slot, error) 
 }
 
 func openFailure(err error) error {
+	var damage *DamageError
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return fault.NoDatabase()
+	case errors.As(err, &damage):
+		return fault.New(500, "damaged_database", damage.Error())
 	case errors.Is(err, errManyFiles):
 		return fault.New(503, "service_unavailable", "Too many files are open; try again.")
 	}

@@ -20,7 +20,7 @@ type FileOptions struct {
 	// store in memory it is OFF, whatever is asked.
 	Sync    string
 	Readers int    // most read connections
-	Schema  string // statements that make the tables of a new file
+	Schema  string // statements that make the tables of a new file; none: it is not new
 }
 
 // File is one SQLite file in WAL mode: readers never wait for the
@@ -37,24 +37,26 @@ type File struct {
 
 // OpenFile opens path, creating it when it does not exist.
 func (s *Store) OpenFile(ctx context.Context, path string, o FileOptions) (*File, error) {
+	if s.temp {
+		o.Sync = "OFF"
+	}
+	// The driver applies _pragma after _auto_vacuum and before _journal_mode,
+	// whose switch to WAL then waits for the disk or not, as it should. Temporary
+	// tables stay in memory: a container need not have a /tmp.
+	settings := url.Values{
+		"_journal_mode": {"WAL"},
+		"_pragma":       {"busy_timeout(10000)", "synchronous(" + o.Sync + ")", "cache_size(-1000)", "temp_store(MEMORY)", "journal_size_limit(4194304)"},
+	}
 	if _, err := os.Stat(path); os.IsNotExist(err) {
+		settings.Set("_auto_vacuum", "INCREMENTAL") // SQLite writes it, even over the same
 		if err := dropLog(path); err != nil {
 			return nil, err
 		}
 	}
-	if s.temp {
-		o.Sync = "OFF"
-	}
 	s.makeRoom()
 	f := &File{store: s, path: path}
 	f.hold(perFile)
-	// The driver applies _pragma after _auto_vacuum and before _journal_mode,
-	// whose switch to WAL then waits for the disk or not, as it should. Temporary
-	// tables stay in memory: a container need not have a /tmp.
-	f.W = f.pool(1, url.Values{
-		"_auto_vacuum": {"INCREMENTAL"}, "_journal_mode": {"WAL"},
-		"_pragma": {"busy_timeout(10000)", "synchronous(" + o.Sync + ")", "cache_size(-1000)", "temp_store(MEMORY)", "journal_size_limit(4194304)"},
-	})
+	f.W = f.pool(1, settings)
 	// A reader that comes after the file was deleted must not make it again. The
 	// last pragma opens all that the connection needs, while opening may be
 	// tried again.
@@ -73,7 +75,7 @@ func (s *Store) OpenFile(ctx context.Context, path string, o FileOptions) (*File
 // creation a crash cut short.
 func (f *File) layOut(ctx context.Context, schema string) error {
 	var tables int
-	if err := f.W.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&tables); err != nil || tables > 0 {
+	if err := f.W.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&tables); err != nil || tables > 0 || schema == "" {
 		return err
 	}
 	_, err := f.W.ExecContext(ctx, "BEGIN IMMEDIATE;"+schema+";COMMIT")
@@ -145,7 +147,10 @@ func syncDir(dir string, durable bool) error {
 
 // Result codes of SQLite, without what it adds to them.
 const (
-	cantOpen = 14
+	sqliteError  = 1
+	corrupt      = 11
+	cantOpen     = 14
+	notADatabase = 26
 )
 
 // sqliteCode is the primary result code in an error, 0 when there is none.

@@ -43,15 +43,16 @@ type Store struct {
 	dir      string
 	temp     bool // dir goes away with the store
 	updates  *UpdateLog
-	template func() ([]byte, error) // an empty database's file
+	template template // an empty database's file
 
-	mu     sync.Mutex        // guards what follows
-	files  map[string]string // base of the file of every database, by name
-	slots  map[string]*slot
-	idle   []*slot // open databases nobody uses, longest idle first
-	opened int     // slots with an open database
-	closed bool
-	stop   chan struct{} // closed by Close
+	mu      sync.Mutex              // guards what follows
+	files   map[string]string       // base of the file of every database, by name
+	damages map[string]*DamageError // files that are not used, by database
+	slots   map[string]*slot
+	idle    []*slot // open databases nobody uses, longest idle first
+	opened  int     // slots with an open database
+	closed  bool
+	stop    chan struct{} // closed by Close
 
 	budget      int64        // of descriptors
 	descriptors atomic.Int64 // held by open files, about
@@ -68,7 +69,7 @@ const maxOpen = 400
 func Open(o Options) (*Store, error) {
 	s := &Store{
 		opts: o, log: o.Log, dir: o.Dir, temp: o.Dir == "",
-		files: map[string]string{}, slots: map[string]*slot{}, topics: map[string]chan struct{}{}, stop: make(chan struct{}), budget: descriptorBudget(),
+		files: map[string]string{}, damages: map[string]*DamageError{}, slots: map[string]*slot{}, topics: map[string]chan struct{}{}, stop: make(chan struct{}), budget: descriptorBudget(),
 	}
 	s.opts.MaxOpen = cmp.Or(s.opts.MaxOpen, maxOpen)
 	var err error
@@ -82,7 +83,6 @@ func Open(o Options) (*Store, error) {
 			return nil, fmt.Errorf("couchlite: %w", err)
 		}
 	}
-	s.template = sync.OnceValues(s.makeTemplate)
 	if err := s.scan(); err != nil {
 		return nil, fmt.Errorf("couchlite: %w", err)
 	}

@@ -6,20 +6,48 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 // blankIncarnation stands in a template where each database has its own.
 const blankIncarnation = "................"
 
-// makeTemplate returns the bytes of an empty database's file. Copying them is
-// several times faster than laying out the tables anew.
+// templateSchema is what an empty database's file holds.
+func templateSchema() string {
+	return databaseSchema + fmt.Sprintf(`
+INSERT INTO state VALUES(1, %d, '%s', 0, 0, 0, 0, 1000, '{"members":{"roles":["_admin"]},"admins":{"roles":["_admin"]}}', '%s');
+PRAGMA application_id = %d;`, layoutVersion, blankIncarnation, blankName, applicationID)
+}
+
+// template is the bytes of an empty database's file. Copying them is several
+// times faster than laying out the tables anew.
+type template struct {
+	mu  sync.Mutex
+	raw []byte // nil until it is first needed
+}
+
+// of returns a new database's file.
+func (t *template) of(s *Store, name string) ([]byte, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.raw == nil {
+		raw, err := s.makeTemplate()
+		if err != nil {
+			return nil, err
+		}
+		t.raw = raw
+	}
+	raw := bytes.Replace(t.raw, []byte(blankIncarnation), []byte(RandomHex(len(blankIncarnation)/2)), 1)
+	return bytes.Replace(raw, []byte(blankName), []byte(paddedName(name)), 1), nil
+}
+
 func (s *Store) makeTemplate() ([]byte, error) {
 	path := filepath.Join(s.dir, "template"+FileSuffix)
 	if err := RemoveFile(path); err != nil {
 		return nil, err
 	}
 	defer func() { _ = RemoveFile(path) }()
-	file, err := s.OpenFile(context.Background(), path, FileOptions{Sync: "OFF", Readers: 1, Schema: databaseSchema})
+	file, err := s.OpenFile(context.Background(), path, FileOptions{Sync: "OFF", Readers: 1, Schema: templateSchema()})
 	if err != nil {
 		return nil, err
 	}
@@ -30,23 +58,22 @@ func (s *Store) makeTemplate() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if bytes.Count(raw, []byte(blankIncarnation)) != 1 {
-		return nil, fmt.Errorf("template of a database: no place for the incarnation")
+	if bytes.Count(raw, []byte(blankIncarnation)) != 1 || bytes.Count(raw, []byte(blankName)) != 1 {
+		return nil, fmt.Errorf("template of a database: no place for the incarnation or the name")
 	}
 	return raw, nil
 }
 
 // placeFile writes the file of a new database and makes it durable. What a
 // crash leaves of it does not bear a database's name.
-func (s *Store) placeFile(path string) error {
-	template, err := s.template()
+func (s *Store) placeFile(name, path string) error {
+	raw, err := s.template.of(s, name)
 	if err != nil {
 		return err
 	}
 	if err := dropLog(path); err != nil {
 		return err
 	}
-	raw := bytes.Replace(template, []byte(blankIncarnation), []byte(RandomHex(len(blankIncarnation)/2)), 1)
 	draft := path + ".new"
 	f, err := os.OpenFile(draft, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -1,0 +1,167 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"go.uber.org/zap"
+)
+
+// What a database's file says of itself: SQLite's application_id, and in the
+// table state the version of the layout and the database's name.
+const (
+	applicationID = 0x436C6462 // "Cldb"
+	layoutVersion = 2
+)
+
+// maxName is the longest name of a database. Files keep it padded to this
+// length, so that a template has room for every name.
+const maxName = 238
+
+// blankName stands in a template where each database has its name.
+var blankName = strings.Repeat("~", maxName)
+
+func paddedName(name string) string { return name + strings.Repeat(" ", maxName-len(name)) }
+
+// DamageError says why the file of a database is not used.
+type DamageError struct{ Name, Why string }
+
+func (e *DamageError) Error() string {
+	return fmt.Sprintf("The file of the database %s is not used: %s.", e.Name, e.Why)
+}
+
+// checkHeader refuses a file that cannot be a database's, before SQLite would
+// take it for a new one or change it.
+func checkHeader(name, path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return &DamageError{name, "it is gone"}
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	header := make([]byte, 100)
+	if _, err := io.ReadFull(f, header); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	if why := headerDamage(header, info.Size()); why != "" {
+		return &DamageError{name, why}
+	}
+	log, err := os.Stat(path + "-wal")
+	if pages := int64(binary.BigEndian.Uint32(header[28:])) * pageSize(header); info.Size() < pages && (err != nil || log.Size() == 0) {
+		return &DamageError{name, fmt.Sprintf("it is cut short, to %d of %d bytes", info.Size(), pages)}
+	}
+	return nil
+}
+
+// headerDamage says what is wrong with the first bytes of a file; nothing if
+// it may be a database's.
+func headerDamage(header []byte, size int64) string {
+	const wal = 2
+	id := binary.BigEndian.Uint32(header[68:])
+	switch {
+	case size == 0:
+		return "it is empty"
+	case size < int64(len(header)) || string(header[:16]) != "SQLite format 3\x00":
+		return "it is no database file"
+	case id != applicationID && id != 0, id == 0 && header[18] != wal:
+		return "another program made it"
+	}
+	return ""
+}
+
+func pageSize(header []byte) int64 {
+	if n := binary.BigEndian.Uint16(header[16:]); n > 1 {
+		return int64(n)
+	}
+	return 1 << 16
+}
+
+// identify checks what the open file says of itself, and makes a file of the
+// first version one of the present.
+func (db *Database) identify(ctx context.Context) error {
+	var id, version int64
+	var name string
+	err := db.file.W.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&id)
+	if err == nil && id == 0 {
+		return db.migrate(ctx)
+	}
+	if err == nil {
+		err = db.file.W.QueryRowContext(ctx, `SELECT version, name FROM state`).Scan(&version, &name)
+	}
+	switch name = strings.TrimRight(name, " "); {
+	case err != nil:
+		return db.damaged(err)
+	case version != layoutVersion:
+		return &DamageError{db.name, fmt.Sprintf("another version of this program made it, with layout %d instead of %d", version, layoutVersion)}
+	case name != db.name:
+		return &DamageError{db.name, "it is the database " + name}
+	}
+	return nil
+}
+
+// migrate gives a file of the first version, which had no header of its own,
+// the present one. Where it cannot be written the file is used as it is.
+func (db *Database) migrate(ctx context.Context) error {
+	var version, columns int64
+	row := db.file.W.QueryRowContext(ctx, `SELECT version, (SELECT count(*) FROM pragma_table_info('docs') WHERE name IN ('rev', 'leaves', 'tree')) FROM state`)
+	if err := row.Scan(&version, &columns); err != nil || version != 1 || columns != 3 {
+		return &DamageError{db.name, "another program made it"}
+	}
+	_, err := db.file.W.ExecContext(ctx, fmt.Sprintf(`BEGIN IMMEDIATE;
+		ALTER TABLE state ADD COLUMN name TEXT NOT NULL DEFAULT '';
+		UPDATE state SET version = %d, name = '%s';
+		PRAGMA application_id = %d;
+		COMMIT`, layoutVersion, paddedName(db.name), applicationID))
+	if err != nil {
+		_, _ = db.file.W.ExecContext(ctx, `ROLLBACK`)
+		db.log.Warn("give the file its header", zap.Error(err))
+	}
+	return nil
+}
+
+// damaged tells an error that means damage from another one.
+func (db *Database) damaged(err error) error {
+	switch sqliteCode(err) {
+	case sqliteError, corrupt, notADatabase:
+		return &DamageError{db.name, err.Error()}
+	}
+	return err
+}
+
+// noteDamage keeps what was found when a database's file was looked at.
+func (s *Store) noteDamage(name string, err error) {
+	var damage *DamageError
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err == nil:
+		delete(s.damages, name)
+	case errors.As(err, &damage):
+		if s.damages[name] == nil {
+			s.log.Error("damaged database", zap.String("database", name), zap.String("reason", damage.Why))
+		}
+		s.damages[name] = damage
+	}
+}
+
+// Damaged lists the databases whose files are not used, in no order.
+func (s *Store) Damaged() []*DamageError {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]*DamageError, 0, len(s.damages))
+	for _, damage := range s.damages {
+		list = append(list, damage)
+	}
+	return list
+}
