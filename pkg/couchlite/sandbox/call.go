@@ -25,13 +25,28 @@ type MapResult struct {
 func (m *Machine) Map(ctx context.Context, document []byte, skip map[int]bool) ([]MapResult, error) {
 	results := make([]MapResult, len(m.realms))
 	err := m.do(ctx, func() error {
+		if limit := m.allowance.take(jsonCost(document)); limit != "" {
+			for i := range results {
+				results[i].Err = &LimitError{Limit: limit}
+			}
+			return nil
+		}
 		n, err := parse(document)
 		if err != nil {
 			return err
 		}
-		for i, r := range m.realms {
-			if !skip[i] {
-				results[i] = r.mapDocument(n)
+		output := m.limits.Output
+		for i := range m.realms {
+			if skip[i] {
+				continue
+			}
+			r, err := m.realm(i)
+			if err != nil {
+				return err
+			}
+			results[i] = r.mapDocument(document, n, output)
+			for _, row := range results[i].Rows {
+				output -= len(row.Key) + len(row.Value)
 			}
 		}
 		return nil
@@ -55,10 +70,13 @@ func (m *Machine) abandoned() []MapResult {
 	return results
 }
 
-func (r *realm) mapDocument(n *node) MapResult {
+// mapDocument runs the function on a document, as text and as a node. Its rows
+// may have so many bytes.
+func (r *realm) mapDocument(document []byte, n *node, output int) MapResult {
 	var result MapResult
 	result.Err = r.run(func() {
-		r.emitting = true
+		r.chargeJSON(document)
+		r.emitting, r.output = true, output
 		_, err := r.call(goja.Undefined(), frozen(r.vm, n))
 		r.emitting = false
 		if err != nil {
@@ -136,11 +154,15 @@ func (m *Machine) Test(ctx context.Context, function int, arguments ...[]byte) (
 }
 
 func (m *Machine) call(ctx context.Context, function int, arguments [][]byte, use func(*realm, goja.Value)) error {
-	r := m.realms[function]
 	return m.do(ctx, func() error {
+		r, err := m.realm(function)
+		if err != nil {
+			return err
+		}
 		return r.run(func() {
 			args := make([]goja.Value, len(arguments))
 			for i, text := range arguments {
+				r.chargeJSON(text)
 				n, err := parse(text)
 				if err != nil {
 					panic(r.vm.NewGoError(err))

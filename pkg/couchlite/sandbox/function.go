@@ -1,8 +1,6 @@
 package sandbox
 
 import (
-	"math/big"
-	"reflect"
 	"regexp"
 	"strings"
 	"time"
@@ -24,7 +22,6 @@ var labels = regexp.MustCompile(`[\w$]\s*:\s*(for|while|do|if|switch|try|with|[\
 
 // A Function is compiled source. It may be used by many machines at once.
 type Function struct {
-	name    string
 	program *goja.Program
 	literal bool
 }
@@ -32,9 +29,6 @@ type Function struct {
 // Literal says whether the source is plainly a function, so that evaluating it
 // can do nothing but succeed.
 func (f *Function) Literal() bool { return f.literal }
-
-// Name returns the name that Compile was given.
-func (f *Function) Name() string { return f.name }
 
 // Compile compiles the source of one function: an ES5 or ES6 function
 // expression, or a script whose last expression is one. Whether a script
@@ -100,14 +94,15 @@ func parseAndCompile(name, source string) (f *Function, err error) {
 	if err != nil {
 		return nil, compileErrorf("SyntaxError: %s", err)
 	}
-	if err := inspect(reflect.ValueOf(tree.Body), 0); err != nil {
+	literal := isLiteral(tree)
+	if err := meterProgram(tree); err != nil {
 		return nil, err
 	}
 	program, err := goja.CompileAST(tree, false)
 	if err != nil {
 		return nil, compileErrorf("%s", err)
 	}
-	return &Function{name: name, program: program, literal: isLiteral(tree)}, nil
+	return &Function{program: program, literal: literal}, nil
 }
 
 func isLiteral(tree *ast.Program) bool {
@@ -138,49 +133,4 @@ func nesting(source []byte) int {
 		}
 	}
 	return deepest
-}
-
-// inspect refuses a syntax tree that is too deep to compile (a chain of ifs or
-// arrow functions has no brackets) and BigInt literals: no other way leads to a
-// BigInt, and one shift of it can fill the memory.
-func inspect(v reflect.Value, depth int) error {
-	switch v.Kind() {
-	case reflect.Interface, reflect.Pointer:
-		if v.IsNil() {
-			return nil
-		}
-		return inspect(v.Elem(), depth)
-	case reflect.Slice:
-		for i := range v.Len() {
-			if err := inspect(v.Index(i), depth); err != nil {
-				return err
-			}
-		}
-	case reflect.Struct:
-		return inspectNode(v, depth+1)
-	}
-	return nil
-}
-
-func inspectNode(v reflect.Value, depth int) error {
-	switch {
-	case v.Type().PkgPath() != reflect.TypeFor[ast.Program]().PkgPath():
-		return nil
-	case depth > maxTree:
-		return compileErrorf("source nests too deep")
-	}
-	if literal, ok := v.Interface().(ast.NumberLiteral); ok {
-		if _, big := literal.Value.(*big.Int); big {
-			return compileErrorf("SyntaxError: BigInt is not supported")
-		}
-	}
-	for i := range v.NumField() {
-		// The declaration list repeats what the body holds.
-		if f := v.Type().Field(i); f.IsExported() && f.Name != "DeclarationList" {
-			if err := inspect(v.Field(i), depth); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

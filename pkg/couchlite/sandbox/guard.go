@@ -1,198 +1,136 @@
 package sandbox
 
-import "github.com/dop251/goja"
+import (
+	"github.com/dop251/goja"
+)
 
 const (
 	maxElements  = 5_000_000 // of an array that a builtin walks
-	maxString    = 8 << 20   // characters of a string that a builtin works on
+	maxString    = 8 << 20   // characters of a string
 	maxPattern   = 64 << 10  // characters of a regular expression
 	maxRecursion = 1000      // of builtins that call each other, as join does
+
+	elementCost = 48      // a new element of an array, with what the array grows ahead
+	entryCost   = 160     // a new member of an object, a map or a set
+	pairCost    = 800     // an array of two, or a descriptor
+	slotCost    = 20      // an element that an array makes room for
+	builtinWork = 4       // of any call of a builtin
+	maxChain    = 100     // of prototypes, when one is set
+	inheritCost = 1 << 20 // of the first prototype of a chain, which may make all of it longer
+	spareLength = 4 << 10 // elements an array may make room for ahead of what it holds
 )
 
-// spend takes n characters or elements off what the running call may still put
-// through builtins. A builtin cannot be interrupted, only not begun.
-func (r *realm) spend(n int) {
-	r.budget -= n
-	if n < 0 || r.budget < 0 {
-		r.exceed("memory")
-	}
+// A guarding is what is done around a builtin of some kind: before counts what
+// it is about to allocate or to walk; after counts the result, which is no
+// larger than what was counted before. Either may be nil. Objects in the place
+// of strings are turned into strings first, so that they can be measured.
+type guarding struct {
+	texts  texts
+	before func(r *realm, this goja.Value, args []goja.Value)
+	after  func(r *realm, this, result goja.Value)
 }
 
-// guard wraps a builtin method: guard(method, kind). Before the method runs,
-// the size of its work is estimated from this and the arguments.
+// texts says which objects a builtin takes for strings.
+type texts int
+
+const (
+	none texts = iota
+	self
+	selfAndArguments
+)
+
+// guardings are the kinds that the prelude names.
+var guardings = map[string]guarding{
+	"plain":    {after: plainResult},
+	"free":     {},
+	"object":   {before: beforeObject},
+	"walk":     {before: func(r *realm, this goja.Value, _ []goja.Value) { r.walkArray(this) }},
+	"push":     {before: beforePush},
+	"copy":     {before: beforeCopy, after: arrayResult},
+	"fill":     {before: func(r *realm, this goja.Value, args []goja.Value) { r.fillArray(this, len(args)) }},
+	"concat":   {before: beforeConcat, after: arrayResult},
+	"length":   {before: beforeLength},
+	"step":     {before: func(r *realm, _ goja.Value, _ []goja.Value) { r.charge(2 * elementCost) }},
+	"entry":    {before: func(r *realm, _ goja.Value, _ []goja.Value) { r.charge(entryCost) }},
+	"names":    {before: beforeNames, after: arrayResult},
+	"pairs":    {before: beforeNames, after: pairsResult},
+	"members":  {before: beforeNames, after: func(r *realm, _, result goja.Value) { r.spread(result) }},
+	"describe": {before: beforeNames, after: func(r *realm, _, result goja.Value) { r.charge(pairCost * members(result)) }},
+	"assign":   {before: beforeAssign},
+	"create":   {before: beforeCreate},
+	"inherit":  {before: func(r *realm, _ goja.Value, args []goja.Value) { r.chain(at(args, 1)); r.charge(inheritCost) }},
+	"define":   {before: beforeDefine},
+	"freeze":   {before: func(r *realm, _ goja.Value, args []goja.Value) { r.charge(2 * elementCost * members(at(args, 0))) }},
+	"search":   {texts: selfAndArguments, before: beforeSearch},
+	"part":     {texts: self, after: partResult},
+	"string":   {texts: selfAndArguments, before: growBy(9), after: stringResult},
+	"compose":  {texts: selfAndArguments, before: growBy(36), after: stringResult},
+	"codes":    {before: func(r *realm, _ goja.Value, args []goja.Value) { r.charge(64 + 8*len(args)) }},
+	"repeat":   {texts: self, before: beforeRepeat},
+	"pad":      {texts: selfAndArguments, before: beforePad},
+	"split":    {texts: self, before: beforeSplit},
+	"pattern":  {before: beforePattern},
+	"error":    {before: beforeError},
+}
+
+// guard is guardFunction for the prelude: guard(method, kind).
 func (r *realm) guard(call goja.FunctionCall) goja.Value {
-	method := call.Argument(0)
+	g, ok := guardings[call.Argument(1).String()]
+	if !ok {
+		panic(r.vm.NewTypeError("no guard of the kind %s", call.Argument(1)))
+	}
+	return r.guardFunction(call.Argument(0), g)
+}
+
+// guardFunction wraps a builtin.
+func (r *realm) guardFunction(method goja.Value, g guarding) goja.Value {
 	original, ok := goja.AssertFunction(method)
 	if !ok {
-		return method
+		panic(r.vm.NewTypeError("a builtin is missing"))
 	}
-	estimate := r.estimator(call.Argument(1).String())
-	return r.vm.ToValue(func(inner goja.FunctionCall) goja.Value {
-		if r.limit.Load() != nil {
-			panic(r.vm.NewTypeError("interrupted"))
+	return r.wrapper(func(inner goja.FunctionCall) goja.Value {
+		if g.texts != none {
+			inner.This = r.asText(inner.This)
 		}
-		r.depth++
-		defer func() { r.depth-- }()
-		if r.depth > maxRecursion {
-			panic(r.rangeError("Maximum call stack size exceeded"))
+		if g.texts == selfAndArguments {
+			for i, a := range inner.Arguments {
+				inner.Arguments[i] = r.asText(a)
+			}
 		}
-		estimate(inner.This, inner.Arguments)
+		if g.before != nil {
+			g.before(r, inner.This, inner.Arguments)
+		}
 		result, err := original(inner.This, inner.Arguments...)
 		if err != nil {
 			panic(err)
 		}
-		if s, ok := result.(goja.String); ok {
-			r.spend(s.Length() / 4)
+		if g.after != nil {
+			g.after(r, inner.This, result)
 		}
 		return result
 	})
 }
 
-// estimator returns what a kind of builtin has to be asked before it runs.
-func (r *realm) estimator(kind string) func(this goja.Value, args []goja.Value) {
-	switch kind {
-	case "array":
-		return func(this goja.Value, _ []goja.Value) { r.spendArray(this) }
-	case "join":
-		return r.estimateJoin
-	case "arguments": // Function.prototype.apply, Array.from
-		return func(_ goja.Value, args []goja.Value) {
-			for _, a := range args {
-				r.spendArray(a)
-			}
+// wrapper makes a function of f that does not run in a call that was stopped,
+// and that does not nest without end.
+func (r *realm) wrapper(f func(goja.FunctionCall) goja.Value) goja.Value {
+	return r.vm.ToValue(func(call goja.FunctionCall) goja.Value {
+		r.stopped()
+		r.spend(builtinWork)
+		r.depth++
+		defer func() { r.depth-- }()
+		if r.depth > maxRecursion {
+			panic(r.rangeError("Maximum call stack size exceeded"))
 		}
-	case "concat":
-		return func(this goja.Value, args []goja.Value) {
-			r.spendArray(this)
-			for _, a := range args {
-				r.spendArray(a)
-			}
-		}
-	case "repeat":
-		return func(this goja.Value, args []goja.Value) { r.spendProduct(length(this), argument(args, 0)) }
-	case "pad":
-		return func(_ goja.Value, args []goja.Value) { r.spendProduct(1, argument(args, 0)) }
-	case "replace":
-		return r.estimateReplace
-	case "step": // next() of an iterator
-		return func(goja.Value, []goja.Value) { r.spend(1) }
-	case "object": // Object.keys and its like
-		return func(_ goja.Value, args []goja.Value) { r.bound(args, maxString/8) }
-	case "pattern": // new RegExp(pattern)
-		return func(_ goja.Value, args []goja.Value) { r.bound(args, maxPattern) }
-	}
-	return func(this goja.Value, args []goja.Value) { // a method of strings
-		r.bound([]goja.Value{this}, maxString)
-		r.bound(args, maxString)
-		r.spend(length(this) / 4)
-	}
+		return f(call)
+	})
 }
 
-// length returns the number of characters of a string, 0 for other values.
-func length(v goja.Value) int {
-	if s, ok := v.(goja.String); ok {
-		return s.Length()
+// asText turns an object into a string. A regular expression stays: most builtins
+// refuse it.
+func (r *realm) asText(v goja.Value) goja.Value {
+	if o, ok := v.(*goja.Object); ok && o.ClassName() != "RegExp" {
+		return r.toString(o)
 	}
-	return 0
-}
-
-func argument(args []goja.Value, i int) float64 {
-	if i >= len(args) {
-		return 0
-	}
-	if _, object := args[i].(*goja.Object); object {
-		return maxString
-	}
-	return args[i].ToFloat()
-}
-
-func (r *realm) spendProduct(n int, times float64) {
-	if cost := float64(n) * times; cost > maxString {
-		panic(r.rangeError("Invalid string length"))
-	} else if cost > 0 {
-		r.spend(int(cost))
-	}
-}
-
-func (r *realm) bound(values []goja.Value, limit int) {
-	for _, v := range values {
-		if length(v) > limit {
-			panic(r.rangeError("Invalid string length"))
-		}
-	}
-}
-
-// spendArray charges for walking an array or what looks like one.
-func (r *realm) spendArray(v goja.Value) int {
-	o, ok := v.(*goja.Object)
-	if !ok {
-		r.bound([]goja.Value{v}, maxString)
-		return length(v)
-	}
-	size := o.Get("length")
-	if size == nil {
-		return 0
-	}
-	n := size.ToFloat()
-	if n > maxElements {
-		panic(r.rangeError("Invalid array length"))
-	}
-	if !(n > 0) {
-		return 0
-	}
-	r.spend(int(n) / 8)
-	return int(n)
-}
-
-// estimateJoin charges for the strings that join puts together. What nested
-// arrays and other objects turn into is charged when their own method returns.
-func (r *realm) estimateJoin(this goja.Value, args []goja.Value) {
-	n := r.spendArray(this)
-	o, ok := this.(*goja.Object)
-	if !ok {
-		return
-	}
-	if len(args) > 0 {
-		r.spendProduct(n, float64(length(args[0])))
-	}
-	if n < 1000 && len(args) == 0 {
-		return
-	}
-	for i := range n {
-		v := o.Get(indexName(i))
-		if v != nil {
-			r.spend(length(v))
-		}
-	}
-}
-
-// estimateReplace bounds the result by one replacement for each character. A
-// replacement that names what stands before or after the match costs more.
-func (r *realm) estimateReplace(this goja.Value, args []goja.Value) {
-	n := length(this)
-	r.bound([]goja.Value{this}, maxString)
-	if len(args) < 2 {
-		return
-	}
-	replacement, ok := args[1].(goja.String)
-	if !ok {
-		return
-	}
-	size := replacement.Length()
-	for i := range size {
-		if i > 0 && replacement.CharAt(i-1) == '$' && (replacement.CharAt(i) == '\'' || replacement.CharAt(i) == '`') {
-			size += n
-		}
-	}
-	if cost := float64(n+1) * float64(size); cost > 8*maxString {
-		panic(r.rangeError("Invalid string length"))
-	}
-}
-
-func (r *realm) rangeError(message string) *goja.Object {
-	o, err := r.vm.New(r.vm.Get("RangeError"), r.vm.ToValue(message))
-	if err != nil {
-		return r.vm.NewTypeError(message)
-	}
-	return o
+	return v
 }

@@ -7,32 +7,27 @@ import (
 	"sync"
 	"time"
 
-	"github.com/dlclark/regexp2/v2"
 	"github.com/dop251/goja"
 )
 
-// Regular expressions with look-around or back-references backtrack without
-// bound unless their engine has a time limit, which JavaScript cannot set. The
-// variable is the engine's, and read whenever a pattern is compiled, so that it
-// can only be written before anything runs.
-//
-// A match that runs out of time does not match, without an error. The limit is
-// longer than a call's, so that the call has failed by then, and shorter than
-// that and grace, so that its machine need not be thrown away.
-var _ = func() bool { regexp2.DefaultMatchTimeout = defaultTime + grace/2; return true }()
-
 const (
-	setupTime = 5 * time.Second
-	grace     = 2 * time.Second // for a builtin that runs when the time is up
+	setupWork     = 50_000_000      // for making a runtime and evaluating its function
+	grace         = 2 * time.Second // for a builtin that runs when the time is up
+	compileFactor = 200             // bytes for each byte of a source that is compiled
+	maxFunctions  = 500             // of a machine; each takes a runtime of some 500 KB
 )
 
 // A Machine runs functions, one call at a time; it is not safe for concurrent
 // use. It needs no closing.
 type Machine struct {
-	realms []*realm
-	limits Limits
-	stuck  bool
-	clock  func() reading
+	realms    []*realm
+	config    Config
+	modules   *node
+	limits    Limits
+	allowance allowance
+	held      int64 // bytes that the functions may have kept
+	stuck     bool
+	clock     func() reading
 
 	mu      sync.Mutex
 	running *realm
@@ -50,29 +45,59 @@ type Config struct {
 // NewMachine evaluates the functions. Its error is a *[CompileError] naming no
 // view for one that is none, or that of a call.
 func NewMachine(ctx context.Context, cfg Config) (*Machine, error) {
-	m := &Machine{limits: cfg.Limits.withDefaults(), realms: make([]*realm, len(cfg.Functions)), clock: now}
-	var modules *node
+	if len(cfg.Functions) > maxFunctions {
+		return nil, compileErrorf("more than %d functions", maxFunctions)
+	}
+	m := &Machine{config: cfg, limits: cfg.Limits.withDefaults(), realms: make([]*realm, len(cfg.Functions)), clock: now}
 	if cfg.Modules != nil {
 		var err error
-		if modules, err = parse(cfg.Modules); err != nil {
+		if m.modules, err = parse(cfg.Modules); err != nil {
 			return nil, err
 		}
 	}
-	// Setting up takes what it takes; only calls are limited more strictly.
-	call := m.limits.Time
-	m.limits.Time = max(call, setupTime)
 	err := m.do(ctx, func() error {
-		for i, f := range cfg.Functions {
-			r, err := newRealm(m, f, modules, cfg.Log)
-			if err != nil {
+		for i := range m.realms {
+			if _, err := m.realm(i); err != nil {
 				return err
 			}
-			m.realms[i] = r
 		}
 		return nil
 	})
-	m.limits.Time = call
 	return m, err
+}
+
+// realm returns the runtime of a function. It is made when there is none.
+func (m *Machine) realm(i int) (*realm, error) {
+	if m.realms[i] != nil {
+		return m.realms[i], nil
+	}
+	// Making it takes what it takes; only calls are limited more strictly.
+	m.allowance.limits.Work, m.allowance.limits.Memory = setupWork, max(m.limits.Memory, setupMemory)
+	r, err := newRealm(m, m.config.Functions[i], m.modules, m.config.Log)
+	m.allowance.limits = m.limits
+	if err == nil {
+		m.realms[i] = r
+	}
+	return r, err
+}
+
+// settle drops the runtimes that may have kept the most, until what all of them
+// may have kept is little.
+func (m *Machine) settle() {
+	for m.held > retained {
+		most := -1
+		for i, r := range m.realms {
+			if r != nil && (most < 0 || r.held > m.realms[most].held) {
+				most = i
+			}
+		}
+		if most < 0 {
+			m.held = 0
+			return
+		}
+		m.held -= m.realms[most].held
+		m.realms[most] = nil
+	}
 }
 
 // Stuck says whether an earlier call still runs, which makes the machine useless.
@@ -84,15 +109,11 @@ func (m *Machine) do(ctx context.Context, job func() error) error {
 	if m.stuck {
 		return ErrAbandoned
 	}
+	if err := m.allowance.begin(ctx, m.limits); err != nil {
+		return err
+	}
 	done := make(chan error, 1)
-	go func() {
-		defer func() {
-			if p := recover(); p != nil {
-				done <- fmt.Errorf("sandbox: %v", p)
-			}
-		}()
-		done <- job()
-	}()
+	go func() { done <- m.perform(job) }()
 	watch := time.NewTimer(watchPeriod)
 	defer watch.Stop()
 	w := watcher{machine: m, limits: m.limits}
@@ -110,11 +131,24 @@ func (m *Machine) do(ctx context.Context, job func() error) error {
 	}
 }
 
+// perform runs job and gives back what it was allowed.
+func (m *Machine) perform(job func() error) (err error) {
+	defer m.allowance.end()
+	defer m.settle()
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("sandbox: %v", p)
+		}
+	}()
+	return job()
+}
+
 // enter marks r as running, for the watcher.
 func (m *Machine) enter(r *realm) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r.begin()
+	m.allowance.reset()
 	m.running, m.calls = r, m.calls+1
 }
 
@@ -123,6 +157,8 @@ func (m *Machine) leave() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.running.vm.ClearInterrupt()
+	m.running.held += m.allowance.memory
+	m.held += m.allowance.memory
 	m.running = nil
 }
 
@@ -158,10 +194,10 @@ func (r *realm) failure(err error) error {
 	var overflow *goja.StackOverflowError
 	var exception *goja.Exception
 	switch limit := r.limit.Load(); {
-	case err == nil:
-		return nil
 	case limit != nil:
 		return limit
+	case err == nil:
+		return nil
 	case errors.As(err, &overflow):
 		return &LimitError{Limit: "stack"}
 	case errors.As(err, &exception):

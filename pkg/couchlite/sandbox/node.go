@@ -12,6 +12,9 @@ import (
 // maxDepth bounds the nesting of JSON that goes in or comes out.
 const maxDepth = 2000
 
+// valueCost is what a value of a document takes.
+const valueCost = 320
+
 var (
 	errSyntax = errors.New("sandbox: invalid JSON")
 	errDepth  = errors.New("sandbox: JSON nests too deep")
@@ -40,6 +43,22 @@ func (n *node) find(name string) int {
 		return -1
 	}
 	return slices.Index(n.names, name)
+}
+
+// chargeJSON counts what reading a JSON text takes, as nodes and then as values
+// of the runtime.
+func (r *realm) chargeJSON(text []byte) {
+	cost := jsonCost(text)
+	r.spend(cost >> 11)
+	r.charge(cost)
+}
+
+func jsonCost(text []byte) int {
+	values := 1
+	for _, b := range []byte(",[{:") {
+		values += bytes.Count(text, []byte{b})
+	}
+	return valueCost*values + 4*len(text)
 }
 
 // parse reads one JSON value.

@@ -7,6 +7,10 @@
   var apply = Function.prototype.call.bind(Function.prototype.apply);
   var slice = Array.prototype.slice;
   var isFrozen = native.isFrozen;
+  var getOwnPropertyDescriptor = Object.getOwnPropertyDescriptor;
+  var getOwnPropertyNames = Object.getOwnPropertyNames;
+  var getOwnPropertySymbols = Object.getOwnPropertySymbols;
+  var setPrototypeOf;
 
   function hide(object, name, value) {
     Object.defineProperty(object, name, { value: value, writable: true, enumerable: false, configurable: true });
@@ -14,7 +18,8 @@
 
   function guardEach(object, kind, names) {
     names.forEach(function (name) {
-      if (typeof object[name] === "function") hide(object, name, guard(object[name], kind));
+      if (typeof object[name] !== "function") throw new Error("no builtin " + String(name));
+      hide(object, name, guard(object[name], kind));
     });
   }
 
@@ -33,38 +38,58 @@
       apply(check, undefined, arguments);
       return new.target ? Reflect_construct(original, arguments, new.target === constructor ? original : new.target) : apply(original, this, arguments);
     };
-    Object.getOwnPropertyNames(original).forEach(function (key) {
-      Object.defineProperty(constructor, key, Object.getOwnPropertyDescriptor(original, key));
-    });
-    Object.getOwnPropertySymbols(original).forEach(function (key) {
-      Object.defineProperty(constructor, key, Object.getOwnPropertyDescriptor(original, key));
+    getOwnPropertyNames(original).concat(getOwnPropertySymbols(original)).forEach(function (key) {
+      Object.defineProperty(constructor, key, getOwnPropertyDescriptor(original, key));
     });
     hide(original.prototype, "constructor", constructor);
     hide(global, name, constructor);
   }
   var Reflect_construct = Reflect.construct;
 
-  guardEach(Array.prototype, "array", Object.getOwnPropertyNames(Array.prototype).filter(function (name) {
-    return ["constructor", "push", "pop", "at", "keys", "values", "entries", "join", "toString", "toLocaleString", "concat"].indexOf(name) < 0;
-  }));
-  guardEach(Array.prototype, "join", ["join", "toString", "toLocaleString"]);
-  guardEach(Array.prototype, "concat", ["concat"]);
-  // Spreading walks sparse arrays of any length, one next() after the other.
-  guardEach(Object.getPrototypeOf([][Symbol.iterator]()), "step", ["next"]);
-  guardEach(Object.getPrototypeOf(""[Symbol.iterator]()), "step", ["next"]);
-  guardEach(String.prototype, "string", ["split", "match", "matchAll", "search", "normalize", "concat", "localeCompare",
-    "toUpperCase", "toLowerCase", "toLocaleUpperCase", "toLocaleLowerCase"]);
-  guardEach(String.prototype, "repeat", ["repeat"]);
-  guardEach(String.prototype, "pad", ["padStart", "padEnd"]);
-  guardEach(String.prototype, "replace", ["replace", "replaceAll"]);
-  guardEach(RegExp.prototype, "string", ["exec", "test"]);
-  guardEach(RegExp.prototype, "pattern", ["compile"]);
-  guardEach(Array, "arguments", ["from"]);
-  guardEach(Function.prototype, "arguments", ["apply"]);
-  guardEach(Object, "object", ["keys", "values", "entries", "assign", "getOwnPropertyNames", "getOwnPropertyDescriptors"]);
-  guardEach(global, "string", ["encodeURI", "encodeURIComponent", "decodeURI", "decodeURIComponent", "escape", "unescape"]);
+  // The flags and the source of a regular expression, whatever a function does
+  // to their names later.
+  ["source", "global", "ignoreCase", "multiline", "dotAll", "unicode", "sticky"].forEach(function (name) {
+    native.keep(name, getOwnPropertyDescriptor(RegExp.prototype, name).get);
+  });
+  native.keep("getOwnPropertyDescriptor", getOwnPropertyDescriptor);
+  [[RegExp.prototype, "source"], [RegExp.prototype, "flags"], [Symbol.prototype, "description"]].forEach(function (place) {
+    Object.defineProperty(place[0], place[1], { get: guard(getOwnPropertyDescriptor(place[0], place[1]).get, "plain"), configurable: true });
+  });
+  hide(RegExp.prototype, "exec", native.exec);
+  hide(RegExp.prototype, "test", native.test);
+  native.keep("exec", RegExp.prototype.exec);
 
-  // In JavaScript, where a call can be interrupted.
+  // Spreading walks sparse arrays of any length, one next() after the other.
+  [[][Symbol.iterator](), ""[Symbol.iterator](), new Map()[Symbol.iterator](), new Set()[Symbol.iterator]()].forEach(function (iterator) {
+    guardEach(Object.getPrototypeOf(iterator), "step", ["next"]);
+  });
+  [[String.prototype, "replace"], [String.prototype, "replaceAll"], [RegExp.prototype, Symbol.replace]].forEach(function (place) {
+    hide(place[0], place[1], native.replace(place[0][place[1]]));
+  });
+  guardEach(RegExp.prototype, "free", [Symbol.match, Symbol.search]);
+  guardEach(RegExp.prototype, "copy", [Symbol.split]);
+  guardEach(Object, "names", ["keys", "values", "getOwnPropertyNames", "getOwnPropertySymbols"]);
+  ["difference", "intersection", "isDisjointFrom", "isSubsetOf", "isSupersetOf", "symmetricDifference", "union"].forEach(function (name) {
+    delete Set.prototype[name];
+  });
+  guardConstructor("Array", "length");
+  guardConstructor("RegExp", "pattern");
+  guardConstructor("Object", "object");
+  guardConstructor("Symbol", "object");
+  Object.defineProperty(Array, Symbol.species, { get: function () { return this === Array ? undefined : this; }, configurable: true });
+  ["Error", "AggregateError", "TypeError", "ReferenceError", "SyntaxError", "RangeError", "EvalError", "URIError"].forEach(function (name) {
+    guardConstructor(name, "error");
+  });
+  delete global.GoError;
+
+  // In JavaScript, where every step is counted.
+  hide(Array.prototype, "join", native.join);
+  hide(Function.prototype, "apply", native.apply);
+  hide(Array.prototype, "toLocaleString", function toLocaleString() {
+    var out = [];
+    for (var i = 0; i < this.length; i++) out.push(this[i] === undefined || this[i] === null ? "" : this[i].toLocaleString());
+    return out.join();
+  });
   hide(Array.prototype, "flat", function flat(depth) {
     var out = [], levels = depth === undefined ? 1 : +depth;
     for (var i = 0; i < this.length; i++) {
@@ -74,12 +99,48 @@
     }
     return out;
   });
-  hide(String, "raw", function raw(template) {
-    var out = "";
-    for (var i = 0; i < template.raw.length; i++) {
-      out += template.raw[i] + (i + 1 < template.raw.length && i + 1 < arguments.length ? arguments[i + 1] : "");
+  hide(Array.prototype, "flatMap", function flatMap(f, self) {
+    return this.map(f, self).flat();
+  });
+  hide(Array, "from", function from(source, f, self) {
+    var out = [], i = 0;
+    if (source !== undefined && source !== null && source[Symbol.iterator] !== undefined) {
+      for (var item of source) { out.push(f === undefined ? item : f.call(self, item, i)); i++; }
+    } else {
+      for (var n = Math.floor(+source.length) || 0; i < n; i++) out.push(f === undefined ? source[i] : f.call(self, source[i], i));
     }
     return out;
+  });
+  hide(String.prototype, "concat", function concat() {
+    var out = `${this}`;
+    for (var i = 0; i < arguments.length; i++) out = `${out}${arguments[i]}`;
+    return out;
+  });
+  hide(String, "raw", function raw(template) {
+    var out = "", strings = template.raw;
+    for (var i = 0; i < strings.length; i++) {
+      out += strings[i];
+      if (i + 1 < strings.length && i + 1 < arguments.length) out = `${out}${arguments[i + 1]}`;
+    }
+    return out;
+  });
+  hide(String.prototype, "matchAll", function matchAll(pattern) {
+    if (pattern instanceof RegExp && pattern.flags.indexOf("g") < 0) throw new TypeError("matchAll needs the flag g");
+    return new RegExp(pattern, "g")[Symbol.matchAll](this);
+  });
+  hide(RegExp.prototype, Symbol.matchAll, function (text) {
+    var pattern = new RegExp(this, this.flags), s = `${text}`, done = false;
+    pattern.lastIndex = this.lastIndex;
+    var iterator = {
+      next: function () {
+        var match = done ? null : pattern.exec(s);
+        if (match === null || !pattern.global) done = true;
+        if (match !== null && match[0] === "") pattern.lastIndex++;
+        return match === null ? { value: undefined, done: true } : { value: match, done: false };
+      }
+    };
+    iterator[Symbol.iterator] = function () { return iterator; };
+    return iterator;
   });
   hide(Function.prototype, "bind", function bind(self) {
     var target = this, first = apply(slice, arguments, [1]);
@@ -90,8 +151,6 @@
     };
   });
 
-  guardConstructor("RegExp", "pattern");
-
   // Documents behave as frozen objects; their prototype stays.
   function wrapObject(name, answer) {
     var original = Object[name];
@@ -99,6 +158,7 @@
       return isFrozen(object) ? answer(object) : apply(original, Object, arguments);
     });
   }
+  setPrototypeOf = Object.setPrototypeOf;
   function same(object) { return object; }
   function yes() { return true; }
   function no() { return false; }
@@ -114,18 +174,12 @@
   if (proto && proto.set) {
     Object.defineProperty(Object.prototype, "__proto__", {
       get: proto.get, enumerable: false, configurable: true,
-      set: function (value) { if (isFrozen(this)) refuse(); apply(proto.set, this, [value]); }
+      set: function (value) { if (isFrozen(this)) refuse(); setPrototypeOf(this, value); }
     });
   }
 
   // No code from strings, and nothing whose work cannot be bounded.
   hide(global, "Function", forbid(Function));
-  [function* () {}, async function () {}].forEach(function (f) {
-    var constructor = Object.getPrototypeOf(f).constructor;
-    if (typeof constructor === "function") {
-      Object.defineProperty(Object.getPrototypeOf(f), "constructor", { value: forbid(constructor) });
-    }
-  });
   ["eval", "Proxy", "Reflect", "BigInt", "ArrayBuffer", "SharedArrayBuffer", "DataView", "Atomics",
     "Int8Array", "Uint8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array",
     "Float32Array", "Float64Array", "BigInt64Array", "BigUint64Array", "WeakRef", "FinalizationRegistry"

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 
 	"github.com/dop251/goja"
+	"github.com/dop251/goja/ast"
+	"github.com/dop251/goja/parser"
 )
 
 //go:embed prelude.js
@@ -12,7 +14,30 @@ var preludeSource string
 
 // prelude makes the helpers that are written in JavaScript: a script whose
 // value is a function of the native ones.
-var prelude = goja.MustCompile("prelude.js", preludeSource, true)
+var prelude = mustCompile("prelude.js", preludeSource)
+
+// target declares the variable of rewritten code. No code from outside reaches
+// it: it is no member of the global object.
+var targetVariable = func() *goja.Program {
+	tree, err := parser.ParseFile(nil, "", "let target", 0, parser.WithDisableSourceMaps)
+	if err != nil {
+		panic(err)
+	}
+	tree.Body[0].(*ast.LexicalDeclaration).List[0].Target = &ast.Identifier{Name: targetName, Idx: 5}
+	program, err := goja.CompileAST(tree, true)
+	if err != nil {
+		panic(err)
+	}
+	return program
+}()
+
+func mustCompile(name, source string) *goja.Program {
+	f, err := parseAndCompile(name, source)
+	if err != nil {
+		panic(err)
+	}
+	return f.program
+}
 
 // A realm is the runtime of one function.
 type realm struct {
@@ -22,10 +47,17 @@ type realm struct {
 	limits  Limits
 	log     func(string)
 
-	limit  atomic.Pointer[LimitError] // why the running call was stopped
-	budget int                        // characters and elements that builtins may still handle
-	depth  int                        // of guarded builtins that call each other
-	logged int                        // lines of the running call
+	limit    atomic.Pointer[LimitError] // why the running call was stopped
+	depth    int                        // of guarded builtins that call each other
+	logged   int                        // lines of the running call
+	output   int                        // bytes of JSON that the call may still return
+	held     int64                      // bytes that the calls so far allocated and may have kept
+	replaced int                        // characters of the string that replace makes
+	joining  []*goja.Object             // arrays that join is putting together
+	stack    []goja.StackFrame          // scratch
+
+	expressions expressions
+	descriptor  goja.Callable // Object.getOwnPropertyDescriptor
 
 	emitting     bool
 	keys, values []goja.Value
@@ -40,11 +72,13 @@ const (
 // the tree of sources that require looks into; it may be nil.
 func newRealm(m *Machine, f *Function, modules *node, log func(string)) (*realm, error) {
 	r := &realm{vm: goja.New(), machine: m, limits: m.limits, log: log}
+	r.expressions = expressions{getters: map[string]goja.Callable{}, compiled: map[string]*pattern{}, objects: map[*goja.Object]*pattern{}}
 	r.vm.SetMaxCallStackSize(m.limits.Stack)
 	err := r.run(func() {
 		if err := r.install(modules); err != nil {
 			panic(err)
 		}
+		m.allowance.reset() // what the helpers took is not the function's
 		r.call, _ = goja.AssertFunction(must(r.vm.RunProgram(f.program)))
 	})
 	if err == nil && r.call == nil {
@@ -55,6 +89,11 @@ func newRealm(m *Machine, f *Function, modules *node, log func(string)) (*realm,
 
 // install defines the helpers of the query server and guards the builtins.
 func (r *realm) install(modules *node) error {
+	r.defineMeter()
+	r.guardBuiltins()
+	if _, err := r.vm.RunProgram(targetVariable); err != nil {
+		return err
+	}
 	v, err := r.vm.RunProgram(prelude)
 	if err != nil {
 		return err
@@ -73,6 +112,12 @@ func (r *realm) natives() goja.Value {
 	o := r.vm.NewObject()
 	for name, f := range map[string]func(goja.FunctionCall) goja.Value{
 		"emit":      r.emit,
+		"join":      r.join,
+		"apply":     r.apply,
+		"replace":   r.replace,
+		"exec":      r.execPattern,
+		"test":      r.testPattern,
+		"keep":      r.keep,
 		"log":       r.logLine,
 		"stringify": r.stringify,
 		"parse":     r.parse,
@@ -85,11 +130,39 @@ func (r *realm) natives() goja.Value {
 	return o
 }
 
+// defineMeter makes the functions that rewritten code calls. Other code can call
+// them as well, which only counts more.
+func (r *realm) defineMeter() {
+	for name, f := range map[string]func(goja.FunctionCall) goja.Value{
+		tickName: r.tick, textName: r.text, indexName_: r.index, lengthName: r.length,
+		copyName: r.copied, restName: r.rest, caughtName: r.caught, protoName: r.prototype,
+	} {
+		_ = r.vm.GlobalObject().DefineDataProperty(name, r.vm.ToValue(f), goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
+	}
+}
+
+// keep remembers original builtins: keep(name, function).
+func (r *realm) keep(call goja.FunctionCall) goja.Value {
+	name := call.Argument(0).String()
+	f, _ := goja.AssertFunction(call.Argument(1))
+	switch name {
+	case "exec":
+		r.expressions.exec = call.Argument(1)
+	case "getOwnPropertyDescriptor":
+		r.descriptor = f
+	default:
+		r.expressions.getters[name] = f
+	}
+	return goja.Undefined()
+}
+
 // begin resets what one call may use.
 func (r *realm) begin() {
 	r.limit.Store(nil)
 	r.vm.ClearInterrupt()
-	r.budget, r.depth, r.logged = 1<<28, 0, 0
+	r.depth, r.logged, r.replaced, r.joining = 0, 0, 0, nil
+	r.output = r.limits.Output
+	r.expressions.forget()
 	r.keys, r.values = r.keys[:0], r.values[:0]
 }
 
@@ -114,6 +187,7 @@ func (r *realm) emit(call goja.FunctionCall) goja.Value {
 	if len(r.keys) >= r.limits.Rows {
 		r.exceed("rows")
 	}
+	r.charge(128)
 	r.keys = append(r.keys, call.Argument(0))
 	r.values = append(r.values, call.Argument(1))
 	return goja.Undefined()
@@ -143,9 +217,9 @@ func (r *realm) json(v goja.Value) (text []byte, defined bool) {
 
 // parse is JSON.parse without a reviver.
 func (r *realm) parse(call goja.FunctionCall) goja.Value {
-	text := call.Argument(0).String()
-	r.spend(len(text))
-	n, err := parse([]byte(text))
+	text := []byte(call.Argument(0).String())
+	r.chargeJSON(text)
+	n, err := parse(text)
 	if err != nil {
 		panic(r.syntaxError(err.Error()))
 	}
@@ -165,6 +239,7 @@ func (r *realm) syntaxError(message string) *goja.Object {
 // module, exports and require.
 func (r *realm) compileModule(call goja.FunctionCall) goja.Value {
 	source := "(function (module, exports, require) {" + call.Argument(0).String() + "\n})"
+	r.charge(compileFactor * len(source))
 	f, err := compile(call.Argument(1).String(), source)
 	if err != nil {
 		panic(r.syntaxError(err.Error()))

@@ -4,19 +4,24 @@
 //
 // The code is not trusted. Every function lives in a runtime of its own, so
 // that none can change what another one sees; documents are read-only; and a
-// call is bounded in time, memory, stack and output. A [Machine] watches each
-// call from outside and interrupts it. What cannot be interrupted, a builtin
-// that works on megabytes, is refused beforehand or, as the last resort, left
-// behind on its goroutine: such a machine answers [ErrAbandoned] from then on.
+// call is bounded in memory, work, stack and output.
 //
-// Time is what a call may have computed, not what the clock on the wall says:
-// a machine that was paused, or too busy to run the call, blames nobody. Memory
-// can only be measured of the process as a whole, so that a call may be blamed
-// for what others did. Who cannot afford that repeats a call that ran into one
-// of these two limits ([LimitError.Measured]) before believing it.
+// Memory and work are counted, not measured. Compile rewrites the source so that
+// every function, every turn of a loop and everything that makes a string or an
+// array longer counts first what it is about to allocate ([rewriter]). Builtins
+// are wrapped to do the same (guardings), and regular expressions run on a
+// matcher that counts its steps. The counts depend on the function and its
+// arguments alone, so that a call that exceeds them always does.
+//
+// A clock decides nothing but errors. A [Machine] watches each call from outside
+// and interrupts one that computes far longer than its work should take; that is
+// an error of the call ([LimitError.Measured]), which must not be taken for the
+// function's. A call that cannot be interrupted is left behind on its goroutine:
+// such a machine answers [ErrAbandoned] from then on.
 //
 // Not available, as in couchjs or because nothing here can bound them: eval,
-// the Function constructor, Proxy, Reflect, BigInt, typed arrays.
+// the Function constructor, with, generators, async functions, Proxy, Reflect,
+// BigInt, typed arrays, the set operations of Set.
 package sandbox
 
 import (
@@ -28,18 +33,25 @@ import (
 // Limits bound one call of one function. The zero value of a field stands for
 // its default.
 type Limits struct {
-	Time   time.Duration // of computing; default 2 s
-	Memory int64         // growth of the process's live heap in bytes; default 256 MiB
+	Work   int64         // units of about 100 ns: turns of loops, calls, elements; default 10,000,000
+	Time   time.Duration // of computing, far more than Work takes; default 1 minute
+	Memory int64         // bytes allocated in all; default 256 MiB
 	Rows   int           // emitted by one map call; default 100,000
 	Output int           // bytes of JSON returned by one call; default 32 MiB
 	Stack  int           // depth of JavaScript calls; default 2,000
 }
 
-const defaultTime = 2 * time.Second
+const (
+	defaultTime = time.Minute
+	setupMemory = 64 << 20 // for making a runtime
+)
 
 func (l Limits) withDefaults() Limits {
 	if l.Time == 0 {
 		l.Time = defaultTime
+	}
+	if l.Work == 0 {
+		l.Work = 10_000_000
 	}
 	if l.Memory == 0 {
 		l.Memory = 256 << 20
@@ -61,9 +73,9 @@ type LimitError struct{ Limit string }
 
 func (e *LimitError) Error() string { return "function exceeded its limit of " + e.Limit }
 
-// Measured says whether the bound was measured from outside, time or memory. A
-// call that exceeds any other one always does so.
-func (e *LimitError) Measured() bool { return e.Limit == "time" || e.Limit == "memory" }
+// Measured says whether the bound was measured by a clock. A call that exceeds
+// any other one always does so.
+func (e *LimitError) Measured() bool { return e.Limit == "time" }
 
 // An ExceptionError is what a function threw. Forbidden and Unauthorized hold
 // the reasons of throw({forbidden: …}) and throw({unauthorized: …}).

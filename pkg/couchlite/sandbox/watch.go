@@ -1,9 +1,6 @@
 package sandbox
 
-import (
-	"runtime/metrics"
-	"time"
-)
+import "time"
 
 const (
 	watchPeriod = 10 * time.Millisecond
@@ -45,8 +42,7 @@ type watcher struct {
 	machine *Machine
 	limits  Limits
 	meter   meter
-	call    int   // that was running at the last look
-	heap    int64 // bytes of objects when that was first seen, garbage included
+	call    int // that was running at the last look
 }
 
 // look interrupts a call that went over a limit or whose context is done. It
@@ -59,8 +55,11 @@ func (w *watcher) look(canceled error) (stuck bool) {
 	if r == nil {
 		return false
 	}
-	if call != w.call {
-		w.call, w.heap, w.meter = call, readHeap().objects, meter{last: m.clock()}
+	switch {
+	case call != w.call:
+		w.call, w.meter = call, meter{last: m.clock()}
+	case m.allowance.waiting.Load():
+		w.meter.last = m.clock() // waiting is no computing
 	}
 	limit := w.exceeded(canceled)
 	m.mu.Lock()
@@ -79,28 +78,6 @@ func (w *watcher) exceeded(canceled error) string {
 		return "time"
 	case canceled != nil:
 		return "time: " + canceled.Error()
-	case w.grown() > w.limits.Memory:
-		return "memory"
 	}
 	return ""
-}
-
-// grown returns by how much the live heap has grown. What is live is known as of
-// the last collection; half of what came since may be garbage. To find out by
-// collecting takes longer than a string takes to double a few times more.
-func (w *watcher) grown() int64 {
-	heap := readHeap()
-	return max(heap.live-w.heap, (heap.objects-w.heap)/2)
-}
-
-// heapSize is what the process has on its heap.
-type heapSize struct {
-	live    int64 // at the end of the last collection
-	objects int64 // with what is garbage since
-}
-
-func readHeap() heapSize {
-	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(samples)
-	return heapSize{live: int64(samples[0].Value.Uint64()), objects: int64(samples[1].Value.Uint64())}
 }

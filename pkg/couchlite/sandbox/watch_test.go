@@ -79,6 +79,10 @@ func TestMeterIsFair(t *testing.T) {
 	})
 }
 
+// shortTime is what a call has that is to run into the limit of time. One that
+// is not takes fifty looks, which count for less.
+const shortTime = 51 * longestGap
+
 // waiting returns a machine with a function that waits for release by way of
 // its log, and a clock by which every look is an hour after the last.
 func waiting(t *testing.T, release func(looks int64) bool) *Machine {
@@ -90,7 +94,8 @@ func waiting(t *testing.T, release func(looks int64) bool) *Machine {
 	released := make(chan struct{})
 	free := sync.OnceFunc(func() { close(released) })
 	t.Cleanup(free)
-	m, err := NewMachine(t.Context(), Config{Functions: []*Function{f}, Log: func(string) { <-released }})
+	limits := Limits{Time: shortTime}
+	m, err := NewMachine(t.Context(), Config{Functions: []*Function{f}, Limits: limits, Log: func(string) { <-released }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +124,7 @@ func TestPausesBlameNobody(t *testing.T) {
 // behind, blames it, and is of no use any more.
 func TestGivingUp(t *testing.T) {
 	// What the call is due, at longestGap a look, takes this many looks.
-	const looks = int64((defaultTime + grace) / longestGap)
+	const looks = int64((shortTime + grace) / longestGap)
 	left := make(chan struct{})
 	m := waiting(t, func(n int64) bool {
 		if n == looks+2 {

@@ -17,22 +17,41 @@ type writer struct {
 	replacer goja.Callable
 	allow    []string // names a replacer array lets through; nil lets all
 	open     []*goja.Object
+	counted  int // bytes of out
+}
+
+// grow counts n bytes that are about to be appended.
+func (w *writer) grow(n int) {
+	if size := len(w.out) + n; size > w.counted {
+		more := max(size-w.counted, 1<<10)
+		w.r.spend(more >> 8)
+		w.r.charge(3 * more) // the room that append takes ahead
+		w.counted += more
+	}
+	if len(w.out) > w.r.output {
+		w.r.exceed("output")
+	}
+}
+
+func (w *writer) string(s string) {
+	w.grow(len(s) + 2)
+	w.out = appendString(w.out, s)
+	w.grow(0)
 }
 
 // value appends v and says whether there was anything to append. The name is
 // that of v in its holder; toJSON and the replacer see it.
 func (w *writer) value(holder *goja.Object, name string, v goja.Value) bool {
 	v = w.transform(holder, name, v)
-	if len(w.out) > w.r.limits.Output {
-		w.r.exceed("output")
-	}
+	w.grow(32)
 	switch v := v.(type) {
 	case nil, *goja.Symbol:
 		return false
 	case *goja.Object:
 		return w.object(v)
 	case goja.String:
-		w.out = appendString(w.out, v.String())
+		w.r.charge(3 * v.Length())
+		w.string(v.String())
 		return true
 	}
 	return w.scalar(v)
@@ -96,7 +115,7 @@ func (w *writer) object(o *goja.Object) bool {
 	case "Number":
 		return w.scalar(o.ToNumber())
 	case "String":
-		w.out = appendString(w.out, o.String())
+		w.string(o.String())
 		return true
 	case "Boolean":
 		b, _ := o.Export().(bool)
@@ -130,7 +149,7 @@ func (w *writer) enter(o *goja.Object) {
 }
 
 func (w *writer) array(o *goja.Object) {
-	n := w.r.spendArray(o)
+	n := w.r.walkArray(o)
 	w.out = append(w.out, '[')
 	for i := range n {
 		if i > 0 {
@@ -161,7 +180,8 @@ func (w *writer) members(o *goja.Object) {
 			w.out = append(w.out, ',')
 		}
 		w.newline(0)
-		w.out = append(appendString(w.out, name), ':')
+		w.string(name)
+		w.out = append(w.out, ':')
 		if w.indent != "" {
 			w.out = append(w.out, ' ')
 		}
@@ -181,6 +201,7 @@ func (w *writer) newline(outdent int) {
 	if w.indent == "" {
 		return
 	}
+	w.grow(1 + len(w.open)*len(w.indent))
 	w.out = append(w.out, '\n')
 	for range len(w.open) - outdent {
 		w.out = append(w.out, w.indent...)
@@ -193,7 +214,7 @@ func (r *realm) stringify(call goja.FunctionCall) goja.Value {
 	if f, ok := goja.AssertFunction(call.Argument(1)); ok {
 		w.replacer = f
 	} else if o, ok := call.Argument(1).(*goja.Object); ok && o.ClassName() == "Array" {
-		w.allow = make([]string, r.spendArray(o))
+		w.allow = make([]string, r.fillArray(o, 0))
 		for i := range w.allow {
 			w.allow[i] = o.Get(indexName(i)).String()
 		}
@@ -201,7 +222,7 @@ func (r *realm) stringify(call goja.FunctionCall) goja.Value {
 	if !w.value(nil, "", call.Argument(0)) {
 		return goja.Undefined()
 	}
-	r.spend(len(w.out))
+	r.charge(3 * len(w.out))
 	return r.vm.ToValue(string(w.out))
 }
 
