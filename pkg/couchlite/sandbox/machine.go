@@ -55,6 +55,8 @@ func NewMachine(ctx context.Context, cfg Config) (*Machine, error) {
 			return nil, err
 		}
 	}
+	limit := m.limits.Time
+	m.limits.Time = max(limit, defaultTime)
 	err := m.do(ctx, func() error {
 		for i := range m.realms {
 			if _, err := m.realm(i); err != nil {
@@ -63,6 +65,7 @@ func NewMachine(ctx context.Context, cfg Config) (*Machine, error) {
 		}
 		return nil
 	})
+	m.limits.Time = limit
 	return m, err
 }
 

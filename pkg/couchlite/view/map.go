@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/collation"
+	"github.com/callflowd/callflowd/pkg/couchlite/fault"
 	"github.com/callflowd/callflowd/pkg/couchlite/sandbox"
 	"github.com/callflowd/callflowd/pkg/couchlite/store"
 )
@@ -79,12 +80,15 @@ func (m *mapper) document(ctx context.Context, c store.Change) ([]entry, error) 
 	if err := m.prepare(ctx); err != nil {
 		return nil, err
 	}
-	results, err := m.run(ctx, c.Body)
+	results, err := m.machine.Map(ctx, c.Body, m.skip)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	if err != nil && m.retry(results, c) {
 		return m.document(ctx, c)
+	}
+	if err := timedOut(results); err != nil {
+		return nil, err
 	}
 	if err != nil {
 		m.failed(-1, c.ID, err)
@@ -110,19 +114,17 @@ func (m *mapper) document(ctx context.Context, c store.Change) ([]entry, error) 
 	return entries, nil
 }
 
-// run runs the functions. A limit of time or memory counts when it is exceeded
-// twice in a row: it may have been the fault of what else the process did, and
-// the rows would be missing until the document changes.
-func (m *mapper) run(ctx context.Context, document []byte) ([]sandbox.MapResult, error) {
-	results, err := m.machine.Map(ctx, document, m.skip)
-	doubtful := func(r sandbox.MapResult) bool {
+// timedOut returns the error of a call that a clock ended. It says nothing about
+// the document, so that the update fails; rows that it left out would be missing
+// until the document changes.
+func timedOut(results []sandbox.MapResult) error {
+	for _, r := range results {
 		var limit *sandbox.LimitError
-		return errors.As(r.Err, &limit) && limit.Measured()
+		if errors.As(r.Err, &limit) && limit.Measured() {
+			return fault.New(500, "timeout", r.Err.Error())
+		}
 	}
-	if err != nil || !slices.ContainsFunc(results, doubtful) {
-		return results, err
-	}
-	return m.machine.Map(ctx, document, m.skip)
+	return nil
 }
 
 // retry says whether a document is to be mapped again: the machine is stuck

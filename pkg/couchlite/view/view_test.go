@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -193,13 +192,12 @@ func indexFiles(t *testing.T, dir string) []string {
 	return files
 }
 
-// TestFailingFunctions has a view that loops, one that throws, one that loops
-// the first time and one that is well in a design document.
+// TestFailingFunctions has a view that loops, one that throws and one that is
+// well in a design document.
 func TestFailingFunctions(t *testing.T) {
 	l := newLab(t)
-	l.engine.limits = sandbox.Limits{Time: 300 * time.Millisecond}
+	l.engine.limits = sandbox.Limits{Work: 100_000}
 	l.putDesign(t, "f", "d", map[string]string{
-		"once": "var n = 0; (function(d){ while (d.n == 2 && n == 0) try { n = 1; while (true) {} } finally {} emit(1, 1) })",
 		"loop": "function(d){ while (d.n > 0) {} emit(1, 1) }", "throw": "function(d){ if (d.n > 3) throw 'x'; emit(1, 1) }", "well": "function(d){ emit(1, 1) }",
 		"reduce": "function(d){ emit(1, 1) }|function(k, v, r) { while (true) {} }",
 	})
@@ -213,9 +211,8 @@ func TestFailingFunctions(t *testing.T) {
 	}{
 		{"well", 200, `"total_rows":8`},
 		{"throw", 200, `"total_rows":4`},
-		{"once", 200, `"total_rows":8`},
-		{"loop", 500, "exceeds its limit of time"},
-		{"reduce", 500, "exceeded its limit of time"},
+		{"loop", 500, "exceeds its limit of work"},
+		{"reduce", 500, "exceeded its limit of work"},
 		{"reduce?reduce=false", 200, `"total_rows":8`},
 	}
 	for _, tt := range tests {
@@ -228,6 +225,25 @@ func TestFailingFunctions(t *testing.T) {
 		if status != tt.status || !strings.Contains(got, tt.want) {
 			t.Errorf("%s: %d %s, want %d %s", tt.view, status, got, tt.status, tt.want)
 		}
+	}
+}
+
+// TestClocksLoseNoRows has a map function that a clock ends: the query fails, and
+// the next one finds every row.
+func TestClocksLoseNoRows(t *testing.T) {
+	l := newLab(t)
+	l.putDesign(t, "c", "d", map[string]string{"v": "function(d){ for (var i = 0; i < 1e6 && d.slow; i++); emit(d.slow, 1) }"})
+	for i := range 4 {
+		l.put(t, "c", fmt.Sprintf("d%d", i), fmt.Sprintf(`{"slow":%t}`, i == 2))
+	}
+	l.engine.limits = sandbox.Limits{Time: 1}
+	if got, err := l.ask(t, "c/d/v"); err == nil || fault.As(err).Reason != "function exceeded its limit of time" {
+		t.Fatalf("%s, %v", got, err)
+	}
+	l.engine.limits = sandbox.Limits{}
+	l.engine.machines = newMachinePool() // whose limits are the new ones
+	if got, err := l.ask(t, "c/d/v"); err != nil || !strings.Contains(got, `"total_rows":4`) {
+		t.Errorf("%s, %v", got, err)
 	}
 }
 
