@@ -36,7 +36,7 @@ func accountData(c *web.Call) (document.Doc, error) {
 		} `json:"data"`
 	}
 	if err := json.Unmarshal(c.Raw, &body); err != nil {
-		return nil, err // the body was read once
+		return nil, err // cannot be: the body was decoded before
 	}
 	data = maps.Clone(data)
 	data["dial_plan"] = body.Data.DialPlan
@@ -113,8 +113,8 @@ func changeAccount(c *web.Call, change func(context.Context, save.Write) (save.S
 	return accountAnswer(c, result.Doc).Warn(result.Warnings), nil
 }
 
-// moveAccount serves POST /v2/accounts/{A}/move (`to`): from above the
-// account, to where the caller has authority as well.
+// moveAccount serves POST /v2/accounts/{A}/move (`to`). The caller must be
+// above the account, and may touch the new parent.
 func (s *Server) moveAccount(c *web.Call) (*web.Answer, error) {
 	to := c.Value("to")
 	if to == "" {
@@ -189,8 +189,8 @@ func (s *Server) listDescendants(c *web.Call) (*web.Answer, error) {
 	return s.listAccounts(c, s.cfg.Accounts.Descendants)
 }
 
-// listSiblings shows of the accounts beside one those that the caller may
-// touch: who else is below its parent is not an account's own business.
+// listSiblings shows the accounts with the same parent, but only those that
+// the caller may touch.
 func (s *Server) listSiblings(c *web.Call) (*web.Answer, error) {
 	return s.listAccounts(c, func(ctx context.Context, id string) ([]account.Item, error) {
 		items, err := s.cfg.Accounts.Siblings(ctx, id)
@@ -232,7 +232,8 @@ func (s *Server) listAccounts(
 	return web.Page(items, startToken(start), next), nil
 }
 
-// from cuts a list at the item of an id; an id that is gone starts it anew.
+// from returns the list from the item with that id on. If the id is gone, it
+// returns the whole list.
 func from(items []account.Item, id string) []account.Item {
 	for i, item := range items {
 		if item["id"] == id {
@@ -251,8 +252,8 @@ func (s *Server) listTree(c *web.Call) (*web.Answer, error) {
 	return s.listAbove(c, s.cfg.Accounts.Tree)
 }
 
-// listAbove shows the accounts above one, from the caller's own down: who is
-// above the caller is not its business.
+// listAbove shows the accounts above one, beginning with the caller's own.
+// What is above the caller is left out.
 func (s *Server) listAbove(c *web.Call, list func(context.Context, string) ([]account.Item, error)) (*web.Answer, error) {
 	items, err := list(c.Context(), c.Account())
 	if err != nil {

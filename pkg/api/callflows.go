@@ -9,7 +9,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/save"
 )
 
-// actor is the caller, as private fields and history remember it.
+// actorOf is the caller, as private fields and history remember it.
 func actorOf(c *web.Call) save.Actor {
 	return save.Actor{
 		AccountID: c.Identity.AccountID, UserID: c.Identity.UserID,
@@ -17,7 +17,7 @@ func actorOf(c *web.Call) save.Actor {
 	}
 }
 
-// write gathers what a save of the callflow in the path needs.
+// writeOf gathers what a save of the callflow in the path needs.
 func writeOf(c *web.Call) (save.Write, error) {
 	data, err := c.Object()
 	if err != nil {

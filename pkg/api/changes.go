@@ -47,9 +47,9 @@ func (s *Server) listChanges(c *web.Call) (*web.Answer, error) {
 }
 
 // streamChanges sends changes as they come (WHATWG HTML, section 9.2). A
-// browser that connects again says where it was in Last-Event-ID. The first
-// page is read before the answer begins, so that what is wrong with the request
-// has a status of its own.
+// browser that connects again names the last change it has in Last-Event-ID.
+// The first page is read before the answer begins, so that an error can still
+// have its own status.
 func (s *Server) streamChanges(c *web.Call, o callflow.ChangesOptions) (*web.Answer, error) {
 	if id := c.Request.Header.Get("Last-Event-ID"); id != "" {
 		o.Since = id

@@ -33,7 +33,7 @@ func (s *Server) resolveConflict(c *web.Call) (*web.Answer, error) {
 	}
 	result, err := s.cfg.Callflows.Resolve(c.Context(), w, wanted)
 	if err == nil && w.ID == c.Account() {
-		_, err = s.cfg.Accounts.Get(c.Context(), w.ID) // brings the copy in line
+		_, err = s.cfg.Accounts.Get(c.Context(), w.ID) // updates the copy in the database accounts
 	}
 	if err != nil {
 		return nil, err
@@ -41,9 +41,10 @@ func (s *Server) resolveConflict(c *web.Call) (*web.Answer, error) {
 	return saved(result), nil
 }
 
-// maySettle keeps callers from choosing the revision that lets them do more:
-// an account's own document says whether it is enabled and what is above it,
-// and is settled from above; a user's says whether it is an administrator.
+// maySettle keeps callers from choosing the revision that gives them more
+// rights. An account's own document says whether it is enabled and what is
+// above it, so only an account above may resolve it. A user's document says
+// whether the user is an administrator, so only administrators may.
 func (s *Server) maySettle(c *web.Call, id string) error {
 	if id == c.Account() && c.Identity.AccountID == id && !c.Identity.Superduper {
 		return &problem.Error{Code: problem.Forbidden, Msg: "an account cannot settle its own document"}

@@ -13,9 +13,9 @@ import (
 	"github.com/callflowd/callflowd/pkg/resource"
 )
 
-// listApps serves GET …/apps_store: what a web console offers to open, each
-// with the API it talks to and who may open it (contract 10.18). A console
-// hides an app that does not say so.
+// listApps serves GET …/apps_store: the apps that a web console offers, each
+// with the API it uses and who may open it (contract 10.18). A console hides an
+// app that does not say who.
 func (s *Server) listApps(c *web.Call) (*web.Answer, error) {
 	apps := s.cfg.Apps
 	if apps == nil {
@@ -100,7 +100,7 @@ func (s *Server) listUserDevices(c *web.Call) (*web.Answer, error) {
 func (*Server) listNothing(*web.Call) (*web.Answer, error) { return web.Page([]any{}, "", ""), nil }
 
 // noWhitelabel serves GET /v2/whitelabel/{DOMAIN}, which a console asks before
-// anybody logs in: no domain has a brand of its own.
+// anybody logs in. No domain has a brand here, so it is always a 404.
 func (*Server) noWhitelabel(c *web.Call) (*web.Answer, error) {
 	return nil, &problem.Error{Code: problem.BadIdentifier, Data: map[string]any{"cause": c.Var("domain")}}
 }

@@ -13,11 +13,11 @@ func (*Server) healthz(*web.Call) (*web.Answer, error) {
 	return &web.Answer{Data: map[string]any{"status": "alive"}}, nil
 }
 
-// readyTime bounds how long storage may take to prove that it is there.
+// readyTime is how long storage may take to answer.
 const readyTime = 5 * time.Second
 
-// readyz serves GET /readyz: 200 when storage can be reached and the first
-// start is through, so that logins succeed. Lookups go on without storage.
+// readyz serves GET /readyz: 200 when storage can be reached and the program
+// has started, so that logins succeed. Lookups are answered without storage.
 func (s *Server) readyz(c *web.Call) (*web.Answer, error) {
 	ctx, cancel := context.WithTimeout(c.Context(), readyTime)
 	defer cancel()

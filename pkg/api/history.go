@@ -39,8 +39,8 @@ func (s *Server) diffCallflow(c *web.Call) (*web.Answer, error) {
 	return &web.Answer{Data: map[string]any{"from": from, "to": to, "changes": changes}}, nil
 }
 
-// span is what a diff compares: where the request does not say, the newest
-// version with the one before it.
+// span is which revisions a diff compares. By default they are the newest one
+// and the one before it.
 func (s *Server) span(c *web.Call) (from, to string, err error) {
 	from, to = c.Value("from"), c.Value("to")
 	if from != "" && to != "" {

@@ -55,8 +55,7 @@ func (s *Server) paging(c *web.Call) (paging, error) {
 	return p, nil
 }
 
-// checkChunkSize refuses the sizes Kazoo refuses; the chunks themselves are
-// our own affair.
+// checkChunkSize refuses the sizes that Kazoo refuses. It has no other effect.
 func checkChunkSize(c *web.Call) error {
 	v, ok := c.Lookup("chunk_size")
 	if !ok {
@@ -68,8 +67,8 @@ func checkChunkSize(c *web.Call) error {
 	return nil
 }
 
-// integer reads a number sent as JSON or as text. One too large for an int is
-// as good as the largest.
+// integer reads a number sent as JSON or as text. A number that is too large
+// becomes the largest one.
 func integer(v any) (int, error) {
 	var text string
 	switch v := v.(type) {
@@ -132,7 +131,7 @@ func (s *Server) listCallflows(c *web.Call) (*web.Answer, error) {
 	return web.Page(found.Items, startToken(o.StartKey), startToken(found.NextStartKey)), nil
 }
 
-// startToken is a start key as envelopes carry it; none stays none.
+// startToken is a start key as envelopes have it; "" for none.
 func startToken(id string) string {
 	if id == "" {
 		return ""

@@ -61,8 +61,8 @@ func (s *Server) showUserAuth(c *web.Call) (*web.Answer, error) {
 	return &web.Answer{Data: info}, nil
 }
 
-// tokenInfo serves GET and POST /v2/auth/tokeninfo. The token asked about is
-// the proof that one may ask.
+// tokenInfo serves GET and POST /v2/auth/tokeninfo. Whoever has the token may
+// ask about it.
 func (s *Server) tokenInfo(c *web.Call) (*web.Answer, error) {
 	token := c.Value("token")
 	if token == "" && c.Credentials().Value == "" {

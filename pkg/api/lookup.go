@@ -30,8 +30,8 @@ type routeData struct {
 	Callflow json.RawMessage `json:"callflow,omitempty"` // its public fields
 }
 
-// AppendJSON writes what encoding/json would. Most answers are plain, and that
-// for a plain one takes as long as the lookup.
+// AppendJSON writes what encoding/json would. Most answers have few members,
+// and encoding/json takes as long for one of those as the lookup does.
 func (d *routeData) AppendJSON(b []byte) ([]byte, error) {
 	m := d.Match
 	if m == nil || m.CaptureGroups != nil || d.Steps != nil || d.Candidates != nil || d.Skipped != nil {
@@ -68,7 +68,7 @@ type match struct {
 	CaptureGroups map[string]string `json:"capture_groups,omitempty"`
 }
 
-// matchOf is nil where nothing took the number.
+// matchOf is nil if nothing took the number.
 func matchOf(r index.Result) *match {
 	if !r.Found {
 		return nil
@@ -116,8 +116,8 @@ func (s *Server) getRoute(c *web.Call) (*web.Answer, error) {
 	return &web.Answer{Data: &data}, nil
 }
 
-// nothingTakes is the 404 of a lookup; an explained one says why, and one of
-// the past whose history it cannot be sure of.
+// nothingTakes is the 404 of a lookup. It has the steps where they were asked
+// for, and for a time in the past the callflows whose history is uncertain.
 func nothingTakes(data routeData, uncertain []string) error {
 	shown := map[string]any{
 		"message": "not found", "number": data.Number, "normalized": data.Normalized, "match": nil, "as_of": data.AsOf,
@@ -147,7 +147,7 @@ type changed struct {
 type target struct {
 	Match      *match  `json:"match"`
 	CallflowID *string `json:"callflow_id"`
-	Incomplete bool    `json:"incomplete,omitempty"` // a pattern ran out of time: another may have won
+	Incomplete bool    `json:"incomplete,omitempty"` // a pattern took too many steps: another may have won
 }
 
 func targetOf(r index.Result) target {
@@ -197,8 +197,8 @@ func (s *Server) compareRoutes(c *web.Call) (*web.Answer, error) {
 	return &web.Answer{Data: body}, nil
 }
 
-// uncompiled lists the drafts' patterns that a save would refuse, and that the
-// answer therefore takes for absent.
+// uncompiled lists the drafts' patterns that do not compile. A save would
+// refuse them, and the answer leaves them out.
 func uncompiled(drafts []document.Doc) []pattern.Skipped {
 	var out []pattern.Skipped
 	for _, doc := range drafts {

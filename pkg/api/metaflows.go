@@ -65,7 +65,7 @@ func (m metaflows) remove(c *web.Call) (*web.Answer, error) {
 // that holds the metaflows changed meanwhile.
 const metaflowAttempts = 8
 
-// save replaces the metaflows by what from makes of them; nil removes them.
+// save replaces the metaflows with what from returns; nil removes them.
 func (m metaflows) save(c *web.Call, from func(document.Doc) document.Doc) (*web.Answer, error) {
 	for attempt := 1; ; attempt++ {
 		a, err := m.saveOnce(c, from)
@@ -75,8 +75,8 @@ func (m metaflows) save(c *web.Call, from func(document.Doc) document.Doc) (*web
 	}
 }
 
-// saveOnce writes over the very revision it read; the owner's precondition
-// says so where another write came in between.
+// saveOnce replaces exactly the revision that it read. If another write came
+// between, it fails with [problem.PreconditionFailed].
 func (m metaflows) saveOnce(c *web.Call, from func(document.Doc) document.Doc) (*web.Answer, error) {
 	doc, err := m.owner.read(c)
 	if err != nil {

@@ -25,8 +25,8 @@ const (
 	oneCallflow = callflows + "/{callflow_id}"
 )
 
-// routes is everything there is. The paths that switches ask stand first,
-// since they are tried in this order.
+// routes is the whole table. Paths are tried in its order, so lookups stand
+// first.
 func (s *Server) routes() []web.Row {
 	table := slices.Concat(
 		s.lookupRoutes(), s.callflowRoutes(), s.historyRoutes(), s.searchRoutes(), s.changesRoutes(),
@@ -44,8 +44,7 @@ func pagingQuery() []string {
 	return []string{"page_size", "start_key", "end_key", "paginate", "ascending", "descending"}
 }
 
-// lookupRoutes are the lookups and what they are made of. Switches ask them, so they
-// stand first.
+// lookupRoutes say which callflow takes a number.
 func (s *Server) lookupRoutes() []web.Row {
 	return []web.Row{
 		{
@@ -97,7 +96,7 @@ func (s *Server) callflowRoutes() []web.Row {
 	}
 }
 
-// historyRoutes are what a callflow was, and what points at it.
+// historyRoutes are old versions of a callflow, and what points at it.
 func (s *Server) historyRoutes() []web.Row {
 	return []web.Row{
 		{
@@ -145,7 +144,7 @@ func (s *Server) searchRoutes() []web.Row {
 	}
 }
 
-// changesRoutes are what replication and others did to an account.
+// changesRoutes are conflicts after replication, and the change feed.
 func (s *Server) changesRoutes() []web.Row {
 	return []web.Row{
 		{

@@ -2,7 +2,7 @@ package api
 
 import "github.com/callflowd/callflowd/pkg/api/web"
 
-// loginRoutes give and take tokens.
+// loginRoutes make tokens, describe them and revoke them.
 func (s *Server) loginRoutes() []web.Row {
 	return []web.Row{
 		{
@@ -74,7 +74,7 @@ func (s *Server) accountRoutes() []web.Row {
 	}
 }
 
-// treeRoutes are how accounts stand to one another.
+// treeRoutes show and change which account is below which.
 func (s *Server) treeRoutes() []web.Row {
 	return []web.Row{
 		{
@@ -134,9 +134,9 @@ func (s *Server) consoleRoutes() []web.Row {
 	}
 }
 
-// emptyRoutes are what a console polls and callflowd has nothing of: calls,
-// registrations, desks. They stand before the collections, whose ids they are
-// not.
+// emptyRoutes are what a console polls and callflowd does not have: calls,
+// registrations, desks. Their words are no ids of documents, so they stand
+// before the collections.
 func (s *Server) emptyRoutes() []web.Row {
 	return []web.Row{
 		{
@@ -178,7 +178,7 @@ func (s *Server) emptyRoutes() []web.Row {
 	}
 }
 
-// schemaRoutes are the schemas that documents are held against.
+// schemaRoutes are the schemas that documents are validated with.
 func (s *Server) schemaRoutes() []web.Row {
 	return []web.Row{
 		{
@@ -208,7 +208,7 @@ func (s *Server) schemaRoutes() []web.Row {
 	}
 }
 
-// processRoutes are the description of all this, and the state of the process.
+// processRoutes are the OpenAPI document, health and metrics.
 func (s *Server) processRoutes() []web.Row {
 	return []web.Row{
 		{

@@ -14,8 +14,8 @@ import (
 	"github.com/callflowd/callflowd/pkg/resource"
 )
 
-// accountType is what a search that crosses accounts looks for: accounts below
-// the caller's, wherever it is asked (contract 7.3).
+// accountType is the type of a search for accounts. It finds accounts below
+// the caller's, whatever account is in the path (contract 7.3).
 const accountType = "account"
 
 // searched is one search: the documents of a type whose field begins with a
@@ -81,8 +81,8 @@ func checkSearch(c *web.Call, kind, field string) error {
 	return problem.Validation(wrong)
 }
 
-// checkSearchType wants a type, and outside an account the one that is found
-// there.
+// checkSearchType wants a type. Without an account in the path it must be
+// account.
 func checkSearchType(c *web.Call, kind string) []problem.Violation {
 	types := []string{accountType, "user", "callflow", "device"}
 	if c.Account() == "" {
@@ -139,9 +139,9 @@ func (f searched) options(p paging) resource.ListOptions {
 	return o
 }
 
-// first keeps of a document's rows the one that comes first, so that no page
-// shows a document that an earlier one had: a document is found by each of its
-// numbers. It is nil for a field that a document has once.
+// first returns a filter that keeps only the first row of each document. A
+// document is found by each of its numbers, and must not be on two pages. It is
+// nil for a field that a document has only once.
 func (f searched) first(ascending bool) func(couch.Row) bool {
 	if !strings.HasSuffix(f.field, "number") {
 		return nil

@@ -40,7 +40,7 @@ func New(cfg Config) *Server {
 	return s
 }
 
-// Enter says how far the program has started.
+// Enter tells the server how far the program has started.
 func (s *Server) Enter(p web.Phase) { s.web.Enter(p) }
 
 // Handler serves the API.
@@ -49,6 +49,5 @@ func (s *Server) Handler() http.Handler { return s.web.Handler() }
 // Admin serves health and metrics alone, for a listener of their own.
 func (s *Server) Admin() http.Handler { return s.web.Admin() }
 
-// Listener gives the refusals that net/http sends by itself the envelope of
-// every other answer.
+// Listener puts the refusals that net/http sends by itself into the envelope.
 func (s *Server) Listener(l net.Listener) net.Listener { return s.web.Listener(l) }

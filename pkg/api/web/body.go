@@ -79,16 +79,17 @@ func (s *Server) readBody(w http.ResponseWriter, c *Call) error {
 	return err
 }
 
-// What is read of a body that nobody wants: so many times the largest that
-// would be taken, for so long.
+// How much of a refused body is read: so many times the largest that is
+// allowed, and for so long.
 const (
 	drainFactor = 4
 	drainTime   = 5 * time.Second
 )
 
-// drain reads what a client goes on to send. Many write their whole request
-// before they read the answer, and a connection that is closed before that is
-// a reset to them. One that asked first whether to send has not sent anything.
+// drain reads the rest of a refused body. Many clients write the whole request
+// before they read the answer; if the connection closes before that, they see
+// a reset instead of the answer. A client that sent Expect: 100-continue has not
+// sent the body.
 func (s *Server) drain(w http.ResponseWriter, c *Call) {
 	if c.Request.Body == nil || c.Request.Body == http.NoBody || strings.EqualFold(c.Request.Header.Get("Expect"), "100-continue") {
 		return

@@ -11,7 +11,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 )
 
-// Call is one request on its way through the stages of [Server.ServeHTTP]. A
+// Call is one request on its way through the stages of [Server.Handler]. A
 // handler reads it and never touches the http.ResponseWriter.
 type Call struct {
 	Request   *http.Request

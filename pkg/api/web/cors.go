@@ -2,7 +2,7 @@ package web
 
 import "net/http"
 
-// corsMethods is what a path outside the table lets scripts try.
+// corsMethods are the methods that a path outside the table allows scripts.
 const corsMethods = "OPTIONS, HEAD, GET, PUT, POST, PATCH, DELETE"
 
 const (
@@ -24,9 +24,8 @@ func newCORS(methods string) corsHeaders {
 	}
 }
 
-// set adds to the answer of a script, and to every error, what a browser asks
-// about; any other answer says no more than that all origins may read it
-// (contract 1.5).
+// set adds all CORS headers, to answers to scripts and to every error. Other
+// answers have only Access-Control-Allow-Origin (contract 1.5).
 func (v *corsHeaders) set(h http.Header) {
 	h["Access-Control-Allow-Methods"] = v.methods
 	h["Access-Control-Allow-Headers"] = v.allow

@@ -47,7 +47,7 @@ func (s *Server) sendCSV(w http.ResponseWriter, c *Call, a *Answer) error {
 			}
 			row := make([]string, len(columns))
 			eachCell("", item, tableDepth, func(column, text string) {
-				if at := slices.Index(columns, column); at >= 0 { // one that was not there the first time
+				if at := slices.Index(columns, column); at >= 0 { // else the list changed since the columns were read
 					row[at] = text
 				}
 			})
@@ -76,8 +76,8 @@ func columnsOf(ctx context.Context, list Items) ([]string, error) {
 	return columns, nil
 }
 
-// tableDepth is how deep a document is taken apart; what lies deeper stays
-// JSON.
+// tableDepth is how many levels of a document become columns; deeper values
+// stay JSON.
 const tableDepth = 32
 
 // eachCell goes through the values of a document in their order.
@@ -134,8 +134,8 @@ func writeCells(w *bufio.Writer, row []string) error {
 	return err
 }
 
-// fileName is what the client wants the table to be called, without anything
-// that could leave its place in the header.
+// fileName is the file name that the client asks for, without characters that
+// could end the header's value.
 func fileName(c *Call) string {
 	name := cmp.Or(c.Request.Header.Get("X-File-Name"), c.Value("file_name"))
 	name = strings.Map(func(r rune) rune {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// envelope is a response as Kazoo sends it, but for its data (contract 1.7).
+// envelope is a response as Kazoo sends it, without its data (contract 1.7).
 type envelope struct {
 	status        string // "success" or "error"
 	code, message string // of an error
@@ -18,11 +18,11 @@ type envelope struct {
 	members       Members
 }
 
-// opening is what an envelope's data comes behind.
+// opening is what stands before an envelope's data.
 const opening = `{"data":`
 
-// appendRest writes what comes behind data, from the comma on. It stands in
-// for encoding/json because every answer passes here.
+// appendRest writes what stands after data, from the comma on. It does not use
+// encoding/json, which would be slow for every answer.
 func (e *envelope) appendRest(b []byte) ([]byte, error) {
 	b = AppendMember(b, "status", e.status)
 	if e.code != "" {

@@ -10,8 +10,8 @@ import (
 
 // readFlags reads the flags that the call's row declares, so that one that is
 // neither true nor false stops the request before anything is done (contract
-// 9.25). So does a parameter of ours that means nothing here: who deletes with
-// refuse_if_referenced, or lists as of a time, relies on it.
+// 9.25). So does a parameter of ours that the row does not have: a client that
+// sends refuse_if_referenced or at relies on it.
 func (s *Server) readFlags(c *Call) error {
 	var wrong []problem.Violation
 	for name := range c.Query {

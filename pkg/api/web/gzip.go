@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// The sizes in bytes from which compressing a body pays: beyond one packet,
-// and for a lookup, where a switch waits on a network of its own, beyond what
-// a connection sends before it waits for the first acknowledgement (RFC 6928).
+// Bodies are compressed from these sizes in bytes on: what does not fit into
+// one packet, and for lookups what a connection cannot send before the first
+// acknowledgement (RFC 6928), because switches are on a fast network.
 const (
 	compressFrom       = 1400
 	compressLookupFrom = 14_000
@@ -23,8 +23,8 @@ func (c *Call) compressFrom() int {
 	return compressFrom
 }
 
-// acceptsGzip reads Accept-Encoding (RFC 9110, section 12.5.3): gzip, or a
-// star that gzip is not excepted from, with a weight above zero.
+// acceptsGzip reads Accept-Encoding (RFC 9110, section 12.5.3): gzip with a
+// weight above zero, or a star where gzip is not named.
 func acceptsGzip(h http.Header) bool {
 	star := false
 	for _, part := range strings.Split(strings.Join(h.Values("Accept-Encoding"), ","), ",") {

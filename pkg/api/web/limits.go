@@ -59,9 +59,8 @@ func (c *Call) take(limiter *auth.Limiter, bucket string, cost int) error {
 }
 
 // takeGuess charges credentials that are not known to be right: Basic ones as
-// a login, a token as a request. The account in the path is the client's
-// choice, so that it gives no bucket of its own here, nor does a route that is
-// not limited help.
+// much as a login, a token as much as a request. The bucket is the client's
+// alone, whatever account or route it names, since it may name any.
 func (s *Server) takeGuess(c *Call, proof auth.Credentials) error {
 	if s.limiter == nil || c.Client.IsLoopback() || proof.Value == "" || s.cfg.Auth.Known(proof) {
 		return nil

@@ -29,7 +29,7 @@ func splitPath(escaped string) (version, rest string, ok bool) {
 	return version, trimmed[len(version):], true
 }
 
-// unreserved undoes escapes that say nothing: of letters, digits and -._~
+// unreserved decodes escapes that need not be: of letters, digits and -._~
 // (RFC 3986, section 6.2.2.2).
 func unreserved(path string) string {
 	if !strings.Contains(path, "%") {
@@ -58,8 +58,8 @@ func unreserved(path string) string {
 const unreservedCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 
 // parseQuery reads a query string. Unlike net/url it keeps a parameter that
-// holds a semicolon, or a percent sign that escapes nothing: a filter that is
-// left out shows what it was to hide.
+// holds a semicolon, or a percent sign that escapes nothing: without its
+// filter a list would show too much.
 func parseQuery(raw string) url.Values {
 	out := url.Values{}
 	for pair := range strings.SplitSeq(raw, "&") {
@@ -80,8 +80,8 @@ func queryText(s string) string {
 	return s
 }
 
-// ownAlias is where /account/… is routed: as an account's path whose id
-// is not known before the token is (contract 1.1).
+// ownAlias is how /account/… is routed: as the path of an account whose id
+// is known only when the token has been read (contract 1.1).
 const ownAlias = "/accounts/~"
 
 // aliasOwn rewrites the path of the token's own account.
@@ -119,7 +119,7 @@ func CheckAccountID(id string) error {
 	}
 }
 
-// Clip keeps what a client sent from filling our answers and logs.
+// Clip shortens what a client sent, for answers and logs.
 func Clip(s string) string {
 	const most = 128
 	if len(s) <= most {
@@ -164,7 +164,7 @@ func parseAuthorization(header string) (kind, proof string) {
 	return "unknown", value
 }
 
-// dropCredential keeps a token that came inside data out of the document.
+// dropCredential removes a token from data, so that it is not stored.
 func (c *Call) dropCredential() {
 	if m, ok := c.Data.(map[string]any); ok {
 		delete(m, "auth_token")

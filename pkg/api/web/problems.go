@@ -10,8 +10,8 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// shape is how a code goes over the wire: its status, the envelope's message
-// and, where data says nothing better, data.message (contract 1.9).
+// shape is how a code is sent: the HTTP status, the envelope's message, and
+// data.message if data has none (contract 1.9).
 type shape struct {
 	status  int
 	message string
@@ -84,8 +84,8 @@ func shapeOf(code problem.Code) shape {
 // statusGone is what the log says of a client that left before its answer.
 const statusGone = 499
 
-// classify finds what to tell the client. A deadline that ran out means that
-// storage did not answer in time, whatever the layers between made of it.
+// classify finds what to tell the client. If the deadline ran out, storage did
+// not answer in time, whatever error the layers between made of it.
 func classify(err error) *problem.Error {
 	e := problem.AsError(err)
 	if e.Code == problem.Internal && errors.Is(err, context.DeadlineExceeded) {

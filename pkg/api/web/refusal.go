@@ -11,8 +11,8 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// Listener gives the refusals that net/http sends by itself, for requests that
-// are no HTTP and so never reach a handler, the envelope of every other answer.
+// Listener replaces the refusals that net/http sends by itself, for requests
+// that are not HTTP and never reach a handler, with ones in the envelope.
 func (s *Server) Listener(l net.Listener) net.Listener { return refusing{l, s} }
 
 type refusing struct {
@@ -54,8 +54,8 @@ func (c refusingConn) CloseWrite() error {
 	return nil
 }
 
-// refusal recognises what net/http answers without a handler: headers that
-// nothing here sends in this order, or a status that nothing here has.
+// refusal recognises an answer of net/http's own: by headers in an order that
+// nothing here sends, or by a status that nothing here has.
 func refusal(p []byte) (code problem.Code, why string, ok bool) {
 	const first = "HTTP/1.1 "
 	if len(p) < len(first)+3 || p[len(first)] < '4' || !bytes.HasPrefix(p, []byte(first)) {

@@ -67,8 +67,8 @@ func (s *Server) respond(w http.ResponseWriter, c *Call, a *Answer) error {
 	return s.sendEnvelope(w, c, status, env, buf)
 }
 
-// conditional answers a GET of what the client expects otherwise with 412, and
-// one of what it has with 304, in this order (RFC 9110, section 13.2.2).
+// conditional answers a GET with 412 if If-Match fails, and with 304 if
+// If-None-Match matches, in this order (RFC 9110, section 13.2.2).
 func (s *Server) conditional(w http.ResponseWriter, c *Call, status int, etag, revision string) (done bool, err error) {
 	cond := conditionOf(c.Request.Header)
 	if status != http.StatusOK {
@@ -92,8 +92,8 @@ type Appender interface {
 // dataJSON encodes an answer's data.
 func dataJSON(data any) ([]byte, error) { return appendData(nil, data) }
 
-// appendData encodes an answer's data. JSON that is there already is taken as
-// it is; none is an empty object.
+// appendData encodes an answer's data. JSON is taken as it is; nil becomes an
+// empty object.
 func appendData(b []byte, data any) ([]byte, error) {
 	switch data := data.(type) {
 	case nil:
@@ -191,8 +191,8 @@ func (c *Call) pretty() bool {
 	return strings.EqualFold(c.Request.Header.Get("X-Pretty-Print"), "true") || c.KazooFlag("pretty_print", false)
 }
 
-// jsonp is the callback a script asked for, where it can be nothing but a
-// function's name: it is sent back as code.
+// jsonp is the callback that a script asked for. It is sent back as code, so
+// it must be a plain function name.
 func (c *Call) jsonp() string {
 	if fn := c.Value("jsonp"); fn != "" && callbackName(fn) {
 		return fn

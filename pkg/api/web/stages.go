@@ -64,7 +64,7 @@ func (s *Server) stages(w http.ResponseWriter, c *Call) error {
 	return s.formats(c)
 }
 
-// unknownPath is a 404 for those who may know, and a 401 for the rest
+// unknownPath is a 404 with a valid token, and a 401 without
 // (contract 1.1).
 func (s *Server) unknownPath(c *Call, notFound error) error {
 	if err := s.takeTokens(c); err != nil {
@@ -94,9 +94,9 @@ func (s *Server) Identify(c *Call) error {
 	return nil
 }
 
-// authenticate finds out who calls and whether the route is for them. An
-// account that Kazoo made gets the views it lacks, but for a lookup, which
-// must not need the database.
+// authenticate finds out who calls and whether they may use the route. An
+// account that Kazoo made gets the views it lacks; not for a lookup, which must
+// not need the database.
 func (s *Server) authenticate(c *Call) error {
 	if c.route.Access == Anyone {
 		return nil
@@ -116,7 +116,7 @@ func (s *Server) authenticate(c *Call) error {
 	return s.cfg.Prepare(c.Context(), c.Account())
 }
 
-// Authorise is where it is decided whether a caller may touch an account.
+// Authorise decides whether a caller may touch an account.
 func (s *Server) Authorise(c *Call, id string) error {
 	if !couch.IsAccountID(id) {
 		return &problem.Error{Code: problem.BadIdentifier, Data: map[string]any{"cause": id}}
@@ -135,7 +135,7 @@ func (s *Server) formats(c *Call) error {
 	return s.readFlags(c)
 }
 
-// newCall reads what needs no decision.
+// newCall reads the parts of a request that cannot be wrong.
 func (s *Server) newCall(r *http.Request) *Call {
 	c := &Call{
 		Request: r, started: s.cfg.Now(), method: r.Method,
