@@ -19,7 +19,8 @@ var components []byte
 // object shortens the JSON that the document is made of.
 type object = map[string]any
 
-// Document describes the operations of a table, in Kazoo's envelope.
+// Document describes the operations of a table, in Kazoo's envelope. Pages are
+// no operations.
 func Document(version string, table []web.Row) ([]byte, error) {
 	var parts object
 	if err := json.Unmarshal(components, &parts); err != nil {
@@ -27,6 +28,9 @@ func Document(version string, table []web.Row) ([]byte, error) {
 	}
 	paths := object{}
 	for _, r := range table {
+		if r.Traits&web.Beside != 0 {
+			continue
+		}
 		path := "/v2" + r.Path
 		if r.Traits&web.Bare != 0 {
 			path = r.Path

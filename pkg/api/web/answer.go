@@ -45,12 +45,13 @@ func (m *Members) none() bool {
 
 // Items gives a list one by one. An error after the first byte breaks the
 // connection, so that the client cannot take half a list for a whole one. It
-// may be asked for more than once.
+// may be called more than once.
 type Items func(context.Context) iter.Seq2[json.RawMessage, error]
 
 // RawBody is an answer outside the envelope.
 type RawBody struct {
 	ContentType string
+	Header      map[string]string // others
 	Body        []byte
 	Stream      func(context.Context, FlushWriter) error
 }
@@ -61,7 +62,7 @@ type FlushWriter interface {
 	Flush()
 }
 
-// Warn adds the findings that did not forbid what was asked.
+// Warn adds warnings to the envelope.
 func (a *Answer) Warn(warnings []problem.Warning) *Answer {
 	a.Members.Warnings = append(a.Members.Warnings, WarningList(warnings)...)
 	return a
@@ -93,8 +94,8 @@ func Page[T any](items []T, startKey, nextStartKey string) *Answer {
 // by one, and the paging members are left out.
 func Streamed(list Items) *Answer { return &Answer{Items: list} }
 
-// inChunks makes the answer of is_chunked=true out of a page: sent as it
-// comes, and page_size, which follows the list, is text (contract 3).
+// inChunks turns a page into the answer of is_chunked=true: the list is sent
+// item by item, and page_size is text (contract 3).
 func (a *Answer) inChunks() *Answer {
 	list, ok := a.Data.([]json.RawMessage)
 	if !ok {
@@ -107,7 +108,7 @@ func (a *Answer) inChunks() *Answer {
 	return &out
 }
 
-// itemsOf gives a list that is there.
+// itemsOf gives the items of a list in memory.
 func itemsOf(list []json.RawMessage) Items {
 	return func(context.Context) iter.Seq2[json.RawMessage, error] {
 		return func(yield func(json.RawMessage, error) bool) {

@@ -31,20 +31,25 @@ func (s *Server) mount(table []Row) {
 	s.endpoints = map[string]*endpoint{}
 	s.bare = map[string]*endpoint{}
 	s.own = map[string]bool{}
+	s.pages = mux.NewRouter().UseEncodedPath().SkipClean(true)
+	pages := map[string]*endpoint{}
 	for _, r := range table {
 		if strings.Count(r.Path, "{") > len(vars{}.list) {
 			panic("more variables than a call has room for: " + r.Path)
 		}
-		known := s.endpoints
-		if r.Traits.has(Bare) {
-			known = s.bare
+		known, router := s.endpoints, s.router
+		switch {
+		case r.Traits.has(Bare):
+			known, router = s.bare, nil
+		case r.Traits.has(Beside):
+			known, router = pages, s.pages
 		}
 		res, ok := known[r.Path]
 		if !ok {
 			res = &endpoint{template: r.Path, methods: map[string]*Row{}}
 			known[r.Path] = res
-			if !r.Traits.has(Bare) {
-				s.router.Handle(r.Path, res)
+			if router != nil {
+				router.Handle(r.Path, res)
 			}
 		}
 		for _, name := range slices.Concat(r.Own, r.Flags) {
@@ -54,7 +59,7 @@ func (s *Server) mount(table []Row) {
 		res.methods[r.Method] = &r
 	}
 	s.lookup = s.endpoints[LookupPath]
-	for _, known := range []map[string]*endpoint{s.endpoints, s.bare} {
+	for _, known := range []map[string]*endpoint{s.endpoints, s.bare, pages} {
 		for _, res := range known {
 			res.allow = allowed(res.methods)
 			res.cors = newCORS(res.allow)
@@ -85,11 +90,29 @@ func (s *Server) match(c *Call) (*endpoint, error) {
 	return s.ask(c)
 }
 
-// LookupPath is what switches ask for thousands of times a second.
+// outside finds what stands beside the API: health and metrics where they are
+// here, and pages.
+func (s *Server) outside(c *Call, bareToo bool) (res *endpoint, ok bool, err error) {
+	path := c.Request.URL.Path
+	if strings.HasPrefix(path, "/v2/") {
+		return nil, false, nil
+	}
+	if res, ok := s.bare[path]; ok && bareToo {
+		return res, true, nil
+	}
+	var found mux.RouteMatch
+	if !s.pages.Match(c.Request, &found) {
+		return nil, false, nil
+	}
+	res, ok = found.Handler.(*endpoint)
+	return res, ok, c.unescape(found.Vars)
+}
+
+// LookupPath is the path of a lookup, which switches ask most.
 const LookupPath = "/accounts/{account_id}/routes/{number}"
 
-// splitLookup takes the path of a lookup apart as the router would, which
-// costs more than the rest of a lookup. Escapes are left to the router.
+// splitLookup takes the path of a lookup apart. The router would do the same,
+// but slower than the whole rest of a lookup. A path with escapes is left to it.
 func splitLookup(path string) (accountID, number string, ok bool) {
 	rest, ok := strings.CutPrefix(path, "/accounts/")
 	if !ok || strings.Contains(rest, "%") {

@@ -24,7 +24,8 @@ const (
 	Secret                    // the path holds a credential: the log has the template only
 	Lookups                   // its own rate limit
 	Endless                   // streams or waits: no deadline
-	Bare                      // outside the envelope and outside /v2: no body, no token
+	Bare                      // health and metrics: outside /v2, no body, no token
+	Beside                    // a page beside the API: outside /v2, no body, no token, not in the OpenAPI document
 )
 
 func (t Trait) has(one Trait) bool { return t&one != 0 }
@@ -56,7 +57,7 @@ type Row struct {
 }
 
 // Words lists the words of paths that stand where another path has the id of
-// a document. A document of that name could not be reached, so none may have it.
+// a document. A document with such an id could not be reached.
 func Words(table []Row) []string {
 	ids := map[string]bool{} // what stands before an id
 	for _, r := range table {

@@ -54,8 +54,8 @@ func (s *Server) answer(w http.ResponseWriter, c *Call, bareToo bool) error {
 		s.answerPreflight(w, c)
 		return nil
 	}
-	if res, ok := s.bare[c.Request.URL.Path]; ok && bareToo {
-		return s.answerBare(w, c, res)
+	if res, ok, err := s.outside(c, bareToo); ok {
+		return s.answerOutside(w, c, res, err)
 	}
 	if err := s.stages(w, c); err != nil {
 		return err
@@ -72,8 +72,11 @@ func (s *Server) answer(w http.ResponseWriter, c *Call, bareToo bool) error {
 	return s.respond(w, c, a)
 }
 
-// answerBare serves health and metrics.
-func (s *Server) answerBare(w http.ResponseWriter, c *Call, res *endpoint) error {
+// answerOutside serves what stands beside the API, without its stages.
+func (s *Server) answerOutside(w http.ResponseWriter, c *Call, res *endpoint, err error) error {
+	if err != nil {
+		return err
+	}
 	c.route = res.methods[c.method]
 	if c.route == nil {
 		w.Header().Set("Allow", res.allow)
@@ -86,7 +89,7 @@ func (s *Server) answerBare(w http.ResponseWriter, c *Call, res *endpoint) error
 	return s.respond(w, c, a)
 }
 
-// answerPreflight lets a browser's script go on, on every path.
+// answerPreflight answers a browser's preflight request, on every path.
 func (s *Server) answerPreflight(w http.ResponseWriter, c *Call) {
 	var ok bool
 	if c.Version, c.path, ok = splitPath(c.Request.URL.EscapedPath()); ok {
@@ -99,8 +102,8 @@ func (s *Server) answerPreflight(w http.ResponseWriter, c *Call) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// fail sends an error. It reports true where the response has begun and can
-// only be broken off.
+// fail sends an error. It returns true if the response has begun, so that it
+// can only be cut off.
 func (s *Server) fail(rec *recorder, c *Call, err error) (broken bool) {
 	if rec.status != 0 {
 		return !errors.Is(err, context.Canceled)

@@ -261,5 +261,36 @@ func TestSampledLookups(t *testing.T) {
 	}
 }
 
+// TestPages: a page stands beside the API, whatever its row says of methods and
+// variables, and is not on the listener of health and metrics.
+func TestPages(t *testing.T) {
+	page := func(c *Call) (*Answer, error) {
+		if c.Var("file") == "none" {
+			return nil, &problem.Error{Code: problem.NotFound}
+		}
+		raw := &RawBody{ContentType: "text/html", Body: []byte("page " + c.Var("file")), Header: map[string]string{"Content-Security-Policy": "default-src 'self'"}}
+		return &Answer{Raw: raw}, nil
+	}
+	s := New(Config{Now: noon, AdminElsewhere: true}, []Row{
+		{Method: http.MethodGet, Path: "/", Handle: page, Traits: Beside},
+		{Method: http.MethodGet, Path: "/ui/{file:.*}", Handle: page, Traits: Beside},
+		{Method: http.MethodGet, Path: "/x", Handle: page},
+	})
+	for path, want := range map[string]string{"/": "page ", "/ui/": "page ", "/ui/a/b.js": "page a/b.js", "/ui/a%20b": "page a b"} {
+		rec := ask(t, s.Handler(), path)
+		if rec.Code != http.StatusOK || rec.Body.String() != want || rec.Header().Get("Content-Type") != "text/html" || rec.Header().Get("Content-Security-Policy") == "" {
+			t.Errorf("%s: %d %q %v", path, rec.Code, rec.Body, rec.Header())
+		}
+		if got := ask(t, s.Admin(), path).Code; got != http.StatusNotFound {
+			t.Errorf("%s is on the admin listener: %d", path, got)
+		}
+	}
+	for _, path := range []string{"/ui/none", "/other", "/v3/x", "/v1/nothing", "/uix"} {
+		if rec := ask(t, s.Handler(), path); rec.Code == http.StatusOK || !strings.Contains(rec.Body.String(), `"status":"error"`) {
+			t.Errorf("%s: %d %s", path, rec.Code, rec.Body)
+		}
+	}
+}
+
 // noon is when all tests take place.
 func noon() time.Time { return time.Date(2024, 3, 1, 12, 0, 0, 0, time.UTC) }

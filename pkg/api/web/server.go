@@ -5,7 +5,7 @@
 // rely on: body, path, method, account id, rate, token, authority, formats,
 // and only then its handler. A handler gets a [Call] and returns an [Answer]
 // or an error; [Server.respond] and [Server.fail] are the only places that
-// write. Which code is answered with which status is one table, shapeOf.
+// write. shapeOf is the one table from problem codes to HTTP statuses.
 package web
 
 import (
@@ -114,6 +114,7 @@ type Server struct {
 	endpoints map[string]*endpoint // by mux template
 	lookup    *endpoint            // of LookupPath
 	bare      map[string]*endpoint // by path
+	pages     *mux.Router          // of rows that are pages
 	fixed     fixedHeaders
 	own       map[string]bool // parameters that are ours, of any row
 	cors      corsHeaders     // of a path outside the table

@@ -9,8 +9,8 @@ import (
 	"net/http"
 )
 
-// streamBuffer is how much of a streamed list is held back: what fails before
-// it is full still gets an error's status.
+// streamBuffer is how much of a streamed list is kept back. An error before it
+// is full still has its own status.
 const streamBuffer = 32 << 10
 
 // lateWriter writes the header with the first byte of the body.
@@ -30,15 +30,14 @@ func (l *lateWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Flush hands on what net/http holds back.
+// Flush sends what net/http has buffered.
 func (l *lateWriter) Flush() { _ = http.NewResponseController(l.w).Flush() }
 
 // pieces writes a body as it comes.
 type pieces func(context.Context, *bufio.Writer) error
 
 // sendStream sends an envelope whose data is a list that is written one by
-// one. Memory does not grow with it, except for a person's indented and a
-// script's wrapped answer.
+// one. Memory does not grow with it, except for indented answers and jsonp.
 func (s *Server) sendStream(w http.ResponseWriter, c *Call, a *Answer) error {
 	if c.Request.Method != http.MethodHead && (c.pretty() || c.jsonp() != "") {
 		return s.sendCollected(w, c, a)
@@ -130,7 +129,7 @@ func (s *Server) sendPieces(w http.ResponseWriter, c *Call, contentType string, 
 	return err
 }
 
-// sendCollected is for the forms of an answer that need all of it at once.
+// sendCollected sends a list as a whole, for indented answers and jsonp.
 func (s *Server) sendCollected(w http.ResponseWriter, c *Call, a *Answer) error {
 	var buf bytes.Buffer
 	if err := writeItems(c.Context(), &buf, a.Items); err != nil {
@@ -143,6 +142,9 @@ func (s *Server) sendCollected(w http.ResponseWriter, c *Call, a *Answer) error 
 
 // sendRaw sends an answer outside the envelope, whole or as it comes.
 func (s *Server) sendRaw(w http.ResponseWriter, c *Call, status int, raw *RawBody) error {
+	for name, value := range raw.Header {
+		w.Header().Set(name, value)
+	}
 	if raw.Stream == nil {
 		s.write(w, c, status, []string{raw.ContentType}, raw.Body)
 		return nil
