@@ -181,3 +181,25 @@ func TestCostlySchemasEnd(t *testing.T) {
 		t.Errorf("violations %v", vs)
 	}
 }
+
+// TestFactsOutliveOverrides holds that a site's own schema, which has none of
+// our keys, changes nothing about what is known of the module.
+func TestFactsOutliveOverrides(t *testing.T) {
+	r, warnings := embedded(t).With(map[string]document.Doc{
+		"callflows.pivot": doc(t, `{"type":"object","properties":{"voice_url":{"type":"string"},"cdr_url":{"type":"string"}}}`),
+		"webhooks":        doc(t, `{"type":"object","properties":{"uri":{"type":"string","kazoo-validation":true},"connection":{"type":"string","kazoo-validation":true}}}`),
+	})
+	if len(warnings) > 0 {
+		t.Fatal(warnings)
+	}
+	in := doc(t, `{"flow":{"module":"pivot","data":{"voice_url":"http://10.0.0.1/","cdr_url":"http://127.0.0.1/"},"children":{"1":{}}}}`)
+	if _, vs := r.Validate("callflows", in); !has(vs, "flow.data.cdr_url", codeError) || !has(vs, "flow.data.voice_url", codeError) {
+		t.Errorf("violations %v", vs)
+	}
+	if got := strings.Join(summary(r.Advise("callflows", in)), " "); got != "flow.children.1 unreachable" {
+		t.Errorf("warnings %s", got)
+	}
+	if _, vs := r.Validate("webhooks", doc(t, `{"uri":"http://10.0.0.1/","connection":"10.0.0.1"}`)); len(vs) != 1 || !has(vs, "uri", codeError) {
+		t.Errorf("violations %v", vs)
+	}
+}
