@@ -225,13 +225,16 @@ func (s *Indexes) evict(keep *live) {
 	slices.SortFunc(all, func(a, b *live) int { return int(b.used.Load() - a.used.Load()) })
 	total, feeds := 0, 0
 	for _, l := range all {
-		total += l.index.Size()
+		total += l.size()
 		feeds++
 		if l != keep && (total > s.cfg.Memory || s.separate.Load() && feeds > s.cfg.Feeds) {
 			s.drop(l)
 		}
 	}
 }
+
+// size is the bytes of memory that an account takes, about.
+func (l *live) size() int { return l.index.Size() + 170*l.journal.documents() }
 
 // loaded returns the accounts in memory whose loading has ended well.
 func (s *Indexes) loaded() []*live {

@@ -224,6 +224,13 @@ func (j *journal) grown() (int64, bool) {
 	return j.size, j.base != ""
 }
 
+// documents is how many documents are on disk.
+func (j *journal) documents() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.places)
+}
+
 // replay applies the journal of a snapshot to it. A line that is not whole is
 // where a process died: the journal ends before it.
 func (s *snapshot) replay(stem string) error {

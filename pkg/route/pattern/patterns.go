@@ -81,7 +81,21 @@ func (p *Rows) Of(id string) []*Row {
 
 // Size returns the bytes of memory that the rows and the automaton take, about.
 func (p *Rows) Size() int {
-	return 4000*(len(p.base.rows)+len(p.extra)) + 24*len(p.base.dfa.nfa.insts) + p.base.dfa.size()
+	size := p.base.weight + 24*len(p.base.dfa.nfa.insts) + p.base.dfa.size()
+	for _, r := range p.extra {
+		size += r.weight()
+	}
+	return size
+}
+
+// weight is the bytes that a row and its pattern take, about: a tree and a
+// program grow with the text and with what it repeats.
+func (r *Row) weight() int {
+	weight := 2500 + 60*len(r.Text)
+	if r.Pattern != nil && r.Pattern.prog != nil {
+		weight += 130 * len(r.Pattern.prog.Inst)
+	}
+	return weight
 }
 
 // MaxNumber is the longest number, in bytes, that patterns are tried on. SIP

@@ -14,6 +14,7 @@ type Set struct {
 	dfa    *dfa
 	rowsOf [][]int32 // row numbers by pattern of the automaton
 	exact  []bool    // by pattern: the automaton knows, and does not just suspect
+	weight int       // bytes that the rows take, about
 	always []int32   // rows of patterns that are not in the automaton
 }
 
@@ -34,6 +35,7 @@ func NewSet(rows []*Row, cache int) *Set {
 	}
 	s.rowsOf = make([][]int32, len(joined))
 	for i, r := range s.rows {
+		s.weight += r.weight()
 		if r.Pattern == nil {
 			continue
 		}
