@@ -15,8 +15,8 @@ import (
 // every third of it, so a longer silence means a dead connection.
 const feedIdle = 30 * time.Second
 
-// transport amends kivik's requests: credentials, a base path, and "+", which
-// kivik sends literally and CouchDB reads as a space.
+// transport amends kivik's requests: credentials, a base path, bodies of known
+// length, and "+", which kivik sends literally and CouchDB reads as a space.
 type transport struct {
 	next     http.RoundTripper
 	base     string // escaped, without a trailing slash
@@ -57,7 +57,10 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t.auth {
 		out.SetBasicAuth(t.user, t.password)
 	}
-	res, err := t.observe(out)
+	if err := withLength(out); err != nil {
+		return nil, err
+	}
+	res, err := t.send(out)
 	if err != nil || r.Context().Value(feedKey{}) == nil {
 		return res, err
 	}
