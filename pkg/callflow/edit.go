@@ -2,6 +2,7 @@ package callflow
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/callflowd/callflowd/pkg/document"
@@ -17,6 +18,7 @@ type edit struct {
 	s      *Service
 	action action
 	plan   number.DialPlan
+	before []document.Doc // besides the stored document, what the new one is made of
 }
 
 // newEdit begins an attempt. The month that history is written to is given,
@@ -40,11 +42,13 @@ func (s *Service) newEdit(w Write, do action, month time.Time) *edit {
 	}}}
 }
 
-// save runs the pipeline until an attempt is not overtaken.
-func (s *Service) save(ctx context.Context, w Write, do action) (Saved, error) {
+// save runs the pipeline until an attempt is not overtaken. before are other
+// versions that the new one is made of.
+func (s *Service) save(ctx context.Context, w Write, do action, before ...document.Doc) (Saved, error) {
 	month := s.now()
 	return s.saves.Run(ctx, w, func(ctx context.Context) (*save.Attempt, error) {
 		v := s.newEdit(w, do, month)
+		v.before = slices.Clone(before)
 		if err := v.prepare(ctx); err != nil {
 			return nil, err
 		}

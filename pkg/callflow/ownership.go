@@ -14,19 +14,19 @@ import (
 // (contract 4.4).
 const numberPrefix = 5
 
-// foreign lists the numbers of the document that the number databases assign
+// foreign lists those of some numbers that the number databases assign
 // to somebody outside the account and its descendants. Numbers nobody knows
 // pass, as in Kazoo.
-func (s *Service) foreign(ctx context.Context, accountID string, doc document.Doc) ([]string, error) {
+func (s *Service) foreign(ctx context.Context, accountID string, numbers []string) ([]string, error) {
 	byDB := map[string][]string{}
-	for _, n := range doc.Strings(numbersKey) {
+	for _, n := range numbers {
 		if len(n) >= numberPrefix && number.Reconcilable(n) {
 			byDB["numbers/"+n[:numberPrefix]] = append(byDB["numbers/"+n[:numberPrefix]], n)
 		}
 	}
 	var out []string
-	for db, numbers := range byDB {
-		docs, err := s.numberDocs(ctx, db, numbers)
+	for db, some := range byDB {
+		docs, err := s.numberDocs(ctx, db, some)
 		if err != nil {
 			return nil, err
 		}

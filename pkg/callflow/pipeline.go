@@ -2,11 +2,13 @@ package callflow
 
 import (
 	"context"
+	"slices"
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/save"
+	"github.com/callflowd/callflowd/pkg/schema"
 )
 
 // prepare does everything but writing: afterwards doc is what would be
@@ -40,7 +42,12 @@ func (v *edit) judge(ctx context.Context, doc document.Doc) (foreign []string, e
 	if err := v.judgeUnique(ctx); err != nil {
 		return nil, err
 	}
-	return v.s.foreign(ctx, v.AccountID, v.Doc)
+	return v.s.foreign(ctx, v.AccountID, v.added())
+}
+
+// added are the document's numbers that the stored one does not have.
+func (v *edit) added() []string {
+	return slices.DeleteFunc(v.Doc.Strings(numbersKey), func(n string) bool { return key{numbersKey, n}.HeldBy(v.Stored) })
 }
 
 // load reads the stored document, and asks the precondition.
@@ -139,7 +146,11 @@ func (v *edit) readPlan(ctx context.Context) error {
 
 // compose makes the public document that the request asks for.
 func (v *edit) compose(ctx context.Context) (document.Doc, error) {
-	if v.action == actionCreated || v.action == actionRestored || v.action == actionMerged {
+	switch v.action {
+	case actionRestored:
+		v.before = append(v.before, v.Data) // it was stored once, as it is
+		return publicOf(v.Data), nil
+	case actionCreated, actionMerged:
 		return publicOf(v.Data), nil
 	}
 	base, err := v.base(ctx)
@@ -151,6 +162,7 @@ func (v *edit) compose(ctx context.Context) (document.Doc, error) {
 		return yours, nil
 	}
 	v.action = actionMerged
+	v.before = append(v.before, base)
 	return mergeOnto(v.s.cleaned(base, v.plan), v.s.cleaned(yours, v.plan), v.s.cleaned(v.Stored, v.plan))
 }
 
@@ -165,12 +177,25 @@ func (s *Service) cleaned(doc document.Doc, plan number.DialPlan) document.Doc {
 }
 
 // validate makes doc what would be stored, with defaults and casts, and
-// collects what the document alone shows to be wrong.
+// collects what the document alone shows to be wrong. What was wrong before in
+// the same way is a warning (contract 9.28).
 func (v *edit) validate(doc document.Doc) {
 	out, problems := v.s.clean(doc, v.plan)
 	v.Doc = out
+	for _, before := range slices.Concat(v.before, []document.Doc{v.Stored}) {
+		if len(problems) == 0 {
+			break
+		}
+		if before != nil {
+			judged, stood := v.s.clean(publicOf(before), v.plan)
+			var kept []problem.Warning
+			problems, kept = schema.Brought(judged, out, stood, problems)
+			v.Warnings = append(v.Warnings, kept...)
+		}
+	}
 	v.Problems = append(v.Problems, problems...)
 	v.Warnings = append(v.Warnings, v.s.Schemas.Advise(schemaName, out)...)
+	v.Warnings = append(v.Warnings, undialable(out, v.plan)...)
 }
 
 // schemaName is the schema of a callflow.

@@ -45,12 +45,12 @@ func (s *Service) Resolve(ctx context.Context, w Write, r Resolution) (Saved, er
 		}
 		warnings = append(warnings, more...)
 	}
-	saved, err := s.putSettled(ctx, w, month, leaves[0], wanted)
+	saved, err := s.putSettled(ctx, w, month, leaves, wanted)
 	if err != nil {
 		return Saved{}, err
 	}
 	saved.Warnings = append(saved.Warnings, warnings...)
-	return saved, s.bury(ctx, w, leaves[1:])
+	return saved, s.deleteLosers(ctx, w, leaves[1:])
 }
 
 // settle is the document that the resolution asks for.
@@ -74,13 +74,14 @@ func (s *Service) settle(ctx context.Context, w Write, r Resolution, leaves []do
 }
 
 // putSettled writes the document over the winner, unless it is the winner.
-func (s *Service) putSettled(ctx context.Context, w Write, month time.Time, winner, wanted document.Doc) (Saved, error) {
+func (s *Service) putSettled(ctx context.Context, w Write, month time.Time, leaves []document.Doc, wanted document.Doc) (Saved, error) {
+	winner := leaves[0]
 	if document.Equal(map[string]any(publicOf(winner)), map[string]any(publicOf(wanted))) && winner.Live() == wanted.Live() {
 		return Saved{Doc: winner}, nil
 	}
 	if wanted.Type() == Type && wanted.Live() {
 		w.Data, w.Base, w.Check = wanted, "", onlyOver(winner)
-		return s.save(ctx, w, actionMerged)
+		return s.save(ctx, w, actionMerged, leaves...)
 	}
 	warnings, err := s.keep(ctx, w.AccountID, month, winner)
 	if err != nil {
@@ -110,8 +111,8 @@ func onlyOver(doc document.Doc) func(string) error {
 	}
 }
 
-// bury puts tombstones on losing leaves.
-func (s *Service) bury(ctx context.Context, w Write, losers []document.Doc) error {
+// deleteLosers puts tombstones on losing leaves.
+func (s *Service) deleteLosers(ctx context.Context, w Write, losers []document.Doc) error {
 	tombs := make([]document.Doc, len(losers))
 	for i, leaf := range losers {
 		tombs[i] = save.Tombstone(leaf)

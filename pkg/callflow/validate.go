@@ -71,6 +71,8 @@ func (v *edit) judgeID(ctx context.Context) error {
 			Path: "id", Code: "error", Message: "the id is that of a deleted callflow or of a document of another type",
 			Members: map[string]any{"value": v.ID},
 		})
+	default:
+		v.Stored = doc
 	}
 	return nil
 }
