@@ -8,6 +8,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/route/index"
+	"github.com/callflowd/callflowd/pkg/route/pattern"
 )
 
 // timeOf reads ?at=: ISO 8601, or Gregorian seconds as Kazoo's documents have them
@@ -58,29 +59,29 @@ func (s *Server) getCallflowAt(c *web.Call, at time.Time) (*web.Answer, error) {
 	return a, nil
 }
 
-// getRouteAt serves GET …/routes/{NUMBER}?at=TIME: where the number went then.
-// History keeps no steps, so there is nothing to explain.
+// getRouteAt serves GET …/routes/{NUMBER}?at=TIME: where the number went then,
+// by the dial plan and the rules of today.
 func (s *Server) getRouteAt(c *web.Call, dialled string, at time.Time) (*web.Answer, error) {
-	if c.Flag("explain") {
-		return nil, problem.Validation([]problem.Violation{{
-			Path: "explain", Code: "forbidden", Message: "explain and at do not go together: only today's routes can be explained",
-		}})
-	}
 	found, uncertain, err := s.cfg.Callflows.LookupAt(c.Context(), c.Account(), dialled, at)
-	missed := problem.Is(err, problem.NotFound)
-	if err != nil && !missed {
+	if err != nil {
 		return nil, err
 	}
-	data := routeData{Number: found.Number, Normalized: found.Normalized, AsOf: at.UTC().Format(time.RFC3339Nano)}
-	if len(found.Skipped) > 0 {
-		data.Skipped = found.Skipped
+	data := routeData{
+		Number: found.Number, Normalized: found.Normalized, Match: matchOf(found.Result), CallflowID: found.Callflow.ID(),
+		AsOf: at.UTC().Format(time.RFC3339Nano), Incomplete: found.Incomplete,
 	}
-	if missed {
+	explain := c.Flag("explain")
+	if explain {
+		data.Steps, data.Candidates = found.Steps, append([]index.Candidate{}, found.Candidates...)
+	}
+	if explain || len(found.Skipped) > 0 {
+		data.Skipped = append([]pattern.Skipped{}, found.Skipped...)
+	}
+	if !found.Found {
 		return nil, nothingTakes(data, uncertain)
 	}
 	if data.Callflow, err = web.Encode(found.Callflow.Public()); err != nil {
 		return nil, err
 	}
-	data.Match, data.CallflowID = matchOf(index.Result{Match: found.Match, Found: true}), found.Callflow.ID()
 	return &web.Answer{Data: &data, Members: web.Members{Uncertain: uncertain}}, nil
 }

@@ -256,12 +256,15 @@ func versions(t *testing.T, w *world) {
 func (w *world) past(account, base string) {
 	w.t.Helper()
 	for _, path := range []string{
-		base + "/x?at=2024-03-02", account + "/routes/100?at=2124-01-01", account + "/routes/100?at=2024-03-01&explain=true",
+		base + "/x?at=2024-03-02", account + "/routes/100?at=2124-01-01",
 		base + "?at=2024-03-01", account + "/users?at=2024-03-01", base + "/x/history?at=2024-03-01", account + "/search?t=callflow&q=name&v=x&at=2024-03-01",
 	} {
 		w.send(get, path, "").want(http.StatusBadRequest).says("validation error")
 	}
 	w.send(remove, account+"/users/none?refuse_if_referenced=true", "").want(http.StatusBadRequest)
+	if got := w.send(get, account+"/routes/100?at=2024-03-01&explain=true", "").want(http.StatusNotFound); got.data("steps", 0, "step") == nil {
+		w.t.Errorf("a miss in the past is not explained: %v", got.data())
+	}
 	missed := w.send(get, account+"/routes/4155550199?at=2024-03-01T11:00:00Z", "").want(http.StatusNotFound)
 	data, _ := missed.data().(map[string]any)
 	if match, ok := data["match"]; !ok || match != nil || data["number"] != "4155550199" || data["normalized"] != "+14155550199" || data["as_of"] != "2024-03-01T11:00:00Z" {

@@ -2,6 +2,7 @@ package callflow
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -10,71 +11,115 @@ import (
 	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/route/index"
-	"github.com/callflowd/callflowd/pkg/route/pattern"
-	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // At returns a callflow as of a time, from history. uncertain holds its id if
-// somebody wrote around that time without leaving history (contract 9.23). A
-// callflow that did not exist then is [problem.BadIdentifier].
+// it is not known what stood then: somebody wrote without leaving the time, or
+// the database has forgotten a version (contract 9.23). A callflow that did
+// not exist then is [problem.BadIdentifier].
 func (s *Service) At(ctx context.Context, accountID, id string, t time.Time) (doc document.Doc, uncertain []string, err error) {
 	versions, err := s.versions(ctx, accountID, id)
 	if err != nil {
 		return nil, nil, err
 	}
 	doc, sure := asOf(versions, document.Gregorian(t))
-	if doc == nil {
-		return nil, nil, save.BadIdentifier(id)
-	}
 	if !sure {
 		uncertain = []string{id}
+	}
+	if doc == nil {
+		absent := &problem.Error{
+			Code: problem.BadIdentifier, Msg: "no callflow then: " + id,
+			Data: map[string]any{"message": "bad identifier", "cause": id},
+		}
+		if !sure {
+			absent.Data["uncertain"] = uncertain
+		}
+		return nil, uncertain, absent
 	}
 	return doc, uncertain, nil
 }
 
 // asOf picks the version that stood at a time from versions ordered newest
 // first: nil if the callflow was not there. It is not sure if a version in
-// between is missing.
+// between is missing, or if one was written at an unknown time: then it may
+// have been that one or the one before.
 func asOf(versions []document.Doc, t int64) (doc document.Doc, sure bool) {
-	next := 0 // the generation that replaced the version looked at; 0 for the stored one
-	for _, v := range versions {
+	next, sure := 0, true // the generation that replaced the version looked at; 0 for the stored one
+	for i, v := range versions {
 		if incomplete(v) {
 			continue // as good as missing
 		}
-		at, dated := v.Seconds("pvt_modified")
-		if dated && at > t {
+		at, timed := writtenAt(v, versions[i+1:])
+		switch {
+		case timed && at > t, !timed && laterThan(versions[i+1:], t):
 			next = generation(v)
 			continue
+		case !timed && !v.Live():
+			sure, next = false, generation(v) // perhaps it was there still
+			continue
 		}
-		sure = dated && (next == 0 || next == generation(v)+1)
+		sure = sure && timed && (next == 0 || next == generation(v)+1)
 		if !v.Live() {
 			return nil, sure
 		}
 		return v, sure
 	}
 	if len(versions) == 0 || next == 1 {
-		return nil, true
+		return nil, sure
 	}
 	oldest := versions[len(versions)-1]
 	created, dated := oldest.Seconds("pvt_created")
 	if dated && created > t || !oldest.Live() {
-		return nil, dated
+		return nil, dated && created > t
 	}
 	return oldest, false
+}
+
+// writtenAt is when a version was written, if that is known. One that others
+// wrote may bear the time of the version before it.
+func writtenAt(v document.Doc, older []document.Doc) (at int64, known bool) {
+	at, dated := v.Seconds("pvt_modified")
+	if !dated || !byOthers(v) {
+		return at, dated
+	}
+	if before := parent(v, older); before != nil {
+		was, _ := before.Seconds("pvt_modified")
+		return at, at > was
+	}
+	return at, !untouched(v)
+}
+
+// parent is the version that one replaced, nil if it is not known.
+func parent(v document.Doc, older []document.Doc) document.Doc {
+	for _, o := range older {
+		if generation(o) == generation(v)-1 {
+			return o
+		}
+	}
+	return nil
+}
+
+// laterThan reports whether even the newest of some versions was written after
+// a time.
+func laterThan(versions []document.Doc, t int64) bool {
+	if len(versions) == 0 {
+		return false
+	}
+	at, timed := writtenAt(versions[0], versions[1:])
+	return timed && at > t || !timed && laterThan(versions[1:], t)
 }
 
 // Route is where a dialled number goes.
 type Route struct {
 	Number     string // as dialled
 	Normalized string
-	Match      index.Match
-	Callflow   document.Doc      // with private keys
-	Skipped    []pattern.Skipped // patterns that could not be tried
+	index.Explanation
+	Callflow document.Doc // with private keys; nil where nothing took the number
 }
 
-// LookupAt answers where a number went at a time, from history. The dial plan
-// is today's. uncertain lists the callflows that were written around that
-// time without leaving history.
+// LookupAt answers where a number went at a time, from history, with the steps
+// that led there. The dial plan is today's. uncertain lists the callflows of
+// which it is not known what stood then.
 func (s *Service) LookupAt(ctx context.Context, accountID, dialled string, t time.Time) (r Route, uncertain []string, err error) {
 	if err := problem.Validation(number.Check("number", dialled)); err != nil {
 		return Route{}, nil, err
@@ -99,12 +144,8 @@ func (s *Service) LookupAt(ctx context.Context, accountID, dialled string, t tim
 		}
 	}
 	slices.Sort(uncertain)
-	r = Route{Number: dialled, Normalized: number.Normalize(dialled, plan)}
-	result := routes.Lookup(r.Number, r.Normalized)
-	r.Match, r.Callflow, r.Skipped = result.Match, docs[result.Match.CallflowID], result.Skipped
-	if !result.Found {
-		return r, uncertain, &problem.Error{Code: problem.NotFound, Msg: "no callflow took " + dialled}
-	}
+	r = Route{Number: dialled, Normalized: number.Normalize(dialled, plan), Explanation: routes.Explain(dialled, plan)}
+	r.Callflow = docs[r.Match.CallflowID]
 	return r, uncertain, nil
 }
 
@@ -116,26 +157,54 @@ const maxRecovered = 200
 // and every version replaced in the month of t or later.
 func (s *Service) versionsSince(ctx context.Context, accountID string, t time.Time) (map[string]*versionSet, error) {
 	out := map[string]*versionSet{}
-	var recover []document.Doc
-	for row, err := range s.Couch.Account(accountID).AllDocs(ctx, couch.Query{IncludeDocs: true}) {
-		if err != nil {
-			return nil, err
-		}
-		doc, err := row.Document()
-		if err != nil || doc.Type() != Type {
+	if err := s.addCurrent(ctx, accountID, out); err != nil {
+		return nil, err
+	}
+	if err := s.addEntriesSince(ctx, accountID, t, out); err != nil {
+		return nil, err
+	}
+	searched := 0
+	for _, known := range out {
+		if len(known.orphans()) == 0 {
 			continue
 		}
-		addVersion(out, row.ID, doc)
-		if at, dated := doc.Seconds("pvt_modified"); byOthers(doc) && dated && at > document.Gregorian(t) && len(recover) < maxRecovered {
-			recover = append(recover, doc)
+		if searched++; searched > maxRecovered {
+			break
 		}
-	}
-	for _, doc := range recover {
-		if err := s.addStored(ctx, accountID, doc, out[doc.ID()]); err != nil {
+		if err := s.addForgotten(ctx, accountID, known); err != nil {
 			return nil, err
 		}
 	}
-	return out, s.addEntriesSince(ctx, accountID, t, out)
+	for id, known := range out { // of a deleted document nothing may tell what it was
+		if !slices.ContainsFunc(known.list, func(d document.Doc) bool { return d.Type() == Type }) {
+			delete(out, id)
+		}
+	}
+	return out, nil
+}
+
+// addCurrent adds the stored revision of every callflow, and of everything
+// that was deleted by CouchDB's own deletion: it may have been a callflow.
+func (s *Service) addCurrent(ctx context.Context, accountID string, out map[string]*versionSet) error {
+	for o := (couch.ChangesOptions{Limit: changesPage, IncludeDocs: true}); ; {
+		page, err := s.Couch.Account(accountID).Changes(ctx, o)
+		if err != nil {
+			return err
+		}
+		for _, c := range page.Changes {
+			var doc document.Doc
+			if ours(c.ID) || json.Unmarshal(c.Doc, &doc) != nil {
+				continue
+			}
+			if doc.Type() == Type || isTombstone(doc) && doc.Type() == "" {
+				addVersion(out, c.ID, doc)
+			}
+		}
+		if len(page.Changes) < changesPage {
+			return nil
+		}
+		o.Since = page.LastSeq
+	}
 }
 
 func (s *Service) addEntriesSince(ctx context.Context, accountID string, t time.Time, out map[string]*versionSet) error {

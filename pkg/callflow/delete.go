@@ -28,7 +28,7 @@ func (s *Service) Delete(ctx context.Context, w Write, hard bool) (Saved, error)
 		}
 		whole = v.Stored.Clone()
 		whole["pvt_deleted"] = true
-		s.sign(whole, w, actionDeleted)
+		s.sign(whole, w, actionDeleted, v.Stored)
 		if v.Doc = whole; hard {
 			v.Doc = save.Tombstone(whole)
 		}

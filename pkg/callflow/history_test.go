@@ -206,8 +206,8 @@ func TestAt(t *testing.T) {
 			if route.Match.CallflowID != tt.one || route.Callflow.ID() != tt.one || len(uncertain) > 0 {
 				t.Errorf("went to %q, uncertain %v, %v", route.Match.CallflowID, uncertain, err)
 			}
-			if tt.one == "" {
-				wantError(t, err, problem.NotFound, "")
+			if err != nil || route.Found != (tt.one != "") || route.Normalized != "1" || len(route.Steps) == 0 {
+				t.Errorf("answered %+v, %v", route, err)
 			}
 		})
 	}

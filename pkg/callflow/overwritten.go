@@ -2,7 +2,9 @@ package callflow
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
+	"strconv"
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -17,7 +19,22 @@ const maxOverwritten = 100
 // history, Kazoo for one: our trace on it is missing or an older write's.
 func byOthers(version document.Doc) bool {
 	trace := document.Doc(version.Object(save.TraceKey))
-	return trace.String("action") == "" || trace.String("request_id") != version.String("pvt_request_id")
+	at, told := trace["generation"].(json.Number)
+	return trace.String("action") == "" || trace.String("request_id") != version.String("pvt_request_id") ||
+		told && string(at) != strconv.Itoa(generation(version))
+}
+
+// untouched reports whether others wrote a version and left the private fields
+// of the one before it, its time among them.
+func untouched(version document.Doc) bool {
+	trace := document.Doc(version.Object(save.TraceKey))
+	return trace.String("action") != "" && trace.String("request_id") == version.String("pvt_request_id") && byOthers(version)
+}
+
+// mayBeByOthers is byOthers for the stored version: one whose trace tells no
+// generation, as we wrote it once, may have been edited and left its trace.
+func mayBeByOthers(version document.Doc) bool {
+	return byOthers(version) || document.Doc(version.Object(save.TraceKey))["generation"] == nil
 }
 
 // overwritten returns the versions before this one that no history has,
@@ -25,7 +42,7 @@ func byOthers(version document.Doc) bool {
 // forgotten them. What we wrote on the way ends the search, since that write
 // kept what it replaced.
 func (s *Service) overwritten(ctx context.Context, accountID string, version document.Doc) ([]document.Doc, error) {
-	if !byOthers(version) || generation(version) < 2 {
+	if !mayBeByOthers(version) || generation(version) < 2 {
 		return nil, nil
 	}
 	db := s.Couch.Account(accountID)

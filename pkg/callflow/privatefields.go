@@ -1,7 +1,9 @@
 package callflow
 
 import (
+	"encoding/json"
 	"maps"
+	"strconv"
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
@@ -30,14 +32,20 @@ func (v *edit) stamp() {
 	save.TakePrivate(v.Doc, v.Stored)
 	v.Doc["_id"] = v.ID
 	delete(v.Doc, "pvt_deleted")
-	v.s.sign(v.Doc, v.Write, v.action)
+	replaced := v.Stored
+	if replaced == nil {
+		replaced = v.Tombstone
+	}
+	v.s.sign(v.Doc, v.Write, v.action, replaced)
 	if created, ok := v.Tombstone["pvt_created"]; ok && v.action == actionRestored {
 		v.Doc["pvt_created"] = created // history is looked for from then on
 	}
 }
 
-// sign records who writes a document, when and what for.
-func (s *Service) sign(doc document.Doc, w Write, done action) {
+// sign records who writes a document, when and what for, over which version.
+// The generation tells the trace of this write from that on an edit which left
+// private fields as they were.
+func (s *Service) sign(doc document.Doc, w Write, done action, replaced document.Doc) {
 	document.Stamp{
 		Type: Type, AccountID: w.AccountID, AccountDB: couch.EncodedDB(couch.AccountDB(w.AccountID)),
 		RequestID: w.Actor.RequestID, AuthAccountID: w.Actor.AccountID, AuthUserID: w.Actor.UserID, Now: s.now(),
@@ -45,7 +53,9 @@ func (s *Service) sign(doc document.Doc, w Write, done action) {
 	if done == actionPatched {
 		done = actionUpdated
 	}
-	trace := map[string]any{"action": string(done), "request_id": w.Actor.RequestID}
+	trace := map[string]any{
+		"action": string(done), "request_id": w.Actor.RequestID, "generation": json.Number(strconv.Itoa(generation(replaced) + 1)),
+	}
 	if w.Actor.ClientIP != "" {
 		trace["client_ip"] = w.Actor.ClientIP
 	}

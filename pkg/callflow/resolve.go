@@ -89,7 +89,7 @@ func (s *Service) putSettled(ctx context.Context, w Write, month time.Time, leav
 	}
 	next := wanted.Clone()
 	next.SetRev(winner.Rev())
-	s.sign(next, w, actionMerged)
+	s.sign(next, w, actionMerged, winner)
 	if err := s.Couch.Account(w.AccountID).Put(ctx, next); err != nil {
 		return Saved{}, err
 	}

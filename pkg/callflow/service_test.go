@@ -58,7 +58,7 @@ func TestCreateStoresPrivateFields(t *testing.T) {
 	sameJSON(t, stored, `{"_id":"main","name":"Main 1","numbers":["+14158867900"],"patterns":[],"unknown":{"a":null},
 		"pvt_type":"callflow","pvt_vsn":"1","pvt_account_id":"`+testAccount+`","pvt_account_db":"account%2Fab%2Fcd%2Fef0123456789abcdef0123456789",
 		"pvt_request_id":"r1","pvt_is_authenticated":true,"pvt_auth_account_id":"`+testAccount+`","pvt_auth_user_id":"u1","pvt_alphanum_name":"main1",
-		"pvt_callflowd":{"action":"created","client_ip":"192.0.2.1","request_id":"r1"}}`)
+		"pvt_callflowd":{"action":"created","client_ip":"192.0.2.1","generation":1,"request_id":"r1"}}`)
 }
 
 func TestCreateIDs(t *testing.T) {

@@ -122,9 +122,7 @@ func (s *Service) versions(ctx context.Context, accountID, id string) ([]documen
 	}
 	var known versionSet
 	if stored != nil {
-		if err := s.addStored(ctx, accountID, stored, &known); err != nil {
-			return nil, err
-		}
+		known.add(stored)
 	}
 	months, err := s.months(ctx, accountID)
 	if err != nil {
@@ -143,17 +141,23 @@ func (s *Service) versions(ctx context.Context, accountID, id string) ([]documen
 	if len(known.list) == 0 {
 		return nil, save.BadIdentifier(id)
 	}
-	return known.ordered(), nil
+	err = s.addForgotten(ctx, accountID, &known)
+	return known.ordered(), err
 }
 
-// addStored adds a stored version, and those behind it that no history has.
-func (s *Service) addStored(ctx context.Context, accountID string, stored document.Doc, known *versionSet) error {
-	known.add(stored)
-	others, err := s.overwritten(ctx, accountID, stored)
-	for _, version := range others {
-		known.add(version)
+// addForgotten adds the versions that others replaced and no history has, as
+// far as the database has not forgotten them.
+func (s *Service) addForgotten(ctx context.Context, accountID string, known *versionSet) error {
+	for _, version := range known.orphans() {
+		others, err := s.overwritten(ctx, accountID, version)
+		if err != nil {
+			return err
+		}
+		for _, other := range others {
+			known.add(other)
+		}
 	}
-	return err
+	return nil
 }
 
 // versionSet is versions of one callflow, each once. A version that comes
@@ -179,6 +183,19 @@ func (k *versionSet) add(version document.Doc) {
 
 func (k *versionSet) ordered() []document.Doc {
 	return slices.SortedStableFunc(slices.Values(k.list), newestFirst)
+}
+
+// orphans are the versions of others whose predecessor is not known. What we
+// wrote kept its predecessor: if that is missing, its month has expired.
+func (k *versionSet) orphans() []document.Doc {
+	var out []document.Doc
+	list := k.ordered()
+	for i, v := range list {
+		if mayBeByOthers(v) && generation(v) > 1 && parent(v, list[i+1:]) == nil {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // newestFirst orders versions by generation; conflicting ones of the same
