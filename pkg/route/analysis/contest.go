@@ -3,8 +3,9 @@ package analysis
 import "github.com/callflowd/callflowd/pkg/route/pattern"
 
 // contest is the question whether a pattern ever wins against others. Of a
-// pattern whose captures cannot be told from the length, it assumes the best
-// for the pattern itself and nothing for it as a rival, so that a no holds.
+// pattern whose captures do not follow from the length of the number, it
+// assumes the most for the pattern itself and nothing for it as a rival: "never
+// wins" is always right, "may win" may not be.
 type contest struct {
 	a        *analysis
 	mine     pattern.Score

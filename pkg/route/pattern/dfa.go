@@ -10,7 +10,7 @@ import (
 // Bounds of one automaton's cache.
 const (
 	CacheBytes = 32 << 20 // states beyond it are made anew each time
-	patience   = 2000     // such states until the cache is emptied and filled again
+	maxUnkept  = 2000     // such states until the cache is emptied and filled again
 	perWarming = 4_000_000
 )
 
@@ -188,7 +188,7 @@ func (d *dfa) keep(s *state, class int, next *state) *state {
 	}
 	size := 2*len(key) + 8*(d.nfa.edgeClass()+1) + 150
 	if d.bytes+size > d.limit {
-		if d.missed++; d.missed > patience {
+		if d.missed++; d.missed > maxUnkept {
 			d.reset()
 		}
 		return next

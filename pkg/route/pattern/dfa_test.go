@@ -42,7 +42,7 @@ func TestConcurrentStates(t *testing.T) {
 func TestCacheIsEmptiedWhenFull(t *testing.T) {
 	s := NewSet(compiledRows([]string{`^(\d+)$`, `1(\d)2`, `3\d\d4`}), 4000)
 	first := s.dfa.start.Load()
-	for i := range 3 * patience {
+	for i := range 3 * maxUnkept {
 		s.dfa.match(fmt.Sprint(i*7), nil, full())
 	}
 	if s.dfa.start.Load() == first {
