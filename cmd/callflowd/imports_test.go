@@ -50,6 +50,7 @@ var homes = map[string][]string{
 	"github.com/getkin/kin-openapi":   {},
 	"pgregory.net/rapid":              {"pkg/route/routetest"},
 
+	"github.com/rabbitmq/amqp091-go":          {"pkg/notice"},
 	"github.com/HdrHistogram/hdrhistogram-go": {"pkg/bench"},
 }
 

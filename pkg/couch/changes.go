@@ -130,3 +130,7 @@ func recoverFeed(err *error) {
 		*err = &problem.Error{Code: problem.DatastoreFault, Msg: fmt.Sprintf("a feed panicked: %v", r)}
 	}
 }
+
+// Follows reports whether a page that was asked for since can follow it. It
+// cannot where the database was deleted and created again meanwhile.
+func (p ChangesPage) Follows(since string) bool { return since == "" || !startsOver(since, p) }

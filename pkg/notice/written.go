@@ -1,0 +1,85 @@
+package notice
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+)
+
+// maxRemembered bounds the writes in memory. Beyond it the oldest are
+// forgotten; the changes feed has them still, each document's latest one.
+const maxRemembered = 50_000
+
+// written are the latest writes of this process that are not announced yet, by
+// document and in the order of their revisions.
+type written struct {
+	mu    sync.Mutex
+	docs  map[docKey][]change
+	order []docKey // oldest first, perhaps with keys that are gone
+	count int
+}
+
+type docKey struct{ db, id string }
+
+func (w *written) add(c change) {
+	key := docKey{c.db, c.id}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.docs == nil {
+		w.docs = map[docKey][]change{}
+	}
+	list := append(w.docs[key], c)
+	slices.SortStableFunc(list, func(a, b change) int { return generation(a.rev) - generation(b.rev) })
+	w.docs[key] = list
+	w.order = append(w.order, key)
+	w.count++
+	for w.count > maxRemembered || len(w.order) > 2*maxRemembered {
+		w.count -= len(w.docs[w.order[0]])
+		delete(w.docs, w.order[0])
+		w.order = w.order[1:]
+	}
+}
+
+// of returns what is remembered of a document.
+func (w *written) of(db, id string) []change {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.docs[docKey{db, id}])
+}
+
+// forget drops the first n writes of a document.
+func (w *written) forget(db, id string, n int) {
+	key := docKey{db, id}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	list := w.docs[key]
+	n = min(n, len(list))
+	w.count -= n
+	if n == len(list) {
+		delete(w.docs, key)
+		return
+	}
+	w.docs[key] = list[n:]
+}
+
+func generation(rev string) int {
+	number, _, _ := strings.Cut(rev, "-")
+	n, _ := strconv.Atoi(number)
+	return n
+}
+
+// announced reports whether a database's documents are Kazoo's concern:
+// accounts, their copies, and numbers.
+func announced(db string) bool {
+	_, month, ok := couch.AccountOf(db)
+	return ok && month == "" || db == "accounts" || strings.HasPrefix(db, "numbers/")
+}
+
+// kazoos reports whether a document is one of Kazoo's kinds, and not of
+// callflowd's own bookkeeping or a design document.
+func kazoos(c change) bool {
+	return !strings.HasPrefix(c.id, "_") && !strings.HasPrefix(c.kind, "callflowd") && !strings.HasPrefix(c.id, "callflowd")
+}
