@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -63,7 +64,7 @@ func newBroker(address string, log *zap.Logger) (*broker, error) {
 		return nil, CheckURL(address)
 	}
 	uri.Username, uri.Password = "", ""
-	name := net.JoinHostPort(uri.Host, strconv.Itoa(uri.Port)) + "/" + uri.Vhost
+	name := net.JoinHostPort(uri.Host, strconv.Itoa(uri.Port)) + "/" + strings.Trim(uri.Vhost, "/")
 	return &broker{url: address, name: name, log: log.With(zap.String("broker", name)), changed: make(chan struct{})}, nil
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -34,6 +36,9 @@ func New(addresses []string, log *zap.Logger) (*Publisher, error) {
 		b, err := newBroker(address, log)
 		if err != nil {
 			return nil, err
+		}
+		if slices.ContainsFunc(p.outlets, func(o *outlet) bool { return o.broker.name == b.name }) {
+			return nil, errors.New(b.name + " is given twice")
 		}
 		p.outlets = append(p.outlets, newOutlet(nil, b, p.node))
 	}

@@ -119,6 +119,7 @@ func TestRabbit(t *testing.T) {
 	t.Run("life", func(t *testing.T) { testLife(t, rabbit) })
 	t.Run("restart", func(t *testing.T) { testRestart(t, rabbit) })
 	t.Run("two processes", func(t *testing.T) { testTwo(t, rabbit) })
+	t.Run("hints", func(t *testing.T) { testHints(t, rabbit) })
 	t.Run("burst", func(t *testing.T) { testBurst(t, rabbit) })
 	t.Run("outage", func(t *testing.T) { testOutage(t, rabbit) })
 }
@@ -155,9 +156,10 @@ func testLife(t *testing.T, rabbit *noticetest.Rabbit) {
 	if got, want := fmt.Sprint(w["c1"]), "[doc_edited 2 doc_edited 3 doc_deleted 4 doc_deleted 5]"; got != want {
 		t.Errorf("told %s, want %s", got, want)
 	}
-	if state := p.publisher.States()[0]; !state.Connected || state.Published != 6 || state.Broker == "" {
-		t.Errorf("state %+v", state)
-	}
+	couchtest.Eventually(t, "all is announced", func() bool {
+		state := p.publisher.States()[0]
+		return state.Connected && state.Published == 6 && strings.HasPrefix(state.Broker, "127.0.0.1:")
+	})
 	if err := p.DropDB(t.Context(), accountDB); err != nil {
 		t.Fatal(err)
 	}
@@ -225,6 +227,40 @@ func testTwo(t *testing.T, rabbit *noticetest.Rabbit) {
 	w.until(t, notices, "m", "doc_created 1")
 	if state := mute.publisher.States()[0]; state.Connected || state.Databases == 0 || state.Behind == 0 {
 		t.Errorf("state of the one that is cut off: %+v", state)
+	}
+}
+
+// Notices of others are hints, whatever they say. Own ones are none.
+func testHints(t *testing.T, rabbit *noticetest.Rabbit) {
+	looked := make(chan string, 100)
+	p := begin(t, couchtest.URL(t), rabbit.URL)
+	p.publisher.Listen(func(id string) { looked <- id })
+	p.run(t)
+	couchtest.Eventually(t, "the process listens", func() bool {
+		rabbit.Publish(t, "doc_edited."+encodedDB+".callflow.x", []byte("no JSON"))
+		return len(looked) > 0
+	})
+	if id := <-looked; id != account {
+		t.Errorf("looked at %q", id)
+	}
+	notices := rabbit.Listen(t)
+	p.createDB(t, accountDB)
+	p.put(t, document.Doc{"_id": "c1"})
+	told{}.until(t, notices, "c1", "doc_created 1")
+	other := strings.Repeat("b", 32)
+	for _, key := range []string{
+		"doc_edited.account%2Fab.callflow.x", "doc_edited.%zz.callflow.x", "doc_edited.accounts.account.short", "callflow",
+		"doc_edited.account%2Fbb%2Fbb%2F" + other[4:] + "-202401.callflow.x", "doc_edited.accounts.account." + other,
+	} {
+		rabbit.Publish(t, key, []byte(`{"Node":5}`))
+	}
+	for id := range looked {
+		if id == other {
+			break
+		}
+		if id != account {
+			t.Errorf("looked at %q", id)
+		}
 	}
 }
 
