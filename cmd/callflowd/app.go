@@ -15,6 +15,8 @@ import (
 	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/auth"
 	"github.com/callflowd/callflowd/pkg/callflow"
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/notice"
 	"github.com/callflowd/callflowd/pkg/pause"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/resource"
@@ -38,6 +40,8 @@ type app struct {
 	auth     *auth.Service
 	routes   *route.Indexes
 	schemas  *siteSchemas
+	notices  *notice.Publisher // nil where nobody is to be told of changes
+	client   *couch.Client
 	snapshot *authorityFile // nil where the databases are embedded, and so never away
 	server   *api.Server
 }
@@ -49,7 +53,7 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 	}
 	embedded = embedded.WithURLs(schema.URLPolicy{Allow: opts.AllowInternalURL})
 	schemas := schema.NewLive(embedded)
-	a := &app{log: log, schemas: &siteSchemas{embedded, schemas, store.client.DB("system_schemas"), log.Named("schema")}}
+	a := &app{log: log, notices: store.notices, client: store.client, schemas: &siteSchemas{embedded, schemas, store.client.DB("system_schemas"), log.Named("schema")}}
 	a.accounts = &account.Service{Couch: store.client, Log: log.Named("account"), Validate: schemas.Validate}
 	a.auth = &auth.Service{Couch: store.client, Accounts: a.accounts, Log: log.Named("auth")}
 	indexes := route.Config{Couch: store.client, Prepare: a.accounts.Prepare, Emergency: opts.Emergency, Log: log.Named("route"), Patience: opts.Limits.LookupPatience}
@@ -67,7 +71,7 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 		Resources: &resource.Service{Couch: store.client, Schemas: schemas, Words: api.Words(), Hash: auth.UserCredentials},
 		Log:       log.Named("api"), Version: version(), Limits: opts.Limits.api(), Proxies: opts.Limits.TrustedProxy,
 		AdminElsewhere: opts.AdminListen != "", Collectors: a.metrics(store), Emergency: opts.Emergency,
-		Phase: web.Starting, LogLookups: oneIn(opts.LogLookups),
+		Ready: a.readiness, Phase: web.Starting, LogLookups: oneIn(opts.LogLookups),
 	})
 	return a, nil
 }
@@ -83,6 +87,9 @@ func oneIn(n int) int {
 // metrics is what the program tells of itself, beside the requests.
 func (a *app) metrics(store *storage) []prometheus.Collector {
 	all := append(indexMetrics(a.routes), buildInfo(), store.metrics.seconds, store.metrics.errors)
+	if a.notices != nil {
+		all = append(all, noticeMetrics(a.notices)...)
+	}
 	if a.snapshot != nil {
 		all = append(all, authorityAge(a.snapshot))
 	}
@@ -135,6 +142,10 @@ func (a *app) follow(ctx context.Context) {
 	group.Go(func() { a.auth.Follow(ctx) })
 	group.Go(func() { a.schemas.follow(ctx) })
 	group.Go(func() { a.tidy(ctx) })
+	if a.notices != nil {
+		a.notices.Listen(a.routes.Look)
+		group.Go(func() { a.notices.Run(ctx, a.client) })
+	}
 	if a.snapshot != nil {
 		group.Go(func() { a.snapshot.keep(ctx) })
 	}

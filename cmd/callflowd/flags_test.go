@@ -89,6 +89,8 @@ func TestParseRefuses(t *testing.T) {
 		{"--couchdb-admin-file", "--couchdb-listen=127.0.0.1:5984 --couchdb-admin-file=" + password},
 		{"--couchdb-admin-file", "--couchdb-listen=127.0.0.1:5984 --couchdb-admin-file=" + writeSecret(t, "\n")},
 		{"--history-months", "--history-months=-1"},
+		{"--amqp-url", "--amqp-url=http://guest:" + secret + "@mq:5672"},
+		{"--amqp-url", "--amqp-url=amqp://guest:" + secret + "@mq:port"},
 		{"--max-body", "--max-body=0"},
 		{"--max-body", "--max-body=8MB"},
 		{"--request-timeout", "--request-timeout=-1s"},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/couchlite"
+	"github.com/callflowd/callflowd/pkg/notice"
 )
 
 // storage is the one way to documents: a client of a CouchDB server, or of
@@ -21,13 +22,18 @@ type storage struct {
 	lock   *os.File
 
 	metrics *storageMetrics
+	notices *notice.Publisher // nil without --amqp-url
 }
 
 func openStorage(opts *options, log *zap.Logger) (*storage, error) {
 	metrics := newStorageMetrics()
+	notices, wrote, err := openNotices(opts, log)
+	if err != nil {
+		return nil, err
+	}
 	if opts.CouchDBURL != "" {
-		client, err := couch.Open(couch.Config{URL: opts.CouchDBURL, Observer: metrics.observe})
-		return &storage{client: client, metrics: metrics}, err
+		client, err := couch.Open(couch.Config{URL: opts.CouchDBURL, Observer: metrics.observe, Wrote: wrote})
+		return &storage{client: client, metrics: metrics, notices: notices}, err
 	}
 	lock, err := lockDir(opts.DataDir)
 	if err != nil {
@@ -41,13 +47,25 @@ func openStorage(opts *options, log *zap.Logger) (*storage, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	inside := couch.Config{Transport: lite.Transport(), Observer: metrics.observe}
+	inside := couch.Config{Transport: lite.Transport(), Observer: metrics.observe, Wrote: wrote}
 	if cfg.Admin != nil {
 		address := url.URL{Scheme: "http", Host: "couchlite", User: url.UserPassword(cfg.Admin.Name, cfg.Admin.Password)}
 		inside.URL = address.String()
 	}
 	client, err := couch.Open(inside)
-	return &storage{client, lite, lock, metrics}, err
+	return &storage{client, lite, lock, metrics, notices}, err
+}
+
+// openNotices prepares to announce what is written, where that is asked for.
+func openNotices(opts *options, log *zap.Logger) (*notice.Publisher, func(couch.Wrote), error) {
+	if len(opts.AMQPURL) == 0 {
+		return nil, nil, nil
+	}
+	notices, err := notice.New(opts.AMQPURL, log.Named("notice"))
+	if err != nil {
+		return nil, nil, fmt.Errorf("--amqp-url: %w", err)
+	}
+	return notices, notices.Wrote, nil
 }
 
 // blame names the flag that is wrong if the storage refuses what callflowd

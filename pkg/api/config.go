@@ -44,6 +44,8 @@ type Config struct {
 	AdminElsewhere bool // health and metrics are served by [Server.Admin] alone
 	Collectors     []prometheus.Collector
 
+	Ready func() map[string]any // what readyz tells besides; may be nil
+
 	Phase web.Phase // the first one, see [Server.Enter]; zero is Serving
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/callflowd/callflowd/pkg/api/web"
@@ -30,7 +31,11 @@ func (s *Server) readyz(c *web.Call) (*web.Answer, error) {
 	if !s.cfg.Auth.Ready() {
 		return nil, &problem.Error{Code: problem.Unavailable, Msg: "there is no signing key yet"}
 	}
-	return &web.Answer{Data: map[string]any{"status": "ready"}}, nil
+	data := map[string]any{"status": "ready"}
+	if s.cfg.Ready != nil {
+		maps.Copy(data, s.cfg.Ready())
+	}
+	return &web.Answer{Data: data}, nil
 }
 
 // getOpenAPI serves GET /v2/openapi.json.
