@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -235,6 +236,9 @@ func (o *options) checkCouchDBListen() error {
 	case o.CouchDBAdminFile == "":
 		return errors.New("--couchdb-listen: needs --couchdb-admin-file")
 	}
+	if err := private(o.CouchDBAdminFile); err != nil {
+		return fmt.Errorf("--couchdb-admin-file: %w", err)
+	}
 	secret, err := readSecret(o.CouchDBAdminFile)
 	if err != nil {
 		return fmt.Errorf("--couchdb-admin-file: %w", err)
@@ -244,6 +248,19 @@ func (o *options) checkCouchDBListen() error {
 		return errors.New("--couchdb-admin-file: must hold one line, user:password")
 	}
 	o.couchdbAdmin = [2]string{user, password}
+	return nil
+}
+
+// private refuses a file that every user of the machine may read or write.
+func private(file string) error {
+	const others = 0o007
+	info, err := os.Stat(file)
+	if err != nil {
+		return err
+	}
+	if mode := info.Mode().Perm(); mode&others != 0 && runtime.GOOS != "windows" {
+		return fmt.Errorf("%s: every user of this machine may use it (mode %04o): chmod o= %s", file, mode, file)
+	}
 	return nil
 }
 

@@ -88,6 +88,7 @@ func TestParseRefuses(t *testing.T) {
 		{"--couchdb-admin-file", "--couchdb-admin-file=" + password},
 		{"--couchdb-admin-file", "--couchdb-listen=127.0.0.1:5984 --couchdb-admin-file=" + password},
 		{"--couchdb-admin-file", "--couchdb-listen=127.0.0.1:5984 --couchdb-admin-file=" + writeSecret(t, "\n")},
+		{"chmod o=", "--couchdb-listen=127.0.0.1:5984 --couchdb-admin-file=" + readableByAll(t, "admin:secret\n")},
 		{"--history-months", "--history-months=-1"},
 		{"--amqp-url", "--amqp-url=http://guest:" + secret + "@mq:5672"},
 		{"--amqp-url", "--amqp-url=amqp://guest:" + secret + "@mq:port"},
@@ -163,6 +164,16 @@ func TestParseHelpAndVersion(t *testing.T) {
 }
 
 // writeSecret returns a file that holds content.
+// readableByAll returns a secret's file that is none.
+func readableByAll(t testing.TB, content string) string {
+	t.Helper()
+	path := writeSecret(t, content)
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 func writeSecret(t testing.TB, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "secret")
