@@ -24,6 +24,10 @@ func TestCanonical(t *testing.T) {
 		{"large with fraction", `1.5e300`, `1.5e+300`},
 		{"small exponent", `-1e-7`, `-1e-7`},
 		{"minus zero", `[-0,-0.0,0.0]`, `[0,-0.0,0.0]`},
+		{"too small without a fraction", `[5e-324,-5e-324,1e-400,123E-330]`, `[0.0,-0.0,0.0,0.0]`},
+		{"small with a fraction", `[4.9e-324,5.0e-324,1.5e-310]`, `[5.0e-324,5.0e-324,1.5e-310]`},
+		{"small without a fraction", `[3e-310,1e-308]`, `[3.0e-310,1.0e-308]`},
+		{"long with an exponent", `123456789012345678901234567890123e1`, `1.2345678901234569e+33`},
 		{"words", `[true,false,null]`, `[true,false,null]`},
 		{"escapes", `"\/\"\\\b\f\n\r\t\u0001\u00e9\ud83d\ude00"`, "\"/\\\"\\\\\\b\\f\\n\\r\\t\\u0001é😀\""},
 		{"nul", `"\u0000"`, `"\u0000"`},
@@ -59,7 +63,7 @@ func TestCanonicalManyEqualKeys(t *testing.T) {
 func TestCanonicalErrors(t *testing.T) {
 	for _, in := range []string{
 		"", " ", "{", "[", `"`, `{nope`, `{"a"}`, `{"a":}`, `{"a":1,}`, `[1,]`, `[1 2]`, "01", "-", "1.", "1e", ".5", "+1",
-		"tru", "nul", `"\x"`, `"\u12"`, `"\ud800"`, `"\ud800\u0041"`, `"\udc00"`, "\"\xff\"", "\"\n\"", "1e400", `{} {}`,
+		"tru", "nul", `"\x"`, `"\u12"`, `"\ud800"`, `"\ud800\u0041"`, `"\udc00"`, "\"\xff\"", "\"\n\"", "1e400", strings.Repeat("9", 400) + "e-300", strings.Repeat("1", MaxDigits+1), `{} {}`,
 		`{1:2}`, strings.Repeat("[", MaxDepth+1) + strings.Repeat("]", MaxDepth+1), strings.Repeat("[", 1_000_000), "\xef\xbb\xbf{}",
 	} {
 		if got, err := Canonical([]byte(in)); !errors.Is(err, ErrSyntax) {

@@ -13,8 +13,13 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth bounds how deep arrays and objects may nest.
-const MaxDepth = 512
+// MaxDepth bounds how deep arrays and objects may nest. encoding/json, which
+// reads what this package has let through, goes no deeper than 10,000.
+const MaxDepth = 9_900
+
+// MaxDigits bounds the text of a number: reading one costs the square of its
+// length.
+const MaxDigits = 1 << 16
 
 // ErrSyntax is wrapped by every error about malformed input: bad syntax, bad
 // UTF-8, a lone surrogate, a float beyond float64, too deep nesting.

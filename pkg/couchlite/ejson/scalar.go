@@ -1,8 +1,11 @@
 package ejson
 
 import (
+	"bytes"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -142,8 +145,10 @@ func (p *parser) number() error {
 	}
 	text := p.src[start:p.pos]
 	switch {
+	case len(text) > MaxDigits:
+		return p.fail("number too long")
 	case float:
-		f, err := strconv.ParseFloat(string(text), 64)
+		f, err := readFloat(string(text))
 		if err != nil {
 			return p.fail("number out of range")
 		}
@@ -154,6 +159,34 @@ func (p *parser) number() error {
 		p.dst = append(p.dst, text...)
 	}
 	return nil
+}
+
+// smallestNormal is the smallest float64 with all its digits.
+const smallestNormal = 0x1p-1022
+
+// readFloat reads a number with a fraction or an exponent as CouchDB does. One
+// without a fraction that is long, or too small for a normal float64, is an
+// integer times a power of ten there: 5e-324 is 0.
+func readFloat(text string) (float64, error) {
+	const longest = 32
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return 0, err
+	}
+	mantissa, exponent, _ := strings.Cut(strings.ToLower(text), "e")
+	tiny := math.Abs(f) < smallestNormal && strings.ContainsAny(mantissa, "123456789")
+	if strings.Contains(mantissa, ".") || !tiny && len(text) < longest {
+		return f, nil
+	}
+	power, err := strconv.ParseFloat("1e"+exponent, 64)
+	if err != nil {
+		return 0, err
+	}
+	integer, err := strconv.ParseFloat(mantissa, 64)
+	if f = integer * power; err == nil && math.IsInf(f, 0) {
+		err = strconv.ErrRange
+	}
+	return f, err
 }
 
 // digits skips digits and reports whether there was one.
@@ -185,6 +218,11 @@ func appendFloat(dst []byte, f float64) []byte {
 		return append(dst, ".0"...)
 	}
 	dst = strconv.AppendFloat(dst, f, 'e', -1, 64)
+	if math.Abs(f) < smallestNormal && bytes.IndexByte(dst[start:], '.') < 0 {
+		// Without a fraction it would not be read again as what it is.
+		at := start + bytes.IndexByte(dst[start:], 'e')
+		dst = slices.Insert(dst, at, '.', '0')
+	}
 	// Go writes at least two digits of an exponent.
 	if n := len(dst); dst[n-2] == '0' && (dst[n-3] == '-' || dst[n-3] == '+') {
 		dst[n-2] = dst[n-1]
