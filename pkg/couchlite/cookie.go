@@ -65,6 +65,12 @@ func (c *cookieJar) mac(claim string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// wellFormed reports whether a cookie can be anybody's: three parts.
+func wellFormed(value string) bool {
+	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(value, "="))
+	return err == nil && strings.Count(string(raw), ":") >= 2
+}
+
 // verify returns the name in a cookie that is ours and has not expired.
 func (c *cookieJar) verify(value string, now time.Time) (string, bool) {
 	raw, err := base64.RawURLEncoding.DecodeString(value)

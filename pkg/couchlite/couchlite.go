@@ -55,6 +55,7 @@ type Server struct {
 	log     *zap.Logger
 	store   *store.Store
 	cookies *cookieJar
+	guesses guesses
 
 	serverEndpoints map[string]endpoint
 	endpoints       map[string]endpoint // below a database

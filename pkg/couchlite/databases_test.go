@@ -22,8 +22,8 @@ func durable(t testing.TB, dir string, maxOpen int) *Server {
 	return s
 }
 
-// inProcess sends a request and returns the status of its answer.
-func inProcess(s *Server, method, path, body string) (int, error) {
+// statusOf sends a request and returns the status of its answer.
+func statusOf(s *Server, method, path, body string) (int, error) {
 	resp, err := s.Transport().RoundTrip(httptest.NewRequest(method, path, strings.NewReader(body)))
 	if err != nil {
 		return 0, err
@@ -73,7 +73,7 @@ func TestManyDatabases(t *testing.T) {
 		wg.Go(func() {
 			for n := range 40 {
 				path := fmt.Sprintf("/db%d/%d-%d", (n+client)%8, client, n)
-				if status, err := inProcess(s, "PUT", path, `{}`); err != nil || status != 201 {
+				if status, err := statusOf(s, "PUT", path, `{}`); err != nil || status != 201 {
 					t.Errorf("%s: %d %v", path, status, err)
 				}
 			}
@@ -139,7 +139,7 @@ func TestCreateOnce(t *testing.T) {
 	statuses := make([]int, 8)
 	var wg sync.WaitGroup
 	for i := range statuses {
-		wg.Go(func() { statuses[i], _ = inProcess(s, "PUT", "/db", "") })
+		wg.Go(func() { statuses[i], _ = statusOf(s, "PUT", "/db", "") })
 	}
 	wg.Wait()
 	slices.Sort(statuses)

@@ -45,17 +45,35 @@ func (s *Server) authenticate(r *http.Request) (user, error) {
 		return user{name: name, admin: true, method: "default"}, nil
 	}
 	if name, password, ok := r.BasicAuth(); ok {
-		if !admin.matches(name, password) {
-			return user{}, errUnauthorized("Name or password is incorrect.")
+		if err := s.verify(r, name, password); err != nil {
+			return user{}, err
 		}
 		return user{name: name, admin: true, method: "default"}, nil
 	}
 	if c, err := r.Cookie(sessionCookie); err == nil && c.Value != "" {
+		if !wellFormed(c.Value) {
+			return user{}, fault.BadRequest("Malformed AuthSession cookie. Please clear your cookies.")
+		}
 		if name, ok := s.cookies.verify(c.Value, time.Now()); ok && name == admin.Name {
 			return user{name: name, admin: true, method: "cookie"}, nil
 		}
 	}
 	return user{}, nil
+}
+
+// verify checks a name and a password, unless their sender has guessed too
+// often.
+func (s *Server) verify(r *http.Request, name, password string) error {
+	from, now := peer(r), time.Now()
+	if err := s.guesses.check(from, now); err != nil {
+		return err
+	}
+	right := s.opts.Admin.matches(name, password)
+	s.guesses.note(from, right, now)
+	if !right {
+		return errUnauthorized("Name or password is incorrect.")
+	}
+	return nil
 }
 
 func (q *request) mustBeAdmin() error {
@@ -131,8 +149,10 @@ func (q *request) logIn() error {
 	if c.Name == "" {
 		return fault.BadRequest("request body must contain a username")
 	}
-	if admin := q.s.opts.Admin; admin != nil && !admin.matches(c.Name, c.Password) {
-		return errUnauthorized("Name or password is incorrect.")
+	if q.s.opts.Admin != nil {
+		if err := q.s.verify(q.Request, c.Name, c.Password); err != nil {
+			return err
+		}
 	}
 	expires := time.Now().Add(sessionTime)
 	q.w.Header().Set("Set-Cookie", fmt.Sprintf("%s=%s; Version=1; Expires=%s; Max-Age=%d; Path=/; HttpOnly", sessionCookie,

@@ -44,7 +44,8 @@ func TestAuthentication(t *testing.T) {
 		{"cookie of another user", "GET", "/db", http.Header{"Cookie": {"AuthSession=" + s.cookies.sign("bob", time.Now().Add(time.Hour))}}, 401, ""},
 		{"stale cookie", "GET", "/db", http.Header{"Cookie": {"AuthSession=" + stale}}, 401, ""},
 		{"forged cookie", "GET", "/db", http.Header{"Cookie": {"AuthSession=YWRtaW46ZmZmZmZmZmY6MDA"}}, 401, ""},
-		{"no cookie at all", "GET", "/db", http.Header{"Cookie": {"AuthSession=***"}}, 401, ""},
+		{"no cookie at all", "GET", "/db", http.Header{"Cookie": {"AuthSession=***"}}, 400, "Malformed AuthSession cookie."},
+		{"half a cookie", "GET", "/_session", http.Header{"Cookie": {"AuthSession=YWRtaW4"}}, 400, "Malformed AuthSession cookie."},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

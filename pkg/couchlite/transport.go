@@ -16,6 +16,9 @@ import (
 // the handler's context.
 func (s *Server) Transport() http.RoundTripper { return transport{s} }
 
+// inProcess is the address of those who call through [Server.Transport].
+const inProcess = "in-process"
+
 type transport struct{ handler http.Handler }
 
 // directLimit is how much of an answer is kept whole before it is streamed.
@@ -34,7 +37,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	in.Host = host(req)
 	in.RequestURI = req.URL.RequestURI()
 	in.Proto, in.ProtoMajor, in.ProtoMinor = "HTTP/1.1", 1, 1
-	in.RemoteAddr = "in-process"
+	in.RemoteAddr = inProcess
 	w := &pipeWriter{ctx: ctx, cancel: cancel, request: req, header: http.Header{}, ready: make(chan *http.Response, 1)}
 	go w.run(t.handler, in)
 	select {
