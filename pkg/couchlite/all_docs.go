@@ -196,6 +196,17 @@ func (q *request) listKeys(rq store.Listing, out *rows.Writer) error {
 		out.Text(`"update_seq":null,`)
 	}
 	out.Text(`"rows":[`)
+	err = q.keyRows(rq, out, func(id string) (store.Revision, error) { return q.db.Winner(q.Context(), id) })
+	if err != nil {
+		return err
+	}
+	out.End()
+	return out.Flushed()
+}
+
+// keyRows writes a row per key, in the order of the keys; find finds what a
+// key names.
+func (q *request) keyRows(rq store.Listing, out *rows.Writer, find func(id string) (store.Revision, error)) error {
 	keys := rq.Keys[min(rq.Skip, len(rq.Keys)):]
 	if rq.Limit >= 0 {
 		keys = keys[:min(rq.Limit, len(keys))]
@@ -213,7 +224,7 @@ func (q *request) listKeys(rq store.Listing, out *rows.Writer) error {
 			out.Put(fmt.Appendf(out.Row(), `{"key":%s,"error":"not_found"}`, raw))
 			continue
 		}
-		r, err := q.db.Winner(q.Context(), id)
+		r, err := find(id)
 		switch {
 		case err == nil:
 			err = q.writeRow(r, id, rq, out)
@@ -225,6 +236,5 @@ func (q *request) listKeys(rq store.Listing, out *rows.Writer) error {
 			return err
 		}
 	}
-	out.End()
-	return out.Flushed()
+	return nil
 }

@@ -58,7 +58,7 @@ func (q *request) writeAttachment(id, name string) error {
 	if err := store.CheckAttachmentName(name); err != nil {
 		return err
 	}
-	e := &store.Edit{Id: id, Body: []byte("{}")}
+	e := &store.Edit{ID: id, Body: []byte("{}")}
 	if err := q.setRevision(e); err != nil {
 		return err
 	}

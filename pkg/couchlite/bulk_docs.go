@@ -47,10 +47,10 @@ func (q *request) bulkDocs() error {
 		if err != nil {
 			return err
 		}
-		if e.Id == "" {
-			e.Id = store.NewID()
+		if e.ID == "" {
+			e.ID = store.NewID()
 		}
-		if in.NewEdits != nil && !*in.NewEdits && !strings.HasPrefix(e.Id, "_local/") {
+		if in.NewEdits != nil && !*in.NewEdits && !strings.HasPrefix(e.ID, "_local/") {
 			if err := e.KeepRevision(); err != nil {
 				return err
 			}
@@ -59,7 +59,7 @@ func (q *request) bulkDocs() error {
 	}
 	outcomes := make([]error, len(edits))
 	for i, e := range edits {
-		outcomes[i] = q.views().Check(q.Context(), e)
+		outcomes[i] = q.check(e)
 	}
 	if err := q.db.SaveAll(q.Context(), edits, outcomes); err != nil {
 		return err
@@ -75,13 +75,13 @@ func bulkResults(edits []*store.Edit, outcomes []error) []bulkResult {
 		switch {
 		case outcomes[i] != nil:
 			f := fault.As(outcomes[i])
-			r := bulkResult{ID: e.Id, Error: f.Code, Reason: f.Reason}
+			r := bulkResult{ID: e.ID, Error: f.Code, Reason: f.Reason}
 			if e.Replicated {
 				r.Rev = e.Path.Rev().String()
 			}
 			results = append(results, r)
 		case !e.Replicated:
-			results = append(results, bulkResult{OK: true, ID: e.Id, Rev: e.Rev.String()})
+			results = append(results, bulkResult{OK: true, ID: e.ID, Rev: e.Rev.String()})
 		}
 	}
 	return results

@@ -229,7 +229,7 @@ func (q *request) bulkGetPart(mixed *multiparts, l *lookup, r store.OpenRev) err
 		return nil
 	}
 	boundary := store.RandomHex(16)
-	mixed.next("X-Doc-Id: "+headerText(l.name), "X-Rev-Id: "+r.Rev, `Content-Type: multipart/related; boundary="`+boundary+`"`)
+	mixed.next("X-Doc-ID: "+headerText(l.name), "X-Rev-ID: "+r.Rev, `Content-Type: multipart/related; boundary="`+boundary+`"`)
 	parts.write(q.w, boundary)
 	return nil
 }

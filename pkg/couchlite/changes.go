@@ -7,6 +7,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
 	"github.com/callflowd/callflowd/pkg/couchlite/fault"
+	"github.com/callflowd/callflowd/pkg/couchlite/mango"
 	"github.com/callflowd/callflowd/pkg/couchlite/store"
 )
 
@@ -54,6 +55,9 @@ func (q *request) changesQuery() (cq changesQuery, err error) {
 	if cq.since, err = q.db.DecodeSeq(since); err != nil {
 		return cq, err
 	}
+	if cq.descending {
+		cq.since = 0 // CouchDB begins at the end, whatever since says
+	}
 	switch style := q.query.Get("style"); style {
 	case "", "main_only":
 	case "all_docs":
@@ -71,6 +75,7 @@ type changesFeed struct {
 	changesQuery
 	incarnation string
 	last        int64 // update sequence the client has everything up to
+	unseen      int64 // with a filter that looks up documents: changes it did not look at
 }
 
 // emit writes the changes since the last and returns how many there were.
@@ -78,6 +83,13 @@ type changesFeed struct {
 func (f *changesFeed) emit(ctx context.Context, out *feedWriter) (n int, done bool, err error) {
 	if f.limit == 0 {
 		return 0, true, nil
+	}
+	if f.filter != nil && f.filter.direct() {
+		from := f.span()
+		if f.unseen, err = f.db.CountChanges(ctx, from.After, from.Before); err != nil {
+			return 0, false, err
+		}
+		defer func() { f.unseen -= int64(n) }()
 	}
 	for {
 		reached := f.db.Current().Seq
@@ -115,15 +127,19 @@ func (f *changesFeed) emit(ctx context.Context, out *feedWriter) (n int, done bo
 
 // show writes a change that the filter lets through.
 func (f *changesFeed) show(ctx context.Context, row store.ChangeRow, out *feedWriter) (bool, error) {
-	if f.filter != nil {
-		if ok, err := f.filter.match(row); !ok || err != nil {
-			return false, err
-		}
+	revs, err := f.revs(ctx, row)
+	if err != nil || len(revs) == 0 {
+		return false, err
 	}
 	line := append(out.begin(), `{"seq":"`...)
 	line = append(append(line, f.seq(row.Seq)...), `","id":`...)
 	line = append(ejson.AppendString(line, row.Rev.ID), `,"changes":[`...)
-	line = f.appendRevs(line, row)
+	for i, rev := range revs {
+		if i > 0 {
+			line = append(line, ',')
+		}
+		line = append(ejson.AppendString(append(line, `{"rev":`...), rev), '}')
+	}
 	line = append(line, ']')
 	if row.Rev.Deleted {
 		line = append(line, `,"deleted":true`...)
@@ -133,10 +149,55 @@ func (f *changesFeed) show(ctx context.Context, row store.ChangeRow, out *feedWr
 		if err != nil {
 			return false, err
 		}
-		line = append(append(line, `,"doc":`...), doc...)
+		line = append(append(line, `,"doc":`...), f.project(doc)...)
 	}
 	out.end(append(line, '}'), f.seq(row.Seq))
 	return true, nil
+}
+
+// revs are the revisions that a change shows: the winner, or with
+// style=all_docs every leaf, as far as the filter lets them through.
+func (f *changesFeed) revs(ctx context.Context, row store.ChangeRow) ([]string, error) {
+	all := f.allLeaves && row.Tree != nil
+	if f.filter == nil || !all || !f.filter.needsBody() {
+		if f.filter != nil {
+			if ok, err := f.filter.match(row); !ok || err != nil {
+				return nil, err
+			}
+		}
+		if !all {
+			return []string{row.Rev.Rev}, nil
+		}
+		leaves := row.Tree.Leaves()
+		revs := make([]string, len(leaves))
+		for i, leaf := range leaves {
+			revs[i] = leaf.String()
+		}
+		return revs, nil
+	}
+	var revs []string
+	for _, leaf := range row.Tree.Leaves() {
+		r, err := f.db.Load(ctx, row.Rev.ID, row.Tree, leaf)
+		if err != nil {
+			return nil, err
+		}
+		ok, err := f.filter.match(store.ChangeRow{Seq: row.Seq, Rev: r, Tree: row.Tree})
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			revs = append(revs, r.Rev)
+		}
+	}
+	return revs, nil
+}
+
+// project leaves of a document what the selector's fields say.
+func (f *changesFeed) project(doc []byte) []byte {
+	if s, ok := f.filter.(selectorFilter); ok && len(s.fields) > 0 {
+		return mango.Project(doc, s.fields)
+	}
+	return doc
 }
 
 // span is what comes next in the feed.
@@ -148,19 +209,6 @@ func (f *changesFeed) span() store.ChangeSpan {
 	return s
 }
 
-func (f *changesFeed) appendRevs(line []byte, row store.ChangeRow) []byte {
-	if !f.allLeaves || row.Tree == nil {
-		return append(append(append(line, `{"rev":"`...), row.Rev.Rev...), `"}`...)
-	}
-	for i, leaf := range row.Tree.Leaves() {
-		if i > 0 {
-			line = append(line, ',')
-		}
-		line = append(ejson.AppendString(append(line, `{"rev":`...), leaf.String()), '}')
-	}
-	return line
-}
-
 func (f *changesFeed) seq(n int64) string { return strconv.FormatInt(n, 10) + "-" + f.incarnation }
 
 // lastSeq is where the client should go on.
@@ -168,6 +216,9 @@ func (f *changesFeed) lastSeq() string { return f.seq(f.last) }
 
 // pending counts the changes behind the last one.
 func (f *changesFeed) pending(ctx context.Context) (int64, error) {
+	if f.filter != nil && f.filter.direct() {
+		return f.unseen, nil // CouchDB counts what it need not have looked at
+	}
 	from, to := f.last, int64(math.MaxInt64)
 	if f.descending {
 		from, to = f.since, f.last

@@ -15,6 +15,9 @@ import (
 type filter interface {
 	match(store.ChangeRow) (bool, error)
 	needsBody() bool
+	// direct reports whether the filter names documents that CouchDB looks up,
+	// instead of going through all changes.
+	direct() bool
 	close()
 }
 
@@ -23,6 +26,7 @@ func (q *request) changesFilter() (filter, error) {
 	var body struct {
 		DocIDs   json.RawMessage `json:"doc_ids"`
 		Selector json.RawMessage `json:"selector"`
+		Fields   []string        `json:"fields"`
 	}
 	if q.Method == http.MethodPost {
 		if err := q.decode(&body); err != nil {
@@ -43,7 +47,7 @@ func (q *request) changesFilter() (filter, error) {
 		if body.Selector == nil {
 			return nil, fault.BadRequest("Selector must be specified in POST payload")
 		}
-		return newSelectorFilter(body.Selector)
+		return newSelectorFilter(body.Selector, body.Fields)
 	default:
 		if strings.HasPrefix(name, "_") && name != "_view" {
 			return nil, fault.BadRequest("unknown builtin filter name")
@@ -73,6 +77,7 @@ func (f scriptFilter) match(c store.ChangeRow) (bool, error) {
 	return f.Test(c.Body(store.DocOptions{}), c.Rev.Deleted)
 }
 func (scriptFilter) needsBody() bool { return true }
+func (scriptFilter) direct() bool    { return false }
 func (f scriptFilter) close()        { f.GiveBack() }
 
 // forFunction is the request as a filter function sees it.
@@ -111,7 +116,8 @@ func (f idFilter) match(c store.ChangeRow) (bool, error) { return f[c.Rev.ID], n
 
 func (idFilter) needsBody() bool { return false }
 
-func (idFilter) close() {}
+func (idFilter) direct() bool { return true }
+func (idFilter) close()       {}
 
 // designFilter lets design documents through.
 type designFilter struct{}
@@ -122,18 +128,22 @@ func (designFilter) match(c store.ChangeRow) (bool, error) {
 
 func (designFilter) needsBody() bool { return false }
 
-func (designFilter) close() {}
+func (designFilter) direct() bool { return true }
+func (designFilter) close()       {}
 
 // selectorFilter lets documents through that a selector means.
-type selectorFilter struct{ *mango.Selector }
+type selectorFilter struct {
+	*mango.Selector
+	fields []string // of the documents shown; none: all
+}
 
-func newSelectorFilter(raw json.RawMessage) (filter, error) {
+func newSelectorFilter(raw json.RawMessage, fields []string) (filter, error) {
 	s, err := mango.New(raw)
 	if err != nil {
 		text := err.Error() // CouchDB's begins with a capital
 		return nil, fault.BadRequest(strings.ToUpper(text[:1]) + text[1:])
 	}
-	return selectorFilter{s}, nil
+	return selectorFilter{s, fields}, nil
 }
 
 func (f selectorFilter) match(c store.ChangeRow) (bool, error) {
@@ -142,4 +152,5 @@ func (f selectorFilter) match(c store.ChangeRow) (bool, error) {
 
 func (selectorFilter) needsBody() bool { return true }
 
-func (selectorFilter) close() {}
+func (selectorFilter) direct() bool { return false }
+func (selectorFilter) close()       {}

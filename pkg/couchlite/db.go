@@ -59,12 +59,19 @@ func (q *request) postDocument() error {
 	if err != nil {
 		return err
 	}
-	e, err := store.ParseDocument(raw, q.s.opts.MaxDocument)
+	e, err := store.ParseAny(raw, q.s.opts.MaxDocument)
 	if err != nil {
 		return err
 	}
-	if e.Id == "" {
-		e.Id = store.NewID()
+	if e.ID == "" {
+		e.ID = store.NewID()
+	}
+	if e.Local() {
+		if err := q.db.SaveLocal(q.Context(), e); err != nil {
+			return err
+		}
+		q.writeSaved(http.StatusCreated, e)
+		return nil
 	}
 	return q.saveDocument(e)
 }

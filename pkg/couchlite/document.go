@@ -10,6 +10,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couchlite/fault"
 	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
 	"github.com/callflowd/callflowd/pkg/couchlite/store"
+	"github.com/callflowd/callflowd/pkg/couchlite/users"
 )
 
 // serveDocument serves /{db}/{id}.
@@ -124,7 +125,7 @@ func (q *request) putDocument(id string) error {
 	if err != nil {
 		return err
 	}
-	e.Id = id
+	e.ID = id
 	if err := q.setRevision(e); err != nil {
 		return err
 	}
@@ -171,7 +172,7 @@ func (q *request) saveDocument(e *store.Edit) error {
 		if err != nil && !errors.As(err, &f) {
 			return err
 		}
-		writeRaw(q.w, http.StatusAccepted, append(ejson.AppendString([]byte(`{"ok":true,"id":`), e.Id), '}'))
+		writeRaw(q.w, http.StatusAccepted, append(ejson.AppendString([]byte(`{"ok":true,"id":`), e.ID), '}'))
 		return nil
 	}
 	if err != nil {
@@ -182,7 +183,7 @@ func (q *request) saveDocument(e *store.Edit) error {
 		status = http.StatusOK
 	}
 	h := q.w.Header()
-	h.Set("Location", q.absolute("/"+escape(q.db.Name())+"/"+escape(e.Id)))
+	h.Set("Location", q.absolute("/"+escape(q.db.Name())+"/"+escape(e.ID)))
 	if q.Method != http.MethodPost {
 		h.Set("ETag", `"`+e.Rev.String()+`"`)
 	}
@@ -190,16 +191,27 @@ func (q *request) saveDocument(e *store.Edit) error {
 	return nil
 }
 
+// check refuses an edit that design documents, or the rules of _users, forbid.
+func (q *request) check(e *store.Edit) error {
+	if q.db.Name() == users.Database && !e.Deleted && !e.Local() && !strings.HasPrefix(e.ID, "_design/") {
+		var err error
+		if e.Body, err = users.Prepare(e.ID, e.Body); err != nil {
+			return err
+		}
+	}
+	return q.views().Check(q.Context(), e)
+}
+
 // save checks and writes one edit.
 func (q *request) save(e *store.Edit) error {
-	if err := q.views().Check(q.Context(), e); err != nil {
+	if err := q.check(e); err != nil {
 		return err
 	}
 	return q.db.Save(q.Context(), e)
 }
 
 func (q *request) writeSaved(status int, e *store.Edit) {
-	writeRaw(q.w, status, append(append(ejson.AppendString([]byte(`{"ok":true,"id":`), e.Id), `,"rev":"`+e.Rev.String()...), `"}`...))
+	writeRaw(q.w, status, append(append(ejson.AppendString([]byte(`{"ok":true,"id":`), e.ID), `,"rev":"`+e.Rev.String()...), `"}`...))
 }
 
 // deleteDocument serves DELETE of a document.
@@ -211,7 +223,7 @@ func (q *request) deleteDocument(id string) error {
 	if winner.Deleted {
 		return fault.Deleted()
 	}
-	e := &store.Edit{Id: id, Body: []byte("{}"), Deleted: true}
+	e := &store.Edit{ID: id, Body: []byte("{}"), Deleted: true}
 	if err := q.setRevision(e); err != nil {
 		return err
 	}
@@ -226,7 +238,7 @@ func (q *request) deleteDocument(id string) error {
 // copyDocument serves COPY: the content, under the id in Destination.
 func (q *request) copyDocument(id string) error {
 	target, query, _ := strings.Cut(q.Header.Get("Destination"), "?")
-	switch name, err := url.PathUnescape(target); {
+	switch name, err := url.QueryUnescape(target); {
 	case q.Header.Values("Destination") == nil:
 		return fault.BadRequest("Destination header is mandatory for COPY.")
 	case strings.HasPrefix(target, "http://") || strings.HasPrefix(target, "https://"):
@@ -236,13 +248,13 @@ func (q *request) copyDocument(id string) error {
 	default:
 		target = name
 	}
-	e := &store.Edit{Id: target}
+	e := &store.Edit{ID: target}
 	if _, rev, ok := strings.Cut(query, "="); ok {
 		if err := e.SetBase(rev); err != nil {
 			return err
 		}
 	}
-	if err := store.CheckID(e.Id); err != nil {
+	if err := store.CheckID(e.ID); err != nil {
 		return err
 	}
 	r, err := q.named(id)

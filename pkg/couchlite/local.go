@@ -3,6 +3,7 @@ package couchlite
 import (
 	"net/http"
 
+	"github.com/callflowd/callflowd/pkg/couchlite/rows"
 	"github.com/callflowd/callflowd/pkg/couchlite/store"
 )
 
@@ -12,23 +13,35 @@ func (q *request) localDocs() error {
 	if err != nil {
 		return err
 	}
-	rows, err := q.db.LocalRows(q.Context(), rq)
-	if err != nil {
-		return err
-	}
 	out := q.stream()
 	out.Text(`{"total_rows":null,"offset":null,`)
 	if rq.UpdateSeq {
 		out.Text(`"update_seq":null,`)
 	}
 	out.Text(`"rows":[`)
-	for _, r := range rows {
-		if err := q.writeRow(r, r.ID, store.Listing{IncludeDocs: rq.IncludeDocs}, out); err != nil {
-			return err
-		}
+	if rq.Keys != nil {
+		err = q.keyRows(rq, out, func(id string) (store.Revision, error) { return q.db.Local(q.Context(), id) })
+	} else {
+		err = q.localRows(rq, out)
+	}
+	if err != nil {
+		return err
 	}
 	out.End()
 	return out.Finish("\n")
+}
+
+func (q *request) localRows(rq store.Listing, out *rows.Writer) error {
+	found, err := q.db.LocalRows(q.Context(), rq)
+	if err != nil {
+		return err
+	}
+	for _, r := range found {
+		if err := q.writeRow(r, r.ID, rq, out); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // serveLocal serves /{db}/_local/{id}: documents that are not replicated,
@@ -39,7 +52,11 @@ func (q *request) serveLocal(id string) error {
 	}
 	switch q.Method {
 	case http.MethodGet, http.MethodHead:
-		body, err := q.db.Local(q.Context(), id)
+		r, err := q.db.Local(q.Context(), id)
+		if err != nil {
+			return err
+		}
+		body, err := q.db.Render(q.Context(), r, store.DocOptions{})
 		if err != nil {
 			return err
 		}
@@ -63,7 +80,7 @@ func (q *request) writeLocal(id string) error {
 		}
 		status = http.StatusCreated
 	}
-	e.Id = id
+	e.ID = id
 	if q.Method == http.MethodDelete {
 		if _, err := q.db.Local(q.Context(), id); err != nil {
 			return err

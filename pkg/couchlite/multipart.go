@@ -1,7 +1,6 @@
 package couchlite
 
 import (
-	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -138,14 +137,9 @@ func (q *request) relatedBody(raw []byte, boundary string) (*store.Edit, error) 
 		if err != nil {
 			return nil, bad
 		}
-		a := following(e, i, part.FileName())
-		if a.Gzipped {
-			if data, err = store.Gunzip(data, q.s.opts.MaxBody); err != nil {
-				return nil, fault.BadRequest(fmt.Sprintf("Invalid attachment data for %s", a.Name))
-			}
+		if err := following(e, i, part.FileName()).Receive(data, q.s.opts.MaxBody); err != nil {
+			return nil, err
 		}
-		a.SetData(data)
-		a.Follows = false
 	}
 	return e, nil
 }

@@ -103,12 +103,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, drain <-chan stru
 }
 
 // splitPath returns the unescaped segments of a path; an escaped slash stays
-// inside its segment. Many slashes say no more than one, and one at the end
+// inside its segment, and a plus sign is a space, as CouchDB has it. Many slashes say no more than one, and one at the end
 // nothing.
 func splitPath(escaped string) ([]string, error) {
 	segments := strings.FieldsFunc(escaped, func(c rune) bool { return c == '/' })
 	for i, segment := range segments {
-		plain, err := url.PathUnescape(segment)
+		plain, err := url.QueryUnescape(segment)
 		if err != nil {
 			return nil, fault.BadRequest("invalid_url_encoding")
 		}

@@ -28,6 +28,28 @@ var (
 // maxDepth bounds how deep a selector may nest.
 const maxDepth = 100
 
+// maxSize bounds the members and elements of a selector, which every document
+// is held against.
+const maxSize = 10_000
+
+// size counts the members and elements of a value.
+func size(v any) int {
+	n := 0
+	switch v := v.(type) {
+	case map[string]any:
+		n = len(v)
+		for _, member := range v {
+			n += size(member)
+		}
+	case []any:
+		n = len(v)
+		for _, element := range v {
+			n += size(element)
+		}
+	}
+	return n
+}
+
 // Selector decides which documents are meant. It is not safe for concurrent
 // use.
 type Selector struct {
@@ -47,6 +69,9 @@ func New(raw []byte) (*Selector, error) {
 	object, ok := v.(map[string]any)
 	if !ok {
 		return nil, fmt.Errorf("%w: a selector is an object", ErrArgument)
+	}
+	if size(v) > maxSize {
+		return nil, fmt.Errorf("%w: a selector of more than %d parts", ErrArgument, maxSize)
 	}
 	match, err := compile(object, false, 0)
 	if err != nil {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
@@ -30,6 +31,13 @@ type Attachment struct {
 
 	Follows bool `json:"-"` // the bytes come in a later part of the request
 	Gzipped bool `json:"-"` // the bytes come compressed
+
+	// What the document says of bytes that follow it: -1 and nothing where it
+	// says nothing.
+	announced struct {
+		length int64
+		md5    []byte
+	}
 }
 
 // FindAttachment returns the index of the attachment of that name, or -1.
@@ -44,6 +52,29 @@ func decodeAttachments(raw []byte) ([]Attachment, error) {
 	var list []Attachment
 	err := json.Unmarshal(raw, &list)
 	return list, err
+}
+
+// Receive gives the attachment bytes that followed the document, and refuses
+// others than it announced.
+func (a *Attachment) Receive(data []byte, limit int64) error {
+	switch n := int64(len(data)); {
+	case a.announced.length >= 0 && n < a.announced.length:
+		return fault.BadRequest("attachment shorter than expected")
+	case a.announced.length >= 0 && n > a.announced.length:
+		return fault.BadRequest("attachment longer than expected")
+	}
+	if sum := md5.Sum(data); a.announced.md5 != nil && !bytes.Equal(sum[:], a.announced.md5) {
+		return fault.New(400, "content_md5_mismatch", "Possible message corruption.")
+	}
+	if a.Gzipped {
+		var err error
+		if data, err = Gunzip(data, limit); err != nil {
+			return fault.BadRequest("Invalid attachment data for " + a.Name)
+		}
+	}
+	a.SetData(data)
+	a.Follows = false
+	return nil
 }
 
 // SetData gives the attachment its bytes.
@@ -62,7 +93,7 @@ func (w *writer) settle(ctx context.Context, e *Edit, tree *revtree.Tree, path r
 	for i := range e.Attachments {
 		a := &e.Attachments[i]
 		if !a.stub {
-			if a.RevPos == 0 {
+			if a.RevPos == 0 || !e.Replicated && a.Num == 0 {
 				a.RevPos = path.Gen
 			}
 			continue
@@ -75,9 +106,41 @@ func (w *writer) settle(ctx context.Context, e *Edit, tree *revtree.Tree, path r
 		}
 		old, ok := had[a.Name]
 		if !ok {
-			return fault.New(412, "missing_stub", "Invalid attachment stub in "+e.Id+" for "+a.Name)
+			return errStub(e, a.Name)
 		}
 		*a = old
+	}
+	return nil
+}
+
+func errStub(e *Edit, name string) *fault.Error {
+	return fault.New(412, "missing_stub", "Invalid attachment stub in "+e.ID+" for "+name)
+}
+
+// checkStubs refuses replicated documents of which one has a stub for an
+// attachment that is not here. As in CouchDB none of them is written then.
+func (w *writer) checkStubs(ctx context.Context, edits []*Edit) error {
+	for _, e := range edits {
+		stub := func(a Attachment) bool { return a.stub }
+		if !e.Replicated || !slices.ContainsFunc(e.Attachments, stub) {
+			continue
+		}
+		_, _, tree, err := w.find(ctx, e.ID)
+		if err != nil {
+			return err
+		}
+		if node, known := tree.Find(e.Path.Rev()); known && node.Body != 0 {
+			continue // it is here already
+		}
+		had, err := w.inherited(ctx, tree, e.Path)
+		if err != nil {
+			return err
+		}
+		for _, a := range e.Attachments {
+			if _, ok := had[a.Name]; a.stub && !ok {
+				return errStub(e, a.Name)
+			}
+		}
 	}
 	return nil
 }

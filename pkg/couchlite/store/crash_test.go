@@ -54,7 +54,7 @@ func writeForEver(dir string) error {
 		go func() {
 			for n := 0; ; n++ {
 				id := fmt.Sprintf("%s-%d-%d", run, client, n)
-				if err := db.Save(ctx, &Edit{Id: id, Body: []byte(`{"text":"` + strings.Repeat("x", n%3000) + `"}`)}); err != nil {
+				if err := db.Save(ctx, &Edit{ID: id, Body: []byte(`{"text":"` + strings.Repeat("x", n%3000) + `"}`)}); err != nil {
 					failed <- err
 					return
 				}

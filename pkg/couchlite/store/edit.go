@@ -12,7 +12,7 @@ import (
 
 // Edit is one document on its way into the database.
 type Edit struct {
-	Id          string
+	ID          string
 	Body        []byte // canonical, without underscore members
 	Deleted     bool
 	Attachments []Attachment
@@ -56,6 +56,9 @@ func (db *Database) Save(ctx context.Context, e *Edit) error {
 // means that none was written.
 func (db *Database) SaveAll(ctx context.Context, edits []*Edit, outcomes []error) error {
 	return db.writer.do(ctx, func(w *writer) error {
+		if err := w.checkStubs(context.Background(), edits); err != nil {
+			return err
+		}
 		for i, e := range edits {
 			if outcomes[i] != nil {
 				continue
@@ -72,7 +75,7 @@ func (db *Database) SaveAll(ctx context.Context, edits []*Edit, outcomes []error
 
 // applyAny writes a document or a local one.
 func (w *writer) applyAny(ctx context.Context, e *Edit) error {
-	if strings.HasPrefix(e.Id, "_local/") {
+	if strings.HasPrefix(e.ID, "_local/") {
 		return w.applyLocal(ctx, e)
 	}
 	return w.apply(ctx, e)
@@ -80,7 +83,7 @@ func (w *writer) applyAny(ctx context.Context, e *Edit) error {
 
 // apply writes one edit. A [fault.Error] means that nothing was written.
 func (w *writer) apply(ctx context.Context, e *Edit) error {
-	num, wasDeleted, tree, err := w.find(ctx, e.Id)
+	num, wasDeleted, tree, err := w.find(ctx, e.ID)
 	if err != nil {
 		return err
 	}
@@ -122,7 +125,7 @@ func (w *writer) apply(ctx context.Context, e *Edit) error {
 	if err := w.dropBodies(ctx, stemmed); err != nil {
 		return err
 	}
-	return w.saveDoc(ctx, num, wasDeleted, e.Id, tree)
+	return w.saveDoc(ctx, num, wasDeleted, e.ID, tree)
 }
 
 // find reads a document's row; num is 0 when there is none.
@@ -146,7 +149,7 @@ func (w *writer) find(ctx context.Context, id string) (num int64, deleted bool, 
 func (e *Edit) parent(tree *revtree.Tree) (revtree.Rev, error) {
 	winner, ok := tree.Winner()
 	switch {
-	case !ok && !e.Base.IsZero() && (len(e.Attachments) > 0 || strings.HasPrefix(e.Id, "_design/")):
+	case !ok && !e.Base.IsZero() && (len(e.Attachments) > 0 || strings.HasPrefix(e.ID, "_design/")):
 		return revtree.Rev{}, fault.Conflict()
 	case !ok:
 		return e.Base, nil
@@ -204,14 +207,14 @@ func (db *Database) Inherit(ctx context.Context, e *Edit, create bool) error {
 		if create {
 			return nil
 		}
-		r, err := db.Winner(ctx, e.Id)
+		r, err := db.Winner(ctx, e.ID)
 		if err == nil && r.Deleted {
 			err = fault.Deleted()
 		}
 		e.Attachments = r.Attachments
 		return err
 	}
-	r, err := db.At(ctx, e.Id, e.Base)
+	r, err := db.At(ctx, e.ID, e.Base)
 	if fault.IsMissing(err) {
 		return fault.New(409, "not_found", "missing_rev")
 	}

@@ -74,7 +74,7 @@ func put(t testing.TB, db *Database, id, body string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.Id = id
+	e.ID = id
 	if winner, err := db.Winner(t.Context(), id); err == nil && !winner.Deleted && e.Base.IsZero() {
 		if err := e.SetBase(winner.Rev); err != nil {
 			t.Fatal(err)
@@ -115,7 +115,7 @@ func rewrite(t *testing.T, db *Database, docs, n int) {
 				base = winner.Rev
 			}
 			for i := range n {
-				e := &Edit{Id: id, Body: fmt.Appendf(nil, `{"i":%d}`, i), Base: base}
+				e := &Edit{ID: id, Body: fmt.Appendf(nil, `{"i":%d}`, i), Base: base}
 				if err := w.apply(context.Background(), e); err != nil {
 					return err
 				}

@@ -34,7 +34,7 @@ func ParseLocal(raw []byte, maxSize int64) (*Edit, error) {
 		}
 	}
 	if int64(len(body)) > maxSize {
-		return nil, fault.New(413, "document_too_large", e.Id)
+		return nil, fault.New(413, "document_too_large", e.ID)
 	}
 	return e, nil
 }
@@ -48,19 +48,18 @@ func localRev(quoted []byte) (revtree.Rev, error) {
 	return revtree.Rev{Hash: number}, nil
 }
 
-// Local returns a local document as a client sees it.
-func (db *Database) Local(ctx context.Context, id string) ([]byte, error) {
+// Local returns a local document, as its only revision.
+func (db *Database) Local(ctx context.Context, id string) (Revision, error) {
 	var rev int64
 	var body []byte
 	err := db.read.local.QueryRowContext(context.WithoutCancel(ctx), id).Scan(&rev, &body)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, fault.Missing()
+		return Revision{}, fault.Missing()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read local document: %w", err)
+		return Revision{}, fmt.Errorf("read local document: %w", err)
 	}
-	r := Revision{ID: id, Rev: "0-" + strconv.FormatInt(rev, 10), Body: body}
-	return appendRevision(nil, r, nil, DocOptions{}, nil), nil
+	return Revision{ID: id, Rev: "0-" + strconv.FormatInt(rev, 10), Body: body}, nil
 }
 
 // maxLocals bounds a listing of local documents.
@@ -72,7 +71,7 @@ func (db *Database) LocalRows(ctx context.Context, rq Listing) ([]Revision, erro
 	if limit < 0 || limit > maxLocals {
 		limit = maxLocals
 	}
-	if ids.Empty || rq.Keys != nil {
+	if ids.Empty {
 		return nil, nil
 	}
 	rows, err := db.file.R.QueryContext(ctx, `SELECT d.id, d.rev, d.body FROM (SELECT id, rev, body, 0 AS deleted FROM locals) d WHERE `+ids.where+
@@ -94,6 +93,9 @@ func (db *Database) LocalRows(ctx context.Context, rq Listing) ([]Revision, erro
 	return list, rows.Err()
 }
 
+// Local reports whether the edit is of a local document.
+func (e *Edit) Local() bool { return strings.HasPrefix(e.ID, "_local/") }
+
 // SaveLocal writes or deletes a local document.
 func (db *Database) SaveLocal(ctx context.Context, e *Edit) error {
 	return db.writer.do(ctx, func(w *writer) error { return w.applyLocal(context.Background(), e) })
@@ -103,12 +105,12 @@ func (db *Database) SaveLocal(ctx context.Context, e *Edit) error {
 func (w *writer) applyLocal(ctx context.Context, e *Edit) error {
 	if e.Deleted {
 		e.Rev = revtree.Rev{Hash: "0"}
-		_, err := w.stmt.dropLocal.ExecContext(ctx, e.Id)
+		_, err := w.stmt.dropLocal.ExecContext(ctx, e.ID)
 		return err
 	}
 	rev, _ := strconv.ParseInt(e.Base.Hash, 10, 62) // absent is 0
 	rev++
 	e.Rev = revtree.Rev{Hash: strconv.FormatInt(rev, 10)}
-	_, err := w.stmt.setLocal.ExecContext(ctx, e.Id, rev, e.Body)
+	_, err := w.stmt.setLocal.ExecContext(ctx, e.ID, rev, e.Body)
 	return err
 }

@@ -43,7 +43,7 @@ func (db *Database) OpenRevs(ctx context.Context, id string, asked []revtree.Rev
 			continue
 		}
 		seen[n.Rev] = true
-		r, err := db.load(ctx, id, t, n)
+		r, err := db.Load(ctx, id, t, n)
 		if err != nil && !fault.IsMissing(err) {
 			return nil, err
 		}

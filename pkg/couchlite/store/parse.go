@@ -30,7 +30,7 @@ func ParseDocument(raw []byte, maxSize int64) (*Edit, error) {
 		}
 	}
 	if int64(len(e.Body)) > maxSize {
-		return nil, fault.New(413, "document_too_large", e.Id)
+		return nil, fault.New(413, "document_too_large", e.ID)
 	}
 	if len(e.Path.Hashes) > 0 {
 		e.Base = e.Path.Rev()
@@ -43,7 +43,7 @@ func ParseAny(raw []byte, maxSize int64) (*Edit, error) {
 	if !bytes.Contains(raw, []byte(`"_local/`)) {
 		return ParseDocument(raw, maxSize)
 	}
-	if e, err := ParseLocal(raw, maxSize); err == nil && strings.HasPrefix(e.Id, "_local/") {
+	if e, err := ParseLocal(raw, maxSize); err == nil && strings.HasPrefix(e.ID, "_local/") {
 		return e, nil
 	}
 	return ParseDocument(raw, maxSize)
@@ -62,10 +62,10 @@ func docInvalid(reason string) *fault.Error {
 func (e *Edit) setSpecial(m ejson.Member) error {
 	switch m.Name {
 	case "_id":
-		if json.Unmarshal(m.Value, &e.Id) != nil || m.Value[0] != '"' {
+		if json.Unmarshal(m.Value, &e.ID) != nil || m.Value[0] != '"' {
 			return ErrIDType()
 		}
-		return CheckID(e.Id)
+		return CheckID(e.ID)
 	case "_rev":
 		var rev string
 		if json.Unmarshal(m.Value, &rev) != nil || m.Value[0] != '"' {

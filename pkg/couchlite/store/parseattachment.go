@@ -45,6 +45,9 @@ func parseAttachment(name string, raw []byte) (Attachment, error) {
 		Stub     any     `json:"stub"`
 		Follows  any     `json:"follows"`
 		RevPos   any     `json:"revpos"`
+		Length   any     `json:"length"`
+		Encoded  any     `json:"encoded_length"`
+		Digest   any     `json:"digest"`
 	}
 	if err := CheckAttachmentName(name); err != nil {
 		return Attachment{}, err
@@ -62,6 +65,13 @@ func parseAttachment(name string, raw []byte) (Attachment, error) {
 	}
 	if a.stub || a.Follows {
 		a.Follows = !a.stub
+		a.announced.length, a.announced.md5 = -1, announcedMD5(given.Digest)
+		if length, ok := given.Length.(float64); ok && !a.Gzipped {
+			a.announced.length = int64(length)
+		}
+		if length, ok := given.Encoded.(float64); ok && a.Gzipped {
+			a.announced.length = int64(length)
+		}
 		return a, nil
 	}
 	if given.Data == nil {
@@ -76,6 +86,17 @@ func parseAttachment(name string, raw []byte) (Attachment, error) {
 	}
 	a.SetData(data)
 	return a, nil
+}
+
+// announcedMD5 reads a digest; nil when there is none that CouchDB would read.
+func announcedMD5(digest any) []byte {
+	text, _ := digest.(string)
+	encoded, ok := strings.CutPrefix(text, "md5-")
+	sum, err := base64.StdEncoding.DecodeString(encoded)
+	if !ok || err != nil {
+		return nil
+	}
+	return sum
 }
 
 // DefaultType is the content type of an attachment that came without.

@@ -90,9 +90,9 @@ func (db *Database) TreeOrEmpty(ctx context.Context, id string) (*revtree.Tree, 
 	return t, err
 }
 
-// load returns the content of one node of a document's tree. Content that was
+// Load returns the content of one node of a document's tree. Content that was
 // compacted away, or never was here, is errMissing.
-func (db *Database) load(ctx context.Context, id string, t *revtree.Tree, n revtree.Node) (Revision, error) {
+func (db *Database) Load(ctx context.Context, id string, t *revtree.Tree, n revtree.Node) (Revision, error) {
 	r := Revision{ID: id, Rev: n.String(), Deleted: n.Deleted, Leaves: len(t.Leaves())}
 	if n.Body == 0 {
 		return r, fault.Missing()
@@ -139,5 +139,5 @@ func (db *Database) At(ctx context.Context, id string, named revtree.Rev) (Revis
 	if !ok {
 		return Revision{}, fault.Missing()
 	}
-	return db.load(ctx, id, t, n)
+	return db.Load(ctx, id, t, n)
 }

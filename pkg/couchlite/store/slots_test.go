@@ -35,7 +35,7 @@ func TestFewOpen(t *testing.T) {
 		wg.Go(func() {
 			for n := range 40 {
 				db := hold(t, s, fmt.Sprintf("db%d", (n+client)%8))
-				if err := db.Save(t.Context(), &Edit{Id: fmt.Sprintf("%d-%d", client, n), Body: []byte("{}")}); err != nil {
+				if err := db.Save(t.Context(), &Edit{ID: fmt.Sprintf("%d-%d", client, n), Body: []byte("{}")}); err != nil {
 					t.Error(err)
 				}
 				s.Release(db)

@@ -65,7 +65,7 @@ func TestConcurrentEdits(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				e := &Edit{Id: "a", Body: fmt.Appendf(nil, `{"client":%d}`, client)}
+				e := &Edit{ID: "a", Body: fmt.Appendf(nil, `{"client":%d}`, client)}
 				if err := e.SetBase(r.Rev); err != nil {
 					t.Error(err)
 					return

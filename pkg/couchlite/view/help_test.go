@@ -71,7 +71,7 @@ func (l *lab) put(t testing.TB, name, id, body string) (rev string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.Id = id
+		e.ID = id
 		if winner, err := db.Winner(t.Context(), id); err == nil && !(winner.Deleted && !e.Deleted) {
 			if err := e.SetBase(winner.Rev); err != nil {
 				t.Fatal(err)

@@ -143,6 +143,9 @@ func (q *Query) setFreshness(name, word string) error {
 	return nil
 }
 
+// maxKeys bounds the keys of one query.
+const maxKeys = 50_000
+
 // setKeys takes a single key as key, as CouchDB does.
 func (q *Query) setKeys(p parameter) error {
 	raw, err := p.json()
@@ -154,6 +157,8 @@ func (q *Query) setKeys(p parameter) error {
 	switch {
 	case q.badKeys && p.raw != nil:
 		return fault.BadRequest("`keys` member must be an array.")
+	case len(keys) > maxKeys:
+		return fault.TooLarge()
 	case len(keys) == 1:
 		q.start, q.end, q.Single = keys[0], keys[0], keys[0]
 	default:

@@ -29,7 +29,7 @@ type validator struct {
 // Check refuses a design document that cannot work, and what a design
 // document's validate_doc_update forbids.
 func (s *Set) Check(ctx context.Context, e *store.Edit) error {
-	if strings.HasPrefix(e.Id, "_design/") && !e.Deleted && !e.Replicated {
+	if strings.HasPrefix(e.ID, "_design/") && !e.Deleted && !e.Replicated {
 		return checkDesign(e.Body)
 	}
 	return s.validate(ctx, e)
@@ -39,7 +39,7 @@ func (s *Set) Check(ctx context.Context, e *store.Edit) error {
 // does for all documents but design documents. What a function throws is the
 // answer: 403 for forbidden, 401 for unauthorized.
 func (s *Set) validate(ctx context.Context, e *store.Edit) error {
-	if strings.HasPrefix(e.Id, "_design/") || strings.HasPrefix(e.Id, "_local/") {
+	if strings.HasPrefix(e.ID, "_design/") || strings.HasPrefix(e.ID, "_local/") {
 		return nil
 	}
 	v, err := s.validators(ctx)
@@ -87,7 +87,7 @@ func (s *Set) ask(ctx context.Context, f validator, args [][]byte) error {
 // validationArguments are the new document, the stored one or null, the user
 // and the security object.
 func (s *Set) validationArguments(ctx context.Context, e *store.Edit) ([][]byte, error) {
-	document := append([]byte(`{"_id":`), ejson.AppendString(nil, e.Id)...)
+	document := append([]byte(`{"_id":`), ejson.AppendString(nil, e.ID)...)
 	rev := e.Base
 	if e.Replicated {
 		rev = e.Path.Rev()
@@ -101,7 +101,7 @@ func (s *Set) validationArguments(ctx context.Context, e *store.Edit) ([][]byte,
 	if len(e.Body) > 2 {
 		document = append(append(document, ','), e.Body[1:len(e.Body)-1]...)
 	}
-	stored, deleted, err := s.db.DocBody(ctx, e.Id, "", store.DocOptions{Revs: true})
+	stored, deleted, err := s.db.DocBody(ctx, e.ID, "", store.DocOptions{Revs: true})
 	if err != nil && !fault.IsMissing(err) {
 		return nil, err
 	}
