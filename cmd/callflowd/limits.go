@@ -25,7 +25,7 @@ type limits struct {
 
 	LookupPatience time.Duration `group:"Limits" default:"100ms" help:"How long a lookup waits for a callflow's document; it is answered without after that."`
 
-	RateBurst       int     `group:"Limits" default:"100" help:"Requests at once of one client to one account; 0 is no limit. Peers on the loopback are never limited."`
+	RateBurst       int     `group:"Limits" default:"100" help:"Requests at once of one client to one account; 0 is no limit. Peers on the loopback are limited where they log in only."`
 	RatePerSecond   float64 `group:"Limits" default:"10" help:"Requests a second after that."`
 	LookupBurst     int     `group:"Limits" default:"0" help:"As --rate-burst, for lookups of numbers, which are counted apart."`
 	LookupPerSecond float64 `group:"Limits" default:"1000" help:"Lookups a second after that."`

@@ -115,7 +115,7 @@ type caller struct {
 }
 
 func TestAuthorisationMatrix(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newWorld(t, func(cfg *Config) { cfg.Limits.Rate.Burst = -1 })
 	parentID, parent := w.newAccount("parent")
 	selfID, self := parent.newAccount("self")
 	childID, _ := self.newAccount("child")

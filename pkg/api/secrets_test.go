@@ -88,7 +88,7 @@ func TestSecretsStayHere(t *testing.T) {
 // TestSameAnswer: a caller without a token is told the same whether an
 // account, a user or a key exists (contract 9.16).
 func TestSameAnswer(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newWorld(t, func(cfg *Config) { cfg.Limits.Rate.Burst = -1 })
 	w.undescribed = true
 	id, mine := w.newAccount("one")
 	disabled, theirs := w.newAccount("two")
@@ -180,5 +180,46 @@ func TestGuessedTokens(t *testing.T) {
 	}
 	if got := w.send(get, "/v2/accounts/"+w.master+"/callflows", "").status; got != http.StatusOK {
 		t.Errorf("a known token on the loopback: %d", got)
+	}
+}
+
+// TestLoopbackIsLimited: whoever hides behind a local proxy guesses no
+// passwords for free, and an address that cannot be read is no local one.
+func TestLoopbackIsLimited(t *testing.T) {
+	tests := []struct {
+		name    string
+		method  string
+		path    string
+		body    string
+		headers []string
+		want    int // of the 31st request
+	}{
+		{"a request", get, "/v2/token_auth", "", nil, 401},
+		{"a login", put, "/v2/user_auth", `{"data":{"credentials":"0a","account_name":"x"}}`, nil, 429},
+		{"an API key", put, "/v2/api_auth", `{"data":{"api_key":"` + strings.Repeat("0", 64) + `"}}`, nil, 429},
+		{"Basic", get, "/v2/token_auth", "", []string{"Authorization", "Basic YTpi"}, 429},
+		{"behind a proxy", get, "/v2/token_auth", "", []string{"X-Forwarded-For", "9.9.9.5, unknown"}, 429},
+		{"behind it, with an address", get, "/v2/token_auth", "", []string{"X-Forwarded-For", "9.9.9.5"}, 429},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, func(cfg *Config) {
+				cfg.Limits.Rate = web.Rate{Burst: 3, PerSecond: 0.001}
+				cfg.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+			})
+			w.undescribed = true
+			got := 0
+			for range 31 {
+				r := httptest.NewRequestWithContext(t.Context(), tt.method, tt.path, strings.NewReader(tt.body))
+				r.RemoteAddr = "127.0.0.1:4711"
+				for i := 0; i+1 < len(tt.headers); i += 2 {
+					r.Header.Set(tt.headers[i], tt.headers[i+1])
+				}
+				got = w.do(r, "").status
+			}
+			if got != tt.want {
+				t.Errorf("the 31st request: %d, want %d", got, tt.want)
+			}
+		})
 	}
 }

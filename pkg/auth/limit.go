@@ -17,7 +17,8 @@ const AuthCost = 35
 // limiterBuckets bounds the buckets in memory.
 const limiterBuckets = 100_000
 
-// Limiter limits the rate of requests per bucket. The zero Limiter is ready
+// Limiter limits the rate of requests per bucket, Kazoo's "address/account".
+// An IPv6 client owns a /64, so that is its address here. The zero Limiter is ready
 // and has Kazoo's defaults: 100 tokens, 10 more each second.
 type Limiter struct {
 	Burst  int              // tokens in a full bucket
@@ -25,6 +26,7 @@ type Limiter struct {
 	Now    func() time.Time // time.Now if nil
 
 	once    sync.Once
+	wide    *Limiter // of sites
 	buckets *lru.Map[string, *rate.Limiter]
 	making  sync.Mutex
 }
@@ -40,6 +42,7 @@ func (l *Limiter) init() {
 		if l.Now == nil {
 			l.Now = time.Now
 		}
+		l.wide = &Limiter{Burst: l.Burst * wideFactor, Refill: l.Refill * wideFactor, Now: l.Now}
 		l.buckets = lru.New[string, *rate.Limiter](limiterBuckets)
 	})
 }
@@ -73,17 +76,33 @@ func (l *Limiter) bucket(name string) *rate.Limiter {
 	return b
 }
 
-// Bucket names the bucket of a client address and an account, Kazoo's
-// "address/account". An IPv6 client owns a /64, so that is its address here.
-func Bucket(address, accountID string) string {
-	if ip, err := netip.ParseAddr(address); err == nil {
-		ip = ip.Unmap()
-		address = ip.String()
-		if ip.Is6() {
-			if prefix, err := ip.WithZone("").Prefix(64); err == nil {
-				address = prefix.Addr().String()
-			}
-		}
+// wideFactor is how many times the rate of one IPv6 network all networks of a
+// site may have together: whoever owns a /48 has 65,536 of them to come from.
+// The loopback has as much, for many may come through a proxy there.
+const wideFactor = 10
+
+// TakeFrom takes tokens out of the bucket of a client and an account, and for
+// an IPv6 client out of its site's as well. It answers as [Limiter.Take].
+func (l *Limiter) TakeFrom(client netip.Addr, accountID string, cost int) (ok bool, remaining int, wait time.Duration) {
+	l.init()
+	if client.IsLoopback() {
+		return l.wide.Take("loopback/"+accountID, cost)
 	}
-	return address + "/" + accountID
+	ok, remaining, wait = l.Take(network(client, 64)+"/"+accountID, cost)
+	if !ok || !client.Unmap().Is6() {
+		return ok, remaining, wait
+	}
+	if enough, left, wait := l.wide.Take(network(client, 48)+"/"+accountID, cost); !enough {
+		return false, min(remaining, left), wait
+	}
+	return true, remaining, 0
+}
+
+// network is an address, for IPv6 the network of so many bits that it is in.
+func network(client netip.Addr, bits int) string {
+	client = client.Unmap().WithZone("")
+	if prefix, err := client.Prefix(bits); err == nil && client.Is6() {
+		return prefix.String()
+	}
+	return client.String()
 }

@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -46,22 +47,48 @@ func TestLimiterCostAboveBurst(t *testing.T) {
 	}
 }
 
-func TestBucket(t *testing.T) {
-	tests := []struct{ address, want string }{
-		{"192.0.2.7", "192.0.2.7/A"},
-		{"::ffff:192.0.2.7", "192.0.2.7/A"},
-		{"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/A"},
-		{"fe80::1%eth0", "fe80::/A"},
-		{"not an address", "not an address/A"},
+// What shares a bucket: the first address empties it, the second finds it so.
+func TestBuckets(t *testing.T) {
+	tests := []struct {
+		first, second string
+		shared        bool
+	}{
+		{"192.0.2.7", "192.0.2.7", true},
+		{"192.0.2.7", "192.0.2.8", false},
+		{"::ffff:192.0.2.7", "192.0.2.7", true},
+		{"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::9", true},
+		{"2001:db8:1:2::1", "2001:db8:1:3::1", false},
+		{"fe80::1%eth0", "fe80::2%eth1", true},
 	}
 	for _, tt := range tests {
-		if got := auth.Bucket(tt.address, "A"); got != tt.want {
-			t.Errorf("%s: %s, want %s", tt.address, got, tt.want)
+		l := &auth.Limiter{Burst: 1}
+		l.TakeFrom(netip.MustParseAddr(tt.first), "A", 1)
+		if ok, _, _ := l.TakeFrom(netip.MustParseAddr(tt.second), "A", 1); ok == tt.shared {
+			t.Errorf("%s and %s: shared %v, want %v", tt.first, tt.second, !ok, tt.shared)
+		}
+		if ok, _, _ := l.TakeFrom(netip.MustParseAddr(tt.first), "B", 1); !ok {
+			t.Errorf("%s: two accounts share a bucket", tt.first)
 		}
 	}
 }
 
-func ExampleBucket() {
-	fmt.Println(auth.Bucket("192.0.2.7", "abcd"))
-	// Output: 192.0.2.7/abcd
+// A site with many IPv6 networks has ten times the rate of one, not more.
+func TestSiteIsLimited(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	l := &auth.Limiter{Burst: 3, Refill: 1, Now: func() time.Time { return now }}
+	taken := 0
+	for n := range 100 {
+		client := netip.MustParseAddr(fmt.Sprintf("2001:db8:1:%x::1", n))
+		if ok, _, wait := l.TakeFrom(client, "A", 1); ok {
+			taken++
+		} else if wait != 100*time.Millisecond {
+			t.Fatalf("wait %v", wait)
+		}
+	}
+	if taken != 30 {
+		t.Errorf("%d requests of 100 passed, want 30", taken)
+	}
+	if ok, _, _ := l.TakeFrom(netip.MustParseAddr("2001:db8:2::1"), "A", 1); !ok {
+		t.Error("another site is limited too")
+	}
 }

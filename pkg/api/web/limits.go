@@ -31,25 +31,32 @@ type bucketState struct {
 }
 
 // takeTokens charges the caller before anything costly is done for it, token
-// verification included. Peers on the loopback are not limited, and lookups
-// only where a rate for them is set (design section 7).
+// verification included. Peers on the loopback are limited where they log in
+// only, and lookups only where a rate for them is set (design section 7).
 func (s *Server) takeTokens(c *Call) error {
-	limiter, cost := s.limiter, 1
+	limiter, cost, free := s.limiter, 1, s.local(c)
 	if c.route != nil && c.route.Traits.has(Lookups) {
 		limiter = s.lookups
 	}
 	if c.route != nil && c.route.Traits.has(Login) {
-		cost = auth.AuthCost
+		cost, free = auth.AuthCost, false
 	}
-	if limiter == nil || c.Client.IsLoopback() {
+	if limiter == nil || free {
 		return nil
 	}
-	return c.take(limiter, auth.Bucket(c.Client.String(), c.Var("account_id")), cost)
+	return c.take(limiter, c.Var("account_id"), cost)
 }
 
-// take takes cost tokens out of a bucket, or refuses the call.
-func (c *Call) take(limiter *auth.Limiter, bucket string, cost int) error {
-	ok, remaining, wait := limiter.Take(bucket, cost)
+// local reports whether the caller is on the loopback itself, and not somebody
+// whose address a proxy there failed to tell.
+func (s *Server) local(c *Call) bool {
+	return c.Client.IsLoopback() && (!s.trusted(c.Client) || len(c.Request.Header.Values("X-Forwarded-For")) == 0)
+}
+
+// take takes cost tokens out of the bucket of the caller and an account, or
+// refuses the call.
+func (c *Call) take(limiter *auth.Limiter, accountID string, cost int) error {
+	ok, remaining, wait := limiter.TakeFrom(c.Client, accountID, cost)
 	c.bucket = bucketState{Consumed: cost, Remaining: remaining}
 	if !ok {
 		c.bucket = bucketState{Remaining: remaining, retryAfter: max(1, int(math.Ceil(wait.Seconds())))}
@@ -62,12 +69,12 @@ func (c *Call) take(limiter *auth.Limiter, bucket string, cost int) error {
 // much as a login, a token as much as a request. The bucket is the client's
 // alone, whatever account or route it names, since it may name any.
 func (s *Server) takeGuess(c *Call, proof auth.Credentials) error {
-	if s.limiter == nil || c.Client.IsLoopback() || proof.Value == "" || s.cfg.Auth.Known(proof) {
+	cost, free := 1, s.local(c)
+	if proof.Scheme == "basic" {
+		cost, free = auth.AuthCost, false
+	}
+	if s.limiter == nil || free || proof.Value == "" || s.cfg.Auth.Known(proof) {
 		return nil
 	}
-	cost := 1
-	if proof.Scheme == "basic" {
-		cost = auth.AuthCost
-	}
-	return c.take(s.limiter, auth.Bucket(c.Client.String(), ""), cost)
+	return c.take(s.limiter, "", cost)
 }

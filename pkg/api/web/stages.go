@@ -168,8 +168,18 @@ func requestID(asked string) string {
 
 const idCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:/+=@"
 
+// parseHop reads an address of X-Forwarded-For, with or without a port.
+func parseHop(text string) (netip.Addr, bool) {
+	if hop, err := netip.ParseAddr(text); err == nil {
+		return hop.Unmap(), true
+	}
+	hop, err := netip.ParseAddrPort(text)
+	return hop.Addr().Unmap(), err == nil
+}
+
 // clientAddr is the peer's address, or what a trusted proxy says in front of
-// it: the last address of X-Forwarded-For that is no proxy itself.
+// it: the last address of X-Forwarded-For that is no proxy itself. Where that
+// cannot be read, it is whoever passed it on.
 func (s *Server) clientAddr(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	addr := peer.Addr()
@@ -182,11 +192,11 @@ func (s *Server) clientAddr(r *http.Request) netip.Addr {
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0; i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
+		hop, ok := parseHop(strings.TrimSpace(hops[i]))
+		if !ok {
 			break
 		}
-		addr = hop.Unmap()
+		addr = hop
 		if !s.trusted(addr) {
 			break
 		}
