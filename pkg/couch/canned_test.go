@@ -265,3 +265,44 @@ func TestFeedThatEnds(t *testing.T) {
 		t.Errorf("updates %v", seen)
 	}
 }
+
+// Callers that create one database at once may be told 412 or 500; the
+// database may take a moment to show.
+func TestCreateDBAtOnce(t *testing.T) {
+	tests := []struct {
+		name   string
+		status int
+		after  int // how often it is looked for before it is there
+		want   problem.Code
+	}{
+		{"created", 201, 0, ""},
+		{"there", 412, 0, ""},
+		{"somebody else's", 500, 0, ""},
+		{"somebody else's, later", 500, 2, ""},
+		{"refused", 401, 0, problem.DatastoreFault},
+		{"broken", 500, 1000, problem.DatastoreFault},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			looked := 0
+			client := serving(t, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				switch {
+				case r.Method == http.MethodPut:
+					w.WriteHeader(tt.status)
+					io.WriteString(w, `{"error":"conflict","reason":"Document update conflict."}`) //nolint:errcheck // the client may be gone
+				case looked < tt.after:
+					looked++
+					w.WriteHeader(http.StatusNotFound)
+				}
+			})
+			err := client.CreateDB(t.Context(), dbName)
+			if tt.want == "" {
+				check(t, err)
+				return
+			}
+			wantCode(t, err, tt.want)
+		})
+	}
+}

@@ -8,8 +8,12 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/go-kivik/kivik/v4"
+	"github.com/go-kivik/kivik/v4/couchdb/chttp"
+
+	"github.com/callflowd/callflowd/pkg/pause"
 )
 
 // DB is one database of a server. Making one costs nothing and asks nothing.
@@ -30,7 +34,8 @@ func (c *Client) Account(id string) *DB { return c.DB(AccountDB(id)) }
 // Name returns the database's name, unescaped.
 func (d *DB) Name() string { return d.name }
 
-// CreateDB creates a database. That it is there already is no error.
+// CreateDB creates a database. That it is there already is no error, which
+// CouchDB says by a 412, or by a 500 where others create it at the same time.
 func (c *Client) CreateDB(ctx context.Context, name string) error {
 	ctx, cancel := c.limit(ctx)
 	defer cancel()
@@ -38,10 +43,27 @@ func (c *Client) CreateDB(ctx context.Context, name string) error {
 	if kivik.HTTPStatus(err) == http.StatusPreconditionFailed {
 		return nil
 	}
-	if err == nil {
-		c.tell(Wrote{DB: name, Created: true})
+	var answer *chttp.HTTPError
+	if errors.As(err, &answer) && answer.HTTPStatus() == http.StatusInternalServerError && c.appears(ctx, name) {
+		return nil
 	}
 	return wrap(err, "create database "+name)
+}
+
+// appearsWithin is how long a database that another caller creates is waited
+// for.
+const appearsWithin = 3 * time.Second
+
+// appears waits a moment for a database.
+func (c *Client) appears(ctx context.Context, name string) bool {
+	ctx, cancel := context.WithTimeout(ctx, appearsWithin)
+	defer cancel()
+	wait := pause.Growing{First: 50 * time.Millisecond, Last: time.Second}
+	for {
+		if ok, err := c.HasDB(ctx, name); ok || err != nil || !wait.Wait(ctx) {
+			return ok
+		}
+	}
 }
 
 // DropDB removes a database with all it holds. That it is absent is no error.
