@@ -54,7 +54,8 @@ type Service struct {
 	epoch      atomic.Uint64 // counts how often following the changes began anew
 	following  atomic.Bool   // the changes are followed: states read in the present epoch are current
 	current    atomic.Int64  // all changes up to then are known, Unix nanoseconds
-	askAgain   atomic.Int64  // the database did not answer: not before then, Unix nanoseconds
+	followed   atomic.Bool   // they were, and will be again
+	gate       couch.Gate
 	master     atomic.Pointer[string]
 }
 
@@ -81,6 +82,7 @@ func (s *Service) init() {
 		if s.RealmSuffix == "" {
 			s.RealmSuffix = "sip.local"
 		}
+		s.gate.Now = s.Now
 		if s.StaleFor <= 0 {
 			s.StaleFor = 24 * time.Hour
 		}

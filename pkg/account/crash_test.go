@@ -22,14 +22,21 @@ import (
 type dying struct {
 	writes atomic.Int64
 	feeds  atomic.Int64 // how often the change feed was asked
+	asked  atomic.Int64 // how often one document was asked for
 	dead   atomic.Bool  // reads do not arrive either
+
+	refused atomic.Int64 // what did not arrive
 }
 
 func (d *dying) RoundTrip(r *http.Request) (*http.Response, error) {
 	if strings.HasSuffix(r.URL.Path, "/_changes") {
 		d.feeds.Add(1)
 	}
+	if strings.HasSuffix(r.URL.Path, "/_all_docs") || strings.Count(r.URL.Path, "/") == 2 && !strings.Contains(r.URL.Path, "/_") {
+		d.asked.Add(1)
+	}
 	if d.dead.Load() || r.Method != http.MethodGet && r.Method != http.MethodHead && d.writes.Add(-1) < 0 {
+		d.refused.Add(1)
 		return nil, errors.New("the process is dead")
 	}
 	return http.DefaultTransport.RoundTrip(r)

@@ -44,14 +44,14 @@ type cached struct {
 // otherwise.
 const freshFor = 2 * time.Second
 
-// patience bounds a question whose answer is only wanted fresher: what is
-// remembered will do.
-const patience = time.Second
+// patience is how long a question waits whose answer is only wanted fresher:
+// what is remembered will do.
+const patience = 250 * time.Millisecond
 
 // State returns what is known of a live account, from memory if that is
 // current: up to two seconds old without [Service.Follow], and current within
 // the feed's delay with it. While the database cannot be reached, what was
-// known last is returned for StaleFor. No live account: [problem.BadIdentifier].
+// known last is returned for StaleFor, without waiting. No live account: [problem.BadIdentifier].
 func (s *Service) State(ctx context.Context, id string) (State, error) {
 	s.init()
 	if !couch.IsAccountID(id) {
@@ -62,38 +62,39 @@ func (s *Service) State(ctx context.Context, id string) (State, error) {
 		return held.state, nil
 	}
 	now := s.Now()
-	trusted := ok && s.trusted(held, now)
 	switch {
 	case ok && now.Sub(held.read) < freshFor:
 		return held.state, nil
-	case trusted && now.UnixNano() < s.askAgain.Load():
+	case !ok || !s.trusted(held, now):
+		return s.ask(ctx, id)
+	case s.followed.Load():
+		return held.state, nil // the feed is lost, and tells what is new when it is back
+	}
+	state, err := couch.Ask(ctx, &s.gate, patience, func(ctx context.Context) (State, error) { return s.ask(ctx, id) })
+	if unreachable(err) && ctx.Err() == nil {
 		return held.state, nil
 	}
-	asking := ctx
-	if trusted {
-		var cancel context.CancelFunc
-		asking, cancel = context.WithTimeout(ctx, patience)
-		defer cancel()
-	}
-	generation, epoch := s.generation.Load(), s.epoch.Load()
-	doc, plan, err := read(asking, s.accounts(), id)
+	return state, err
+}
+
+// ask reads a state and remembers it.
+func (s *Service) ask(ctx context.Context, id string) (State, error) {
+	now, generation, epoch := s.Now(), s.generation.Load(), s.epoch.Load()
+	doc, plan, err := read(ctx, s.accounts(), id)
 	if err == nil && !isLive(doc) {
 		err = unknown(id)
 	}
-	switch {
-	case err == nil:
-		state := stateOf(doc, plan)
-		if s.generation.Load() == generation { // else the read may be older than a change we were told of
-			s.states.Put(id, cached{state, now, epoch})
-		}
-		return state, nil
-	case problem.Is(err, problem.BadIdentifier):
+	if problem.Is(err, problem.BadIdentifier) {
 		s.states.Delete(id)
-	case trusted && unreachable(err) && ctx.Err() == nil:
-		s.askAgain.Store(now.Add(freshFor).UnixNano())
-		return held.state, nil
 	}
-	return State{}, err
+	if err != nil {
+		return State{}, err
+	}
+	state := stateOf(doc, plan)
+	if s.generation.Load() == generation { // else the read may be older than a change we were told of
+		s.states.Put(id, cached{state, now, epoch})
+	}
+	return state, nil
 }
 
 // watched reports whether the change feed would have told us of a change.
@@ -177,6 +178,7 @@ const longpoll = 5 * time.Second
 // copies, until ctx is done. Without it they are asked for every two seconds.
 func (s *Service) Follow(ctx context.Context) {
 	s.init()
+	defer s.followed.Store(false)
 	defer s.following.Store(false)
 	feed := couch.Follower{
 		DB: s.accounts(), Longpoll: longpoll,
@@ -190,6 +192,7 @@ func (s *Service) Follow(ctx context.Context) {
 			return nil
 		},
 		Current: func(time.Time) {
+			s.followed.Store(true)
 			s.current.Store(s.Now().UnixNano())
 			s.following.Store(true)
 		},

@@ -253,3 +253,48 @@ func TestStateOutlivesTheFeed(t *testing.T) {
 	_, err := s.State(t.Context(), master)
 	wantCode(t, err, problem.Unavailable)
 }
+
+// TestStateWhileTheFeedIsLost: what is known is answered at once, without a
+// question, until the feed is back and tells what has changed.
+func TestStateWhileTheFeedIsLost(t *testing.T) {
+	address := couchtest.URL(t)
+	other := &account.Service{Couch: couchtest.Open(t, address)}
+	master := ensureMaster(t, other).ID
+	id := create(t, other, master, "Other")
+	s, connection := mortalService(t, address, 1_000_000)
+	var ahead atomic.Int64
+	s.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); s.Follow(ctx) }()
+	defer func() { cancel(); <-done }()
+	name := func() string {
+		state, err := s.State(ctx, id)
+		check(t, err)
+		return state.Name
+	}
+	couchtest.Eventually(t, "the feed tells of changes", func() bool {
+		name()
+		ahead.Add(int64(time.Minute))
+		asked := connection.asked.Load()
+		name()
+		return connection.asked.Load() == asked
+	})
+	connection.dead.Store(true)
+	failed := connection.refused.Load()
+	couchtest.Eventually(t, "the feed is lost", func() bool { return connection.refused.Load() > failed+1 })
+	asked := connection.asked.Load()
+	for range 10 {
+		ahead.Add(int64(time.Minute))
+		if name() != "Other" {
+			t.Error("another account")
+		}
+	}
+	if got := connection.asked.Load(); got != asked {
+		t.Errorf("%d questions about the account", got-asked)
+	}
+	_, err := other.Patch(ctx, account.Write{ID: id, Data: document.Doc{"name": "New"}})
+	check(t, err)
+	connection.dead.Store(false)
+	couchtest.Eventually(t, "the feed is back", func() bool { return name() == "New" })
+}

@@ -47,7 +47,8 @@ type Service struct {
 	tokens    *lru.Map[digest, verified]
 	revoked   sync.Map // digest → expiry in Unix seconds
 	following atomic.Bool
-	askAgain  atomic.Int64 // the database did not answer: not before then, Unix nanoseconds
+	again     couch.Gate // for credentials that were good before
+	first     couch.Gate // for those whose signature is good
 }
 
 // Identity is who a request comes from.
@@ -96,9 +97,11 @@ const (
 	// recheckAlone is the same without the change feed, which announces
 	// revocations.
 	recheckAlone = 2 * time.Second
-	// patience bounds what a credential that is known to be good, or signed,
-	// waits for the database to say so again.
-	patience = 3 * time.Second
+	// patience is how long a credential that was good before waits for the
+	// database to say so again.
+	patience = 250 * time.Millisecond
+	// firstPatience is the same for one whose signature is good.
+	firstPatience = 3 * time.Second
 	// trustFor is how long a verified credential stays good while the
 	// database cannot be asked.
 	trustFor = 24 * time.Hour
@@ -113,6 +116,7 @@ func (s *Service) init() {
 		if s.Now == nil {
 			s.Now = time.Now
 		}
+		s.again.Now, s.first.Now = s.Now, s.Now
 		if s.TokenLife <= 0 {
 			s.TokenLife = time.Hour
 		}
@@ -126,7 +130,10 @@ func (s *Service) init() {
 // the revocations. It needs the system databases.
 func (s *Service) Start(ctx context.Context) error {
 	s.init()
-	if err := s.loadKeys(ctx, true); err != nil {
+	s.reloading.Lock()
+	err := s.loadKeys(ctx, true)
+	s.reloading.Unlock()
+	if err != nil {
 		return err
 	}
 	return s.loadRevocations(ctx)
@@ -210,36 +217,39 @@ func (s *Service) verify(ctx context.Context, key digest, read func(context.Cont
 	if !s.following.Load() {
 		recheck = recheckAlone
 	}
-	trusted := ok && now.Sub(held.checked) < trustFor
-	if ok && now.Sub(held.checked) < recheck || trusted && now.UnixNano() < s.askAgain.Load() {
+	if ok && now.Sub(held.checked) < recheck {
 		return held.identity, nil
 	}
-	asking := ctx
-	if trusted {
-		var cancel context.CancelFunc
-		asking, cancel = context.WithTimeout(ctx, patience)
-		defer cancel()
+	if !ok || now.Sub(held.checked) >= trustFor {
+		return s.check(ctx, key, read)
 	}
-	if err := s.checkRevoked(asking, key); err != nil {
-		s.tokens.Delete(key)
-		return Identity{}, err
+	identity, err := couch.Ask(ctx, &s.again, patience, func(ctx context.Context) (Identity, error) { return s.check(ctx, key, read) })
+	if unreachable(err) && ctx.Err() == nil {
+		return held.identity, s.notRevoked(key)
 	}
-	identity, err := read(asking)
-	switch {
-	case err == nil:
+	return identity, err
+}
+
+// check looks a credential up and remembers what it found.
+func (s *Service) check(ctx context.Context, key digest, read func(context.Context) (Identity, error)) (Identity, error) {
+	now := s.Now()
+	err := s.checkRevoked(ctx, key)
+	var identity Identity
+	if err == nil {
+		identity, err = read(ctx)
+	}
+	if err == nil {
 		identity.token = key
 		s.tokens.Put(key, verified{identity, now})
-		if _, gone := s.revoked.Load(key); gone { // revoked while we were reading
-			s.tokens.Delete(key)
-			return Identity{}, tokenRejected("the token was revoked", nil)
-		}
-		return identity, nil
-	case trusted && unreachable(err) && ctx.Err() == nil:
-		s.askAgain.Store(now.Add(recheckAlone).UnixNano())
-		return held.identity, nil
+		err = s.notRevoked(key) // while we were reading
 	}
-	s.tokens.Delete(key)
-	return Identity{}, err
+	if err != nil {
+		if !unreachable(err) {
+			s.tokens.Delete(key)
+		}
+		return Identity{}, err
+	}
+	return identity, nil
 }
 
 // Authorize decides whether a caller may touch an account: its own, one below

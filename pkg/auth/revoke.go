@@ -56,17 +56,23 @@ func (s *Service) revoke(key digest, expires int64) {
 // checkRevoked asks memory and, while no change feed fills it, the database.
 // A database that cannot be asked leaves it at what memory knows.
 func (s *Service) checkRevoked(ctx context.Context, key digest) error {
-	if _, gone := s.revoked.Load(key); gone {
-		return tokenRejected("the token was revoked", nil)
+	if err := s.notRevoked(key); err != nil || s.following.Load() {
+		return err
 	}
-	if s.following.Load() {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	doc, err := s.db().Get(ctx, revocationID(key))
+	doc, err := couch.Ask(ctx, &s.first, firstPatience, func(ctx context.Context) (document.Doc, error) {
+		return s.db().Get(ctx, revocationID(key))
+	})
 	if err == nil {
 		s.noteRevocation(doc)
+		return tokenRejected("the token was revoked", nil)
+	}
+	return nil
+}
+
+// notRevoked asks memory.
+func (s *Service) notRevoked(key digest) error {
+	if _, gone := s.revoked.Load(key); gone {
+		s.tokens.Delete(key)
 		return tokenRejected("the token was revoked", nil)
 	}
 	return nil
@@ -149,17 +155,19 @@ func (s *Service) Follow(ctx context.Context) {
 }
 
 // takeChanges takes keys and revocations from the change feed.
-func (s *Service) takeChanges(ctx context.Context, page couch.ChangesPage) error {
+func (s *Service) takeChanges(_ context.Context, page couch.ChangesPage) error {
 	for _, change := range page.Changes {
+		doc, err := (couch.Row{Doc: change.Doc}).Document()
+		if err != nil {
+			continue
+		}
 		switch {
-		case strings.HasPrefix(change.ID, keyPrefix):
-			if err := s.loadKeys(ctx, false); err != nil {
-				return err
-			}
-		case strings.HasPrefix(change.ID, revokedPrefix):
-			if doc, err := (couch.Row{Doc: change.Doc}).Document(); err == nil && doc != nil {
-				s.noteRevocation(doc)
-			}
+		case strings.HasPrefix(change.ID, keyPrefix) && change.Deleted:
+			s.keyChanged(change.ID, nil)
+		case strings.HasPrefix(change.ID, keyPrefix) && doc != nil:
+			s.keyChanged(change.ID, doc)
+		case strings.HasPrefix(change.ID, revokedPrefix) && doc != nil:
+			s.noteRevocation(doc)
 		}
 	}
 	return nil

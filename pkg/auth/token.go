@@ -25,6 +25,11 @@ const issuer = "kazoo"
 // maxToken bounds a token's length in bytes; ours have some 700.
 const maxToken = 8192
 
+// clockLeeway is how far ahead the clock of another process may be. A token
+// issued later than that is refused: a clock that was wrong made it, and it
+// would be good for longer than it should.
+const clockLeeway = time.Minute
+
 // The methods of logging in, in Kazoo's words.
 const (
 	methodUser  = "cb_user_auth"
@@ -107,10 +112,10 @@ func (s *Service) readToken(ctx context.Context, token string) (Identity, error)
 	if err != nil {
 		return Identity{}, err
 	}
-	asking, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	identity := c.identity()
-	doc, err := s.buyer(asking, c.AccountID, c.OwnerID)
+	doc, err := couch.Ask(ctx, &s.first, firstPatience, func(ctx context.Context) (document.Doc, error) {
+		return s.buyer(ctx, c.AccountID, c.OwnerID)
+	})
 	switch {
 	case unreachable(err): // the signature is good, and nothing more can be known now
 		identity.Plain = c.OwnerID != ""
@@ -139,6 +144,9 @@ func (s *Service) parse(ctx context.Context, token string) (claims, error) {
 		if err := jwt.NewValidator(options...).Validate(&c); err != nil {
 			return nil, err
 		}
+		if c.IssuedAt != nil && c.IssuedAt.After(s.Now().Add(clockLeeway)) {
+			return nil, jwt.ErrTokenUsedBeforeIssued
+		}
 		if _, critical := t.Header["crit"]; critical || kid == "" || len(t.Signature) < keyBits/8 || !couch.IsAccountID(c.AccountID) || c.Method == "" {
 			return nil, jwt.ErrTokenMalformed
 		}
@@ -160,7 +168,7 @@ func (s *Service) parse(ctx context.Context, token string) (claims, error) {
 // reason keeps of the parser's error only what cannot repeat the token.
 func reason(err error) error {
 	for _, known := range []error{
-		jwt.ErrTokenExpired, jwt.ErrTokenSignatureInvalid, jwt.ErrTokenMalformed, jwt.ErrTokenUnverifiable, jwt.ErrTokenInvalidClaims,
+		jwt.ErrTokenExpired, jwt.ErrTokenUsedBeforeIssued, jwt.ErrTokenSignatureInvalid, jwt.ErrTokenMalformed, jwt.ErrTokenUnverifiable, jwt.ErrTokenInvalidClaims,
 	} {
 		if errors.Is(err, known) {
 			return known
