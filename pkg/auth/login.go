@@ -53,12 +53,15 @@ func checkAPIAuth(data document.Doc) error {
 }
 
 func (s *Service) accountByKey(ctx context.Context, key string) (document.Doc, error) {
-	for row, err := range s.Couch.DB("accounts").View(ctx, "accounts", "listing_by_api", couch.Query{Key: key, IncludeDocs: true, Limit: 1}) {
-		if err != nil {
-			return nil, err
-		}
-		doc, err := row.Document()
-		if err == nil && doc.Live() && subtle.ConstantTimeCompare([]byte(doc.String("pvt_api_key")), []byte(key)) == 1 {
+	fits := func(doc document.Doc) bool {
+		return doc.Type() == "account" && subtle.ConstantTimeCompare([]byte(doc.String("pvt_api_key")), []byte(key)) == 1
+	}
+	docs, err := s.find(ctx, search{s.Couch.DB("accounts"), "accounts", "listing_by_api", key, 1, fits})
+	if err != nil {
+		return nil, err
+	}
+	for _, doc := range docs {
+		if fits(doc) {
 			return doc, nil
 		}
 	}
@@ -162,9 +165,11 @@ func (s *Service) accountsNamed(ctx context.Context, data document.Doc) ([]strin
 	case data.String("phone_number") != "":
 		ids, err = s.accountByNumber(ctx, data.String("phone_number"))
 	case realm != "":
-		ids, err = s.accountsListed(ctx, "listing_by_realm", strings.ToLower(realm))
+		realm = strings.ToLower(realm)
+		ids, err = s.accountsListed(ctx, "listing_by_realm", realm, func(doc document.Doc) bool { return strings.ToLower(doc.String("realm")) == realm })
 	default:
-		ids, err = s.accountsListed(ctx, "listing_by_name", document.Alphanumeric(data.String("account_name")))
+		name := document.Alphanumeric(data.String("account_name"))
+		ids, err = s.accountsListed(ctx, "listing_by_name", name, func(doc document.Doc) bool { return name != "" && document.Alphanumeric(doc.String("name")) == name })
 	}
 	if err == nil && len(ids) == 0 {
 		_, err = s.userBy(ctx, s.Accounts.MasterID(), "creds_by_md5", "")
@@ -172,15 +177,14 @@ func (s *Service) accountsNamed(ctx context.Context, data document.Doc) ([]strin
 	return ids, err
 }
 
-func (s *Service) accountsListed(ctx context.Context, view, key string) ([]string, error) {
-	var ids []string
-	for row, err := range s.Couch.DB("accounts").View(ctx, "accounts", view, couch.Query{Key: key, Limit: maxNamed}) {
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, row.ID)
+func (s *Service) accountsListed(ctx context.Context, view, key string, fits func(document.Doc) bool) ([]string, error) {
+	isOne := func(doc document.Doc) bool { return doc.Type() == "account" && fits(doc) }
+	docs, err := s.find(ctx, search{s.Couch.DB("accounts"), "accounts", view, key, maxNamed, isOne})
+	ids := make([]string, 0, len(docs))
+	for _, doc := range docs {
+		ids = append(ids, doc.ID())
 	}
-	return ids, nil
+	return ids, err
 }
 
 // accountByNumber asks the number's document (contract 6.1), which a Kazoo
@@ -205,24 +209,22 @@ func (s *Service) userBy(ctx context.Context, accountID, view, hash string) (doc
 	if !couch.IsAccountID(accountID) {
 		return nil, nil
 	}
-	if err := s.Accounts.Prepare(ctx, accountID); err != nil {
-		if problem.Is(err, problem.MissingDatabase) {
-			return nil, nil
-		}
+	if err := s.Accounts.Prepare(ctx, accountID); problem.Is(err, problem.MissingDatabase) {
+		return nil, nil
+	} else if err != nil && !problem.Is(err, problem.DatastoreFault) { // that need not keep anybody out
 		return nil, err
 	}
 	field := map[string]string{"creds_by_md5": "pvt_md5_auth", "creds_by_sha": "pvt_sha1_auth"}[view]
 	hash = strings.ToLower(hash)
-	q := couch.Query{Key: hash, IncludeDocs: true, Limit: 1}
-	for row, err := range s.Couch.Account(accountID).View(ctx, "users", view, q) {
-		if err != nil {
-			return nil, err
-		}
-		user, err := row.Document()
-		if err != nil || !user.Live() || user["enabled"] == false {
-			continue
-		}
-		if subtle.ConstantTimeCompare([]byte(user.String(field)), []byte(hash)) == 1 {
+	fits := func(user document.Doc) bool {
+		return hash != "" && user.Type() == "user" && subtle.ConstantTimeCompare([]byte(user.String(field)), []byte(hash)) == 1
+	}
+	users, err := s.find(ctx, search{s.Couch.Account(accountID), "users", view, hash, 1, fits})
+	if err != nil {
+		return nil, err
+	}
+	for _, user := range users {
+		if user["enabled"] != false && fits(user) {
 			return user, nil
 		}
 	}
