@@ -111,7 +111,7 @@ func TestHistoryExpires(t *testing.T) {
 	for _, step := range []struct {
 		month time.Month
 		want  int // versions known, the stored one included
-	}{{2, 3}, {3, 4}, {4, 4}, {12, 2}} {
+	}{{2, 3}, {3, 4}, {4, 4}, {5, 4}} {
 		month(step.month)
 		patch(t, s, "c", `{"n":2}`)
 		if got := len(history(t, s, "c")); got != step.want {
@@ -174,6 +174,30 @@ func TestRestore(t *testing.T) {
 	}
 	_, err = s.Restore(t.Context(), write(t, "never", `{}`), "")
 	wantError(t, err, problem.BadIdentifier, "")
+}
+
+// TestAClockAheadCostsNoHistory: a clock that jumps years ahead, and processes
+// that start with it, delete a month each at most, and none that is young.
+func TestAClockAheadCostsNoHistory(t *testing.T) {
+	first := newService(t)
+	set := clock(first)
+	first.HistoryMonths = 2
+	create(t, first, `{"id":"c","numbers":["1"]}`)
+	for m := time.Month(1); m < 4; m++ {
+		set(time.Date(2024, m, 15, 0, 0, 0, 0, time.UTC))
+		patch(t, first, "c", `{"n":1}`)
+	}
+	set(time.Date(2034, 1, 1, 0, 0, 0, 0, time.UTC))
+	patch(t, first, "c", `{"n":2}`)
+	if got := len(history(t, first, "c")); got != 4 {
+		t.Errorf("%d versions after the jump, want January gone and no more", got)
+	}
+	set(time.Date(2024, 4, 1, 0, 0, 0, 0, time.UTC))
+	again := &Service{Couch: first.Couch, Schemas: first.Schemas, Accounts: first.Accounts, Now: first.Now, HistoryMonths: 2}
+	patch(t, again, "c", `{"n":3}`)
+	if got := len(history(t, again, "c")); got != 5 {
+		t.Errorf("%d versions when the clock is right again", got)
+	}
 }
 
 func TestAt(t *testing.T) {

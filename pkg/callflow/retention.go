@@ -9,23 +9,60 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 )
 
-// expire deletes history that is older than HistoryMonths. It runs when a
-// month begins; what fails is logged, and tried again by the next process.
+// expire deletes the oldest month of history if it is older than
+// HistoryMonths. It runs when a month begins; what fails is logged, and tried
+// again by the next process. A clock that jumps ahead must not cost history:
+// what counts is when the newest entry was written, and no run deletes more
+// than a month.
 func (s *Service) expire(ctx context.Context, accountID string, month time.Time) {
 	if s.HistoryMonths <= 0 {
 		return
 	}
-	first := time.Date(month.UTC().Year(), month.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)
-	oldest := first.AddDate(0, -s.HistoryMonths, 0).Format("200601")
-	months, err := s.months(ctx, accountID)
-	for _, m := range months {
-		if err == nil && m.month < oldest {
-			err = m.deleteHistory(ctx)
-		}
-	}
-	if err != nil {
+	if err := s.deleteOldest(ctx, accountID, month); err != nil {
 		s.log().Warn("old history stays", zap.String("account", accountID), zap.Error(err))
 	}
+}
+
+func (s *Service) deleteOldest(ctx context.Context, accountID string, now time.Time) error {
+	months, err := s.months(ctx, accountID)
+	if err != nil {
+		return err
+	}
+	var kept []monthly // those that have history
+	current := firstOfMonth(now)
+	for _, m := range months {
+		written, some, err := m.writtenAt(ctx)
+		if err != nil {
+			return err
+		}
+		if next := firstOfMonth(written).AddDate(0, 1, 0); some && len(kept) == 0 && next.Before(current) {
+			current = next // nothing was written since, or the clock is ahead
+		}
+		if some {
+			kept = append(kept, m)
+		}
+	}
+	if len(kept) == 0 || kept[len(kept)-1].month >= current.AddDate(0, -s.HistoryMonths, 0).Format("200601") {
+		return nil
+	}
+	return kept[len(kept)-1].deleteHistory(ctx)
+}
+
+func firstOfMonth(t time.Time) time.Time {
+	return time.Date(t.UTC().Year(), t.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)
+}
+
+// writtenAt is when some entry of the month was written, and whether there is
+// any.
+func (m monthly) writtenAt(ctx context.Context) (at time.Time, some bool, err error) {
+	for entry, err := range m.entries(ctx, "") {
+		if err != nil {
+			return time.Time{}, false, err
+		}
+		seconds, _ := entry.Seconds("pvt_created")
+		return document.FromGregorian(seconds), true, nil
+	}
+	return time.Time{}, false, nil
 }
 
 // expireBatch is how many entries are deleted at a time.
