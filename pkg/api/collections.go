@@ -119,6 +119,7 @@ func (of collection) patch(c *web.Call) (*web.Answer, error) {
 func (of collection) remove(c *web.Call) (*web.Answer, error) {
 	hard := !c.KazooFlag("should_soft_delete", true)
 	a, err := of.change(c, func(ctx context.Context, w resource.Write) (save.Saved, error) {
+		w.RefuseIfReferenced = c.Flag("refuse_if_referenced")
 		return of.s.cfg.Resources.Delete(ctx, w, hard)
 	})
 	if err != nil {
@@ -137,6 +138,15 @@ func (of collection) change(c *web.Call, do func(context.Context, resource.Write
 		return nil, err
 	}
 	return saved(result), nil
+}
+
+// references serves GET …/{COLLECTION}/{ID}/references.
+func (of collection) references(c *web.Call) (*web.Answer, error) {
+	found, err := of.s.cfg.Resources.References(c.Context(), of.kind, c.Account(), c.Var("document_id"))
+	if err != nil {
+		return nil, err
+	}
+	return web.Page(found, "", ""), nil
 }
 
 // deleted marks the document of an answer as Kazoo does (contract 2.2).

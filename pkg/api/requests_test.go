@@ -261,7 +261,9 @@ func (w *world) past(account, base string) {
 	} {
 		w.send(get, path, "").want(http.StatusBadRequest).says("validation error")
 	}
-	w.send(remove, account+"/users/none?refuse_if_referenced=true", "").want(http.StatusBadRequest)
+	w.send(remove, account+"/users/none?refuse_if_referenced=true", "").want(http.StatusNotFound)
+	w.send(get, account+"/users/none/references", "").want(http.StatusNotFound)
+	w.send(get, base+"/none/references", "").want(http.StatusNotFound)
 	if got := w.send(get, account+"/routes/100?at=2024-03-01&explain=true", "").want(http.StatusNotFound); got.data("steps", 0, "step") == nil {
 		w.t.Errorf("a miss in the past is not explained: %v", got.data())
 	}

@@ -197,7 +197,11 @@ func (s *Server) collectionRoutes(kind resource.Kind) []web.Row {
 		},
 		{
 			Method: remove, Path: one, Handle: of.remove, Access: web.OfAccount,
-			Summary: "Delete one of " + kind.Name, Query: []string{"should_soft_delete"}, Data: "Document",
+			Summary: "Delete one of " + kind.Name, Query: []string{"should_soft_delete"}, Flags: []string{"refuse_if_referenced"}, Data: "Document",
+		},
+		{
+			Method: get, Path: one + "/references", Handle: of.references, Access: web.OfAccount,
+			Summary: "Documents that point at one of " + kind.Name, Data: "References",
 		},
 	}
 	return append(list, s.metaflowRoutes(one, documentMetaflows{s, kind})...)

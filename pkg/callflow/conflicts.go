@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"github.com/callflowd/callflowd/pkg/couch"
-	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // Conflicts is what replication has left for people to settle.
@@ -69,7 +69,7 @@ func (s *Service) Conflicts(ctx context.Context, accountID string) (Conflicts, e
 }
 
 func (s *Service) addConflict(ctx context.Context, accountID, id string, out *Conflicts) error {
-	leaves, err := s.living(ctx, accountID, id)
+	leaves, err := save.Living(ctx, s.Couch.Account(accountID), id)
 	if err != nil || len(leaves) < 2 {
 		return err
 	}
@@ -84,16 +84,6 @@ func (s *Service) addConflict(ctx context.Context, accountID, id string, out *Co
 	c.Mergeable = err == nil
 	out.Documents = append(out.Documents, c)
 	return nil
-}
-
-// living returns a document's leaf revisions that are no tombstones, the
-// winner first; none if the document is not there.
-func (s *Service) living(ctx context.Context, accountID, id string) ([]document.Doc, error) {
-	leaves, err := s.Couch.Account(accountID).Leaves(ctx, id)
-	if problem.Is(err, problem.BadIdentifier) {
-		return nil, nil
-	}
-	return slices.DeleteFunc(leaves, isTombstone), err
 }
 
 // addDoubleBooked reads the views, whose rows of one key come together.

@@ -188,6 +188,47 @@ func TestDeletedThereEditedHere(t *testing.T) {
 	wantError(t, err, problem.BadIdentifier, "")
 }
 
+// TestDeletedLeavesNameTheirEdits merges a soft-deleted leaf with an edited one.
+func TestDeletedLeavesNameTheirEdits(t *testing.T) {
+	s := newService(t)
+	fork(t, s, "c", `{"pvt_type":"callflow","numbers":["1"],"name":"n"}`,
+		`{"pvt_type":"callflow","numbers":["1"],"name":"n","pvt_deleted":true}`, `{"pvt_type":"callflow","numbers":["1"],"name":"edited"}`)
+	_, err := s.Resolve(t.Context(), write(t, "c", `{}`), Resolution{Merge: true})
+	if !problem.Is(err, problem.Conflict) {
+		t.Fatal(err)
+	}
+	list, _ := problem.AsError(err).Data["conflicts"].([]any)
+	if len(list) != 1 || list[0].(map[string]any)["path"] != "name" {
+		t.Errorf("conflicts %v", problem.AsError(err).Data)
+	}
+}
+
+// TestRemovalLeavesNoLeaf: the other leaf of a conflict does not come back, and
+// history has both.
+func TestRemovalLeavesNoLeaf(t *testing.T) {
+	s := newService(t)
+	fork(t, s, "c", `{"pvt_type":"callflow","numbers":["1"],"name":"n"}`,
+		`{"pvt_type":"callflow","numbers":["1"],"name":"one"}`, `{"pvt_type":"callflow","numbers":["1"],"name":"two"}`)
+	saved, err := s.Delete(t.Context(), write(t, "c", `{}`), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range saved.Warnings {
+		if w.Code == "not_removed" {
+			t.Errorf("%+v", w)
+		}
+	}
+	_, err = s.Get(t.Context(), testAccount, "c")
+	wantError(t, err, problem.BadIdentifier, "")
+	known := revisions(history(t, s, "c"))
+	for _, rev := range []string{"2-b", "2-c"} {
+		if !slices.Contains(known, rev) {
+			t.Errorf("history lacks %s: %v", rev, known)
+		}
+	}
+	create(t, s, `{"id":"d","numbers":["1"]}`)
+}
+
 func TestNumbersBookedTwice(t *testing.T) {
 	s := newService(t)
 	create(t, s, `{"id":"a","numbers":["1","2"],"patterns":["^1$"]}`)

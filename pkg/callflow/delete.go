@@ -23,7 +23,8 @@ func (s *Service) Delete(ctx context.Context, w Write, hard bool) (Saved, error)
 		if err := v.undisputed(ctx); err != nil {
 			return nil, err
 		}
-		if err := v.referenced(ctx); err != nil {
+		find := func(ctx context.Context) ([]save.Reference, error) { return s.references(ctx, w.AccountID, w.ID) }
+		if err := v.Referenced(ctx, find); err != nil {
 			return nil, err
 		}
 		whole = v.Stored.Clone()
@@ -36,6 +37,12 @@ func (s *Service) Delete(ctx context.Context, w Write, hard bool) (Saved, error)
 	})
 	if err != nil {
 		return Saved{}, err
+	}
+	if hard {
+		saved.Warnings = append(saved.Warnings, save.RemoveRest(ctx, s.Couch.Account(w.AccountID), w.ID, func(ctx context.Context, leaf document.Doc) error {
+			_, err := s.keep(ctx, w.AccountID, month, leaf)
+			return err
+		})...)
 	}
 	whole.SetRev(saved.Doc.Rev())
 	saved.Doc = withDeleted(whole)

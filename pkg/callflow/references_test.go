@@ -24,6 +24,9 @@ func TestReferences(t *testing.T) {
 		{"id":"flow","type":"callflow","name":"Main","path":"flow.children.`+target+`"},
 		{"id":"flow","type":"callflow","name":"Main","path":"flow.children.1.data.id"},
 		{"id":"flow","type":"callflow","name":"Main","path":"flow.children.a%2Eb.data.value"}]`)
+	_, err = s.References(t.Context(), testAccount, "short")
+	wantError(t, err, problem.BadIdentifier, "")
+	create(t, s, `{"id":"short","numbers":["3"]}`)
 	short, err := s.References(t.Context(), testAccount, "short")
 	if err != nil {
 		t.Fatal(err)

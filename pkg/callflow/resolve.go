@@ -1,6 +1,7 @@
 package callflow
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -25,7 +26,7 @@ type Resolution struct {
 // [problem.BadIdentifier]; a merge with overlapping edits is
 // [problem.Conflict].
 func (s *Service) Resolve(ctx context.Context, w Write, r Resolution) (Saved, error) {
-	leaves, err := s.living(ctx, w.AccountID, w.ID)
+	leaves, err := save.Living(ctx, s.Couch.Account(w.AccountID), w.ID)
 	if err != nil {
 		return Saved{}, err
 	}
@@ -50,7 +51,7 @@ func (s *Service) Resolve(ctx context.Context, w Write, r Resolution) (Saved, er
 		return Saved{}, err
 	}
 	saved.Warnings = append(saved.Warnings, warnings...)
-	return saved, s.deleteLosers(ctx, w, leaves[1:])
+	return saved, save.DeleteLeaves(ctx, s.Couch.Account(w.AccountID), leaves[1:])
 }
 
 // settle is the document that the resolution asks for.
@@ -111,24 +112,6 @@ func onlyOver(doc document.Doc) func(string) error {
 	}
 }
 
-// deleteLosers puts tombstones on losing leaves.
-func (s *Service) deleteLosers(ctx context.Context, w Write, losers []document.Doc) error {
-	tombs := make([]document.Doc, len(losers))
-	for i, leaf := range losers {
-		tombs[i] = save.Tombstone(leaf)
-	}
-	results, err := s.Couch.Account(w.AccountID).Bulk(ctx, tombs)
-	if err != nil {
-		return err
-	}
-	for _, r := range results {
-		if r.Err != nil && !problem.Is(r.Err, problem.Conflict) {
-			return r.Err
-		}
-	}
-	return nil
-}
-
 // mergeLeaves merges conflicting revisions one after the other, each with the
 // version they descend from. Without that version, or where edits overlap, or
 // where one was deleted and the other edited, it is [problem.Conflict].
@@ -148,10 +131,7 @@ func (s *Service) mergeLeaves(ctx context.Context, accountID, id string, leaves 
 	merged := leaves[0]
 	for _, leaf := range leaves[1:] {
 		if merged.Live() != leaf.Live() || merged.Type() != leaf.Type() {
-			return nil, &problem.Error{
-				Code: problem.Conflict, Msg: "deleted here, edited there: " + id,
-				Data: map[string]any{"message": "conflicting documents", "revision": leaves[0].Rev()},
-			}
+			return nil, s.deletedAndEdited(ctx, accountID, ancestry, leaves[0], merged, leaf, side)
 		}
 		base, err := s.sharedBase(ctx, accountID, id, ancestry[leaves[0].Rev()], ancestry[leaf.Rev()], leaves[0])
 		if err != nil {
@@ -169,6 +149,30 @@ func (s *Service) mergeLeaves(ctx context.Context, accountID, id string, leaves 
 		merged = next
 	}
 	return merged, nil
+}
+
+// deletedAndEdited is the conflict of two leaves of which one is deleted: its
+// paths are those that the other changed since their common version.
+func (s *Service) deletedAndEdited(
+	ctx context.Context, accountID string, ancestry map[string][]string, winner, one, other document.Doc, side func(document.Doc) document.Doc,
+) error {
+	edited, whose := other, "theirs"
+	if one.Live() {
+		edited, whose = one, "yours"
+	}
+	conflict := &problem.Error{
+		Code: problem.Conflict, Msg: "deleted here, edited there: " + winner.ID(),
+		Data: map[string]any{"message": "conflicting documents", "revision": winner.Rev()},
+	}
+	base, err := s.sharedBase(ctx, accountID, winner.ID(), ancestry[one.Rev()], ancestry[other.Rev()], winner)
+	if problem.Is(err, problem.Conflict) {
+		return cmp.Or(err, error(conflict))
+	}
+	if err != nil {
+		return err
+	}
+	edits := document.Diff(publicOf(side(base)), publicOf(side(edited)))
+	return cmp.Or(editAgainstDeletion(edits, whose, winner.Rev()), error(conflict))
 }
 
 // sharedBase is the latest version that both revisions descend from, from

@@ -6,6 +6,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // faulty are callflows as Kazoo or another site may have stored them, each
@@ -89,7 +90,7 @@ func TestAFaultyConflictIsSettled(t *testing.T) {
 		fork(t, s, "c", `{"pvt_type":"callflow","numbers":["1"],"patterns":["(("]}`,
 			`{"pvt_type":"callflow","numbers":["1"],"patterns":["(("],"name":"one"}`,
 			`{"pvt_type":"callflow","numbers":["1"],"patterns":["(("],"other":"two"}`)
-		leaves, err := s.living(t.Context(), testAccount, "c")
+		leaves, err := save.Living(t.Context(), s.Couch.Account(testAccount), "c")
 		if err != nil || len(leaves) != 2 {
 			t.Fatalf("%d leaves, %v", len(leaves), err)
 		}

@@ -52,13 +52,27 @@ func (s *Service) change(ctx context.Context, w Write, from func(document.Doc) d
 	})
 }
 
-// Delete marks a document as deleted, or with hard leaves a tombstone only.
-// What it held alone is free then.
+// References lists where live documents of the account mention one of a kind.
+// One that is not there is [problem.BadIdentifier].
+func (s *Service) References(ctx context.Context, kind Kind, accountID, id string) ([]save.Reference, error) {
+	if _, err := s.Get(ctx, kind, accountID, id); err != nil {
+		return nil, err
+	}
+	return save.References(ctx, s.Couch.Account(accountID), id)
+}
+
+// Delete marks a document as deleted, or with hard leaves tombstones only.
+// What it held alone is free then. Documents that still refer to it are
+// warnings, or [problem.Conflict] with RefuseIfReferenced.
 func (s *Service) Delete(ctx context.Context, w Write, hard bool) (save.Saved, error) {
 	var whole document.Doc
 	saved, err := s.saves.Run(ctx, w.Write, func(ctx context.Context) (*save.Attempt, error) {
 		a := s.attempt(w)
 		if err := s.load(ctx, w.Kind, a); err != nil {
+			return nil, err
+		}
+		find := func(ctx context.Context) ([]save.Reference, error) { return save.References(ctx, a.DB, a.ID) }
+		if err := a.Referenced(ctx, find); err != nil {
 			return nil, err
 		}
 		whole = a.Stored.Clone()
@@ -71,6 +85,9 @@ func (s *Service) Delete(ctx context.Context, w Write, hard bool) (save.Saved, e
 	})
 	if err != nil {
 		return save.Saved{}, err
+	}
+	if hard {
+		saved.Warnings = append(saved.Warnings, save.RemoveRest(ctx, s.Couch.Account(w.AccountID), w.ID, nil)...)
 	}
 	whole.SetRev(saved.Doc.Rev())
 	saved.Doc = whole

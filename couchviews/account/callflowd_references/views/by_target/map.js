@@ -30,7 +30,7 @@ function (doc) {
         continue;
       }
       var below = path === '' ? escape(name) : path + '.' + escape(name);
-      if (!list && key === 'children' && name !== '_' && name.length >= 2) {
+      if (!list && (key === 'children' && name !== '_' && name.length >= 2 || /^[0-9a-f]{32}$/.test(name))) {
         mention(name, below);
       }
       pending.push([value[name], below, list ? key : name]);
