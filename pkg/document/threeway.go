@@ -19,7 +19,8 @@ type Clash struct {
 // by member, the arrays at the top-level keys named by sets merge as sets,
 // and arrays whose members are all objects with a unique string id merge
 // member by member. Everything else that changed on both sides, an edit
-// against a removal included, is a clash. Without clashes the result is the
+// against a removal included, is a clash, and so is an edit of an action's data
+// where the other side has put another action in its place. Without clashes the result is the
 // same whichever side is yours.
 func Merge(base, yours, theirs Doc, sets ...string) (Doc, []Clash) {
 	m := merger{sets: sets}
@@ -49,8 +50,13 @@ func (s side) same(o side) bool {
 
 func (m *merger) objects(path string, base, yours, theirs map[string]any) map[string]any {
 	out := map[string]any{}
+	displaced := displaced(base, yours, theirs)
 	for _, k := range unionOfKeys(base, yours, theirs) {
-		merged := m.values(problem.Join(path, k), at(base, k), at(yours, k), at(theirs, k))
+		merge := m.values
+		if displaced && k == "data" {
+			merge = m.clash
+		}
+		merged := merge(problem.Join(path, k), at(base, k), at(yours, k), at(theirs, k))
 		if merged.present {
 			out[k] = merged.value
 		}

@@ -17,6 +17,12 @@ func TestMerge(t *testing.T) {
 		{"removed on one side", `{"a":1,"b":1}`, `{"b":1}`, `{"a":1,"b":2}`, `{"b":2}`},
 		{"added on both", `{}`, `{"a":{"x":1}}`, `{"a":{"y":1}}`, `{"a":{"x":1,"y":1}}`},
 		{
+			"another module, a child edited elsewhere", `{"flow":{"module":"user","data":{"id":"u"},"children":{"_":{"module":"play","data":{"id":"p"}}}}}`,
+			`{"flow":{"module":"device","data":{"id":"d"},"children":{"_":{"module":"play","data":{"id":"p"}}}}}`,
+			`{"flow":{"module":"user","data":{"id":"u"},"children":{"_":{"module":"play","data":{"id":"q"}}}}}`,
+			`{"flow":{"module":"device","data":{"id":"d"},"children":{"_":{"module":"play","data":{"id":"q"}}}}}`,
+		},
+		{
 			"branches of the tree", `{"flow":{"module":"menu","children":{}}}`,
 			`{"flow":{"module":"menu","children":{"1":{"module":"user"}}}}`,
 			`{"flow":{"module":"menu","children":{"2":{"module":"device"}}}}`,
@@ -67,6 +73,24 @@ func TestMergeClashes(t *testing.T) {
 		{"removal against edit", `{"a":{"b":1}}`, `{}`, `{"a":{"b":2}}`, "a", `{"base":{"b":1},"theirs":{"b":2}}`},
 		{"edit against removal", `{"a":1}`, `{"a":2}`, `{}`, "a", `{"base":1,"yours":2}`},
 		{"two additions", `{}`, `{"a":1}`, `{"a":2}`, "a", `{"yours":1,"theirs":2}`},
+		{
+			"moved under another module, edited there", `{"flow":{"module":"user","data":{"id":"u"}}}`,
+			`{"flow":{"module":"menu","data":{"id":"m"},"children":{"_":{"module":"user","data":{"id":"u"}}}}}`,
+			`{"flow":{"module":"user","data":{"id":"u","timeout":5}}}`,
+			"flow.data", `{"base":{"id":"u"},"yours":{"id":"m"},"theirs":{"id":"u","timeout":5}}`,
+		},
+		{
+			"moved under the same module", `{"flow":{"module":"menu","data":{"id":"a"}}}`,
+			`{"flow":{"module":"menu","data":{"id":"b"},"children":{"1":{"module":"menu","data":{"id":"a"}}}}}`,
+			`{"flow":{"module":"menu","data":{"id":"a","timeout":5}}}`,
+			"flow.data", `{"base":{"id":"a"},"yours":{"id":"b"},"theirs":{"id":"a","timeout":5}}`,
+		},
+		{
+			"another module, edited there", `{"flow":{"module":"user","data":{"id":"u","timeout":1}}}`,
+			`{"flow":{"module":"user","data":{"id":"u","timeout":2}}}`,
+			`{"flow":{"module":"device","data":{"id":"u","timeout":1}}}`,
+			"flow.data", `{"base":{"id":"u","timeout":1},"yours":{"id":"u","timeout":2},"theirs":{"id":"u","timeout":1}}`,
+		},
 		{"plain arrays", `{"l":[1]}`, `{"l":[1,2]}`, `{"l":[1,3]}`, "l", `{"base":[1],"yours":[1,2],"theirs":[1,3]}`},
 		{"a set removed", `{"flags":["a"]}`, `{}`, `{"flags":["a","b"]}`, "flags", `{"base":["a"],"theirs":["a","b"]}`},
 		{"a set that is none", `{"flags":["a"]}`, `{"flags":"x"}`, `{"flags":["b"]}`, "flags", `{"base":["a"],"yours":"x","theirs":["b"]}`},
