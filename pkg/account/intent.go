@@ -133,10 +133,14 @@ func (s *Service) abandon(ctx context.Context, intent document.Doc) error {
 // account that can be seen is completed, one that cannot is removed again
 // (nobody was told that it exists), removals and moves are finished.
 // Operations younger than two minutes may be alive elsewhere and are left
-// alone. It goes on after a failure and returns all of them.
+// alone. Copies that are lost are put back. It goes on after a failure and
+// returns all of them.
 func (s *Service) Recover(ctx context.Context) error {
 	s.init()
 	var failures []error
+	if _, err := s.rebuild(ctx); err != nil {
+		failures = append(failures, err)
+	}
 	q := couch.Query{StartKey: intentPrefix, EndKey: intentPrefix + "\ufff0", IncludeDocs: true}
 	for row, err := range s.accounts().AllDocs(ctx, q) {
 		if err != nil {

@@ -37,6 +37,11 @@ func (s *Service) EnsureMaster(ctx context.Context, apiKey string) (Master, erro
 	}
 	doc, err := s.accounts().Get(ctx, id)
 	created := false
+	if problem.Is(err, problem.BadIdentifier) { // a new server, or one that lost its copies
+		if _, err = s.rebuild(ctx); err == nil {
+			doc, err = s.accounts().Get(ctx, id)
+		}
+	}
 	if problem.Is(err, problem.BadIdentifier) {
 		doc, created, err = s.createMaster(ctx, id, apiKey)
 	}
@@ -88,9 +93,26 @@ func (s *Service) masterID(ctx context.Context) (string, error) {
 	return "", &problem.Error{Code: problem.Unavailable, Err: errors.New("no agreement on the master account")}
 }
 
-// candidate is the oldest account without ancestors, one that may touch all
-// others before one that may not; if there is none, a new id.
+// candidate is the account to be master: if none is known, not even from the
+// accounts' own databases, a new id.
 func (s *Service) candidate(ctx context.Context) (string, error) {
+	best, err := s.oldestRoot(ctx)
+	if err != nil || best != "" {
+		return best, err
+	}
+	rebuilt, err := s.rebuild(ctx)
+	if err == nil && rebuilt > 0 {
+		best, err = s.oldestRoot(ctx)
+	}
+	if err == nil && best == "" {
+		best = NewID()
+	}
+	return best, err
+}
+
+// oldestRoot is the oldest account without ancestors, one that may touch all
+// others before one that may not; "" if there is none.
+func (s *Service) oldestRoot(ctx context.Context) (string, error) {
 	best, bestAge, bestSuper := "", int64(math.MaxInt64), false
 	for row, err := range s.accounts().View(ctx, "accounts", "listing_by_simple_id", couch.Query{IncludeDocs: true}) {
 		if err != nil {
@@ -105,9 +127,6 @@ func (s *Service) candidate(ctx context.Context) (string, error) {
 		if best == "" || super && !bestSuper || super == bestSuper && created < bestAge {
 			best, bestAge, bestSuper = doc.ID(), created, super
 		}
-	}
-	if best == "" {
-		best = NewID()
 	}
 	return best, nil
 }
