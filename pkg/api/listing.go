@@ -109,8 +109,16 @@ func plus(v string) string {
 	return v
 }
 
-// listCallflows serves GET …/callflows.
+// listCallflows serves GET …/callflows, with ?deleted=true what can be
+// restored, all of it at once.
 func (s *Server) listCallflows(c *web.Call) (*web.Answer, error) {
+	if c.Flag("deleted") {
+		found, err := s.cfg.Callflows.ListDeleted(c.Context(), c.Account())
+		if err != nil {
+			return nil, err
+		}
+		return web.Page(found, "", ""), nil
+	}
 	p, err := s.paging(c)
 	if err != nil {
 		return nil, err

@@ -153,6 +153,7 @@ func (w *world) examples(first, second string) map[string]example {
 		here := map[string]string{"document_id": kind.Name}
 		out["PUT "+all] = example{body: `{"data":{` + everyField + `}}`}
 		out["GET "+one] = example{replace: here}
+		out["GET "+one+"/references"] = example{replace: here}
 		out["POST "+one] = example{body: `{"data":{` + everyField + `}}`, replace: here}
 		out["PATCH "+one] = example{body: `{"data":{"name":"M"}}`, replace: here}
 		out["DELETE "+one] = example{replace: map[string]string{"document_id": kind.Name + "-bye"}}

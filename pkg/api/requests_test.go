@@ -229,6 +229,13 @@ func versions(t *testing.T, w *world) {
 	w.send(get, base+"/x/diff?to="+first, "").want(http.StatusBadRequest)
 	w.send(get, base+"/nosuch/diff", "").want(http.StatusNotFound)
 	w.send(remove, base+"/x", "").want(http.StatusOK)
+	if got := w.send(get, base+"?deleted=true", "").want(http.StatusOK); got.data(0, "id") != "x" || got.data(0, "revision") == nil {
+		t.Errorf("what can be restored: %v", got.data())
+	}
+	taken := w.send(put, base, `{"data":{"id":"x","numbers":["1"]}}`).want(http.StatusConflict)
+	if message, _ := taken.data("message").(string); !strings.Contains(message, "/restore") {
+		t.Errorf("a deleted id is refused with %q", message)
+	}
 	restored := w.send(post, base+"/x/restore", `{"data":{"revision":"`+first+`"}}`).want(http.StatusOK)
 	if restored.data("name") != "first" {
 		t.Errorf("restored %v", restored.data())

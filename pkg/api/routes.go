@@ -67,7 +67,7 @@ func (s *Server) callflowRoutes() []web.Row {
 	return []web.Row{
 		{
 			Method: get, Path: callflows, Handle: s.listCallflows, Access: web.OfAccount, Traits: web.Endless,
-			Summary: "List callflows", Query: pagingQuery(), Data: "CallflowItems",
+			Summary: "List callflows", Query: pagingQuery(), Flags: []string{"deleted"}, Data: "CallflowItems",
 		},
 		{
 			Method: put, Path: callflows, Handle: s.createCallflow, Access: web.OfAccount,
