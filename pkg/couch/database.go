@@ -40,6 +40,10 @@ func (c *Client) CreateDB(ctx context.Context, name string) error {
 	ctx, cancel := c.limit(ctx)
 	defer cancel()
 	err := cause(ctx, c.kivik.CreateDB(ctx, name))
+	if err == nil {
+		c.tell(Wrote{DB: name, Created: true})
+		return nil
+	}
 	if kivik.HTTPStatus(err) == http.StatusPreconditionFailed {
 		return nil
 	}
