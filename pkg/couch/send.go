@@ -14,6 +14,10 @@ import (
 // are streamed.
 const maxBuffered = 32 << 20
 
+// askFirst is the size from which on a body is only sent when the server has
+// agreed to read it. One that is too large is refused then, not cut off.
+const askFirst = 1 << 20
+
 // maxRefusal bounds what is read of an answer that refuses a request.
 const maxRefusal = 64 << 10
 
@@ -42,6 +46,9 @@ func withLength(r *http.Request) error {
 	text := body.Bytes()
 	r.ContentLength = n
 	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }
+	if n >= askFirst {
+		r.Header.Set("Expect", "100-continue")
+	}
 	r.Body, err = r.GetBody()
 	return err
 }

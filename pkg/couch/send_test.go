@@ -87,6 +87,17 @@ func TestAnswersBeforeTheBody(t *testing.T) {
 	}
 }
 
+// A document that is too large is the document's fault, although the server
+// reads none of it.
+func TestTooLargeToBeRead(t *testing.T) {
+	client, _ := hasty(t, func(int64, *http.Request) string {
+		return strings.Replace(noDatabase, "404 Object Not Found", "413 Request Entity Too Large", 1)
+	})
+	for _, request := range []string{"put", "bulk"} {
+		wantCode(t, bodies(12 << 20)[request](t, client.DB(dbName)), problem.TooLarge)
+	}
+}
+
 // No request is streamed.
 func TestBodiesHaveALength(t *testing.T) {
 	for request, send := range bodies(10) {
