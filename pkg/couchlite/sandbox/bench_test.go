@@ -35,3 +35,22 @@ func BenchmarkMap(b *testing.B) {
 		}
 	}
 }
+
+// benchWords is made of what is counted most: loops, additions, arrays, regular
+// expressions.
+const benchWords = `function(doc) {
+	var words = {}, text = "";
+	for (var i = 0; i < 200; i++) text += doc.name + " " + i + ", ";
+	text.toLowerCase().split(/[ ,]+/).forEach(function(word) { words[word] = (words[word] || 0) + 1 });
+	for (var word in words) if (/^[a-z]/.test(word)) emit([word, words[word]], word.replace(/n/g, "N"));
+}`
+
+func BenchmarkMapWords(b *testing.B) {
+	m := newMachine(b, benchWords)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := m.Map(b.Context(), []byte(benchDocument), nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

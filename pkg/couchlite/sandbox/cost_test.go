@@ -47,7 +47,7 @@ var kept = []string{
 func TestCostsCover(t *testing.T) {
 	for _, expression := range kept {
 		t.Run(expression, func(t *testing.T) {
-			const turns = 300
+			const turns = 100
 			counted, grown := keep(t, expression, turns)
 			if counted < grown {
 				t.Errorf("counted %d bytes a turn, kept %d", counted/turns, grown/turns)

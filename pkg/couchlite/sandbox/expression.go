@@ -81,10 +81,10 @@ func (w *rewriter) member(e ast.Expression) {
 		w.cost += sparseCost
 		return
 	case *ast.Identifier:
-		n.Member = w.call(indexName_, at, &ast.Identifier{Name: left.Name, Idx: left.Idx}, n.Member)
+		n.Member = w.call(keyName, at, &ast.Identifier{Name: left.Name, Idx: left.Idx}, n.Member)
 	default:
 		n.Left = &ast.AssignExpression{Operator: token.ASSIGN, Left: &ast.Identifier{Name: targetName, Idx: at}, Right: n.Left}
-		n.Member = w.call(indexName_, at, &ast.Identifier{Name: targetName, Idx: at}, n.Member)
+		n.Member = w.call(keyName, at, &ast.Identifier{Name: targetName, Idx: at}, n.Member)
 	}
 }
 

@@ -3,14 +3,14 @@ package sandbox_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"testing"
-	"time"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/sandbox"
 )
 
-// FuzzMap runs any source on any document: it comes back in time, without a
-// panic, and what it emits is JSON.
+// FuzzMap runs any source on any document: it comes back by what was counted,
+// without a panic, and what it emits is JSON.
 func FuzzMap(f *testing.F) {
 	for _, source := range []string{
 		benchMap, `(doc) => emit(doc, [1, undefined, NaN, "\ud800"])`, `function(doc) { for (var i in doc) emit(i, doc[i]) }`,
@@ -25,7 +25,7 @@ func FuzzMap(f *testing.F) {
 		if err != nil {
 			return
 		}
-		limits := sandbox.Limits{Time: 50 * time.Millisecond, Memory: 64 << 20, Rows: 100, Output: 1 << 20}
+		limits := sandbox.Limits{Time: never, Work: 100_000, Memory: 16 << 20, Rows: 100, Output: 1 << 20}
 		m, err := sandbox.NewMachine(t.Context(), sandbox.Config{Functions: []*sandbox.Function{function}, Limits: limits})
 		if err != nil {
 			return
@@ -33,6 +33,11 @@ func FuzzMap(f *testing.F) {
 		results, err := m.Map(t.Context(), document, nil)
 		if err != nil {
 			return
+		}
+		var exception *sandbox.ExceptionError
+		var limit *sandbox.LimitError
+		if err := results[0].Err; err != nil && !errors.As(err, &exception) && (!errors.As(err, &limit) || limit.Measured()) {
+			t.Errorf("ended with %v", err)
 		}
 		for _, row := range results[0].Rows {
 			if !json.Valid(row.Key) || !json.Valid(row.Value) {

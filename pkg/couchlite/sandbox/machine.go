@@ -14,7 +14,7 @@ const (
 	setupWork     = 50_000_000      // for making a runtime and evaluating its function
 	grace         = 2 * time.Second // for a builtin that runs when the time is up
 	compileFactor = 200             // bytes for each byte of a source that is compiled
-	maxFunctions  = 500             // of a machine; each takes a runtime of some 500 KB
+	maxFunctions  = 128             // of a machine; each takes a runtime of half a megabyte
 )
 
 // A Machine runs functions, one call at a time; it is not safe for concurrent
@@ -102,6 +102,9 @@ func (m *Machine) settle() {
 		m.realms[most] = nil
 	}
 }
+
+// Functions returns how many functions the machine runs.
+func (m *Machine) Functions() int { return len(m.realms) }
 
 // Stuck says whether an earlier call still runs, which makes the machine useless.
 func (m *Machine) Stuck() bool { return m.stuck }

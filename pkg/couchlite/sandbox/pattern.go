@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"math"
+	"slices"
 	"unicode"
 
 	"github.com/dlclark/regexp2/v2/syntax"
@@ -85,12 +86,9 @@ func (p *pattern) compile(n *syntax.RegexNode, next step) step {
 	case syntax.NtNothing:
 		return func(*matcher, int) bool { return false }
 	case syntax.NtConcatenate:
-		// Look-behind is matched from its end.
-		for i := range n.Children {
-			if !back {
-				i = len(n.Children) - 1 - i
-			}
-			next = p.compile(n.Children[i], next)
+		// The parser has turned round those of look-behind.
+		for _, child := range slices.Backward(n.Children) {
+			next = p.compile(child, next)
 		}
 		return next
 	case syntax.NtAlternate:

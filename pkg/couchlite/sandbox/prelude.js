@@ -72,6 +72,9 @@
   ["difference", "intersection", "isDisjointFrom", "isSubsetOf", "isSupersetOf", "symmetricDifference", "union"].forEach(function (name) {
     delete Set.prototype[name];
   });
+  [Array.prototype, String.prototype, Map.prototype, Set.prototype].forEach(function (prototype) {
+    guardEach(prototype, "plain", [Symbol.iterator]);
+  });
   guardConstructor("Array", "length");
   guardConstructor("RegExp", "pattern");
   guardConstructor("Object", "object");

@@ -134,7 +134,7 @@ func (r *realm) natives() goja.Value {
 // them as well, which only counts more.
 func (r *realm) defineMeter() {
 	for name, f := range map[string]func(goja.FunctionCall) goja.Value{
-		tickName: r.tick, textName: r.text, indexName_: r.index, lengthName: r.length,
+		tickName: r.tick, textName: r.text, keyName: r.index, lengthName: r.length,
 		copyName: r.copied, restName: r.rest, caughtName: r.caught, protoName: r.prototype,
 	} {
 		_ = r.vm.GlobalObject().DefineDataProperty(name, r.vm.ToValue(f), goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)

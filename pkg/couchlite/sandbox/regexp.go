@@ -168,6 +168,8 @@ func (e *expressions) position(offset int) int {
 // search is RegExpBuiltinExec without its result: the groups of the match as
 // offsets in s, nil for no match.
 func (r *realm) search(o *goja.Object, p *pattern, s goja.String) []group {
+	r.stopped()
+	r.spend(builtinWork)
 	last := o.Get("lastIndex")
 	from := 0.0
 	if p.global || p.sticky {

@@ -15,7 +15,7 @@ import (
 const (
 	tickName   = "\x00tick"
 	textName   = "\x00text"
-	indexName_ = "\x00index"
+	keyName    = "\x00index"
 	lengthName = "\x00length"
 	copyName   = "\x00copy"
 	restName   = "\x00rest"
