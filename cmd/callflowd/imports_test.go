@@ -40,7 +40,7 @@ var homes = map[string][]string{
 	"github.com/alecthomas/kong":      {"cmd/callflowd"},
 	"github.com/gorilla/mux":          {"pkg/api/web", "pkg/bench"}, // there as the baseline
 	"github.com/golang-jwt/jwt/v5":    {"pkg/auth"},
-	"github.com/dlclark/regexp2/v2":   {"pkg/couchlite"}, // to bound goja's own
+	"github.com/dlclark/regexp2/v2":   {"pkg/couchlite"}, // whose syntax trees the sandbox matches
 	"github.com/xeipuuv/gojsonschema": {"pkg/schema"},
 	"github.com/go-kivik/kivik/v4":    {"pkg/couch"},
 	"modernc.org/sqlite":              {"pkg/couchlite"},

@@ -172,8 +172,10 @@ func program(t *rapid.T) string {
 func pick(t *rapid.T, from ...string) string { return rapid.SampledFrom(from).Draw(t, "pick") }
 
 func statement(t *rapid.T, depth int) string {
-	forms := []string{"a.push(E);", "s += E;", "n = E;", "a[I] = E;", "b[K] = E;", "b.w = E;", "a[I] += E;", "n += E;", "b = {...b, k: E};", "a = [E, ...a];", "[n, s] = [E, s + E];",
-		"({x: n = 2, ...b} = b);", "b[K]++;", "s = `${E}-${E}`;", "a.length = I;", "b.x += E;", "a = a.concat(E);", "s = s.replace(R, E + '');", "a = (s + '').split(R);", "emit(E, E);"}
+	forms := []string{
+		"a.push(E);", "s += E;", "n = E;", "a[I] = E;", "b[K] = E;", "b.w = E;", "a[I] += E;", "n += E;", "b = {...b, k: E};", "a = [E, ...a];", "[n, s] = [E, s + E];",
+		"({x: n = 2, ...b} = b);", "b[K]++;", "s = `${E}-${E}`;", "a.length = I;", "b.x += E;", "a = a.concat(E);", "s = s.replace(R, E + '');", "a = (s + '').split(R);", "emit(E, E);",
+	}
 	if depth > 0 {
 		forms = append(forms, "if (E) { S } else { S }", "for (let i = 0; i < 3; i++) { S }", "for (const k in b) { S }", "for (const v of a.slice(0, 3)) { S }", "try { S; E.q.r } catch (e) { S }",
 			"a = a.map((x, i) => { S return x });", "switch (n) { case 7: S break; default: S }", "(function() { S return arguments.length })(E);", "do { S } while (n < 0);", "{ let n = E; S }")

@@ -6,15 +6,20 @@ import (
 	"github.com/callflowd/callflowd/pkg/couchlite/sandbox"
 )
 
-// maxIdleMachines bounds the machines kept for the next build or query.
-const maxIdleMachines = 32
+// Bounds of what is kept for the next build or query. A function takes half a
+// megabyte, and the functions of a machine may keep 16 MB of what they made.
+const (
+	maxIdleMachines  = 32
+	maxIdleFunctions = 256
+)
 
 // machinePool keeps idle machines by the digest of what they run, so that
 // databases with the same design documents share them.
 type machinePool struct {
 	mu   sync.Mutex
 	idle map[string][]*sandbox.Machine
-	n    int
+	n    int // of the machines
+	size int // of their functions
 }
 
 func newMachinePool() *machinePool { return &machinePool{idle: map[string][]*sandbox.Machine{}} }
@@ -26,6 +31,7 @@ func (p *machinePool) get(key string, make func() (*sandbox.Machine, error)) (*s
 		m := list[len(list)-1]
 		p.idle[key] = list[:len(list)-1]
 		p.n--
+		p.size -= m.Functions()
 		p.mu.Unlock()
 		return m, nil
 	}
@@ -40,10 +46,11 @@ func (p *machinePool) put(key string, m *sandbox.Machine) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.n >= maxIdleMachines {
+	if p.n >= maxIdleMachines || p.size+m.Functions() > maxIdleFunctions {
 		clear(p.idle)
-		p.n = 0
+		p.n, p.size = 0, 0
 	}
 	p.idle[key] = append(p.idle[key], m)
 	p.n++
+	p.size += m.Functions()
 }
