@@ -50,7 +50,7 @@ func (s *Set) Answer(ctx context.Context, d *Design, name string, queries []Quer
 			if multiple {
 				out.Text("\r\n")
 			}
-			r := &reader{engine: s.engine, db: s.db, snapshot: snap, view: v, query: query, ranges: ranges[i], out: out}
+			r := &reader{engine: s.engine, collator: collator, db: s.db, snapshot: snap, view: v, query: query, ranges: ranges[i], out: out}
 			out.Rows = 0
 			if err := r.answer(ctx); err != nil {
 				return err

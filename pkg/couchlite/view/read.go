@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/callflowd/callflowd/pkg/couchlite/collation"
 	"github.com/callflowd/callflowd/pkg/couchlite/ejson"
 	"github.com/callflowd/callflowd/pkg/couchlite/fault"
 	"github.com/callflowd/callflowd/pkg/couchlite/rows"
@@ -15,6 +16,7 @@ import (
 // reader writes the answer to one query of a map view.
 type reader struct {
 	engine   *Engine
+	collator *collation.Collator
 	db       *store.Database
 	snapshot snapshot
 	view     view

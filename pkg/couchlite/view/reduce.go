@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/callflowd/callflowd/pkg/couchlite/collation"
 	"github.com/callflowd/callflowd/pkg/couchlite/fault"
 )
 
@@ -81,27 +82,53 @@ func (v *reader) reduceRange(ctx context.Context, r *reducer, span keyRange) err
 	if *v.query.groupLevel == 0 && strings.HasPrefix(v.view.reduce, "_count") {
 		return v.countRange(ctx, span)
 	}
-	var group []byte
-	open := false
+	var group *keyGroup
 	return v.snapshot.scan(ctx, v.view.number, span, v.query.descending, func(row viewRow) error {
 		var key []byte
 		if row.k != nil {
 			key = groupKey(row.key, *v.query.groupLevel)
 		}
-		if open && (row.k == nil || !bytes.Equal(key, group)) {
-			open = false
-			if err := v.group(ctx, r, group); err != nil {
+		if group != nil && (row.k == nil || !group.has(key)) {
+			ended := group.key
+			group = nil
+			if err := v.group(ctx, r, ended); err != nil {
 				return err
 			}
 		}
 		if row.k == nil {
 			return nil
 		}
-		if !open {
-			group, open = bytes.Clone(key), true
+		if group == nil {
+			group = &keyGroup{key: bytes.Clone(key), collator: v.collator}
 		}
 		return r.add(ctx, row)
 	})
+}
+
+// keyGroup is a group of rows whose keys collate as equal. It shows the first.
+type keyGroup struct {
+	key      []byte
+	encoded  []byte // nil until it is needed
+	collator *collation.Collator
+}
+
+// has reports whether a key belongs to the group.
+func (g *keyGroup) has(key []byte) bool {
+	if bytes.Equal(g.key, key) {
+		return true
+	}
+	if g.encoded == nil {
+		g.encoded = g.encode(g.key)
+	}
+	return bytes.Equal(g.encoded, g.encode(key))
+}
+
+func (g *keyGroup) encode(key []byte) []byte {
+	encoded, err := g.collator.Append(nil, key)
+	if err != nil {
+		return key // which an index does not hold
+	}
+	return encoded
 }
 
 // countRange counts a range by its ranks.

@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"math"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,6 +30,30 @@ func TestGroupKey(t *testing.T) {
 	for _, tt := range tests {
 		if got := string(groupKey([]byte(tt.key), tt.level)); got != tt.want {
 			t.Errorf("%s at %d: %s, want %s", tt.key, tt.level, got, tt.want)
+		}
+	}
+}
+
+// TestGroupsByCollation groups keys that collate as equal though they are
+// written in other ways.
+func TestGroupsByCollation(t *testing.T) {
+	l := newLab(t)
+	l.putDesign(t, "g", "d", map[string]string{
+		"word": "function(d){ emit(d.w, 1) }|_sum", "list": "function(d){ emit([d.w, d._id], 1) }|_sum", "script": "function(d){ emit(d.w, 1) }|function(k, v){ return sum(v) }",
+	})
+	for id, word := range map[string]string{"1": "\u00ee", "2": "i\u0302", "3": "i\u0302\u200b", "4": "\u00ad\u00ee", "5": "i", "6": "j"} {
+		l.put(t, "g", id, fmt.Sprintf(`{"w":%q}`, word))
+	}
+	for _, tt := range []struct{ query, want string }{
+		{"word?group=true", `[{"key":"i","value":1},{"key":"î","value":4},{"key":"j","value":1}]`},
+		{"script?group=true", `[{"key":"i","value":1},{"key":"î","value":4},{"key":"j","value":1}]`},
+		{"word?group=true&descending=true", `"value":1},{"key":"` + "\u00ad\u00ee" + `","value":4},{"key":"i","value":1}]`},
+		{"word?group=true&keys=" + url.QueryEscape(`["i\u0302","j"]`), `[{"key":"î","value":4},{"key":"j","value":1}]`},
+		{"list?group_level=1", `[{"key":["i"],"value":1},{"key":["î"],"value":4},{"key":["j"],"value":1}]`},
+		{"word", `[{"key":null,"value":6}]`},
+	} {
+		if got := l.answer(t, "g/d/"+tt.query); !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %s, want %s", tt.query, got, tt.want)
 		}
 	}
 }
