@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/fault"
@@ -40,14 +41,25 @@ func (q *request) getAttachment(id, name string) error {
 		return errNoAttachment()
 	}
 	a := r.Attachments[i]
-	if a.Data, err = q.db.AttachmentData(q.Context(), a); err != nil {
+	if err := q.db.ReadAttachment(q.Context(), &a); err != nil {
 		return err
+	}
+	encoded := a.Encoding != "" && q.takesEncoding(a.Encoding)
+	if !encoded {
+		if a.Data, err = a.Plain(); err != nil {
+			return err
+		}
 	}
 	h := q.w.Header()
 	h.Set("ETag", `"`+base64.StdEncoding.EncodeToString(a.MD5)+`"`)
 	h.Set("Content-Type", headerSafe(a.Type))
 	h.Set("Cache-Control", "must-revalidate")
 	h.Set("Content-Security-Policy", "sandbox")
+	if encoded {
+		h.Set("Content-Encoding", a.Encoding)
+		h.Set("Content-Length", strconv.Itoa(len(a.Data)))
+		q.Request.Header.Del("Range") // of the plain bytes
+	}
 	http.ServeContent(q.w, q.Request, "", time.Time{}, bytes.NewReader(a.Data))
 	return nil
 }
@@ -74,12 +86,10 @@ func (q *request) writeAttachment(id, name string) error {
 		e.Attachments = slices.Delete(e.Attachments, at, at+1)
 	}
 	if put {
-		data, err := q.body()
+		a, err := q.attachmentBody(name)
 		if err != nil {
 			return err
 		}
-		a := store.Attachment{Name: name, Type: cmp.Or(q.Header.Get("Content-Type"), store.DefaultType)}
-		a.SetData(data)
 		e.Attachments = slices.Insert(e.Attachments, 0, a) // in front, as CouchDB, whose revision depends on it
 	}
 	if err := q.save(e); err != nil {
@@ -92,4 +102,24 @@ func (q *request) writeAttachment(id, name string) error {
 	}
 	q.writeSaved(status, e)
 	return nil
+}
+
+// attachmentBody reads the attachment of a PUT. Compressed bytes are kept as
+// they come.
+func (q *request) attachmentBody(name string) (store.Attachment, error) {
+	a := store.Attachment{Name: name, Type: cmp.Or(q.Header.Get("Content-Type"), store.DefaultType)}
+	encoding := q.Header.Get("Content-Encoding")
+	if encoding != "gzip" {
+		data, err := q.body()
+		if err == nil {
+			a.SetData(data)
+		}
+		return a, err
+	}
+	q.Header.Del("Content-Encoding")
+	data, err := q.body()
+	if err != nil {
+		return a, err
+	}
+	return a, a.SetGzipped(data, q.s.opts.MaxBody)
 }

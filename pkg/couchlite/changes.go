@@ -47,7 +47,7 @@ func (q *request) changesQuery() (cq changesQuery, err error) {
 		return cq, err
 	}
 	cq.descending, cq.include = q.flag("descending"), q.flag("include_docs")
-	cq.docs = store.DocOptions{Conflicts: q.flag("conflicts"), Attachments: q.flag("attachments")}
+	cq.docs = store.DocOptions{Conflicts: q.flag("conflicts"), Attachments: q.flag("attachments"), Encodings: q.flag("att_encoding_info")}
 	since := q.query.Get("since")
 	if id := q.Header.Get("Last-Event-ID"); id != "" && cq.feed.kind == feedEventSource {
 		since = id

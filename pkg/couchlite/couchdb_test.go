@@ -2,10 +2,14 @@ package couchlite
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/deflate"
 )
 
 // TestAsCouchDB holds single answers that once differed from CouchDB 3.5's.
@@ -92,6 +96,73 @@ func TestLargeQuestions(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTextIsCompressed follows a text attachment through all the ways in and
+// out: everywhere its digest is that of zlib's bytes, which are CouchDB's.
+func TestTextIsCompressed(t *testing.T) {
+	const digest = `"digest":"md5-TUJNdA5Ym+ZOoegUEb9Jsw=="`
+	text := strings.Repeat("hello text ", 100)
+	inline := `{"_attachments":{"a.txt":{"content_type":"text/plain; charset=utf-8","data":"` + base64.StdEncoding.EncodeToString([]byte(text)) + `"}}}`
+	s := newServer(t)
+	must(t, s, "PUT", "/db", "")
+	must(t, s, "PUT", "/db/x", inline)
+	stub := fmt.Sprintf(`%s,"length":%d,"stub":true`, digest, len(text))
+	for query, want := range map[string]string{
+		"":                        stub + `}`,
+		"?att_encoding_info=true": stub + `,"encoding":"gzip","encoded_length":41}`,
+		"?attachments=true":       `"data":"aGVsbG8gdGV4dCBoZWxsb`,
+	} {
+		r := httptest.NewRequest("GET", "/db/x"+query, nil)
+		r.Header.Set("Accept", "application/json")
+		w := httptest.NewRecorder()
+		if s.ServeHTTP(w, r); !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%q: %s, want %s", query, w.Body, want)
+		}
+	}
+	if _, got := call(t, s, "GET", "/db/x/a.txt", ""); got != strings.TrimSpace(text) {
+		t.Errorf("plain: %q", got)
+	}
+	packed := get(t, s, "/db/x/a.txt", "Accept-Encoding", "gzip")
+	if packed.Header().Get("Content-Encoding") != "gzip" || !bytes.Equal(packed.Body.Bytes(), deflate.Gzip([]byte(text))) {
+		t.Errorf("packed: %v", packed.Header())
+	}
+	mixed := get(t, s, "/db/x?open_revs=all", "Accept", "multipart/mixed")
+	if got := mixed.Body.String(); !strings.Contains(got, `"follows":true,"encoding":"gzip"`) || !strings.Contains(got, "Content-Encoding: gzip") || !strings.Contains(got, packed.Body.String()) {
+		t.Errorf("mixed: %q", got)
+	}
+	related := get(t, s, "/db/x?attachments=true", "Accept", "multipart/related")
+	again := httptest.NewRequest("PUT", "/db/y?new_edits=false", strings.NewReader(strings.Replace(related.Body.String(), `"_id":"x"`, `"_id":"y"`, 1)))
+	again.Header.Set("Content-Type", related.Header().Get("Content-Type"))
+	w := httptest.NewRecorder()
+	if s.ServeHTTP(w, again); w.Code != 201 {
+		t.Errorf("what was sent is not taken: %d %s", w.Code, w.Body)
+	}
+	put := httptest.NewRequest("PUT", "/db/z/a.txt", strings.NewReader(packed.Body.String()))
+	put.Header = http.Header{"Content-Type": {"text/plain"}, "Content-Encoding": {"gzip"}}
+	if s.ServeHTTP(httptest.NewRecorder(), put); w.Code != 201 {
+		t.Errorf("packed is not taken: %d", w.Code)
+	}
+	for _, id := range []string{"y", "z"} {
+		if _, got := call(t, s, "GET", "/db/"+id, ""); !strings.Contains(got, stub) {
+			t.Errorf("%s: %s", id, got)
+		}
+		if _, got := call(t, s, "GET", "/db/"+id+"/a.txt", ""); got != strings.TrimSpace(text) {
+			t.Errorf("%s: %q", id, got)
+		}
+	}
+}
+
+// get sends a GET with one header.
+func get(t *testing.T, s *Server, path, name, value string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequest("GET", path, nil)
+	r.Header.Set(name, value)
+	w := httptest.NewRecorder()
+	if s.ServeHTTP(w, r); w.Code != 200 {
+		t.Fatalf("%s: %d %s", path, w.Code, w.Body)
+	}
+	return w
 }
 
 // TestRelatedParts sends attachments that are not what the document announces.

@@ -101,7 +101,7 @@ func (q *request) queryRev() (revtree.Rev, error) {
 func (q *request) docOptions() (store.DocOptions, error) {
 	o := store.DocOptions{
 		Revs: q.flag("revs"), RevsInfo: q.flag("revs_info"), LocalSeq: q.flag("local_seq"),
-		Conflicts: q.flag("conflicts"), DeletedConflicts: q.flag("deleted_conflicts"), Attachments: q.flag("attachments"),
+		Conflicts: q.flag("conflicts"), DeletedConflicts: q.flag("deleted_conflicts"), Attachments: q.flag("attachments"), Encodings: q.flag("att_encoding_info"),
 	}
 	if q.flag("meta") {
 		o.RevsInfo, o.Conflicts, o.DeletedConflicts = true, true, true

@@ -48,8 +48,7 @@ type documentParts struct {
 }
 
 func (q *request) documentParts(r store.Revision, o store.DocOptions) (p documentParts, err error) {
-	o.Follows = true
-	o.Attachments = true
+	o.Follows, o.Attachments, o.Encodings = true, true, true
 	if p.doc, err = q.db.Render(q.Context(), r, o); err != nil {
 		return p, err
 	}
@@ -75,8 +74,14 @@ func (p documentParts) write(to io.Writer, boundary string) {
 	related.next("Content-Type: application/json")
 	related.write(p.doc)
 	for _, a := range p.follow {
-		related.next("Content-Disposition: attachment; filename="+quoteName(a.Name),
-			"Content-Type: "+headerSafe(a.Type), "Content-Length: "+strconv.Itoa(len(a.Data)))
+		headers := []string{
+			"Content-Disposition: attachment; filename=" + quoteName(a.Name),
+			"Content-Type: " + headerSafe(a.Type), "Content-Length: " + strconv.Itoa(len(a.Data)),
+		}
+		if a.Encoding != "" {
+			headers = append(headers, "Content-Encoding: "+a.Encoding)
+		}
+		related.next(headers...)
 		related.write(a.Data)
 	}
 	related.close()

@@ -112,6 +112,18 @@ func (q *request) absolute(path string) string {
 	return "http://" + host + path
 }
 
+// takesEncoding reports whether the client asks for bytes in an encoding.
+func (q *request) takesEncoding(encoding string) bool {
+	for item := range strings.SplitSeq(q.Header.Get("Accept-Encoding"), ",") {
+		name, params, _ := strings.Cut(strings.TrimSpace(item), ";")
+		refused := params != "" && strings.Trim(strings.TrimPrefix(strings.TrimSpace(params), "q="), "0.") == ""
+		if strings.TrimSpace(name) == encoding && !refused {
+			return true
+		}
+	}
+	return false
+}
+
 // stream begins a long answer in JSON.
 func (q *request) stream() *rows.Writer {
 	q.w.Header().Set("Content-Type", "application/json")

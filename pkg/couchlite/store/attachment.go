@@ -10,27 +10,33 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 
+	"github.com/callflowd/callflowd/pkg/couchlite/deflate"
 	"github.com/callflowd/callflowd/pkg/couchlite/fault"
 	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
 )
 
 // Attachment is one attachment of one revision. Its bytes are stored once
-// per database, found by their SHA-256.
+// per database, found by their SHA-256. Text is stored compressed, and digests
+// are those of the compressed bytes, as in CouchDB.
 type Attachment struct {
 	Name   string `json:"name"`
 	Type   string `json:"type"`
-	MD5    []byte `json:"md5"`
-	Length int64  `json:"length"`
+	MD5    []byte `json:"md5"`    // of the bytes as stored
+	Length int64  `json:"length"` // of the plain bytes
 	RevPos int    `json:"revpos"` // generation it came with
 	Num    int64  `json:"num"`    // row in the table attachments
 
-	Data []byte `json:"-"` // new bytes, not stored yet
+	Encoding      string `json:"encoding,omitempty"` // of the stored bytes: gzip, or empty
+	EncodedLength int64  `json:"encoded_length,omitempty"`
+
+	Data []byte `json:"-"` // the bytes as stored: new ones, or read
 	stub bool   // take the bytes from an ancestor's attachment of this name
 
 	Follows bool `json:"-"` // the bytes come in a later part of the request
-	Gzipped bool `json:"-"` // the bytes come compressed
+	gzipped bool // and are compressed
 
 	// What the document says of bytes that follow it: -1 and nothing where it
 	// says nothing.
@@ -66,22 +72,57 @@ func (a *Attachment) Receive(data []byte, limit int64) error {
 	if sum := md5.Sum(data); a.announced.md5 != nil && !bytes.Equal(sum[:], a.announced.md5) {
 		return fault.New(400, "content_md5_mismatch", "Possible message corruption.")
 	}
-	if a.Gzipped {
-		var err error
-		if data, err = Gunzip(data, limit); err != nil {
-			return fault.BadRequest("Invalid attachment data for " + a.Name)
-		}
+	a.Follows = false
+	if a.gzipped {
+		return a.SetGzipped(data, limit)
 	}
 	a.SetData(data)
-	a.Follows = false
 	return nil
 }
 
 // SetData gives the attachment its bytes.
 func (a *Attachment) SetData(data []byte) {
-	sum := md5.Sum(data)
-	a.Data, a.MD5, a.Length = data, sum[:], int64(len(data))
+	a.Length = int64(len(data))
+	if compressible.MatchString(a.Type) {
+		a.setStored(deflate.Gzip(data), gzipEncoding)
+	} else {
+		a.setStored(data, "")
+	}
 }
+
+// SetGzipped gives the attachment bytes that came compressed, which unpacked
+// are at most limit bytes.
+func (a *Attachment) SetGzipped(packed []byte, limit int64) error {
+	data, err := gunzip(packed, limit)
+	if err != nil {
+		return fault.BadRequest("Invalid attachment data for " + a.Name)
+	}
+	a.Length = int64(len(data))
+	a.setStored(packed, gzipEncoding)
+	return nil
+}
+
+func (a *Attachment) setStored(data []byte, encoding string) {
+	sum := md5.Sum(data)
+	a.Data, a.MD5, a.Encoding, a.EncodedLength = data, sum[:], encoding, 0
+	if encoding != "" {
+		a.EncodedLength = int64(len(data))
+	}
+}
+
+// Plain returns the bytes of an attachment that was read.
+func (a Attachment) Plain() ([]byte, error) {
+	if a.Encoding == "" {
+		return a.Data, nil
+	}
+	return gunzip(a.Data, a.Length)
+}
+
+const gzipEncoding = "gzip"
+
+// compressible are the types that CouchDB compresses unless it is told
+// otherwise.
+var compressible = regexp.MustCompile(`(?i)^\s*(?:text/.*|application/javascript|application/json|application/xml)(?:\s*;.*?)?\s*$`)
 
 // digest is the attachment's MD5 as CouchDB shows it.
 func (a Attachment) digest() string { return "md5-" + base64.StdEncoding.EncodeToString(a.MD5) }
@@ -196,10 +237,10 @@ func (w *writer) storeAttachments(ctx context.Context, list []Attachment) ([]byt
 	return json.Marshal(list)
 }
 
-// AttachmentData reads the bytes of a stored attachment.
-func (db *Database) AttachmentData(ctx context.Context, a Attachment) (data []byte, err error) {
-	if err := db.read.attachment.QueryRowContext(ctx, a.Num).Scan(&data); err != nil {
-		return nil, fmt.Errorf("read attachment %s: %w", a.Name, err)
+// ReadAttachment reads the bytes of a stored attachment into it.
+func (db *Database) ReadAttachment(ctx context.Context, a *Attachment) error {
+	if err := db.read.attachment.QueryRowContext(ctx, a.Num).Scan(&a.Data); err != nil {
+		return fmt.Errorf("read attachment %s: %w", a.Name, err)
 	}
-	return data, nil
+	return nil
 }

@@ -89,8 +89,9 @@ func TestCompact(t *testing.T) {
 	if err != nil || len(r.Attachments) != 1 {
 		t.Fatalf("%v %v", r, err)
 	}
-	if got, err := db.AttachmentData(t.Context(), r.Attachments[0]); err != nil || string(got) != strings.Repeat("ABC", 5) {
-		t.Errorf("attachment %q %v", got, err)
+	a := r.Attachments[0]
+	if err := db.ReadAttachment(t.Context(), &a); err != nil || string(a.Data) != strings.Repeat("ABC", 5) {
+		t.Errorf("attachment %q %v", a.Data, err)
 	}
 	if got := fmt.Sprint(member(t, db, "a", "_revs_info")); strings.Count(got, "missing") != 4 {
 		t.Errorf("revisions %s", got)

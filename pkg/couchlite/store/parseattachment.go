@@ -56,7 +56,7 @@ func parseAttachment(name string, raw []byte) (Attachment, error) {
 	if json.Unmarshal(raw, &given) != nil {
 		return Attachment{}, bad
 	}
-	a := Attachment{Name: name, Type: DefaultType, stub: given.Stub == true, Follows: given.Follows == true, Gzipped: given.Encoding == "gzip"}
+	a := Attachment{Name: name, Type: DefaultType, stub: given.Stub == true, Follows: given.Follows == true, gzipped: given.Encoding == "gzip"}
 	if kind, ok := given.Type.(string); ok {
 		a.Type = kind
 	}
@@ -66,10 +66,10 @@ func parseAttachment(name string, raw []byte) (Attachment, error) {
 	if a.stub || a.Follows {
 		a.Follows = !a.stub
 		a.announced.length, a.announced.md5 = -1, announcedMD5(given.Digest)
-		if length, ok := given.Length.(float64); ok && !a.Gzipped {
+		if length, ok := given.Length.(float64); ok && !a.gzipped {
 			a.announced.length = int64(length)
 		}
-		if length, ok := given.Encoded.(float64); ok && a.Gzipped {
+		if length, ok := given.Encoded.(float64); ok && a.gzipped {
 			a.announced.length = int64(length)
 		}
 		return a, nil
@@ -78,9 +78,6 @@ func parseAttachment(name string, raw []byte) (Attachment, error) {
 		return Attachment{}, bad
 	}
 	data, err := base64.StdEncoding.DecodeString(strings.Map(dropSpace, *given.Data))
-	if err == nil && a.Gzipped {
-		data, err = Gunzip(data, maxInflated)
-	}
 	if err != nil {
 		return Attachment{}, bad
 	}
@@ -121,11 +118,8 @@ func dropSpace(c rune) rune {
 	return c
 }
 
-// maxInflated bounds an attachment that comes compressed inside a document.
-const maxInflated = 64 << 20
-
-// Gunzip unpacks at most limit bytes.
-func Gunzip(packed []byte, limit int64) ([]byte, error) {
+// gunzip unpacks at most limit bytes.
+func gunzip(packed []byte, limit int64) ([]byte, error) {
 	z, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
 		return nil, err

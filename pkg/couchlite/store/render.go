@@ -18,6 +18,7 @@ type DocOptions struct {
 	Attachments                 bool          // inline, not as stubs
 	AttsSince                   []revtree.Rev // inline only those newer than these
 	Follows                     bool          // inline ones are sent after the document
+	Encodings                   bool          // say which are stored compressed
 }
 
 // needsTree reports whether the options show more than the revision has.
@@ -62,7 +63,7 @@ func (db *Database) Render(ctx context.Context, r Revision, o DocOptions) ([]byt
 }
 
 // Inline reads the attachments that are to stand in the document itself, by
-// name.
+// name: plain, or as they are stored where they are to follow it.
 func (db *Database) Inline(ctx context.Context, r Revision, o DocOptions, t *revtree.Tree) (map[string][]byte, error) {
 	if !o.Attachments && len(o.AttsSince) == 0 {
 		return nil, nil
@@ -78,9 +79,15 @@ func (db *Database) Inline(ctx context.Context, r Revision, o DocOptions, t *rev
 		if a.RevPos <= since {
 			continue
 		}
-		var err error
-		if data[a.Name], err = db.AttachmentData(ctx, a); err != nil {
+		if err := db.ReadAttachment(ctx, &a); err != nil {
 			return nil, err
+		}
+		data[a.Name] = a.Data
+		if !o.Follows {
+			var err error
+			if data[a.Name], err = a.Plain(); err != nil {
+				return nil, fmt.Errorf("unpack attachment %s: %w", a.Name, err)
+			}
 		}
 	}
 	return data, nil
@@ -130,14 +137,18 @@ func appendAttachments(dst []byte, list []Attachment, o DocOptions, data map[str
 		bytes, inline := data[a.Name]
 		switch {
 		case inline && o.Follows:
-			dst = fmt.Appendf(dst, `","length":%d,"follows":true}`, a.Length)
+			dst = fmt.Appendf(dst, `","length":%d,"follows":true`, a.Length)
 		case inline:
 			dst = append(dst, `","data":"`...)
 			dst = base64.StdEncoding.AppendEncode(dst, bytes)
-			dst = append(dst, `"}`...)
+			dst = append(dst, '"')
 		default:
-			dst = fmt.Appendf(dst, `","length":%d,"stub":true}`, a.Length)
+			dst = fmt.Appendf(dst, `","length":%d,"stub":true`, a.Length)
 		}
+		if o.Encodings && a.Encoding != "" {
+			dst = fmt.Appendf(dst, `,"encoding":%q,"encoded_length":%d`, a.Encoding, a.EncodedLength)
+		}
+		dst = append(dst, '}')
 	}
 	return append(dst, '}')
 }

@@ -101,8 +101,8 @@ func (q *Query) set(name string, p parameter) (err error) {
 func (q *Query) setFlag(name string, p parameter) error {
 	target := map[string]*bool{
 		"descending": &q.descending, "inclusive_end": &q.exclusiveEnd, "include_docs": &q.includeDocs,
-		"attachments": &q.docs.Attachments, "update_seq": &q.updateSeq,
-		"reduce": nil, "group": nil, "conflicts": nil, "att_encoding_info": nil, "sorted": nil,
+		"attachments": &q.docs.Attachments, "att_encoding_info": &q.docs.Encodings, "update_seq": &q.updateSeq,
+		"reduce": nil, "group": nil, "conflicts": nil, "sorted": nil,
 	}
 	to, known := target[name]
 	if !known {
@@ -121,7 +121,7 @@ func (q *Query) setFlag(name string, p parameter) error {
 		q.conflicts, q.docs.Conflicts = &v, v
 	case "inclusive_end":
 		*to = !v
-	case "att_encoding_info", "sorted": // of no effect here
+	case "sorted": // of no effect here
 	default:
 		*to = v
 	}
