@@ -22,7 +22,7 @@ var layers = [][]string{
 var sideways = map[string][]string{
 	"pkg/callflow": {"pkg/account"},
 	"pkg/auth":     {"pkg/account"},
-	"pkg/resource": {"pkg/account"},
+	"pkg/resource": {"pkg/account", "pkg/auth"},
 	"pkg/route":    {"pkg/number", "pkg/couch"},
 	"pkg/schema":   {"schemas"},
 	"pkg/reserve":  {"pkg/couch"},

@@ -149,14 +149,15 @@ func (s *Service) complete(a *save.Attempt, doc document.Doc) {
 	a.Doc, a.Problems = checked, problems
 }
 
-// importEnabled lets an ancestor, and nobody else, enable or disable.
+// importEnabled lets an ancestor's administrator, and nobody else, enable or
+// disable.
 func (s *Service) importEnabled(doc document.Doc, w Write) {
 	on, given := w.Data["enabled"].(bool)
 	if !given {
 		return
 	}
 	for _, ancestor := range tree(doc) {
-		if ancestor == w.Actor.AccountID {
+		if ancestor == w.Actor.AccountID && !w.Actor.Plain {
 			doc["pvt_enabled"] = on
 		}
 	}

@@ -88,6 +88,9 @@ func (s *Server) patchAccount(c *web.Call) (*web.Answer, error) {
 // deleteAccount serves DELETE /v2/accounts/{A}: soft, unless
 // should_soft_delete=false, which removes the databases.
 func (s *Server) deleteAccount(c *web.Call) (*web.Answer, error) {
+	if err := c.Identity.Administer(); err != nil {
+		return nil, err
+	}
 	hard := !c.KazooFlag("should_soft_delete", true)
 	a, err := changeAccount(c, func(ctx context.Context, w save.Write) (save.Saved, error) {
 		doc, err := s.cfg.Accounts.Delete(ctx, w, hard)
@@ -126,6 +129,9 @@ func (s *Server) moveAccount(c *web.Call) (*web.Answer, error) {
 	if c.Identity.AccountID == c.Account() && !c.Identity.Superduper {
 		return nil, &problem.Error{Code: problem.Forbidden, Msg: "an account cannot move itself"}
 	}
+	if err := c.Identity.Administer(); err != nil {
+		return nil, err
+	}
 	if err := s.web.Authorise(c, to); err != nil {
 		return nil, err
 	}
@@ -145,6 +151,9 @@ func (s *Server) demoteAccount(c *web.Call) (*web.Answer, error) { return s.setR
 func (s *Server) setReseller(c *web.Call, on bool) (*web.Answer, error) {
 	if !c.Identity.Superduper {
 		return nil, &problem.Error{Code: problem.Forbidden, Msg: "only superduper admins make resellers"}
+	}
+	if err := c.Identity.Administer(); err != nil {
+		return nil, err
 	}
 	doc, err := s.cfg.Accounts.Reseller(c.Context(), c.Account(), on)
 	if err != nil {

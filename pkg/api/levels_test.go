@@ -92,7 +92,7 @@ func TestForgedFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, doc := range []document.Doc{before, after} {
-		for _, key := range []string{"_rev", "pvt_modified", "pvt_request_id", "pvt_auth_account_id", "pvt_auth_user_id", "pvt_is_authenticated"} {
+		for _, key := range []string{"_rev", "pvt_modified", "pvt_request_id", "pvt_callflowd", "pvt_auth_account_id", "pvt_auth_user_id", "pvt_is_authenticated"} {
 			delete(doc, key)
 		}
 	}
@@ -227,5 +227,72 @@ func TestTokenSources(t *testing.T) {
 			caller.send(get, path+tt.query, tt.body, tt.headers...).want(tt.want)
 			caller.send(get, "/v2/accounts/"+w.master+tt.query, tt.body, tt.headers...).want(map[int]int{200: 403, 401: 401}[tt.want])
 		})
+	}
+}
+
+// TestBelowAdmin asks for every way to touch an administrator, or the account,
+// as a user: at once and again after what should not have helped.
+func TestBelowAdmin(t *testing.T) {
+	w := newWorld(t, func(cfg *Config) { cfg.Limits.Rate.Burst = -1 })
+	w.undescribed = true
+	id, mine := w.newAccount("one")
+	below := w.send(put, "/v2/accounts/"+id, `{"data":{"name":"below"}}`).want(http.StatusCreated).data("id").(string)
+	base := "/v2/accounts/" + id
+	mine.newUser(id, "boss", `,"priv_level":"admin","email":"boss@example.com"`)
+	plain := mine.newUser(id, "plain", "")
+	const name = `"first_name":"A","last_name":"B"`
+	tests := []struct {
+		name, method, path, body string
+		want                     int
+	}{
+		{"demotes", patch, base + "/users/boss", `{"data":{"priv_level":"user"}}`, 403},
+		{"replaces, without a level", post, base + "/users/boss", `{"data":{` + name + `,"username":"boss"}}`, 403},
+		{"disables", patch, base + "/users/boss", `{"data":{"enabled":false}}`, 403},
+		{"renames", patch, base + "/users/boss", `{"data":{"username":"chief","password":"x"}}`, 403},
+		{"changes the password", patch, base + "/users/boss", `{"data":{"password":"x"}}`, 403},
+		{"changes the hash", patch, base + "/users/boss", `{"data":{"credentials":"` + strings.Repeat("0", 32) + `"}}`, 403},
+		{"changes the address", patch, base + "/users/boss", `{"data":{"email":"mallory@example.com"}}`, 403},
+		{"takes the name away", patch, base + "/users/boss", `{"data":{"username":null}}`, 403},
+		{"deletes", http.MethodDelete, base + "/users/boss", "", 403},
+		{"deletes for good", http.MethodDelete, base + "/users/boss?should_soft_delete=false", "", 403},
+		{"deletes by a tunnel", post, base + "/users/boss?verb=delete", "", 403},
+		{"edits", patch, base + "/users/boss", `{"data":{"timezone":"UTC"}}`, 200},
+		{"renews the key", put, base + "/api_key", "", 403},
+		{"reads the key", get, base + "/api_key", "", 403},
+		{"renews the key of an account below", put, "/v2/accounts/" + below + "/api_key", "", 403},
+		{"removes the account", http.MethodDelete, base, "", 403},
+		{"removes it for good", http.MethodDelete, base + "?should_soft_delete=false", "", 403},
+		{"removes an account below", http.MethodDelete, "/v2/accounts/" + below, "", 403},
+		{"moves an account below", post, "/v2/accounts/" + below + "/move?to=" + id, "", 403},
+		{"disables an account below", patch, "/v2/accounts/" + below, `{"data":{"enabled":false}}`, 200}, // it is not heard
+		{"lowers itself", patch, base + "/users/plain", `{"data":{"priv_level":"user"}}`, 200},
+		{"makes another", put, base + "/users", `{"data":{"id":"peer",` + name + `}}`, 201},
+		{"deletes it", http.MethodDelete, base + "/users/peer", "", 200},
+	}
+	before, err := w.couch.Account(id).Get(t.Context(), "boss")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for round := range 2 {
+		for _, tt := range tests {
+			if round > 0 && tt.want != 403 {
+				continue
+			}
+			if got := plain.send(tt.method, tt.path, tt.body); got.status != tt.want {
+				t.Errorf("%s, round %d: %d %s", tt.name, round, got.status, got.body)
+			}
+		}
+	}
+	after, err := w.couch.Account(id).Get(t.Context(), "boss")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"priv_level", "username", "email", "enabled", "pvt_md5_auth", "pvt_sha1_auth", "pvt_signature_secret", "pvt_deleted"} {
+		if after[key] != before[key] {
+			t.Errorf("%s was %v and is %v", key, before[key], after[key])
+		}
+	}
+	if on := w.send(get, "/v2/accounts/"+below, "").want(http.StatusOK).data("enabled"); on != true {
+		t.Errorf("the account below is enabled: %v", on)
 	}
 }

@@ -274,9 +274,9 @@ func (s *Service) Authorize(ctx context.Context, id Identity, accountID string) 
 	return &problem.Error{Code: problem.Forbidden, Msg: "account " + id.AccountID + " may not touch " + accountID}
 }
 
-// Administer refuses users that are no administrators what would make them
-// one: the API key, which is the account's own credential. (Kazoo refuses them
-// its renewal.)
+// Administer refuses users that are no administrators what concerns the whole
+// account (contract 9.26): its API key, which would make them one, its removal,
+// its place below others, whether it is a reseller.
 func (id Identity) Administer() error {
 	if id.Plain {
 		return &problem.Error{Code: problem.Forbidden, Msg: "user " + id.UserID + " is no administrator"}

@@ -210,7 +210,7 @@ func credentialOf(doc document.Doc) string {
 func secretOf(doc document.Doc) string { return credentialOf(doc) + doc.String("pvt_signature_secret") }
 
 // plain reports whether a document is a user's that is no administrator.
-func plain(doc document.Doc) bool { return doc.Type() == "user" && doc.String("priv_level") != "admin" }
+func plain(doc document.Doc) bool { return doc.Type() == "user" && LevelOf(doc) < LevelAdmin }
 
 // maxOpaque bounds an opaque token's length in bytes.
 const maxOpaque = 256

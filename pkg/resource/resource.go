@@ -40,6 +40,8 @@ type rules struct {
 	holders func(ctx context.Context, db *couch.DB, key reserve.Key) ([]string, error)
 	// taken words a key that another document holds.
 	taken func(key reserve.Key) problem.Violation
+	// remove judges a deletion.
+	remove func(w save.Write, stored document.Doc) error
 	// drop takes a key out of a document that cannot have it back.
 	drop func(doc document.Doc)
 }

@@ -71,6 +71,11 @@ func (s *Service) Delete(ctx context.Context, w Write, hard bool) (save.Saved, e
 		if err := s.load(ctx, w.Kind, a); err != nil {
 			return nil, err
 		}
+		if r := w.Kind.rules; r != nil && r.remove != nil {
+			if err := r.remove(w.Write, a.Stored); err != nil {
+				return nil, err
+			}
+		}
 		find := func(ctx context.Context) ([]save.Reference, error) { return save.References(ctx, a.DB, a.ID) }
 		if err := a.Referenced(ctx, find); err != nil {
 			return nil, err

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"strings"
 
+	"github.com/callflowd/callflowd/pkg/auth"
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -28,7 +29,7 @@ func userRules() *rules {
 				if err := setCredentials(stored, doc, password, hash, s.Hash); err != nil {
 					return err
 				}
-				return mayGrant(w.Actor, stored, doc)
+				return auth.CheckUser(levelOf(w.Actor), stored, doc)
 			}
 		},
 		keys: func(doc document.Doc) []reserve.Key {
@@ -44,6 +45,9 @@ func userRules() *rules {
 			}
 		},
 		drop: dropCredentials,
+		remove: func(w save.Write, stored document.Doc) error {
+			return auth.CheckUser(levelOf(w.Actor), stored, nil)
+		},
 	}
 }
 
@@ -107,19 +111,12 @@ func setCredentials(
 	return nil
 }
 
-// mayGrant keeps a user without administrator's level from getting it, by
-// raising a user or by taking an administrator's place. Kazoo leaves that to
-// its consoles.
-func mayGrant(actor save.Actor, stored, doc document.Doc) error {
-	if !actor.Plain {
-		return nil
+// levelOf is what an actor may do to users.
+func levelOf(actor save.Actor) auth.Level {
+	if actor.Plain {
+		return auth.LevelUser
 	}
-	was, is := stored.String("priv_level") == adminLevel, doc.String("priv_level") == adminLevel
-	changed := stored.String("pvt_md5_auth") != doc.String("pvt_md5_auth") || stored.String("pvt_sha1_auth") != doc.String("pvt_sha1_auth")
-	if is && !was || was && changed {
-		return &problem.Error{Code: problem.Forbidden, Msg: "user " + actor.UserID + " is no administrator"}
-	}
-	return nil
+	return auth.LevelAdmin
 }
 
 // username is the key that a user holds alone in its account: its name in
