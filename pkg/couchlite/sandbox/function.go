@@ -16,6 +16,8 @@ const (
 	maxTree     = 3000      // nodes of the syntax tree from its root
 	maxLabels   = 200       // the parser takes quadratic time and memory for them
 	compileTime = 3 * time.Second
+	// maxPatternCost bounds what the regular expressions of a source take, in bytes.
+	maxPatternCost = 32 << 20
 )
 
 var labels = regexp.MustCompile(`[\w$]\s*:\s*(for|while|do|if|switch|try|with|[\w$]+\s*:)`)

@@ -41,6 +41,8 @@ type rewriter struct {
 	cost  int      // of the function body or loop at hand
 	rests []target // filled by the rest of an object pattern, not counted yet
 	depth int
+
+	patterns int // what compiling the regular expressions takes
 }
 
 type target struct {
@@ -132,7 +134,10 @@ func (w *rewriter) node(v reflect.Value) {
 			refuse("SyntaxError: BigInt is not supported")
 		}
 	case *ast.RegExpLiteral:
-		w.cost += patternCost(n.Pattern)
+		// It is compiled with the source, once.
+		if w.patterns += patternCost(n.Pattern); w.patterns > maxPatternCost {
+			refuse("SyntaxError: the regular expressions are too large")
+		}
 	default:
 		w.fields(v.Elem())
 	}

@@ -116,6 +116,7 @@ func TestCompileErrors(t *testing.T) {
 		{"generator", "function*(doc) { yield 1 }"},
 		{"async function", "function(doc) { (async () => 1)() }"},
 		{"with", "function(doc) { with (doc) emit(_id, 1) }"},
+		{"large patterns", "function(doc) { return [" + strings.Repeat("/"+strings.Repeat("x{1000}", 100)+"/,", 10) + "] }"},
 		{"too long", "function(doc) { return '" + strings.Repeat("x", 300_000) + "' }"},
 		{"too deep", "function(doc) { return " + strings.Repeat("(", 5000) + "1" + strings.Repeat(")", 5000) + " }"},
 	}
