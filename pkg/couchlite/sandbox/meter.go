@@ -80,18 +80,31 @@ func (a *allowance) grow() string {
 	if a.big {
 		return ""
 	}
+	select {
+	case turns.big <- struct{}{}:
+	default:
+		if limit := a.wait(); limit != "" {
+			return limit
+		}
+	}
+	a.big, a.ceiling = true, a.limits.Memory
+	return ""
+}
+
+// wait waits for a place in turns.big and says why there is none.
+func (a *allowance) wait() string {
 	a.waiting.Store(true)
 	defer a.waiting.Store(false)
 	timeout := time.NewTimer(longestWait)
 	defer timeout.Stop()
 	select {
 	case turns.big <- struct{}{}:
-		a.big, a.ceiling = true, a.limits.Memory
 		return ""
 	case <-a.ctx.Done():
+		return canceled(a.ctx.Err())
 	case <-timeout.C:
+		return "time"
 	}
-	return "time"
 }
 
 // take counts bytes that are about to be allocated, and says which limit is in

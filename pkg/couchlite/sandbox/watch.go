@@ -47,7 +47,7 @@ type watcher struct {
 
 // look interrupts a call that went over a limit or whose context is done. It
 // returns true when the call went on regardless.
-func (w *watcher) look(canceled error) (stuck bool) {
+func (w *watcher) look(done error) (stuck bool) {
 	m := w.machine
 	m.mu.Lock()
 	r, call := m.running, m.calls
@@ -61,7 +61,7 @@ func (w *watcher) look(canceled error) (stuck bool) {
 	case m.allowance.waiting.Load():
 		w.meter.last = m.clock() // waiting is no computing
 	}
-	limit := w.exceeded(canceled)
+	limit := w.exceeded(done)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if limit == "" || m.running == nil || m.calls != call {
@@ -71,13 +71,16 @@ func (w *watcher) look(canceled error) (stuck bool) {
 	return w.meter.seen > w.limits.Time+grace
 }
 
-func (w *watcher) exceeded(canceled error) string {
+// canceled is the limit of a call whose client has left.
+func canceled(err error) string { return "time: " + err.Error() }
+
+func (w *watcher) exceeded(done error) string {
 	w.meter.add(w.machine.clock())
 	switch {
 	case w.meter.seen > w.limits.Time:
 		return "time"
-	case canceled != nil:
-		return "time: " + canceled.Error()
+	case done != nil:
+		return canceled(done)
 	}
 	return ""
 }
