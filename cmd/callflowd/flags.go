@@ -26,6 +26,7 @@ type commandLine struct {
 	Version   kong.VersionFlag `help:"Print the version and stop."`
 	Serve     options          `cmd:"" default:"withargs" help:"Serve the API (the default command)."`
 	RotateKey common           `cmd:"" help:"Make a new key for signing tokens, and stop."`
+	ResetKey  common           `cmd:"" help:"Give the master account a new API key, print it, and stop: the way back if it was lost."`
 	Bench     benchCommands    `cmd:"" help:"Measure a server, or this program beside what it is compared with."`
 }
 
@@ -33,6 +34,7 @@ type commandLine struct {
 const (
 	serveCommand  = "serve"
 	rotateCommand = "rotate-key"
+	resetCommand  = "reset-key"
 )
 
 // common are the settings of every command.
@@ -105,9 +107,11 @@ func parse(args, env []string, stdout io.Writer) (*options, error) {
 	if name, ok := strings.CutPrefix(chosen.Command(), "bench "); ok {
 		return &options{bench: cli.Bench.run(name)}, nil
 	}
-	if chosen.Command() == rotateCommand {
-		opts := &options{command: rotateCommand, common: cli.RotateKey}
-		return opts, opts.common.check()
+	for command, settings := range map[string]common{rotateCommand: cli.RotateKey, resetCommand: cli.ResetKey} {
+		if chosen.Command() == command {
+			opts := &options{command: command, common: settings}
+			return opts, opts.common.check()
+		}
 	}
 	cli.Serve.command = serveCommand
 	return &cli.Serve, cli.Serve.check()

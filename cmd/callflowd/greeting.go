@@ -14,7 +14,7 @@ const firstGreeting = `
 The master account was created. This is shown only once:
 
   account id  {ACCOUNT}
-  API key     {KEY}
+  API key     {SHOWN}
 
 Paste this into another terminal for a token; it lasts an hour:
 
@@ -42,13 +42,18 @@ curl -sw '\n' {BASE}/v2/schemas/callflows
 `
 
 // greet prints to out where the API is and, where the master account was
-// created just now, its credentials.
-func greet(out io.Writer, api net.Addr, master account.Master) error {
+// created just now, its credentials. A key that the operator chose is known,
+// and does not belong on a screen or in a log.
+func greet(out io.Writer, api net.Addr, master account.Master, chosen bool) error {
 	text := laterGreeting
 	if master.Created {
 		text = firstGreeting
 	}
-	fill := strings.NewReplacer("{BASE}", "http://"+reachable(api), "{ACCOUNT}", master.ID, "{KEY}", master.APIKey)
+	shown, key := master.APIKey, master.APIKey
+	if chosen {
+		shown, key = "the one that --master-api-key names", `'"$CALLFLOWD_MASTER_API_KEY"'`
+	}
+	fill := strings.NewReplacer("{BASE}", "http://"+reachable(api), "{ACCOUNT}", master.ID, "{SHOWN}", shown, "{KEY}", key)
 	_, err := fill.WriteString(out, text)
 	return err
 }

@@ -42,8 +42,11 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) erro
 		return err
 	}
 	defer stopLog()
-	if opts.command == rotateCommand {
+	switch opts.command {
+	case rotateCommand:
 		return rotateKey(ctx, opts, log, stdout)
+	case resetCommand:
+		return resetKey(ctx, opts, log, stdout)
 	}
 	return serve(ctx, opts, log, stdout)
 }

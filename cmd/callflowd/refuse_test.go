@@ -43,6 +43,9 @@ func TestE2ERefusesToRun(t *testing.T) {
 		{"rotate, no CouchDB", "--couchdb-url: what answers there is not a CouchDB", "rotate-key --couchdb-url=" + stranger.URL},
 		{"rotate, wrong password", "--couchdb-url", "rotate-key --couchdb-url=" + unauthorized.String()},
 		{"rotate, nobody listens", "--couchdb-url", "rotate-key --couchdb-url=http://127.0.0.1:1"},
+		{"reset, no directory", "--data-dir", "reset-key --data-dir=" + file + "-not"},
+		{"reset, no CouchDB", "--couchdb-url: what answers there is not a CouchDB", "reset-key --couchdb-url=" + stranger.URL},
+		{"reset, a flag of serve", "--listen", "reset-key --listen=127.0.0.1:0"},
 		{"rotate, a flag of serve", "--listen", "rotate-key --listen=127.0.0.1:0"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -46,7 +46,7 @@ func serve(ctx context.Context, opts *options, log *zap.Logger, stdout io.Writer
 			return opts.blame(err)
 		}
 		app.server.Enter(web.Serving)
-		if err := greet(stdout, listeners["api"].Addr(), master); err != nil {
+		if err := greet(stdout, listeners["api"].Addr(), master, opts.MasterAPIKey != ""); err != nil {
 			return err
 		}
 		log.Info("started", zap.Any("listening", listeners.addresses()), zap.String("master", master.ID))

@@ -52,6 +52,23 @@ func (s *Service) EnsureMaster(ctx context.Context, apiKey string) (Master, erro
 	return Master{ID: id, APIKey: doc.String("pvt_api_key"), Created: created}, nil
 }
 
+// ResetMasterKey gives the master account a new API key. Where there is no
+// master account yet the error is [problem.BadIdentifier] or
+// [problem.MissingDatabase].
+func (s *Service) ResetMasterKey(ctx context.Context) (Master, error) {
+	s.init()
+	doc, err := s.Couch.DB("system_config").Get(ctx, accountsDB)
+	if err != nil {
+		return Master{}, err
+	}
+	id, _ := doc.Object("default")["master_account_id"].(string)
+	if !couch.IsAccountID(id) {
+		return Master{}, unknown(id)
+	}
+	key, err := s.RenewAPIKey(ctx, id, Actor{})
+	return Master{ID: id, APIKey: key}, err
+}
+
 // MasterID returns the master account's id, "" while it is not known.
 func (s *Service) MasterID() string {
 	if id := s.master.Load(); id != nil {

@@ -73,3 +73,46 @@ func TestE2ERotateKey(t *testing.T) {
 	c.base = p.api
 	c.must(http.StatusOK, "GET", "/v2/accounts/"+account, nil)
 }
+
+// A lost key of the master account has a way back, on embedded databases and
+// on a server, and the lost one is void then.
+func TestE2EResetKey(t *testing.T) {
+	storages := map[string][]string{
+		"embedded": {"--data-dir=" + t.TempDir()},
+		"server":   {"--data-dir=" + t.TempDir(), "--couchdb-url=" + couchtest.URL(t)},
+	}
+	for name, storage := range storages {
+		t.Run(name, func(t *testing.T) {
+			if _, err := command(t, append([]string{"reset-key"}, storage...)...); err == nil || !strings.Contains(err.Error(), "no master account") {
+				t.Errorf("a key before the first start: %v", err)
+			}
+			p := start(t, storage...)
+			account, lost := masterOf(t, p.greeting())
+			p.stop()
+			out, err := command(t, append([]string{"reset-key"}, storage...)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p = start(t, storage...)
+			defer p.stop()
+			same, key := masterOf(t, out)
+			if same != account || len(key) != 64 || key == lost {
+				t.Fatalf("account %s with the key %s prints %s", account, lost, out)
+			}
+			if _, now := login(t, p, key); now != account {
+				t.Errorf("the new key logs into %s", now)
+			}
+			caller{t: t, base: p.api}.must(http.StatusNotFound, "PUT", "/v2/api_auth", map[string]any{"api_key": lost})
+		})
+	}
+}
+
+// A configured key is neither printed nor logged.
+func TestE2EConfiguredKeyIsNotPrinted(t *testing.T) {
+	p := start(t, "--data-dir="+t.TempDir(), "--master-api-key="+someKey)
+	login(t, p, someKey)
+	p.stop()
+	if strings.Contains(p.greeting(), someKey) || !strings.Contains(p.greeting(), "CALLFLOWD_MASTER_API_KEY") {
+		t.Errorf("the greeting: %s", p.greeting())
+	}
+}
