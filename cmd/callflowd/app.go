@@ -70,7 +70,7 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 		Accounts: a.accounts, Auth: a.auth, Routes: a.routes, Schemas: schemas, Couch: store.client,
 		Resources: &resource.Service{Couch: store.client, Schemas: schemas, Words: api.Words(), Hash: auth.UserCredentials},
 		Log:       log.Named("api"), Version: version(), Limits: opts.Limits.api(), Proxies: opts.Limits.TrustedProxy,
-		AdminElsewhere: opts.AdminListen != "", Collectors: a.metrics(store), Emergency: opts.Emergency,
+		AdminElsewhere: opts.AdminListen != "", Collectors: a.metrics(store), Probes: opts.probes(store), Emergency: opts.Emergency,
 		Ready: a.readiness, Phase: web.Starting, LogLookups: oneIn(opts.LogLookups),
 	})
 	return a, nil

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/callflowd/callflowd/pkg/account"
+	"github.com/callflowd/callflowd/pkg/api/health"
 	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/auth"
 	"github.com/callflowd/callflowd/pkg/callflow"
@@ -43,6 +44,7 @@ type Config struct {
 
 	AdminElsewhere bool // health and metrics are served by [Server.Admin] alone
 	Collectors     []prometheus.Collector
+	Probes         []health.Probe // of parts that the API does not know, for /readyz
 
 	Ready func() map[string]any // what readyz tells besides; may be nil
 

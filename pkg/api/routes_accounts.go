@@ -221,7 +221,7 @@ func (s *Server) processRoutes() []web.Row {
 		},
 		{
 			Method: get, Path: "/readyz", Handle: s.readyz, Access: web.Anyone, Traits: web.Bare,
-			Summary: "Storage can be reached", Data: "Health",
+			Summary: "Whether this process should get traffic, and what of it works", Query: []string{"for"}, Data: "Readiness",
 		},
 		{
 			Method: get, Path: "/metrics", Handle: s.showMetrics, Access: web.Anyone, Traits: web.Bare,

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/callflowd/callflowd/pkg/api/health"
 	"github.com/callflowd/callflowd/pkg/api/openapi"
 	"github.com/callflowd/callflowd/pkg/api/web"
 )
@@ -21,6 +22,7 @@ import (
 type Server struct {
 	cfg     Config
 	web     *web.Server
+	health  *health.Monitor
 	openAPI func() ([]byte, error)
 }
 
@@ -31,6 +33,7 @@ func New(cfg Config) *Server {
 		cfg.Now = time.Now
 	}
 	s := &Server{cfg: cfg}
+	s.health = s.monitor()
 	s.openAPI = sync.OnceValues(func() ([]byte, error) { return openapi.Document(cfg.Version, s.routes()) })
 	s.web = web.New(web.Config{
 		Auth: cfg.Auth, Prepare: cfg.Accounts.Prepare, Log: cfg.Log, Node: cfg.Node, Version: cfg.Version, Now: cfg.Now,

@@ -64,6 +64,13 @@ func (s *Service) Ready() bool {
 	return ring != nil && ring.signer != nil
 }
 
+// Verifies reports whether tokens can be checked: a key is known, from the
+// database or from a snapshot.
+func (s *Service) Verifies() bool {
+	ring := s.keys.Load()
+	return ring != nil && len(ring.byID) > 0
+}
+
 // loadKeys reads the keys; s.reloading is held. With make, a server without any gets its first:
 // its id can be created once only, so that processes agree.
 func (s *Service) loadKeys(ctx context.Context, make bool) error {

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -264,9 +265,30 @@ type Totals struct {
 	Extended, Invalid int // patterns beyond RE2, and those nothing runs
 }
 
+// Fresh reports whether the server's changes are being followed.
+func (s *Indexes) Fresh() bool { return s.feedUp.Load() || s.separate.Load() }
+
+// Remembers reports whether lookups of some accounts at least are answered
+// without the database: from memory, or from snapshots.
+func (s *Indexes) Remembers() bool {
+	if len(s.loaded()) > 0 {
+		return true
+	}
+	if s.cfg.Dir == "" {
+		return false
+	}
+	dir, err := os.Open(s.cfg.Dir)
+	if err != nil {
+		return false
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(1) // none is the error io.EOF
+	return len(names) > 0
+}
+
 // Totals adds the indexes in memory up.
 func (s *Indexes) Totals() Totals {
-	t := Totals{Fresh: s.feedUp.Load() || s.separate.Load()}
+	t := Totals{Fresh: s.Fresh()}
 	for _, l := range s.loaded() {
 		st := l.index.Stats()
 		t.Lag, t.Unsaved = max(t.Lag, l.lag()), max(t.Unsaved, l.unsaved())

@@ -23,6 +23,9 @@ func (s *Server) Enter(p Phase) { s.phase.Store(int32(p)) }
 // Serving reports whether everything is answered.
 func (s *Server) Serving() bool { return s.in(Serving) }
 
+// Starting reports whether nothing is answered yet.
+func (s *Server) Starting() bool { return s.in(Starting) }
+
 func (s *Server) in(p Phase) bool { return Phase(s.phase.Load()) == p }
 
 // admit refuses, while the program starts, what it cannot answer yet. A path

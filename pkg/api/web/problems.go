@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -92,6 +93,13 @@ func classify(err error) *problem.Error {
 		return &problem.Error{Code: problem.Unavailable, Msg: "deadline", Err: err}
 	}
 	return e
+}
+
+// Message is what a client may hear of an error, in words.
+func Message(err error) string {
+	e := classify(err)
+	message, _ := errorData(e, shapeOf(e.Code))["message"].(string)
+	return cmp.Or(message, shapeOf(e.Code).message)
 }
 
 // errorData is the data of an error envelope: always an object.

@@ -1,0 +1,15 @@
+//go:build linux || darwin
+
+package main
+
+import "syscall"
+
+// freeBytes is how much a file in dir may grow; false where nobody can tell,
+// as before dir is made.
+func freeBytes(dir string) (free uint64, known bool) {
+	var stat syscall.Statfs_t
+	if err := syscall.Statfs(dir, &stat); err != nil || stat.Bsize <= 0 {
+		return 0, false
+	}
+	return stat.Bavail * uint64(stat.Bsize), true
+}
