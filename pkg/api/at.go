@@ -54,6 +54,9 @@ func (s *Server) getCallflowAt(c *web.Call, at time.Time) (*web.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.As() != "" {
+		return s.drawFlow(c, doc)
+	}
 	a := s.shown(c.Context(), c.Account(), doc)
 	a.Members.Uncertain = uncertain
 	return a, nil

@@ -68,6 +68,9 @@ func (s *Server) getCallflow(c *web.Call) (*web.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.As() != "" {
+		return s.drawFlow(c, doc)
+	}
 	return s.shown(c.Context(), c.Account(), doc), nil
 }
 

@@ -20,6 +20,9 @@ func (s *Server) getVersion(c *web.Call) (*web.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.As() != "" {
+		return s.drawFlow(c, doc)
+	}
 	return &web.Answer{Data: doc.Public(), Revision: doc.Rev(), ETag: doc.Rev()}, nil
 }
 
@@ -28,6 +31,9 @@ func (s *Server) diffCallflow(c *web.Call) (*web.Answer, error) {
 	from, to, err := s.span(c)
 	if err != nil {
 		return nil, err
+	}
+	if c.As() != "" {
+		return s.drawDiff(c, from, to)
 	}
 	changes, err := s.cfg.Callflows.Diff(c.Context(), c.Account(), c.Var("callflow_id"), from, to)
 	if err != nil {

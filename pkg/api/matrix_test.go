@@ -69,7 +69,7 @@ func expectations() matrix {
 		"", "/children", "/descendants", "/siblings", "/parents", "/tree", "/api_key", "/apps_store", "/phone_numbers",
 		"/phone_numbers/classifiers", "/users/{document_id}/devices", "/users/{document_id}/hotdesks", "/devices/status",
 		"/conferences/{document_id}/participants", "/alerts", "/channels", "/external_numbers", "/registrations", "/schemas",
-		"/schemas/{schema_id}", "/routes/{number}", "/route_analysis", "/callflows", "/conflicts", "/changes",
+		"/schemas/{schema_id}", "/routes/{number}", "/route_analysis", "/callflows", "/conflicts", "/changes", "/map",
 	} {
 		m.add(relatives, 200, "GET "+a+name)
 	}

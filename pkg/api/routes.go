@@ -79,7 +79,7 @@ func (s *Server) callflowRoutes() []web.Row {
 		},
 		{
 			Method: get, Path: oneCallflow, Handle: s.getCallflow, Access: web.OfAccount,
-			Summary: "Read a callflow", Own: []string{"at"}, Data: "Callflow",
+			Summary: "Read a callflow, or draw it", Own: []string{"at", "as", "branch"}, Data: "Callflow", Media: web.Pictures(),
 		},
 		{
 			Method: post, Path: oneCallflow, Handle: s.replaceCallflow, Access: web.OfAccount,
@@ -105,11 +105,12 @@ func (s *Server) historyRoutes() []web.Row {
 		},
 		{
 			Method: get, Path: oneCallflow + "/history/{revision}", Handle: s.getVersion, Access: web.OfAccount,
-			Summary: "An old version of a callflow", Data: "Callflow",
+			Summary: "An old version of a callflow, or its picture", Own: []string{"as", "branch"}, Data: "Callflow", Media: web.Pictures(),
 		},
 		{
 			Method: get, Path: oneCallflow + "/diff", Handle: s.diffCallflow, Access: web.OfAccount,
-			Summary: "What changed between two versions", Query: []string{"from", "to"}, Data: "Diff",
+			Summary: "What changed between two versions", Query: []string{"from", "to"}, Own: []string{"as", "branch"},
+			Data: "Diff", Media: web.Pictures(),
 		},
 		{
 			Method: post, Path: oneCallflow + "/restore", Handle: s.restoreCallflow, Access: web.OfAccount,
@@ -118,6 +119,10 @@ func (s *Server) historyRoutes() []web.Row {
 		{
 			Method: get, Path: oneCallflow + "/references", Handle: s.listReferences, Access: web.OfAccount,
 			Summary: "Documents that point at a callflow", Data: "References",
+		},
+		{
+			Method: get, Path: acct + "/map", Handle: s.getMap, Access: web.OfAccount,
+			Summary: "The account's callflows and the ways between them", Own: []string{"as"}, Data: "Map", Media: web.Pictures(),
 		},
 	}
 }

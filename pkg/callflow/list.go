@@ -95,6 +95,28 @@ func (s *Service) Stream(ctx context.Context, accountID string, o ListOptions) i
 	}
 }
 
+// All reads every callflow of an account whole, in the order of their ids.
+func (s *Service) All(ctx context.Context, accountID string) ([]document.Doc, error) {
+	if err := s.prepareViews(ctx, accountID); err != nil {
+		return nil, err
+	}
+	var out []document.Doc
+	for row, err := range s.Couch.Account(accountID).View(ctx, "callflows", "crossbar_listing", couch.Query{IncludeDocs: true}) {
+		if err != nil {
+			return nil, err
+		}
+		if row.Doc == nil {
+			continue // deleted since the view was read
+		}
+		doc, err := row.Document()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, doc)
+	}
+	return out, nil
+}
+
 func (s *Service) listing(ctx context.Context, accountID string, o ListOptions, limit int) iter.Seq2[couch.Row, error] {
 	q := couch.Query{Descending: !o.Ascending, IncludeDocs: !o.Filter.Empty(), Limit: limit}
 	if o.StartKey != "" {

@@ -32,6 +32,28 @@ func (s *Service) Metadata(ctx context.Context, accountID string, doc document.D
 	return out
 }
 
+// Names describes documents by id, as [Service.Metadata] does, in one request;
+// one that is deleted has "deleted". It reports whether they could be read.
+func (s *Service) Names(ctx context.Context, accountID string, ids []string) (named map[string]any, ok bool) {
+	out := map[string]any{}
+	if len(ids) == 0 {
+		return out, true
+	}
+	docs, err := s.Couch.Account(accountID).GetMany(ctx, ids)
+	if err != nil {
+		s.log().Warn("names for a picture", zap.String("account", accountID), zap.Error(err))
+		return nil, false
+	}
+	for id, d := range docs {
+		entry := describe(d)
+		if !d.Live() {
+			entry["deleted"] = true
+		}
+		out[id] = entry
+	}
+	return out, true
+}
+
 func describe(d document.Doc) map[string]any {
 	entry := map[string]any{}
 	if t := d.Type(); t != "" {

@@ -17,6 +17,46 @@ const (
 // EventStream is asked for by browsers' EventSource.
 const EventStream = "text/event-stream"
 
+// The media types of pictures.
+const (
+	SVG     = "image/svg+xml"
+	Mermaid = "text/vnd.mermaid"
+	Text    = "text/plain"
+)
+
+// Pictures are the media types of a row that can be drawn.
+func Pictures() []string { return []string{SVG, Mermaid, Text} }
+
+// pictureWords are the values of `as`, in the order of [Pictures].
+var pictureWords = []string{"svg", "mermaid", "text"}
+
+// As is the word by which `as` asks for the format of the answer; "" where the
+// answer is no picture.
+func (c *Call) As() string {
+	if i := slices.Index(Pictures(), c.format); i >= 0 {
+		return pictureWords[i]
+	}
+	return ""
+}
+
+// asked reads `as`, which goes before every other choice of a format.
+func (c *Call) asked() (given bool, err error) {
+	if !c.Query.Has("as") || !slices.Contains(c.route.Own, "as") {
+		return false, nil
+	}
+	for _, word := range c.Query["as"] {
+		i := slices.Index(pictureWords, word)
+		if i < 0 || word != c.Query.Get("as") {
+			return true, problem.Validation([]problem.Violation{{
+				Path: "as", Code: "enum", Message: "as must be one of " + strings.Join(pictureWords, ", "),
+				Members: map[string]any{"target": pictureWords, "value": Clip(word)},
+			}})
+		}
+		c.format = Pictures()[i]
+	}
+	return true, nil
+}
+
 // Wants reports whether the client asks for one of the row's own media types.
 // An error is JSON whatever it asks for.
 func (c *Call) Wants(media string) bool { return c.format == media }
@@ -25,6 +65,9 @@ func (c *Call) Wants(media string) bool { return c.format == media }
 // the request's values goes before the header (contract 1.7).
 func (c *Call) acceptable() error {
 	c.format = asJSON
+	if given, err := c.asked(); given || err != nil {
+		return err
+	}
 	ranges := c.Request.Header["Accept"]
 	if v := c.Value("accept"); v != "" {
 		ranges = []string{v}

@@ -29,8 +29,11 @@ func (s *Server) respond(w http.ResponseWriter, c *Call, a *Answer) error {
 	if a.Location != "" {
 		h.Set("Location", a.Location)
 	}
+	if c.route.Data != "" && c.route.Media != nil {
+		h.Add("Vary", "Accept")
+	}
 	if a.Raw != nil {
-		return s.sendRaw(w, c, status, a.Raw)
+		return s.respondRaw(w, c, status, a)
 	}
 	if c.reads() {
 		h["Expires"] = s.fixed.expires
@@ -65,6 +68,20 @@ func (s *Server) respond(w http.ResponseWriter, c *Call, a *Answer) error {
 		env.authToken = a.AuthToken
 	}
 	return s.sendEnvelope(w, c, status, env, buf)
+}
+
+// respondRaw renders an answer outside the envelope. A digest makes its ETag,
+// so that each format of a document has one of its own.
+func (s *Server) respondRaw(w http.ResponseWriter, c *Call, status int, a *Answer) error {
+	if a.Digest && c.reads() {
+		w.Header()["Expires"] = s.fixed.expires
+		etag := digestOf(a.Raw.Body, a.Members)
+		w.Header().Set("ETag", `"`+etag+`"`)
+		if done, err := s.conditional(w, c, status, etag, a.Revision); done || err != nil {
+			return err
+		}
+	}
+	return s.sendRaw(w, c, status, a.Raw)
 }
 
 // conditional answers a GET with 412 if If-Match fails, and with 304 if
