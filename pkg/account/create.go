@@ -104,6 +104,7 @@ func (s *Service) draft(data, above document.Doc) document.Doc {
 	}
 	doc["pvt_enabled"] = true
 	doc["pvt_api_key"] = NewAPIKey()
+	doc[secretKey] = randomHex(16)
 	doc["pvt_superduper_admin"] = false
 	doc["pvt_reseller"] = false
 	doc["pvt_tree"] = list(append(tree(above), above.ID()))
