@@ -55,7 +55,10 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 	schemas := schema.NewLive(embedded)
 	a := &app{log: log, notices: store.notices, client: store.client, schemas: &siteSchemas{embedded, schemas, store.client.DB("system_schemas"), log.Named("schema")}}
 	a.accounts = &account.Service{Couch: store.client, Log: log.Named("account"), Validate: schemas.Validate}
-	a.auth = &auth.Service{Couch: store.client, Accounts: a.accounts, Log: log.Named("auth")}
+	a.auth = &auth.Service{
+		Couch: store.client, Accounts: a.accounts, Log: log.Named("auth"),
+		AcceptUnsignedIdentity: opts.AcceptUnsignedIdentity, AcceptOpaque: opts.AcceptOpaqueTokens,
+	}
 	indexes := route.Config{Couch: store.client, Prepare: a.accounts.Prepare, Emergency: opts.Emergency, Log: log.Named("route"), Patience: opts.Limits.LookupPatience}
 	if store.lite == nil {
 		indexes.Dir = filepath.Join(opts.DataDir, "routes")

@@ -216,7 +216,8 @@ func TestTokenSources(t *testing.T) {
 		{"another scheme", "", "", []string{"Authorization", "Token " + good}, 401},
 		{"token as Basic", "", "", []string{"Authorization", "Basic " + good}, 401},
 		{"twice in the query", "?auth_token=bad&auth_token=" + good, "", nil, 401},
-		{"another account's choice", "", "", []string{"X-Auth-Token", good, "X-Auth-Account-ID", w.master}, 200},
+		{"another account's choice", "", "", []string{"X-Auth-Token", good, "X-Auth-Account-ID", w.master}, 401},
+		{"its own account's choice", "", "", []string{"X-Auth-Token", good, "X-Auth-Account-ID", id}, 200},
 		{"only an account", "", "", []string{"X-Auth-Account-ID", id}, 401},
 		{"a number", "", `{"data":{"auth_token":7}}`, nil, 401},
 	}

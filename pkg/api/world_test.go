@@ -306,6 +306,12 @@ func newAuth(t testing.TB, client *couch.Client, accounts *account.Service) *aut
 				t.Fatal(err)
 			}
 			delete(doc, "_rev")
+			const file = "private_key.pem"
+			key, err := db.Attachment(t.Context(), doc.ID(), file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			doc["_attachments"] = map[string]any{file: map[string]any{"content_type": "application/x-pem-file", "data": key}} // in base64
 			signingKeys.docs = append(signingKeys.docs, doc)
 		}
 	}

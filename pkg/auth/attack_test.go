@@ -26,12 +26,12 @@ import (
 // broken into the database.
 func signingKey(t *testing.T, w *world) *rsa.PrivateKey {
 	t.Helper()
-	doc, err := w.Couch.DB("system_auth").Get(t.Context(), "callflowd-key-1")
+	raw, err := w.Couch.DB("system_auth").Attachment(t.Context(), "callflowd-key-1", "private_key.pem")
 	check(t, err)
-	block, _ := pem.Decode([]byte(doc.String("private_key")))
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	block, _ := pem.Decode(raw)
+	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
 	check(t, err)
-	return key.(*rsa.PrivateKey)
+	return key
 }
 
 func base64url(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
@@ -93,6 +93,7 @@ func TestSignedWithTheRightKey(t *testing.T) {
 		{"another method", header, set("method", "cb_user_auth"), refused},
 		{"no method", header, without("method"), refused},
 		{"another id", header, set("jti", "x"), refused},
+		{"no callflowd_sig", header, without("callflowd_sig"), refused},
 		{"no identity_sig", header, without("identity_sig"), refused},
 		{"an empty identity_sig", header, set("identity_sig", ""), refused},
 		{"two accounts, its own last", header, `{"account_id":"` + w.master + `",` + same[1:], ""},
@@ -106,7 +107,7 @@ func TestSignedWithTheRightKey(t *testing.T) {
 		{"kid a number", `{"alg":"RS256","kid":1}`, same, refused},
 		{"kid a list", `{"alg":"RS256","kid":["` + kid + `"]}`, same, refused},
 		{"kid a path", `{"alg":"RS256","kid":"../../etc/passwd"}`, same, refused},
-		{"kid of the document", `{"alg":"RS256","kid":"callflowd-key-1"}`, same, refused},
+		{"kid of another document", `{"alg":"RS256","kid":"callflowd-key-2"}`, same, refused},
 		{"key in the header", `{"alg":"RS256","kid":"x","jwk":{"kty":"RSA","n":"AQAB","e":"AQAB"},"jku":"http://127.0.0.1:1/"}`, same, refused},
 		{"alg in lower case", `{"alg":"rs256","kid":"` + kid + `"}`, same, refused},
 		{"alg of another length", `{"alg":"RS512","kid":"` + kid + `"}`, same, refused},
@@ -170,7 +171,7 @@ func TestMalformedWithoutDatabase(t *testing.T) {
 	check(t, err)
 	client, err := couch.Open(couch.Config{Transport: away{}})
 	check(t, err)
-	alone := &auth.Service{Couch: client, Accounts: &account.Service{Couch: client}, Evenness: time.Millisecond}
+	alone := &auth.Service{Couch: client, Accounts: &account.Service{Couch: client}, Evenness: time.Millisecond, AcceptOpaque: true}
 	check(t, alone.Restore(w.Snapshot()))
 	alone.Accounts.Restore(w.accounts.Snapshot())
 	alone.Now = func() time.Time { return time.Now().Add(time.Minute) } // keys are read again at most once a second

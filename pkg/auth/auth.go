@@ -40,9 +40,15 @@ type Service struct {
 	Evenness time.Duration
 	// ClusterID is told to clients at login; it may be empty.
 	ClusterID string
+	// AcceptUnsignedIdentity takes tokens of Kazoo's that lack identity_sig, as
+	// Kazoo does: a user's changed secret does not end them.
+	AcceptUnsignedIdentity bool
+	// AcceptOpaque looks tokens of no other form up in the database token_auth.
+	AcceptOpaque bool
 
 	once      sync.Once
 	keys      atomic.Pointer[keyring]
+	kazoo     kazoo
 	reloading sync.Mutex
 	tokens    *lru.Map[digest, verified]
 	revoked   sync.Map // digest → expiry in Unix seconds
@@ -60,6 +66,7 @@ type Identity struct {
 	Plain      bool   // a user that is no administrator of its account
 	Expires    time.Time
 
+	home   string  // the account that the token is of, before it stands in for another
 	token  digest  // what [Service.Revoke] revokes
 	opaque *string // the id of an opaque token's document; a pointer is not printed
 }
@@ -73,6 +80,9 @@ type Credentials struct {
 	// anything else is refused.
 	Scheme string
 	Value  string // the token, or Basic's base64 text
+	// Account is the account that the caller says the token is of
+	// (X-Auth-Account-ID); "" where it says nothing.
+	Account string
 
 	sum    digest
 	hashed bool
@@ -136,6 +146,9 @@ func (s *Service) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.makeSite(ctx); err != nil {
+		return err
+	}
 	return s.loadRevocations(ctx)
 }
 
@@ -165,6 +178,9 @@ func (s *Service) Authenticate(ctx context.Context, c Credentials) (Identity, er
 	}
 	if err != nil {
 		return Identity{}, err
+	}
+	if c.Account != "" && identity.home != "" && c.Account != identity.home {
+		return Identity{}, invalidCredentials("the token is of another account than the caller says", nil)
 	}
 	own, err := s.Accounts.State(ctx, identity.AccountID)
 	if problem.Is(err, problem.BadIdentifier) {

@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,7 +47,7 @@ func process(t *testing.T, client *couch.Client) *world {
 	accounts := &account.Service{Couch: client}
 	master, err := accounts.EnsureMaster(t.Context(), "")
 	check(t, err)
-	s := &auth.Service{Couch: client, Accounts: accounts, Evenness: time.Millisecond}
+	s := &auth.Service{Couch: client, Accounts: accounts, Evenness: time.Millisecond, AcceptOpaque: true}
 	check(t, s.Start(t.Context()))
 	return &world{Service: s, accounts: accounts, master: master.ID}
 }
@@ -75,6 +76,7 @@ func (w *world) addUser(t *testing.T, accountID, name, password string) document
 	user := document.Doc{
 		"_id": "user-" + name, "pvt_type": "user", "username": name, "pvt_account_id": accountID,
 		"pvt_md5_auth": md5Hash, "pvt_sha1_auth": sha1Hash,
+		"pvt_signature_secret": strings.Repeat("5", 32),
 	}
 	check(t, w.Couch.Account(accountID).Put(t.Context(), user))
 	return user

@@ -5,11 +5,12 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/hex"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,38 +23,76 @@ import (
 )
 
 // keyPrefix begins the ids of signing keys in system_auth; behind it comes
-// the key's number. The highest number signs, all of them verify.
+// the key's number. The highest number signs, and the others verify until the
+// tokens that they signed have expired. A key is kept in Kazoo's form, so that
+// Kazoo takes our tokens: its id is the document's, its PEM an attachment.
+// Earlier versions kept it in the document, and named it otherwise.
 const keyPrefix = "callflowd-key-"
 
 const keyBits = 2048
 
 // signingKey is one key of system_auth.
 type signingKey struct {
-	number int
-	kid    string
-	key    *rsa.PrivateKey
+	number  int
+	kid     string
+	key     *rsa.PrivateKey
+	legacy  bool   // of an earlier version
+	rev     string // of its document
+	created int64  // Gregorian seconds
+}
+
+// verifier is a key that tokens may be signed with.
+type verifier struct {
+	key    *rsa.PublicKey
+	ours   bool      // callflowd signs with it, and nobody else
+	legacy bool      // of an earlier version
+	until  time.Time // when it was superseded and all its tokens have expired; zero for never
 }
 
 // keyring is what is known of the signing keys. It is replaced, never changed.
 type keyring struct {
 	keys   map[string]signingKey // by the id of the document
-	byID   map[string]*rsa.PublicKey
+	byID   map[string]*verifier
 	kid    string // of the signing key
 	signer *rsa.PrivateKey
 	number int // the signing key's
 	read   time.Time
 }
 
-func newKeyring(keys map[string]signingKey, read time.Time) *keyring {
-	ring := &keyring{keys: keys, byID: map[string]*rsa.PublicKey{}, read: read}
-	for _, k := range keys {
-		ring.byID[k.kid] = &k.key.PublicKey
-		if k.number > ring.number {
-			ring.number, ring.kid, ring.signer = k.number, k.kid, k.key
+// retireAfter is how long a key may sign after another has superseded it: a
+// process may hear of that late.
+const retireAfter = 10 * time.Minute
+
+// newKeyring orders keys whose tokens live for so long.
+func newKeyring(keys map[string]signingKey, read time.Time, life time.Duration) *keyring {
+	ring := &keyring{keys: keys, byID: map[string]*verifier{}, read: read}
+	sorted := inOrder(keys)
+	for i, k := range sorted {
+		v := &verifier{key: &k.key.PublicKey, ours: true, legacy: k.legacy}
+		if i+1 < len(sorted) {
+			v.until = sorted[i+1].retires(life)
 		}
+		ring.byID[k.kid] = v
+		ring.number, ring.kid, ring.signer = k.number, k.kid, k.key
 	}
 	return ring
 }
+
+// inOrder sorts keys by their numbers, the one that signs last.
+func inOrder(keys map[string]signingKey) []signingKey {
+	return slices.SortedFunc(maps.Values(keys), func(a, b signingKey) int { return a.number - b.number })
+}
+
+// retires is when the key before this one is of no use any more.
+func (k signingKey) retires(life time.Duration) time.Time {
+	if k.created == 0 {
+		return time.Time{}
+	}
+	return document.FromGregorian(k.created).Add(life + retireAfter)
+}
+
+// legacy reports whether the key that signs is of an earlier version.
+func (r *keyring) legacy() bool { return r.signer != nil && r.byID[r.kid].legacy }
 
 func (s *Service) db() *couch.DB { return s.Couch.DB("system_auth") }
 
@@ -71,19 +110,20 @@ func (s *Service) Verifies() bool {
 	return ring != nil && len(ring.byID) > 0
 }
 
-// loadKeys reads the keys; s.reloading is held. With make, a server without any gets its first:
-// its id can be created once only, so that processes agree.
+// loadKeys reads the keys; s.reloading is held. With make, a server without any
+// gets its first, and one of an earlier version its next: its id can be created
+// once only, so that processes agree.
 func (s *Service) loadKeys(ctx context.Context, make bool) error {
 	keys, err := s.readKeys(ctx)
 	if err != nil {
 		return err
 	}
-	ring := newKeyring(keys, s.Now())
-	if ring.signer == nil && make {
-		if err := s.putKey(ctx, 1, keys); err != nil {
+	ring := newKeyring(keys, s.Now(), s.TokenLife)
+	if make && (ring.signer == nil || ring.legacy()) {
+		if err := s.putKey(ctx, ring.number+1, keys); err != nil {
 			return err
 		}
-		ring = newKeyring(keys, ring.read)
+		ring = newKeyring(keys, ring.read, s.TokenLife)
 	}
 	if ring.signer == nil {
 		return &problem.Error{Code: problem.Internal, Msg: "there is no signing key in system_auth"}
@@ -102,7 +142,9 @@ func (s *Service) readKeys(ctx context.Context) (map[string]signingKey, error) {
 			return nil, err
 		}
 		if doc, err := row.Document(); err == nil && doc != nil {
-			s.addKey(keys, doc)
+			if err := s.addKey(ctx, keys, doc); err != nil {
+				return nil, err
+			}
 		}
 	}
 	ring := s.keys.Load()
@@ -116,7 +158,10 @@ func (s *Service) readKeys(ctx context.Context) (map[string]signingKey, error) {
 		doc, err := s.db().Get(ctx, id)
 		switch {
 		case err == nil:
-			s.addKey(keys, doc)
+			err = s.addKey(ctx, keys, doc)
+			if err != nil {
+				return nil, err
+			}
 		case !problem.Is(err, problem.BadIdentifier):
 			return nil, err
 		}
@@ -124,33 +169,58 @@ func (s *Service) readKeys(ctx context.Context) (map[string]signingKey, error) {
 	return keys, nil
 }
 
-// addKey adds a document's key, if it holds one that can be used.
-func (s *Service) addKey(keys map[string]signingKey, doc document.Doc) {
-	key, err := parseKey(doc)
-	if err != nil {
-		s.Log.Warn("a signing key cannot be read", zap.String("id", doc.ID()), zap.Error(err))
-		return
+// addKey adds a document's key, if it holds one that can be used. What is known
+// already is not read again.
+func (s *Service) addKey(ctx context.Context, keys map[string]signingKey, doc document.Doc) error {
+	id := doc.ID()
+	if ring := s.keys.Load(); ring != nil && ring.keys[id].rev == doc.Rev() {
+		keys[id] = ring.keys[id]
+		return nil
 	}
-	number, _ := strconv.Atoi(strings.TrimPrefix(doc.ID(), keyPrefix))
-	keys[doc.ID()] = signingKey{number, doc.String("kid"), key}
+	found := signingKey{kid: id, rev: doc.Rev()}
+	found.number, _ = strconv.Atoi(strings.TrimPrefix(id, keyPrefix))
+	found.created, _ = doc.Seconds("pvt_created")
+	var err error
+	if doc.String("private_key") != "" {
+		found.legacy, found.kid = true, doc.String("kid")
+		found.key, err = parseKey(doc)
+	} else {
+		found.key, err = s.readKeyFile(ctx, id)
+	}
+	if unreachable(err) {
+		return err
+	}
+	if err != nil {
+		s.Log.Warn("a signing key cannot be read", zap.String("id", id), zap.Error(err))
+		return nil
+	}
+	keys[id] = found
+	return nil
 }
 
 // keyChanged takes a key from the change feed; doc is nil if it was removed.
-func (s *Service) keyChanged(id string, doc document.Doc) {
+func (s *Service) keyChanged(ctx context.Context, id string, doc document.Doc) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
 	old := s.keys.Load()
 	if old == nil {
-		return
+		return nil
 	}
 	keys := maps.Clone(old.keys)
+	if keys == nil {
+		keys = map[string]signingKey{}
+	}
 	delete(keys, id)
 	if doc != nil {
-		s.addKey(keys, doc)
+		if err := s.addKey(ctx, keys, doc); err != nil {
+			return err
+		}
 	}
-	s.keys.Store(newKeyring(keys, old.read))
+	s.keys.Store(newKeyring(keys, old.read, s.TokenLife))
+	return nil
 }
 
+// parseKey reads a key of an earlier version.
 func parseKey(doc document.Doc) (*rsa.PrivateKey, error) {
 	block, _ := pem.Decode([]byte(doc.String("private_key")))
 	if block == nil || doc.String("kid") == "" {
@@ -182,8 +252,7 @@ func (s *Service) putKey(ctx context.Context, number int, keys map[string]signin
 	if err != nil {
 		return err
 	}
-	s.addKey(keys, doc)
-	return nil
+	return s.addKey(ctx, keys, doc)
 }
 
 func newKey(number int) (document.Doc, error) {
@@ -191,19 +260,17 @@ func newKey(number int) (document.Doc, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a signing key: %w", err)
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, fmt.Errorf("encode a signing key: %w", err)
-	}
-	kid := make([]byte, 8)
-	_, _ = rand.Read(kid)
+	text := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
 	return document.Doc{
-		"_id": keyPrefix + strconv.Itoa(number), "pvt_type": "callflowd_key", "kid": hex.EncodeToString(kid),
-		"private_key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+		"_id": keyPrefix + strconv.Itoa(number), "pvt_type": "system_key",
+		"_attachments": map[string]any{keyFile: map[string]any{
+			"content_type": "application/x-pem-file", "data": base64.StdEncoding.EncodeToString(text),
+		}},
 	}, nil
 }
 
-// Rotate makes a new signing key. Tokens signed with older keys stay good.
+// Rotate makes a new signing key. Tokens signed with older keys stay good until
+// they expire.
 func (s *Service) Rotate(ctx context.Context) error {
 	s.init()
 	s.reloading.Lock()
@@ -216,30 +283,59 @@ func (s *Service) Rotate(ctx context.Context) error {
 	if err := s.putKey(ctx, ring.number+1, keys); err != nil {
 		return err
 	}
-	s.keys.Store(newKeyring(keys, ring.read))
+	s.keys.Store(newKeyring(keys, ring.read, s.TokenLife))
 	return nil
 }
 
-// publicKey finds a key by its kid. An unknown one may have been made by
-// another process a moment ago, so the keys are read again, but not more than
-// once a second.
-func (s *Service) publicKey(ctx context.Context, kid string) (*rsa.PublicKey, error) {
+// publicKey finds a key by its kid, ours or Kazoo's; nil if there is none. An
+// unknown one of ours may have been made by another process a moment ago, so
+// the keys are read again, but not more than once a second.
+func (s *Service) publicKey(ctx context.Context, kid string) (*verifier, error) {
 	if s.keys.Load() == nil {
 		return nil, &problem.Error{Code: problem.Unavailable, Msg: "there are no keys to check tokens with yet"}
 	}
-	if key := s.keys.Load().byID[kid]; key != nil {
-		return key, nil
+	if known := s.keys.Load().byID[kid]; known != nil {
+		return s.inForce(known), nil
 	}
-	return couch.Ask(ctx, &s.first, firstPatience, func(ctx context.Context) (*rsa.PublicKey, error) {
+	return couch.Ask(ctx, &s.first, firstPatience, func(ctx context.Context) (*verifier, error) {
+		if kidForm.MatchString(kid) {
+			return s.kazooKey(ctx, kid)
+		}
 		s.reloading.Lock()
 		defer s.reloading.Unlock()
 		ring := s.keys.Load()
-		if key := ring.byID[kid]; key != nil || s.Now().Sub(ring.read) < time.Second {
-			return key, nil
+		if known := ring.byID[kid]; known != nil || s.Now().Sub(ring.read) < time.Second {
+			return s.inForce(known), nil
 		}
 		if err := s.loadKeys(ctx, false); err != nil {
 			return nil, err
 		}
-		return s.keys.Load().byID[kid], nil
+		return s.inForce(s.keys.Load().byID[kid]), nil
 	})
+}
+
+// inForce is a key that may still verify, or nil.
+func (s *Service) inForce(v *verifier) *verifier {
+	if v != nil && !v.until.IsZero() && !s.Now().Before(v.until) {
+		return nil
+	}
+	return v
+}
+
+// purgeKeys removes our keys that are of no use any more: Kazoo takes tokens by
+// every key that is there.
+func (s *Service) purgeKeys(ctx context.Context) error {
+	ring := s.keys.Load()
+	if ring == nil {
+		return nil
+	}
+	var old []document.Doc
+	sorted := inOrder(ring.keys)
+	for i := range max(len(sorted)-1, 0) {
+		if until := sorted[i+1].retires(s.TokenLife); !until.IsZero() && !s.Now().Before(until) {
+			old = append(old, document.Doc{"_id": keyPrefix + strconv.Itoa(sorted[i].number), "_rev": sorted[i].rev, "_deleted": true})
+		}
+	}
+	_, err := s.db().Bulk(ctx, old)
+	return err
 }

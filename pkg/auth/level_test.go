@@ -75,9 +75,8 @@ func TestLevelWithoutDatabase(t *testing.T) {
 	}
 }
 
-// TestSignatureSecret: Kazoo gives a document its pvt_signature_secret when
-// somebody logs in there, which changes nothing here, and another one to log
-// them out, which counts here too.
+// TestSignatureSecret: Kazoo gives a document another pvt_signature_secret to
+// log somebody out, which counts here too.
 func TestSignatureSecret(t *testing.T) {
 	w := newWorld(t)
 	now := time.Now()
@@ -89,6 +88,9 @@ func TestSignatureSecret(t *testing.T) {
 		return session.Token
 	}
 	change := func(key string, value any) {
+		var err error
+		user, err = w.Couch.Account(w.customer).Get(t.Context(), user.ID())
+		check(t, err)
 		user[key] = value
 		check(t, w.Couch.Account(w.customer).Put(t.Context(), user))
 		now = now.Add(6 * time.Second)
@@ -102,7 +104,7 @@ func TestSignatureSecret(t *testing.T) {
 	first := login()
 	want(first, "")
 	change("pvt_signature_secret", "one")
-	want(first, "")
+	want(first, problem.TokenRejected)
 	second := login()
 	want(second, "")
 	change("pvt_signature_secret", "two")

@@ -268,7 +268,7 @@ func (s *Service) open(ctx context.Context, doc, user document.Doc, method strin
 	if user != nil {
 		buyer = user
 	}
-	token, identity, err := s.issue(doc.ID(), user.ID(), method, secretOf(buyer))
+	token, identity, err := s.issue(ctx, doc.ID(), user.ID(), method, buyer)
 	if err != nil {
 		return Session{}, err
 	}

@@ -104,7 +104,7 @@ func (s *Service) loadRevocations(ctx context.Context) error {
 }
 
 // Purge removes revocations of tokens that have expired, from the database
-// and from memory. Call it now and then.
+// and from memory, and keys that nothing good was signed with. Call it now and then.
 func (s *Service) Purge(ctx context.Context) error {
 	s.init()
 	now := s.Now().Unix()
@@ -128,8 +128,10 @@ func (s *Service) Purge(ctx context.Context) error {
 			old = append(old, document.Doc{"_id": doc.ID(), "_rev": doc.Rev(), "_deleted": true})
 		}
 	}
-	_, err := s.db().Bulk(ctx, old)
-	return err
+	if _, err := s.db().Bulk(ctx, old); err != nil {
+		return err
+	}
+	return s.purgeKeys(ctx)
 }
 
 // longpoll is how long the change feed is silent at most before it is asked
@@ -155,17 +157,22 @@ func (s *Service) Follow(ctx context.Context) {
 }
 
 // takeChanges takes keys and revocations from the change feed.
-func (s *Service) takeChanges(_ context.Context, page couch.ChangesPage) error {
+func (s *Service) takeChanges(ctx context.Context, page couch.ChangesPage) error {
 	for _, change := range page.Changes {
 		doc, err := (couch.Row{Doc: change.Doc}).Document()
 		if err != nil {
 			continue
 		}
 		switch {
-		case strings.HasPrefix(change.ID, keyPrefix) && change.Deleted:
-			s.keyChanged(change.ID, nil)
-		case strings.HasPrefix(change.ID, keyPrefix) && doc != nil:
-			s.keyChanged(change.ID, doc)
+		case kidForm.MatchString(change.ID):
+			s.kazoo.forget(change.ID)
+		case strings.HasPrefix(change.ID, keyPrefix) && (change.Deleted || doc != nil):
+			if change.Deleted {
+				doc = nil
+			}
+			if err := s.keyChanged(ctx, change.ID, doc); err != nil {
+				return err
+			}
 		case strings.HasPrefix(change.ID, revokedPrefix) && doc != nil:
 			s.noteRevocation(doc)
 		}

@@ -23,18 +23,32 @@ func (s *Service) Snapshot() Snapshot {
 	s.init()
 	out := Snapshot{Taken: s.Now(), Keys: map[string]string{}, Revoked: map[string]int64{}}
 	if ring := s.keys.Load(); ring != nil {
-		for kid, key := range ring.byID {
-			if der, err := x509.MarshalPKIXPublicKey(key); err == nil {
-				out.Keys[kid] = base64.StdEncoding.EncodeToString(der)
-			}
+		for kid, known := range ring.byID {
+			encodeKey(out.Keys, kid, known.key)
 		}
 	}
+	s.kazoo.snapshot(out.Keys)
 	s.revoked.Range(func(key, expires any) bool {
 		d := key.(digest)
 		out.Revoked[hex.EncodeToString(d[:])] = expires.(int64)
 		return true
 	})
 	return out
+}
+
+func encodeKey(keys map[string]string, kid string, key *rsa.PublicKey) {
+	if der, err := x509.MarshalPKIXPublicKey(key); err == nil {
+		keys[kid] = base64.StdEncoding.EncodeToString(der)
+	}
+}
+
+// snapshot adds the keys of Kazoo's that are known.
+func (k *kazoo) snapshot(keys map[string]string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for kid, key := range k.keys {
+		encodeKey(keys, kid, key)
+	}
 }
 
 // Restore lets a process verify tokens although [Service.Start] failed for
@@ -45,7 +59,7 @@ func (s *Service) Restore(snapshot Snapshot) error {
 	if s.Now().Sub(snapshot.Taken) >= trustFor {
 		return &problem.Error{Code: problem.Unavailable, Msg: "the snapshot of keys and revocations is too old"}
 	}
-	ring := &keyring{byID: map[string]*rsa.PublicKey{}, read: snapshot.Taken}
+	ring := &keyring{byID: map[string]*verifier{}, read: snapshot.Taken}
 	for kid, text := range snapshot.Keys {
 		der, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
@@ -53,7 +67,7 @@ func (s *Service) Restore(snapshot Snapshot) error {
 		}
 		parsed, err := x509.ParsePKIXPublicKey(der)
 		if key, ok := parsed.(*rsa.PublicKey); err == nil && ok && key.N.BitLen() >= keyBits {
-			ring.byID[kid] = key
+			ring.byID[kid] = &verifier{key: key}
 		}
 	}
 	for text, expires := range snapshot.Revoked {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"go.uber.org/zap"
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
@@ -39,16 +40,24 @@ const (
 
 // claims are those of Kazoo's tokens.
 type claims struct {
-	AccountID   string `json:"account_id"`
-	OwnerID     string `json:"owner_id,omitempty"`
-	Method      string `json:"method"`
-	IdentitySig string `json:"identity_sig,omitempty"`
+	AccountID   string  `json:"account_id"`
+	OwnerID     string  `json:"owner_id,omitempty"`
+	Method      string  `json:"method"`
+	DeviceID    string  `json:"device_id,omitempty"`
+	IdentitySig *string `json:"identity_sig,omitempty"`
+	// Bought ties the token to the credential it was bought with. Kazoo passes
+	// over it.
+	Bought string `json:"callflowd_sig,omitempty"`
+	As     *struct {
+		AccountID string `json:"account_id"`
+		OwnerID   string `json:"owner_id"`
+	} `json:"as,omitempty"`
 	jwt.RegisteredClaims
 }
 
-// issue signs a token. secret is the stored credential it was bought with:
-// when that changes, the token is void.
-func (s *Service) issue(accountID, userID, method, secret string) (string, Identity, error) {
+// issue signs a token. buyer is the document of the credential it was bought
+// with: when that changes, the token is void.
+func (s *Service) issue(ctx context.Context, accountID, userID, method string, buyer document.Doc) (string, Identity, error) {
 	ring := s.keys.Load()
 	if ring == nil || ring.signer == nil {
 		return "", Identity{}, &problem.Error{Code: problem.Unavailable, Msg: "there is no signing key yet"}
@@ -63,7 +72,9 @@ func (s *Service) issue(accountID, userID, method, secret string) (string, Ident
 			Issuer: issuer, ID: hex.EncodeToString(id), IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(expires),
 		},
 	}
-	c.IdentitySig = c.sign(secret)
+	if err := s.tie(ctx, &c, buyer); err != nil {
+		return "", Identity{}, err
+	}
 	token := jwt.NewWithClaims(jwt.SigningMethodRS256, c)
 	token.Header["kid"] = ring.kid
 	text, err := token.SignedString(ring.signer)
@@ -73,6 +84,36 @@ func (s *Service) issue(accountID, userID, method, secret string) (string, Ident
 	identity := c.identity()
 	identity.token = sha256.Sum256([]byte(text))
 	return text, identity, nil
+}
+
+// tie ties the claims to the identity's secret, as Kazoo does, and to the
+// credential they were bought with. Where an identity's secret is missing and
+// cannot be written, the credential has to do until there is one.
+func (s *Service) tie(ctx context.Context, c *claims, buyer document.Doc) error {
+	site, err := s.site(ctx, false)
+	if err != nil {
+		return err
+	}
+	var own string
+	if c.OwnerID != "" {
+		own, err = s.secretOfUser(ctx, c.AccountID, c.OwnerID)
+	} else {
+		own, err = s.Accounts.SignatureSecret(ctx, c.AccountID)
+	}
+	c.Bought = c.sign(credentialOf(buyer))
+	if unreachable(err) { // a full disk logs nobody out; Kazoo will not take the token
+		s.Log.Warn("an identity's secret cannot be written", zap.String("identity", c.identityID()), zap.Error(err))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if site == "" || own == "" {
+		return &problem.Error{Code: problem.Unavailable, Msg: "there is no secret to sign an identity with"}
+	}
+	sig := identitySig(own, site, c.identityID())
+	c.IdentitySig = &sig
+	return nil
 }
 
 // sign ties the claims to a stored credential without telling it.
@@ -87,15 +128,22 @@ func (c claims) sign(secret string) string {
 func (c claims) boughtWith(doc document.Doc) bool {
 	bought := false
 	for _, secret := range []string{secretOf(doc), credentialOf(doc)} {
-		if subtle.ConstantTimeCompare([]byte(c.sign(secret)), []byte(c.IdentitySig)) == 1 {
+		if subtle.ConstantTimeCompare([]byte(c.sign(secret)), []byte(c.Bought)) == 1 {
 			bought = true
 		}
 	}
 	return bought
 }
 
+// never is when a token of Kazoo's without exp expires.
+var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
 func (c claims) identity() Identity {
-	return Identity{AccountID: c.AccountID, UserID: c.OwnerID, Method: c.Method, Expires: c.ExpiresAt.Time}
+	id := Identity{AccountID: c.AccountID, UserID: c.OwnerID, Method: c.Method, Expires: never, home: c.AccountID}
+	if c.ExpiresAt != nil {
+		id.Expires = c.ExpiresAt.Time
+	}
+	return id
 }
 
 // readToken verifies a token that memory does not know.
@@ -104,42 +152,67 @@ func (s *Service) readToken(ctx context.Context, token string) (Identity, error)
 	case len(token) > maxToken:
 		return Identity{}, tokenRejected("the token is too long", nil)
 	case strings.Count(token, ".") != 2:
+		if !s.AcceptOpaque {
+			return Identity{}, tokenRejected("not a signed token", nil)
+		}
 		return s.readOpaque(ctx, token)
 	case strings.ContainsAny(token, "\r\n"): // base64 passes over them
 		return Identity{}, tokenRejected("line breaks in a token", nil)
 	}
-	c, err := s.parse(ctx, token)
+	c, key, err := s.parse(ctx, token)
 	if err != nil {
 		return Identity{}, err
 	}
+	if !key.ours && c.IdentitySig == nil && !s.AcceptUnsignedIdentity {
+		return Identity{}, tokenRejected("the token says nothing of its identity's secret", nil)
+	}
 	identity := c.identity()
 	doc, err := couch.Ask(ctx, &s.first, firstPatience, func(ctx context.Context) (document.Doc, error) {
-		return s.buyer(ctx, c.AccountID, c.OwnerID)
+		doc, err := s.buyer(ctx, c)
+		if err == nil {
+			err = s.judge(ctx, c, key, doc)
+		}
+		return doc, err
 	})
 	switch {
-	case unreachable(err): // the signature is good, and nothing more can be known now
-		identity.Plain = c.OwnerID != ""
+	case unreachable(err) && c.As == nil: // the signature is good, and nothing more can be known now
+		identity.Plain = c.identityID() != c.AccountID
 		return identity, nil
 	case err != nil:
 		return Identity{}, err
-	case !c.boughtWith(doc):
-		return Identity{}, tokenRejected("the credential that bought the token has changed", nil)
 	}
 	identity.Plain = plain(doc)
-	return identity, nil
+	if c.As == nil {
+		return identity, nil
+	}
+	return couch.Ask(ctx, &s.first, firstPatience, func(ctx context.Context) (Identity, error) {
+		return s.masquerade(ctx, c, identity)
+	})
+}
+
+// judge looks whether the token's identity is still what it was when the token
+// was made.
+func (s *Service) judge(ctx context.Context, c claims, key *verifier, doc document.Doc) error {
+	if key.ours && !c.boughtWith(doc) {
+		return tokenRejected("the credential that bought the token has changed", nil)
+	}
+	if key.legacy || key.ours && c.IdentitySig == nil && doc.String("pvt_signature_secret") == "" {
+		return nil
+	}
+	return s.checkIdentity(ctx, c, doc)
 }
 
 // parse checks the claims and the signature, in this order, so that what can
-// be told to be no good token needs no database. RS256 is the only algorithm,
-// and a token has one spelling only: a revocation names it by its digest.
-func (s *Service) parse(ctx context.Context, token string) (claims, error) {
-	var c claims
+// be told to be no good token needs no database. RSA is the only algorithm, and
+// a token has one spelling only: a revocation names it by its digest. Tokens of
+// ours expire; those of Kazoo's need not.
+func (s *Service) parse(ctx context.Context, token string) (c claims, verified *verifier, err error) {
 	var asking error
 	options := []jwt.ParserOption{
-		jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(issuer),
-		jwt.WithExpirationRequired(), jwt.WithTimeFunc(s.Now), jwt.WithStrictDecoding(),
+		jwt.WithValidMethods([]string{"RS256", "RS384", "RS512"}), jwt.WithIssuer(issuer),
+		jwt.WithTimeFunc(s.Now), jwt.WithStrictDecoding(),
 	}
-	_, err := jwt.NewParser(options...).ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
+	_, err = jwt.NewParser(options...).ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
 		kid, _ := t.Header["kid"].(string)
 		if err := jwt.NewValidator(options...).Validate(&c); err != nil {
 			return nil, err
@@ -151,18 +224,24 @@ func (s *Service) parse(ctx context.Context, token string) (claims, error) {
 			return nil, jwt.ErrTokenMalformed
 		}
 		key, err := s.publicKey(ctx, kid)
-		if asking = err; err == nil && key == nil {
-			err = errors.New("unknown key")
+		if asking = err; err != nil {
+			return nil, err
 		}
-		return key, err
+		if key == nil || key.ours && (c.ExpiresAt == nil || t.Method.Alg() != "RS256") {
+			return nil, errors.New("unknown key, or a token that we did not make")
+		}
+		if verified = key; key.legacy && c.IdentitySig != nil {
+			c.Bought = *c.IdentitySig // where earlier versions put it
+		}
+		return key.key, nil
 	})
 	if asking != nil {
-		return claims{}, asking
+		return claims{}, nil, asking
 	}
 	if err != nil {
-		return claims{}, tokenRejected("the token does not verify", reason(err))
+		return claims{}, nil, tokenRejected("the token does not verify", reason(err))
 	}
-	return c, nil
+	return c, verified, nil
 }
 
 // reason keeps of the parser's error only what cannot repeat the token.
@@ -179,18 +258,15 @@ func reason(err error) error {
 
 // buyer reads the document that a token was bought with: the user's or, for
 // an account's own token, the account's.
-func (s *Service) buyer(ctx context.Context, accountID, userID string) (document.Doc, error) {
-	id := accountID
-	if userID != "" {
-		id = userID
-	}
-	doc, err := s.Couch.Account(accountID).Get(ctx, id)
+func (s *Service) buyer(ctx context.Context, c claims) (document.Doc, error) {
+	doc, err := s.Couch.Account(c.AccountID).Get(ctx, c.identityID())
 	switch {
 	case problem.Is(err, problem.BadIdentifier), problem.Is(err, problem.MissingDatabase), err == nil && !doc.Live():
 		return nil, tokenRejected("the token's user is gone", err)
 	case err != nil:
 		return nil, err
-	case userID != "" && (doc.Type() != "user" || doc["enabled"] == false):
+	case c.DeviceID != "" && doc.Type() != "device", c.DeviceID == "" && c.OwnerID != "" && doc.Type() != "user",
+		c.identityID() != c.AccountID && doc["enabled"] == false:
 		return nil, tokenRejected("the token's user is disabled", nil)
 	}
 	return doc, nil
@@ -210,7 +286,9 @@ func credentialOf(doc document.Doc) string {
 func secretOf(doc document.Doc) string { return credentialOf(doc) + doc.String("pvt_signature_secret") }
 
 // plain reports whether a document is a user's that is no administrator.
-func plain(doc document.Doc) bool { return doc.Type() == "user" && LevelOf(doc) < LevelAdmin }
+func plain(doc document.Doc) bool {
+	return doc.Type() == "device" || doc.Type() == "user" && LevelOf(doc) < LevelAdmin
+}
 
 // maxOpaque bounds an opaque token's length in bytes.
 const maxOpaque = 256
@@ -257,7 +335,7 @@ func (s *Service) plainOwner(ctx context.Context, accountID, userID string) (boo
 	if userID == "" {
 		return false, nil
 	}
-	doc, err := s.buyer(ctx, accountID, userID)
+	doc, err := s.buyer(ctx, claims{AccountID: accountID, OwnerID: userID})
 	if err == nil || !problem.Is(errors.Unwrap(err), problem.BadIdentifier) && !problem.Is(errors.Unwrap(err), problem.MissingDatabase) {
 		return plain(doc), err
 	}

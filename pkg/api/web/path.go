@@ -147,6 +147,7 @@ func (c *Call) Credentials() auth.Credentials {
 	} else if value := c.Value("authorization"); value != "" {
 		out.Scheme, out.Value = parseAuthorization(value)
 	}
+	out.Account = c.Request.Header.Get("X-Auth-Account-ID")
 	return out
 }
 

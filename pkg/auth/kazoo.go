@@ -1,0 +1,270 @@
+package auth
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/lru"
+	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/save"
+)
+
+// keyFile is the attachment that makes a document of system_auth a signing key
+// of Kazoo's; the document's id is the key's.
+const keyFile = "private_key.pem"
+
+// kidForm are the ids of Kazoo's keys. Nothing else is looked for.
+var kidForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// kazoo is what is known of a Kazoo cluster's keys and secret.
+type kazoo struct {
+	mu     sync.Mutex
+	keys   map[string]*rsa.PublicKey
+	absent *lru.Map[string, time.Time] // ids that name no key, and when that was seen
+	second time.Time                   // since when lookups are counted
+	looked int
+
+	secret string // of the site; "" for unknown
+	read   time.Time
+}
+
+const (
+	// absentFor is how long an id that names no key is not looked up again.
+	absentFor = 5 * time.Second
+	// maxLooks bounds the lookups of unknown ids in a second: they cost the
+	// database something, and the caller nothing.
+	maxLooks = 20
+	// secretFor is how long the site's secret is not read again.
+	secretFor = 5 * time.Second
+)
+
+// kazooKey returns a key of Kazoo's, nil if there is none by that id. Unlike
+// Kazoo's own lookup it never makes one.
+func (s *Service) kazooKey(ctx context.Context, kid string) (*verifier, error) {
+	k := &s.kazoo
+	k.mu.Lock()
+	key, look := k.keys[kid], k.mayLook(kid, s.Now())
+	k.mu.Unlock()
+	switch {
+	case key != nil:
+		return &verifier{key: key}, nil
+	case !look:
+		return nil, nil
+	}
+	private, err := s.readKeyFile(ctx, kid)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case unreachable(err):
+		return nil, err
+	case err != nil:
+		k.absent.Put(kid, s.Now())
+		return nil, nil
+	}
+	k.keys[kid] = &private.PublicKey
+	return &verifier{key: k.keys[kid]}, nil
+}
+
+func (k *kazoo) mayLook(kid string, now time.Time) bool {
+	if k.keys == nil {
+		k.keys, k.absent = map[string]*rsa.PublicKey{}, lru.New[string, time.Time](1000)
+	}
+	if seen, ok := k.absent.Get(kid); ok && now.Sub(seen) < absentFor {
+		return false
+	}
+	if now.Sub(k.second) >= time.Second {
+		k.second, k.looked = now, 0
+	}
+	k.looked++
+	return k.looked <= maxLooks
+}
+
+// forget drops what is known of a key: its document has changed.
+func (k *kazoo) forget(kid string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.keys, kid)
+	if k.absent != nil {
+		k.absent.Delete(kid)
+	}
+}
+
+// readKeyFile reads a signing key in the form in which Kazoo keeps it.
+func (s *Service) readKeyFile(ctx context.Context, id string) (*rsa.PrivateKey, error) {
+	raw, err := s.db().Attachment(ctx, id, keyFile)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(raw)
+	if block == nil {
+		return nil, errors.New("no PEM block")
+	}
+	key, err := x509.ParsePKCS1PrivateKey(block.Bytes) // the public exponent of Kazoo's is 2049
+	if err != nil {
+		return nil, errors.New("not a PKCS #1 key")
+	}
+	if key.N.BitLen() < keyBits {
+		return nil, errors.New("not an RSA key of 2048 bits or more")
+	}
+	return key, nil
+}
+
+// The document that holds the site's secret, and where.
+const (
+	authConfig = "auth"
+	siteSecret = "secret_for_user_signature"
+)
+
+// site returns the secret of the site that identities are signed with, "" if
+// there is none. again asks the database even if it was asked a moment ago.
+func (s *Service) site(ctx context.Context, again bool) (string, error) {
+	k := &s.kazoo
+	k.mu.Lock()
+	known, age := k.secret, s.Now().Sub(k.read)
+	k.mu.Unlock()
+	if known != "" && (age < secretFor && !again || age < time.Second) {
+		return known, nil
+	}
+	doc, err := s.Couch.DB("system_config").Get(ctx, authConfig)
+	switch {
+	case problem.Is(err, problem.BadIdentifier), problem.Is(err, problem.MissingDatabase):
+		return "", nil
+	case err != nil && known != "" && unreachable(err):
+		return known, nil
+	case err != nil:
+		return "", err
+	}
+	secret := document.Doc(doc.Object("default")).String(siteSecret)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.secret, k.read = secret, s.Now()
+	return secret, nil
+}
+
+// makeSite gives a site its secret if it has none, where Kazoo would: of
+// several that do so at once one wins.
+func (s *Service) makeSite(ctx context.Context) error {
+	for range 5 {
+		secret, err := s.site(ctx, true)
+		if err != nil || secret != "" {
+			return err
+		}
+		config := s.Couch.DB("system_config")
+		doc, err := config.Get(ctx, authConfig)
+		if problem.Is(err, problem.BadIdentifier) {
+			doc, err = document.Doc{"_id": authConfig, "pvt_type": "config"}, nil
+		}
+		if err != nil {
+			return err
+		}
+		values := doc.Object("default")
+		if values == nil {
+			values = map[string]any{}
+		}
+		values[siteSecret] = save.RandomHex(16)
+		doc["default"] = values
+		if err := config.Put(ctx, doc); err != nil && !problem.Is(err, problem.Conflict) {
+			return err
+		}
+	}
+	return &problem.Error{Code: problem.Unavailable, Msg: "the secret of the site cannot be made"}
+}
+
+// identitySig signs an identity as Kazoo does: the key is the document's
+// secret and the site's, both as text.
+func identitySig(document, site, identity string) string {
+	mac := hmac.New(sha256.New, []byte(document+site))
+	mac.Write([]byte(identity))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// identityID is the document that the claims are about, the identity itself.
+func (c claims) identityID() string {
+	switch {
+	case c.DeviceID != "":
+		return c.DeviceID
+	case c.OwnerID != "":
+		return c.OwnerID
+	}
+	return c.AccountID
+}
+
+// checkIdentity checks that the identity's document has the secret that it had
+// when the token was made, and the site too.
+func (s *Service) checkIdentity(ctx context.Context, c claims, doc document.Doc) error {
+	if c.IdentitySig == nil {
+		if s.AcceptUnsignedIdentity {
+			return nil
+		}
+		return tokenRejected("the token says nothing of its identity's secret", nil)
+	}
+	for _, again := range []bool{false, true} { // the secret may have been changed a moment ago
+		site, err := s.site(ctx, again)
+		if err != nil {
+			return err
+		}
+		own := doc.String("pvt_signature_secret")
+		want := identitySig(own, site, c.identityID())
+		if own != "" && site != "" && subtle.ConstantTimeCompare([]byte(want), []byte(*c.IdentitySig)) == 1 {
+			return nil
+		}
+	}
+	return tokenRejected("the secret of the token's identity has changed", nil)
+}
+
+// secretOfUser returns the secret of a user, which gets one if it has none.
+func (s *Service) secretOfUser(ctx context.Context, accountID, userID string) (string, error) {
+	db := s.Couch.Account(accountID)
+	var err error
+	for range 5 {
+		var doc document.Doc
+		if doc, err = db.Get(ctx, userID); err != nil || doc.String("pvt_signature_secret") != "" {
+			return doc.String("pvt_signature_secret"), err
+		}
+		doc["pvt_signature_secret"] = save.RandomHex(16)
+		if err = db.Put(ctx, doc); err == nil {
+			return doc.String("pvt_signature_secret"), nil
+		}
+		if !problem.Is(err, problem.Conflict) {
+			break
+		}
+	}
+	return "", err
+}
+
+// masquerade makes an identity another one's, as a token's claim as says: the
+// account has to be below the token's own.
+func (s *Service) masquerade(ctx context.Context, c claims, id Identity) (Identity, error) {
+	if c.As == nil || c.As.AccountID == "" || c.As.OwnerID == "" {
+		return id, nil
+	}
+	if !couch.IsAccountID(c.As.AccountID) {
+		return Identity{}, tokenRejected("the account that the token stands in for is none", nil)
+	}
+	state, err := s.Accounts.State(ctx, c.As.AccountID)
+	if problem.Is(err, problem.BadIdentifier) || err == nil && (!state.Below(c.AccountID) || c.As.AccountID == c.AccountID) {
+		return Identity{}, tokenRejected("the account that the token stands in for is not below its own", nil)
+	}
+	if err != nil {
+		return Identity{}, err
+	}
+	user, err := s.Couch.Account(c.As.AccountID).Get(ctx, c.As.OwnerID)
+	if err != nil && !problem.Is(err, problem.BadIdentifier) {
+		return Identity{}, err
+	}
+	id.AccountID, id.UserID = c.As.AccountID, c.As.OwnerID
+	id.Plain = id.Plain || user == nil || plain(user)
+	return id, nil
+}
