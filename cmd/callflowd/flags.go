@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -23,16 +24,19 @@ import (
 
 // commandLine is what kong parses; serve is the default command.
 type commandLine struct {
-	Version   kong.VersionFlag `help:"Print the version and stop."`
-	Serve     options          `cmd:"" default:"withargs" help:"Serve the API (the default command)."`
-	RotateKey common           `cmd:"" help:"Make a new key for signing tokens, and stop."`
-	ResetKey  common           `cmd:"" help:"Give the master account a new API key, print it, and stop: the way back if it was lost."`
-	Bench     benchCommands    `cmd:"" help:"Measure a server, or this program beside what it is compared with."`
+	Version     kong.VersionFlag `help:"Print the version and stop."`
+	Config      string           `placeholder:"FILE" help:"YAML file of settings, flag: value; the environment and the command line go before it."`
+	Serve       options          `cmd:"" default:"withargs" help:"Serve the API (the default command)."`
+	CheckConfig options          `cmd:"" help:"Check the settings that serve would run with, name every mistake, and stop."`
+	RotateKey   common           `cmd:"" help:"Make a new key for signing tokens, and stop."`
+	ResetKey    common           `cmd:"" help:"Give the master account a new API key, print it, and stop: the way back if it was lost."`
+	Bench       benchCommands    `cmd:"" help:"Measure a server, or this program beside what it is compared with."`
 }
 
 // The commands, as kong names them.
 const (
 	serveCommand  = "serve"
+	checkCommand  = "check-config"
 	rotateCommand = "rotate-key"
 	resetCommand  = "reset-key"
 )
@@ -84,19 +88,36 @@ type options struct {
 }
 
 // parse returns nil options where the command line asked only for help or the
-// version. Errors name the flag, and never repeat a secret.
+// version. Errors name the flag, and never repeat a secret. The error joins
+// every mistake in the environment, the file and between flags.
 func parse(args, env []string, stdout io.Writer) (*options, error) {
+	flags, err := flagNames(serveCommand)
+	if err != nil {
+		return nil, err
+	}
+	all, err := flagNames("")
+	if err != nil {
+		return nil, err
+	}
+	given, wrong := readConfig(configFile(args, env), flags)
+	if given == nil {
+		given = settings{}
+	}
+	maps.Copy(given, environment(env, all))
+	opts, err := parseWith(args, given, stdout)
+	if _, refused := errors.AsType[*kong.ParseError](err); !refused {
+		return opts, errors.Join(wrong, err)
+	}
+	mistakes := append([]error{wrong}, mistakesIn(given)...)
+	opts, err = parseWith(args, given, stdout)
+	return opts, errors.Join(append(mistakes, err)...)
+}
+
+// parseWith parses args, with what the environment and the file give.
+func parseWith(args []string, given settings, stdout io.Writer) (*options, error) {
 	var cli commandLine
 	done := false
-	parser, err := kong.New(&cli,
-		kong.Name("callflowd"),
-		kong.Description("Keeps callflows and tells which one takes a dialled number."),
-		kong.Vars{"version": version(), "emergency": strings.Join(number.Emergency(), ","), "placeholders": load.Placeholders},
-		kong.Writers(stdout, stdout),
-		kong.Exit(func(int) { done = true }),
-		kong.Resolvers(environment(env)),
-		kong.ValueFormatter(helpWithVariable),
-	)
+	parser, err := newParser(&cli, given, stdout, func(int) { done = true })
 	if err != nil {
 		return nil, err
 	}
@@ -116,27 +137,49 @@ func parse(args, env []string, stdout io.Writer) (*options, error) {
 			return opts, opts.common.check()
 		}
 	}
+	if chosen.Command() == checkCommand {
+		cli.CheckConfig.command = checkCommand
+		return &cli.CheckConfig, cli.CheckConfig.check()
+	}
 	cli.Serve.command = serveCommand
 	return &cli.Serve, cli.Serve.check()
+}
+
+func newParser(cli *commandLine, given settings, stdout io.Writer, exit func(int)) (*kong.Kong, error) {
+	return kong.New(cli,
+		kong.Name("callflowd"),
+		kong.Description("Keeps callflows and tells which one takes a dialled number."),
+		kong.Vars{"version": version(), "emergency": strings.Join(number.Emergency(), ","), "placeholders": load.Placeholders},
+		kong.Writers(stdout, stdout),
+		kong.Exit(exit),
+		kong.Resolvers(kong.ResolverFunc(given.resolve)),
+		kong.ValueFormatter(helpWithVariable),
+	)
+}
+
+// flagNames are the flags of a command, or of all where it is "".
+func flagNames(of string) ([]string, error) {
+	parser, err := newParser(&commandLine{}, nil, io.Discard, func(int) {})
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, command := range parser.Model.Leaves(true) {
+		if of != "" && command.Name != of {
+			continue
+		}
+		for _, group := range command.AllFlags(true) {
+			for _, flag := range group {
+				names = append(names, flag.Name)
+			}
+		}
+	}
+	return names, nil
 }
 
 // variable is the environment variable of a flag.
 func variable(flag string) string {
 	return "CALLFLOWD_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
-
-func environment(env []string) kong.Resolver {
-	values := make(map[string]string, len(env))
-	for _, entry := range env {
-		name, value, _ := strings.Cut(entry, "=")
-		values[name] = value
-	}
-	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-		if value := values[variable(flag.Name)]; value != "" && flag.Name != "help" && flag.Name != "version" {
-			return value, nil
-		}
-		return nil, nil
-	})
 }
 
 func helpWithVariable(value *kong.Value) string {
@@ -146,39 +189,29 @@ func helpWithVariable(value *kong.Value) string {
 	return value.Help + " ($" + variable(value.Name) + ")"
 }
 
-// check finds what one flag alone cannot tell, and reads the secret files.
+// check finds what one flag alone cannot tell, every mistake of it, and reads
+// the secret files.
 func (o *options) check() error {
-	if o.ShutdownTimeout <= 0 {
-		return errors.New("--shutdown-timeout: must be positive")
-	}
-	if o.HistoryMonths < 0 {
-		return errors.New("--history-months: must not be negative")
-	}
-	if o.LogLookups < 0 {
-		return errors.New("--log-lookups: must not be negative")
-	}
-	for _, address := range o.AMQPURL {
-		if err := notice.CheckURL(address); err != nil {
-			return fmt.Errorf("--amqp-url: %w", err)
+	var mistakes []error
+	wrong := func(is bool, format string, args ...any) {
+		if is {
+			mistakes = append(mistakes, fmt.Errorf(format, args...))
 		}
+	}
+	wrong(o.ShutdownTimeout <= 0, "--shutdown-timeout: must be positive")
+	wrong(o.HistoryMonths < 0, "--history-months: must not be negative")
+	wrong(o.LogLookups < 0, "--log-lookups: must not be negative")
+	for _, address := range o.AMQPURL {
+		err := notice.CheckURL(address)
+		wrong(err != nil, "--amqp-url: %w", err)
 	}
 	for _, n := range o.Emergency {
-		if !dialable.MatchString(n) {
-			return fmt.Errorf("--emergency: %q is not a number: 2 to 15 digits, perhaps behind a plus sign", n)
-		}
+		wrong(!dialable.MatchString(n), "--emergency: %q is not a number: 2 to 15 digits, perhaps behind a plus sign", n)
 	}
 	for _, host := range o.AllowInternalURL {
-		if !namesHost(host) {
-			return fmt.Errorf("--allow-internal-url: %q is not a host name, a .suffix of names, an address or a prefix like 10.1.0.0/16", host)
-		}
+		wrong(!namesHost(host), "--allow-internal-url: %q is not a host name, a .suffix of names, an address or a prefix like 10.1.0.0/16", host)
 	}
-	if err := o.Limits.check(); err != nil {
-		return err
-	}
-	if err := o.common.check(); err != nil {
-		return err
-	}
-	return o.checkCouchDBListen()
+	return errors.Join(append(mistakes, o.Limits.check(), o.common.check(), o.checkCouchDBListen())...)
 }
 
 // dialable is a number that somebody can dial in an emergency.

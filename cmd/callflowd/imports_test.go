@@ -38,6 +38,7 @@ var rooms = []string{"view", "store", "sandbox", "mango", "users", "rows", "faul
 // module reaches them through it.
 var homes = map[string][]string{
 	"github.com/alecthomas/kong":      {"cmd/callflowd"},
+	"github.com/goccy/go-yaml":        {"cmd/callflowd"},
 	"github.com/gorilla/mux":          {"pkg/api/web", "pkg/bench"}, // there as the baseline
 	"github.com/golang-jwt/jwt/v5":    {"pkg/auth"},
 	"github.com/dlclark/regexp2/v2":   {"pkg/couchlite"}, // whose syntax trees the sandbox matches

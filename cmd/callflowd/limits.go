@@ -2,9 +2,10 @@ package main
 
 import (
 	"errors"
-	"fmt"
+	"maps"
 	"math"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/callflowd/callflowd/pkg/api/web"
@@ -35,28 +36,28 @@ type limits struct {
 
 // check refuses limits that would let nothing through.
 func (l *limits) check() error {
-	for flag, value := range map[string]int64{
+	var mistakes []error
+	wrong := func(is bool, message string) {
+		if is {
+			mistakes = append(mistakes, errors.New(message))
+		}
+	}
+	sizes := map[string]int64{
 		"max-body": l.MaxBody, "max-json-depth": int64(l.MaxJSONDepth), "max-json-keys": int64(l.MaxJSONKeys), "max-json-items": int64(l.MaxJSONItems),
 		"max-number-literal": int64(l.MaxNumberLiteral), "page-size": int64(l.PageSize), "max-page-size": int64(l.MaxPageSize),
 		"max-lookups": int64(l.MaxLookups), "request-timeout": int64(l.RequestTimeout), "lookup-patience": int64(l.LookupPatience),
-	} {
-		if value <= 0 {
-			return fmt.Errorf("--%s: must be positive", flag)
-		}
 	}
-	switch {
-	case l.PageSize > l.MaxPageSize:
-		return errors.New("--page-size: exceeds --max-page-size")
-	case l.RateBurst < 0:
-		return errors.New("--rate-burst: must not be negative")
-	case l.RateBurst > 0 && !(l.RatePerSecond > 0 && l.RatePerSecond <= math.MaxInt32):
-		return errors.New("--rate-per-second: must be positive and finite where --rate-burst is positive")
-	case l.LookupBurst < 0:
-		return errors.New("--lookup-burst: must not be negative")
-	case l.LookupBurst > 0 && !(l.LookupPerSecond > 0 && l.LookupPerSecond <= math.MaxInt32):
-		return errors.New("--lookup-per-second: must be positive and finite where --lookup-burst is positive")
+	for _, flag := range slices.Sorted(maps.Keys(sizes)) {
+		wrong(sizes[flag] <= 0, "--"+flag+": must be positive")
 	}
-	return nil
+	wrong(l.PageSize > l.MaxPageSize, "--page-size: exceeds --max-page-size")
+	wrong(l.RateBurst < 0, "--rate-burst: must not be negative")
+	wrong(l.RateBurst > 0 && !(l.RatePerSecond > 0 && l.RatePerSecond <= math.MaxInt32),
+		"--rate-per-second: must be positive and finite where --rate-burst is positive")
+	wrong(l.LookupBurst < 0, "--lookup-burst: must not be negative")
+	wrong(l.LookupBurst > 0 && !(l.LookupPerSecond > 0 && l.LookupPerSecond <= math.MaxInt32),
+		"--lookup-per-second: must be positive and finite where --lookup-burst is positive")
+	return errors.Join(mistakes...)
 }
 
 // api puts the limits into the API's terms.

@@ -37,6 +37,10 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) erro
 	if opts.bench != nil {
 		return opts.bench(ctx, stdout)
 	}
+	if opts.command == checkCommand {
+		_, err := fmt.Fprintln(stdout, "the settings are in order")
+		return err
+	}
 	log, stopLog, err := newLogger(opts.LogLevel, opts.LogFormat, stderr)
 	if err != nil {
 		return err
