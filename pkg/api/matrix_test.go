@@ -82,7 +82,7 @@ func expectations() matrix {
 	m.addMetaflows(a)
 	for _, name := range kinds() {
 		all, one := a+"/"+name, a+"/"+name+"/{document_id}"
-		m.add(relatives, 200, "GET "+all, "GET "+one)
+		m.add(relatives, 200, "GET "+all, "GET "+one, "GET "+one+"/references")
 		m.add(relatives, 412, "PUT "+all, "POST "+one, "PATCH "+one, "DELETE "+one)
 		m.addMetaflows(one)
 	}
