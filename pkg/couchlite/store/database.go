@@ -81,6 +81,10 @@ func (s *Store) openDatabase(ctx context.Context, name string, create bool) (*Da
 		return nil, err
 	}
 	file, err := s.OpenFile(ctx, s.databasePath(base), FileOptions{Sync: "FULL", Readers: 4})
+	if !create && Unwritable(err) {
+		s.log.Warn("database can only be read", zap.String("database", name), zap.Error(err))
+		file, err = s.OpenReadOnly(ctx, s.databasePath(base))
+	}
 	db := &Database{name: name, base: base, store: s, log: s.log.With(zap.String("database", name)), file: file}
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", name, db.damaged(err))
@@ -109,11 +113,19 @@ func (db *Database) start(ctx context.Context) error {
 	if err := db.read.prepare(db.file.R); err != nil {
 		return err
 	}
+	if db.file.ReadOnly {
+		db.writer = refusingWriter(db)
+		return db.addCompanion()
+	}
 	w, err := startWriter(ctx, db)
 	if err != nil {
 		return err
 	}
 	db.writer = w
+	return db.addCompanion()
+}
+
+func (db *Database) addCompanion() error {
 	if db.store.opts.Companion != nil {
 		db.beside = db.store.opts.Companion(db)
 	}

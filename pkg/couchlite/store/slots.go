@@ -24,6 +24,7 @@ type slot struct {
 	// guarded by Server.mu
 	refs    int
 	deleted bool          // close when the last user leaves
+	expired bool          // likewise, and open again
 	closing chan struct{} // not nil: closed when the name is free again
 
 	users sync.WaitGroup // counts refs, for Server.Close
@@ -95,6 +96,10 @@ func (s *Store) enter(ctx context.Context, name string, create bool) (*slot, err
 		case sl.err == nil && create:
 			s.leave(sl)
 			return nil, errFileExists()
+		case sl.err == nil && sl.db.file.ReadOnly && s.writable():
+			s.expire(sl)
+			s.leave(sl)
+			continue
 		case sl.err == nil:
 			return sl, nil
 		}
@@ -166,12 +171,37 @@ func (s *Store) leave(sl *slot) {
 		s.mu.Unlock()
 		s.closeDatabase(sl)
 		return
+	case sl.expired:
+		s.mu.Unlock()
+		s.closeDatabase(sl)
+		s.vacate(sl)
+		return
 	}
 	s.idle = append(s.idle, sl)
 	crowded := s.opened > s.opts.MaxOpen || s.descriptors.Load() > s.budget
 	s.mu.Unlock()
 	if crowded {
 		s.evict()
+	}
+}
+
+// writable reports whether the disk takes what an open database needs: it is
+// asked while one can only be read.
+func (s *Store) writable() bool {
+	const needed = 64 << 10
+	path := filepath.Join(s.dir, "probe")
+	err := os.WriteFile(path, make([]byte, needed), 0o600)
+	_ = os.Remove(path)
+	return err == nil
+}
+
+// expire lets nobody else in, so that the database is closed when its users
+// have left, and opened anew by the next.
+func (s *Store) expire(sl *slot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sl.closing == nil && !s.closed {
+		sl.expired, sl.closing = true, make(chan struct{})
 	}
 }
 
@@ -199,8 +229,13 @@ func (s *Store) Destroy(ctx context.Context, name string) error {
 		return err
 	}
 	sl := db.slot
-	defer s.leave(sl)
 	s.mu.Lock()
+	if sl.expired {
+		s.mu.Unlock()
+		s.leave(sl)
+		return s.Destroy(ctx, name) // which waits until it is open again
+	}
+	defer s.leave(sl)
 	if sl.deleted {
 		s.mu.Unlock()
 		return fault.NoDatabase()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"modernc.org/sqlite"
 )
@@ -28,6 +29,8 @@ type FileOptions struct {
 type File struct {
 	W *sql.DB // one connection; begin transactions with BEGIN IMMEDIATE
 	R *sql.DB
+
+	ReadOnly bool // the disk cannot be written; W is R
 
 	store *Store
 	path  string
@@ -69,6 +72,52 @@ func (s *Store) OpenFile(ctx context.Context, path string, o FileOptions) (*File
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	return f, nil
+}
+
+// OpenReadOnly opens a file on a disk that cannot be written, where the files
+// that connections share cannot be made: with one connection, which keeps what
+// they hold in memory, or without a log as one that nobody changes.
+func (s *Store) OpenReadOnly(ctx context.Context, path string) (*File, error) {
+	s.makeRoom()
+	f := &File{store: s, path: path, ReadOnly: true}
+	settings := url.Values{"_pragma": {"locking_mode(EXCLUSIVE)", "query_only(1)", "cache_size(-4000)", "temp_store(MEMORY)"}}
+	if log, err := os.Stat(path + "-wal"); err != nil || log.Size() == 0 {
+		settings = url.Values{"mode": {"ro"}, "immutable": {"1"}, "_pragma": {"query_only(1)", "cache_size(-4000)", "temp_store(MEMORY)"}}
+	}
+	f.R = f.pool(1, settings)
+	f.W = f.R
+	if err := f.layOut(ctx, ""); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("open %s to read: %w", path, err)
+	}
+	return f, nil
+}
+
+// OpenMemory opens a new file that is in memory only.
+func (s *Store) OpenMemory(ctx context.Context, o FileOptions) (*File, error) {
+	f := &File{store: s, path: "/" + RandomHex(8)}
+	f.W = f.pool(1, url.Values{"vfs": {"memdb"}, "_journal_mode": {"MEMORY"}, "_pragma": {"busy_timeout(10000)", "temp_store(MEMORY)"}})
+	f.R = f.pool(o.Readers, url.Values{"vfs": {"memdb"}, "_pragma": {"busy_timeout(10000)", "query_only(1)", "temp_store(MEMORY)"}})
+	if err := f.layOut(ctx, o.Schema); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("open a file in memory: %w", err)
+	}
+	return f, nil
+}
+
+// Unwritable reports whether an error says that the disk cannot be written:
+// that it is full, fails or may only be read.
+func Unwritable(err error) bool {
+	switch sqliteCode(err) {
+	case readOnly, ioError, full, cantOpen:
+		return true
+	}
+	for _, errno := range []error{syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT, syscall.EIO} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
 }
 
 // layOut runs the schema in a file without tables: a new one, or one whose
@@ -148,7 +197,10 @@ func syncDir(dir string, durable bool) error {
 // Result codes of SQLite, without what it adds to them.
 const (
 	sqliteError  = 1
+	readOnly     = 8
+	ioError      = 10
 	corrupt      = 11
+	full         = 13
 	cantOpen     = 14
 	notADatabase = 26
 )

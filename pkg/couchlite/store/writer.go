@@ -37,6 +37,8 @@ type writer struct {
 	quit     chan struct{} // closed by stop
 	ended    chan struct{} // closed when the goroutine is done
 
+	refuses bool // the disk cannot be written
+
 	stopOnce chan struct{} // holds one token, taken by the first stop
 
 	// superseded counts, about, the revisions written over since the last
@@ -121,6 +123,14 @@ func (w *writer) release() {
 	_ = w.conn.Close()
 }
 
+// refusingWriter is the writer of a database that can only be read.
+func refusingWriter(db *Database) *writer {
+	w := &writer{db: db, st: *db.state.Load(), quit: make(chan struct{}), ended: make(chan struct{}), stopOnce: make(chan struct{}, 1), refuses: true}
+	w.stopOnce <- struct{}{}
+	close(w.ended)
+	return w
+}
+
 // do runs fn in a transaction and returns when that is on disk. An error of
 // fn that is a [fault.Error] concerns fn alone, which then must have written
 // nothing; any other undoes the whole transaction.
@@ -130,6 +140,9 @@ func (w *writer) do(ctx context.Context, fn func(*writer) error) error {
 	case <-w.quit:
 		return fault.NoDatabase()
 	default:
+	}
+	if w.refuses {
+		return errUnwritable()
 	}
 	select {
 	case w.queue <- op:
@@ -151,6 +164,10 @@ func (w *writer) do(ctx context.Context, fn func(*writer) error) error {
 	default:
 		return fault.NoDatabase()
 	}
+}
+
+func errUnwritable() *fault.Error {
+	return fault.New(503, "service_unavailable", "The disk cannot be written: it is full, or fails.")
 }
 
 // stop ends the goroutine after the transaction under way. Operations that
@@ -212,6 +229,9 @@ func (w *writer) batch(first *operation) {
 	for _, op := range ops {
 		if err != nil && op.err == nil {
 			op.err = err
+		}
+		if Unwritable(op.err) {
+			op.err = errUnwritable()
 		}
 		close(op.done)
 	}

@@ -27,14 +27,11 @@ func (s *Set) Answer(ctx context.Context, d *Design, name string, queries []Quer
 			return err
 		}
 	}
-	x, err := s.index(ctx, d)
+	x, err := s.fresh(ctx, d, queries)
 	if err != nil {
 		return err
 	}
 	defer s.leave(x)
-	if err := x.freshen(ctx, queries); err != nil {
-		return err
-	}
 	if err := x.failed(v.number); err != nil {
 		return err
 	}

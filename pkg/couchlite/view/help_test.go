@@ -148,7 +148,7 @@ func (l *lab) dropIndexes(t testing.TB, name string) {
 		anew := l.engine.Of(db)
 		views.mu.Lock()
 		defer views.mu.Unlock()
-		views.ctx, views.cancel, views.closed, views.indexes = anew.ctx, anew.cancel, false, anew.indexes
+		views.ctx, views.cancel, views.closed, views.indexes, views.memory = anew.ctx, anew.cancel, false, anew.indexes, anew.memory
 	})
 }
 

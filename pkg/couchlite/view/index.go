@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	"go.uber.org/zap"
 
@@ -49,7 +50,11 @@ type viewIndex struct {
 	seq      int64  // what the index has seen of the database
 	building *build // nil when none runs
 	strikes  map[int]int
-	broken   map[int]string // why a view has no rows: its function does not end
+
+	// unwritable is up to where the disk refused to take the index; it is not
+	// asked again until the database, on the same disk, has grown. -1: never.
+	unwritable int64
+	broken     map[int]string // why a view has no rows: its function does not end
 }
 
 // build is one run over the changes; err is set before done is closed.
@@ -58,28 +63,64 @@ type build struct {
 	err  error
 }
 
-// openIndex opens the index file of a design document, or makes it. A file
-// that cannot be read, counts another database or was left with a view that
-// failed begins anew.
-func openIndex(ctx context.Context, s *Set, d *Design) (*viewIndex, error) {
-	if err := os.MkdirAll(s.db.IndexDir(), 0o700); err != nil {
-		return nil, fmt.Errorf("open view index: %w", err)
-	}
-	path := filepath.Join(s.db.IndexDir(), d.digest+store.FileSuffix)
-	x := &viewIndex{
-		set: s, design: d, strikes: map[int]int{}, broken: map[int]string{},
+func newIndex(s *Set, d *Design) *viewIndex {
+	return &viewIndex{
+		set: s, design: d, strikes: map[int]int{}, broken: map[int]string{}, unwritable: -1,
 		log: s.db.Log().With(zap.String("design", d.name), zap.String("index", d.digest)),
 	}
-	err := x.open(ctx, path)
-	if err != nil {
-		x.log.Warn("view index begins anew", zap.Error(err))
-		if err := store.RemoveFile(path); err != nil {
-			return nil, fmt.Errorf("open view index: %w", err)
-		}
+}
+
+// openIndex opens the index file of a design document, or makes it. A file
+// that cannot be read, counts another database or was left with a view that
+// failed begins anew. Where the disk cannot be written the file is taken as it
+// is, if it has seen all, or the index is made in memory.
+func openIndex(ctx context.Context, s *Set, d *Design) (*viewIndex, error) {
+	path := filepath.Join(s.db.IndexDir(), d.digest+store.FileSuffix)
+	x := newIndex(s, d)
+	err := os.MkdirAll(s.db.IndexDir(), 0o700)
+	if err == nil {
 		err = x.open(ctx, path)
 	}
-	return x, err
+	if err != nil && !store.Unwritable(err) {
+		x.log.Warn("view index begins anew", zap.Error(err))
+		if err = store.RemoveFile(path); err == nil {
+			err = x.open(ctx, path)
+		}
+	}
+	if store.Unwritable(err) {
+		x.log.Warn("view index cannot be written", zap.Error(err))
+		return openUnwritable(ctx, s, d, path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open view index: %w", err)
+	}
+	return x, nil
 }
+
+func openUnwritable(ctx context.Context, s *Set, d *Design, path string) (*viewIndex, error) {
+	x := newIndex(s, d)
+	file, err := s.db.Store().OpenReadOnly(ctx, path)
+	if err == nil {
+		if err = x.take(ctx, file); err == nil && x.seq >= s.db.Current().Seq {
+			return x, nil
+		}
+		_ = file.Close()
+	}
+	return openInMemory(ctx, s, d)
+}
+
+// openInMemory returns an empty index that is in memory only.
+func openInMemory(ctx context.Context, s *Set, d *Design) (*viewIndex, error) {
+	x := newIndex(s, d)
+	file, err := s.db.Store().OpenMemory(ctx, store.FileOptions{Readers: 4, Schema: indexSchema})
+	if err != nil {
+		return nil, fmt.Errorf("open view index: %w", err)
+	}
+	return x, x.take(ctx, file)
+}
+
+// errUnwritable is what a build ends with when the disk cannot be written.
+var errUnwritable = fmt.Errorf("write view index: %w", syscall.ENOSPC)
 
 var errStaleIndex = errors.New("index of another state of the database")
 
@@ -88,6 +129,11 @@ func (x *viewIndex) open(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+	return x.take(ctx, file)
+}
+
+// take reads the state of an open file, which is closed if it cannot be used.
+func (x *viewIndex) take(ctx context.Context, file *store.File) error {
 	x.file = file
 	if err := x.load(ctx); err != nil {
 		_ = file.Close()
@@ -163,6 +209,11 @@ func (x *viewIndex) start(seq int64) *build {
 	if x.seq >= seq {
 		return nil
 	}
+	if x.building == nil && x.unwritable >= seq {
+		b := &build{done: make(chan struct{}), err: errUnwritable}
+		close(b.done)
+		return b
+	}
 	if x.building == nil {
 		b := &build{done: make(chan struct{})}
 		if !x.set.begin() {
@@ -184,6 +235,9 @@ func (x *viewIndex) run(b *build) {
 	}
 	x.mu.Lock()
 	x.seq = max(x.seq, seq)
+	if store.Unwritable(err) {
+		x.unwritable = x.set.db.Current().Seq
+	}
 	x.building = nil
 	x.mu.Unlock()
 	b.err = err

@@ -12,8 +12,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -50,6 +52,7 @@ type Set struct {
 	closed  bool
 	designs map[string]cachedDesign // by id without _design/
 	indexes map[string]*viewIndex   // by digest
+	memory  map[string]*viewIndex   // instead of those that cannot be written
 
 	validating *validators // as last read, or nil
 }
@@ -62,15 +65,16 @@ type cachedDesign struct {
 // Of returns the views of an open database.
 func (e *Engine) Of(db *store.Database) *Set {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Set{engine: e, db: db, ctx: ctx, cancel: cancel, designs: map[string]cachedDesign{}, indexes: map[string]*viewIndex{}}
+	return &Set{engine: e, db: db, ctx: ctx, cancel: cancel, designs: map[string]cachedDesign{}, indexes: map[string]*viewIndex{}, memory: map[string]*viewIndex{}}
 }
 
 // Close stops builds, waits for them and closes the indexes.
 func (s *Set) Close() {
 	s.mu.Lock()
 	s.closed = true
-	indexes := s.indexes
-	s.indexes = nil
+	indexes := slices.Collect(maps.Values(s.indexes))
+	indexes = slices.AppendSeq(indexes, maps.Values(s.memory))
+	s.indexes, s.memory = nil, nil
 	s.mu.Unlock()
 	s.cancel()
 	s.builds.Wait()
@@ -141,6 +145,66 @@ func (s *Set) index(ctx context.Context, d *Design) (*viewIndex, error) {
 	x.users++
 	s.indexes[d.digest] = x
 	return x, nil
+}
+
+// fresh returns the index of a design document, brought up to date as the
+// queries want it: in memory, where the disk does not take it. The caller must
+// leave it.
+func (s *Set) fresh(ctx context.Context, d *Design, queries []Query) (*viewIndex, error) {
+	x, err := s.index(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	err = x.freshen(ctx, queries)
+	if err == nil {
+		s.forgetMemory(d, x)
+		return x, nil
+	}
+	s.leave(x)
+	if !store.Unwritable(err) {
+		return nil, err
+	}
+	if x, err = s.inMemory(ctx, d); err != nil {
+		return nil, err
+	}
+	if err := x.freshen(ctx, queries); err != nil {
+		s.leave(x)
+		return nil, err
+	}
+	return x, nil
+}
+
+// inMemory returns the index that stands in for one that cannot be written.
+func (s *Set) inMemory(ctx context.Context, d *Design) (*viewIndex, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, fault.NoDatabase()
+	}
+	x := s.memory[d.digest]
+	if x != nil && x.purged() {
+		_ = x.file.Close()
+		x = nil
+	}
+	if x == nil {
+		var err error
+		if x, err = openInMemory(context.WithoutCancel(ctx), s, d); err != nil {
+			return nil, err
+		}
+		s.memory[d.digest] = x
+	}
+	x.users++
+	return x, nil
+}
+
+// forgetMemory drops what stood in for an index that is written again.
+func (s *Set) forgetMemory(d *Design, x *viewIndex) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m := s.memory[d.digest]; m != nil && m != x && !m.busy() {
+		_ = m.file.Close()
+		delete(s.memory, d.digest)
+	}
 }
 
 // leave gives back what index returned.

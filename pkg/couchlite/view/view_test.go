@@ -73,6 +73,53 @@ func randomEdit(t *testing.T, rt *rapid.T, l *lab) {
 	}
 }
 
+// TestIndexThatCannotGrow lets the file of an index be full: queries are
+// answered from memory, and from the file again when it takes more.
+func TestIndexThatCannotGrow(t *testing.T) {
+	l := newLab(t)
+	l.putDesign(t, "g", "d", map[string]string{"v": "function(d){ emit(d._id, d.x) }"})
+	l.put(t, "g", "a", `{"x":1}`)
+	l.answer(t, "g/d/v")
+	limit := func(pages int) {
+		l.with(t, "g", func(db *store.Database) {
+			d, err := viewsIn(db).Design(t.Context(), "d")
+			if err != nil {
+				t.Fatal(err)
+			}
+			x, err := viewsIn(db).index(t.Context(), d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer viewsIn(db).leave(x)
+			if _, err := x.file.W.ExecContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	inMemory := func() (n int) {
+		l.with(t, "g", func(db *store.Database) { n = len(viewsIn(db).memory) })
+		return n
+	}
+	limit(1) // which is as many as there are
+	large := strings.Repeat("x", 100_000)
+	for i := range 3 {
+		l.put(t, "g", fmt.Sprintf("b%d", i), `{"x":"`+large+`"}`)
+		for range 2 {
+			if got := l.answer(t, "g/d/v?limit=0"); !strings.Contains(got, fmt.Sprintf(`"total_rows":%d`, i+2)) {
+				t.Errorf("full: %s", got)
+			}
+		}
+	}
+	if inMemory() != 1 {
+		t.Errorf("%d indexes in memory", inMemory())
+	}
+	limit(1 << 30)
+	l.put(t, "g", "c", `{"x":1}`)
+	if got := l.answer(t, "g/d/v?startkey=%22c%22"); !strings.Contains(got, `"total_rows":5,"offset":4`) || inMemory() != 0 {
+		t.Errorf("%s with %d indexes in memory", got, inMemory())
+	}
+}
+
 // TestRanks holds offsets against counting, over many more rows than one rank
 // counts.
 func TestRanks(t *testing.T) {
