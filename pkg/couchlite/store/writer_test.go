@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -107,5 +108,99 @@ func TestPurgeForgets(t *testing.T) {
 	}
 	if got := put(t, db, "a", `{}`); !strings.HasPrefix(got, "1-") {
 		t.Errorf("made anew as %s", got)
+	}
+}
+
+// TestDurable asks SQLite how a commit waits for the disk: a database's file
+// is synced with every commit, unless it goes away with the process.
+func TestDurable(t *testing.T) {
+	const off, full = 0, 2
+	durable := storeIn(t, t.TempDir(), 0)
+	defer closeStore(t, durable)
+	for want, s := range map[int]*Store{full: durable, off: newStore(t)} {
+		db := hold(t, s, "db")
+		var level int
+		var mode string
+		err := db.writer.do(t.Context(), func(w *writer) error {
+			err := w.conn.QueryRowContext(t.Context(), "PRAGMA synchronous").Scan(&level)
+			return errors.Join(err, w.conn.QueryRowContext(t.Context(), "PRAGMA journal_mode").Scan(&mode))
+		})
+		if err != nil || level != want || mode != "wal" {
+			t.Errorf("synchronous %d, want %d, in mode %s: %v", level, want, mode, err)
+		}
+		s.Release(db)
+	}
+}
+
+// TestFailedCommit lets the commit of a transaction fail, which its statements
+// did not: those who wait hear of it, and nothing is left of it.
+func TestFailedCommit(t *testing.T) {
+	db := held(t, newStore(t), "db")
+	put(t, db, "a", `{}`)
+	before := *db.Current()
+	for _, statement := range []string{
+		"PRAGMA foreign_keys = ON", "CREATE TABLE parents(n INTEGER PRIMARY KEY)",
+		"CREATE TABLE children(n INTEGER REFERENCES parents(n) DEFERRABLE INITIALLY DEFERRED)",
+	} {
+		if _, err := db.writer.conn.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := db.writer.do(t.Context(), func(w *writer) error {
+		if err := w.apply(t.Context(), &Edit{ID: "b", Body: []byte("{}")}); err != nil {
+			return err
+		}
+		_, err := w.conn.ExecContext(t.Context(), "INSERT INTO children VALUES(1)") // an orphan
+		return err
+	})
+	if err == nil || !strings.Contains(err.Error(), "FOREIGN KEY") {
+		t.Errorf("the commit: %v", err)
+	}
+	if _, err := db.Winner(t.Context(), "b"); !fault.IsMissing(err) {
+		t.Errorf("what was not committed is there: %v", err)
+	}
+	if now := *db.Current(); now != before {
+		t.Errorf("state %+v, was %+v", now, before)
+	}
+	put(t, db, "c", `{}`)
+	if now := *db.Current(); now.Seq != before.Seq+1 || now.Docs != before.Docs+1 {
+		t.Errorf("state %+v after the next write, was %+v", now, before)
+	}
+}
+
+// TestCancelledWrite cancels a write that waits for its turn: it is not done
+// when the turn comes.
+func TestCancelledWrite(t *testing.T) {
+	db := held(t, newStore(t), "db")
+	entered, leave := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_ = db.writer.do(context.Background(), func(*writer) error {
+			close(entered)
+			<-leave
+			return nil
+		})
+	})
+	<-entered
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	ran := false
+	go func() {
+		done <- db.writer.do(ctx, func(*writer) error { ran = true; return nil })
+	}()
+	for len(db.writer.queue) == 0 {
+		runtime.Gosched()
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	close(leave)
+	wg.Wait()
+	if err := db.writer.do(t.Context(), func(*writer) error { return nil }); err != nil {
+		t.Error(err)
+	}
+	if ran {
+		t.Error("a cancelled write was done")
 	}
 }
