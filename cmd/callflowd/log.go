@@ -20,22 +20,18 @@ const (
 // format is console, or auto and w a terminal. JSON is buffered, since a write
 // to the system for each record would cost more than a lookup; stop writes
 // what is left.
-func newLogger(level, format string, w io.Writer) (log *zap.Logger, stop func(), err error) {
-	lvl, err := zapcore.ParseLevel(level)
-	if err != nil {
-		return nil, nil, err
-	}
+func newLogger(level zap.AtomicLevel, format string, w io.Writer) (log *zap.Logger, stop func()) {
 	cfg := zap.NewProductionEncoderConfig()
 	cfg.TimeKey = "time"
 	cfg.EncodeTime = zapcore.RFC3339NanoTimeEncoder
 	if format == "console" || format == "auto" && isTerminal(w) {
 		cfg.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
 		cfg.EncodeLevel = zapcore.CapitalLevelEncoder
-		return zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(cfg), zapcore.Lock(zapcore.AddSync(w)), lvl)), func() {}, nil
+		return zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(cfg), zapcore.Lock(zapcore.AddSync(w)), level)), func() {}
 	}
 	out := &zapcore.BufferedWriteSyncer{WS: zapcore.AddSync(w), Size: logBuffer, FlushInterval: logDelay}
 	stop = func() { _ = out.Stop() } // what cannot be written now cannot be told either
-	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(cfg), out, lvl)), stop, nil
+	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(cfg), out, level)), stop
 }
 
 func isTerminal(w io.Writer) bool {

@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"go.uber.org/zap"
 )
 
 func main() {
@@ -41,10 +43,10 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) erro
 		_, err := fmt.Fprintln(stdout, "the settings are in order")
 		return err
 	}
-	log, stopLog, err := newLogger(opts.LogLevel, opts.LogFormat, stderr)
-	if err != nil {
+	if opts.level, err = zap.ParseAtomicLevel(opts.LogLevel); err != nil {
 		return err
 	}
+	log, stopLog := newLogger(opts.level, opts.LogFormat, stderr)
 	defer stopLog()
 	switch opts.command {
 	case rotateCommand:

@@ -35,7 +35,7 @@ func serve(ctx context.Context, opts *options, log *zap.Logger, stdout io.Writer
 	log.Info("listening", zap.Any("listening", listeners.addresses()), zap.String("version", version()))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return serveAll(ctx, log, opts.ShutdownTimeout, listeners.endpoints(ctx, app, store))
+		return serveAll(ctx, log, opts.ShutdownTimeout, listeners.endpoints(ctx, opts, app, store))
 	})
 	group.Go(func() error {
 		master, err := app.prepare(ctx, opts.MasterAPIKey)
@@ -98,8 +98,8 @@ func (l listeners) addresses() map[string]string {
 }
 
 // endpoints says what answers where, until ctx ends.
-func (l listeners) endpoints(ctx context.Context, app *app, store *storage) []endpoint {
-	handlers := map[string]http.Handler{"api": app.server.Handler(), "admin": app.server.Admin()}
+func (l listeners) endpoints(ctx context.Context, opts *options, app *app, store *storage) []endpoint {
+	handlers := map[string]http.Handler{"api": app.server.Handler(), "admin": adminHandler(opts.level, app.server.Admin())}
 	if store.lite != nil {
 		handlers["couchdb"] = store.lite.Until(ctx.Done())
 	}
