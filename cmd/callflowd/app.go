@@ -12,6 +12,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/account"
 	"github.com/callflowd/callflowd/pkg/api"
+	"github.com/callflowd/callflowd/pkg/api/health"
 	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/auth"
 	"github.com/callflowd/callflowd/pkg/callflow"
@@ -73,8 +74,8 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 		Accounts: a.accounts, Auth: a.auth, Routes: a.routes, Schemas: schemas, Couch: store.client,
 		Resources: &resource.Service{Couch: store.client, Schemas: schemas, Words: api.Words(), Hash: auth.UserCredentials},
 		Log:       log.Named("api"), Version: version(), Limits: opts.Limits.api(), Proxies: opts.Limits.TrustedProxy,
-		AdminElsewhere: opts.AdminListen != "", Collectors: a.metrics(store), Probes: opts.probes(store), Emergency: opts.Emergency,
-		Ready: a.readiness, Phase: web.Starting, LogLookups: oneIn(opts.LogLookups),
+		AdminElsewhere: opts.AdminListen != "", Collectors: a.metrics(store), Probes: a.probes(opts, store), Emergency: opts.Emergency,
+		Phase: web.Starting, LogLookups: oneIn(opts.LogLookups),
 	})
 	return a, nil
 }
@@ -95,6 +96,15 @@ func (a *app) metrics(store *storage) []prometheus.Collector {
 	}
 	if a.snapshot != nil {
 		all = append(all, authorityAge(a.snapshot))
+	}
+	return all
+}
+
+// probes ask the parts of the program around the API.
+func (a *app) probes(opts *options, store *storage) []health.Probe {
+	all := opts.probes(store)
+	if a.notices != nil {
+		all = append(all, health.Probe{Part: "notices", Ask: a.noticesWork})
 	}
 	return all
 }

@@ -1,6 +1,11 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/callflowd/callflowd/pkg/notice"
@@ -33,18 +38,22 @@ func noticeMetrics(p *notice.Publisher) []prometheus.Collector {
 	return all
 }
 
-// readiness is what /readyz tells besides. A broker that is away is no reason
-// to send requests elsewhere: saving and looking up go on without it.
-func (a *app) readiness() map[string]any {
-	if a.notices == nil {
+// noticesWork tells /readyz of brokers that are away and of what waits for
+// them. It is no reason to send requests elsewhere: saving and looking up go on.
+func (a *app) noticesWork(context.Context) error {
+	var waiting []string
+	for i, s := range a.notices.States() {
+		if s.Connected && s.Behind < behindTooLong {
+			continue
+		}
+		waiting = append(waiting, fmt.Sprintf("broker %d: connected %t, %d databases wait, the first for %s",
+			i+1, s.Connected, s.Databases, s.Behind.Round(time.Second)))
+	}
+	if waiting == nil {
 		return nil
 	}
-	var brokers []any
-	for _, s := range a.notices.States() {
-		brokers = append(brokers, map[string]any{
-			"broker": s.Broker, "connected": s.Connected, "backlog_databases": s.Databases, "backlog_seconds": s.Behind.Seconds(),
-			"published": s.Published, "failed": s.Failed,
-		})
-	}
-	return map[string]any{"notices": brokers}
+	return notWorking(strings.Join(waiting, "; ")) // without addresses, which are nobody's business
 }
+
+// behindTooLong is when telling others of changes does not keep up.
+const behindTooLong = time.Minute

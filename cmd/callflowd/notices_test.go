@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 	"github.com/callflowd/callflowd/pkg/notice/noticetest"
 )
 
@@ -27,9 +28,13 @@ func TestE2ENoticeAfterKill(t *testing.T) {
 		ID string `json:"id"`
 	}
 	c.must(http.StatusCreated, "PUT", account+"/callflows", callflowOf(sent{"told", "2000"})).decode(t, &made)
-	if got := page(t, p.api+"/readyz"); !strings.Contains(got, `"connected":false`) || strings.Contains(got, "guest") {
-		t.Errorf("readyz: %s", got)
-	}
+	couchtest.Eventually(t, "readyz says that the broker is away", func() bool {
+		got := page(t, p.api+"/readyz")
+		if strings.Contains(got, "guest") {
+			t.Fatalf("readyz: %s", got)
+		}
+		return strings.Contains(got, "connected false") && strings.Contains(got, `"status":"ready"`)
+	})
 	if got := page(t, p.api+"/metrics"); !strings.Contains(got, "callflowd_notices_backlog_databases{") {
 		t.Errorf("no backlog in the metrics")
 	}

@@ -46,8 +46,6 @@ type Config struct {
 	Collectors     []prometheus.Collector
 	Probes         []health.Probe // of parts that the API does not know, for /readyz
 
-	Ready func() map[string]any // what readyz tells besides; may be nil
-
 	Phase web.Phase // the first one, see [Server.Enter]; zero is Serving
 }
 
