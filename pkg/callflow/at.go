@@ -52,13 +52,13 @@ func asOf(versions []document.Doc, t int64) (doc document.Doc, sure bool) {
 		at, timed := writtenAt(v, versions[i+1:])
 		switch {
 		case timed && at > t, !timed && laterThan(versions[i+1:], t):
-			next = generation(v)
+			next = v.Generation()
 			continue
 		case !timed && !v.Live():
-			sure, next = false, generation(v) // perhaps it was there still
+			sure, next = false, v.Generation() // perhaps it was there still
 			continue
 		}
-		sure = sure && timed && (next == 0 || next == generation(v)+1)
+		sure = sure && timed && (next == 0 || next == v.Generation()+1)
 		if !v.Live() {
 			return nil, sure
 		}
@@ -92,7 +92,7 @@ func writtenAt(v document.Doc, older []document.Doc) (at int64, known bool) {
 // parent is the version that one replaced, nil if it is not known.
 func parent(v document.Doc, older []document.Doc) document.Doc {
 	for _, o := range older {
-		if generation(o) == generation(v)-1 {
+		if o.Generation() == v.Generation()-1 {
 			return o
 		}
 	}

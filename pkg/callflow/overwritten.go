@@ -2,13 +2,10 @@ package callflow
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
-	"strconv"
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
-	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // maxOverwritten bounds how many versions that others replaced are looked for
@@ -18,23 +15,20 @@ const maxOverwritten = 100
 // byOthers reports whether a version was written by somebody who keeps no
 // history, Kazoo for one: our trace on it is missing or an older write's.
 func byOthers(version document.Doc) bool {
-	trace := document.Doc(version.Object(save.TraceKey))
-	at, told := trace["generation"].(json.Number)
-	return trace.String("action") == "" || trace.String("request_id") != version.String("pvt_request_id") ||
-		told && string(at) != strconv.Itoa(generation(version))
+	return !version.Ours() || document.Doc(version.Object(document.TraceKey)).String("action") == ""
 }
 
 // untouched reports whether others wrote a version and left the private fields
 // of the one before it, its time among them.
 func untouched(version document.Doc) bool {
-	trace := document.Doc(version.Object(save.TraceKey))
+	trace := document.Doc(version.Object(document.TraceKey))
 	return trace.String("action") != "" && trace.String("request_id") == version.String("pvt_request_id") && byOthers(version)
 }
 
 // mayBeByOthers is byOthers for the stored version: one whose trace tells no
 // generation, as we wrote it once, may have been edited and left its trace.
 func mayBeByOthers(version document.Doc) bool {
-	return byOthers(version) || document.Doc(version.Object(save.TraceKey))["generation"] == nil
+	return byOthers(version) || document.Doc(version.Object(document.TraceKey))["generation"] == nil
 }
 
 // overwritten returns the versions before this one that no history has,
@@ -42,7 +36,7 @@ func mayBeByOthers(version document.Doc) bool {
 // forgotten them. What we wrote on the way ends the search, since that write
 // kept what it replaced.
 func (s *Service) overwritten(ctx context.Context, accountID string, version document.Doc) ([]document.Doc, error) {
-	if !mayBeByOthers(version) || generation(version) < 2 {
+	if !mayBeByOthers(version) || version.Generation() < 2 {
 		return nil, nil
 	}
 	db := s.Couch.Account(accountID)

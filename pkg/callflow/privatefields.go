@@ -54,12 +54,12 @@ func (s *Service) sign(doc document.Doc, w Write, done action, replaced document
 		done = actionUpdated
 	}
 	trace := map[string]any{
-		"action": string(done), "request_id": w.Actor.RequestID, "generation": json.Number(strconv.Itoa(generation(replaced) + 1)),
+		"action": string(done), "request_id": w.Actor.RequestID, "generation": json.Number(strconv.Itoa(replaced.Generation() + 1)),
 	}
 	if w.Actor.ClientIP != "" {
 		trace["client_ip"] = w.Actor.ClientIP
 	}
-	doc[save.TraceKey] = trace
+	doc[document.TraceKey] = trace
 }
 
 // withDeleted is a deleted document as a client sees it (contract 2.2).

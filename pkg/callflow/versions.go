@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/callflowd/callflowd/pkg/document"
@@ -191,7 +189,7 @@ func (k *versionSet) orphans() []document.Doc {
 	var out []document.Doc
 	list := k.ordered()
 	for i, v := range list {
-		if mayBeByOthers(v) && generation(v) > 1 && parent(v, list[i+1:]) == nil {
+		if mayBeByOthers(v) && v.Generation() > 1 && parent(v, list[i+1:]) == nil {
 			out = append(out, v)
 		}
 	}
@@ -202,13 +200,7 @@ func (k *versionSet) orphans() []document.Doc {
 // generation by the time they were written.
 func newestFirst(a, b document.Doc) int {
 	at := func(d document.Doc) int64 { t, _ := d.Seconds("pvt_modified"); return t }
-	return cmp.Or(cmp.Compare(generation(b), generation(a)), cmp.Compare(at(b), at(a)), cmp.Compare(b.Rev(), a.Rev()))
-}
-
-func generation(d document.Doc) int {
-	n, _, _ := strings.Cut(d.Rev(), "-")
-	g, _ := strconv.Atoi(n)
-	return g
+	return cmp.Or(cmp.Compare(b.Generation(), a.Generation()), cmp.Compare(at(b), at(a)), cmp.Compare(b.Rev(), a.Rev()))
 }
 
 // describeVersion reads who made a version from its private fields. What
@@ -221,12 +213,12 @@ func describeVersion(doc document.Doc) HistoryItem {
 	if at, ok := doc.Seconds("pvt_modified"); ok {
 		item.At = document.FromGregorian(at).Format(time.RFC3339)
 	}
-	switch trace := document.Doc(doc.Object(save.TraceKey)); {
+	switch trace := document.Doc(doc.Object(document.TraceKey)); {
 	case !byOthers(doc):
 		item.Action, item.ClientIP = trace.String("action"), trace.String("client_ip")
 	case !doc.Live():
 		item.Action = string(actionDeleted)
-	case generation(doc) == 1:
+	case doc.Generation() == 1:
 		item.Action = string(actionCreated)
 	}
 	return item

@@ -27,16 +27,13 @@ func TakePrivate(doc, from document.Doc) {
 	}
 }
 
-// TraceKey is where a document says what the write was and where it came from.
-const TraceKey = document.TraceKey
-
 // Tombstone is what stays of a document that is removed for good: who did it,
 // for history.
 func Tombstone(doc document.Doc) document.Doc {
 	out := document.Doc{"_deleted": true}
 	for _, k := range []string{
 		"_id", "_rev", "pvt_type", "pvt_account_id", "pvt_created", "pvt_modified", "pvt_request_id",
-		"pvt_auth_account_id", "pvt_auth_user_id", TraceKey,
+		"pvt_auth_account_id", "pvt_auth_user_id", document.TraceKey,
 	} {
 		if v, ok := doc[k]; ok {
 			out[k] = v
