@@ -60,6 +60,58 @@ func TestCanonicalManyEqualKeys(t *testing.T) {
 	}
 }
 
+// TestCanonicalStays holds that canonical text is read as what it is.
+func TestCanonicalStays(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		digits := rapid.StringMatching(`-?(0|[1-9][0-9]{0,40})(\\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?`).Draw(rt, "number")
+		once, err := Canonical([]byte(digits))
+		if err != nil {
+			return // beyond float64
+		}
+		twice, err := Canonical(once)
+		if err != nil || string(twice) != string(once) || string(AppendTerm(nil, twice)) != string(AppendTerm(nil, once)) {
+			rt.Errorf("%s: %s, then %s: %v", digits, once, twice, err)
+		}
+	})
+}
+
+// TestDepth reads and writes as deep as is allowed.
+func TestDepth(t *testing.T) {
+	deep := strings.Repeat(`{"a":[`, MaxDepth/2) + strings.Repeat(`]}`, MaxDepth/2)
+	got, err := Canonical([]byte(deep))
+	if err != nil || string(got) != deep {
+		t.Errorf("%d bytes of %d: %v", len(got), len(deep), err)
+	}
+	if term := AppendTerm(nil, got); len(term) < len(deep) {
+		t.Errorf("a term of %d bytes", len(term))
+	}
+	var v any
+	if err := json.Unmarshal(got, &v); err != nil {
+		t.Errorf("encoding/json does not read it: %v", err)
+	}
+}
+
+func TestMembers(t *testing.T) {
+	tests := []struct{ in, canonical, names string }{
+		{`{"b":1,"a":{"x":2}}`, `{"b":1,"a":{"x":2}}`, `[b a]`},
+		{`{"_a":1,"b":2}`, `{"_a":1,"b":2}`, `[_a b]`},
+		{`{}`, `{}`, `[]`},
+		{`{"a":1,"b":2,"a":3}`, `{"b":2,"a":3}`, `[b a]`},
+		{`{"\u00e9\n":1}`, "{\"é\\n\":1}", "[é\n]"},
+	}
+	for _, tt := range tests {
+		canonical, names, err := Members([]byte(tt.in))
+		if err != nil || string(canonical) != tt.canonical || fmt.Sprint(names) != tt.names {
+			t.Errorf("%s: %s %v %v, want %s %s", tt.in, canonical, names, err, tt.canonical, tt.names)
+		}
+	}
+	for _, in := range []string{`[]`, `1`, `{`, `{"a":}`} {
+		if _, _, err := Members([]byte(in)); err == nil {
+			t.Errorf("%s is an object", in)
+		}
+	}
+}
+
 func TestCanonicalErrors(t *testing.T) {
 	for _, in := range []string{
 		"", " ", "{", "[", `"`, `{nope`, `{"a"}`, `{"a":}`, `{"a":1,}`, `[1,]`, `[1 2]`, "01", "-", "1.", "1e", ".5", "+1",
@@ -117,6 +169,27 @@ func TestAppendTerm(t *testing.T) {
 		{`-12345678901234567890`, "6e0801d20a1feb8ca954ab"},
 		{`1.0`, "463ff0000000000000"},
 		{`"a\"\\"`, "6d0000000361225c"},
+		// What Erlang 25 makes of them.
+		{`null`, "6400046e756c6c"},
+		{`0`, "6100"},
+		{`256`, "6200000100"},
+		{`2147483647`, "627fffffff"},
+		{`2147483648`, "6e040000000080"},
+		{`-2147483648`, "6280000000"},
+		{`-2147483649`, "6e040101000080"},
+		{`9223372036854775808`, "6e08000000000000000080"},
+		{`18446744073709551616`, "6e0900000000000000000001"},
+		{`-1180591620717411303424`, "6e0901000000000000000040"},
+		{`-0.5`, "46bfe0000000000000"},
+		{`1.0e+300`, "467e37e43c8800759c"},
+		{`5.0e-324`, "460000000000000001"},
+		{`-0.0`, "468000000000000000"},
+		{`""`, "6d00000000"},
+		{`"\u00e9"`, "6d00000002c3a9"},
+		{`[-1,1]`, "6c0000000262ffffffff61016a"},
+		{`[1,"a"]`, "6c0000000261016d00000001616a"},
+		{`[[],[],[]]`, "6c000000036a6a6a6a"},
+		{`{"a":1,"b":[{},[]]}`, "68016c0000000268026d0000000161610168026d00000001626c0000000268016a6a6a6a"},
 		{`[true,null]`, "6c00000002640004" + hex.EncodeToString([]byte("true")) + "640004" + hex.EncodeToString([]byte("null")) + "6a"},
 	}
 	for _, tt := range tests {
