@@ -26,16 +26,16 @@ func execIn(t testing.TB, path, statements string) {
 	}
 }
 
-// TestDamagedFiles spoils the file of one of two databases: it is refused by
-// name and left as it is, at the start and when it happens later, and the other
-// works.
-func TestDamagedFiles(t *testing.T) {
-	tests := []struct {
-		name  string
-		spoil func(t *testing.T, path, other string)
-		why   string
-		late  bool // found only when it is opened
-	}{
+// spoiled is a way to damage the file of a database.
+type spoiled struct {
+	name  string
+	spoil func(t *testing.T, path, other string)
+	why   string
+	late  bool // found only when it is opened
+}
+
+func waysToSpoil() []spoiled {
+	return []spoiled{
 		{"emptied", func(t *testing.T, path, _ string) { write(t, path, nil) }, "it is empty", false},
 		{"text", func(t *testing.T, path, _ string) { write(t, path, []byte(strings.Repeat("text ", 100))) }, "no database file", false},
 		{"short text", func(t *testing.T, path, _ string) { write(t, path, []byte("text")) }, "no database file", false},
@@ -60,7 +60,13 @@ func TestDamagedFiles(t *testing.T) {
 			write(t, path, raw)
 		}, "malformed", true},
 	}
-	for _, tt := range tests {
+}
+
+// TestDamagedFiles spoils the file of one of two databases: it is refused by
+// name and left as it is, at the start and when it happens later, and the other
+// works.
+func TestDamagedFiles(t *testing.T) {
+	for _, tt := range waysToSpoil() {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
 			s := storeIn(t, dir, 0)

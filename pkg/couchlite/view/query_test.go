@@ -193,14 +193,14 @@ func TestQueryRules(t *testing.T) {
 	}
 }
 
-// TestRanges asks for entries by key and document, and compares what the
-// ranges hold with going through all entries.
-func TestRanges(t *testing.T) {
-	c := collation.New()
-	type place struct {
-		key, id string
-		k       []byte
-	}
+// place is an entry of a view.
+type place struct {
+	key, id string
+	k       []byte
+}
+
+func places(t *testing.T, c *collation.Collator) []place {
+	t.Helper()
 	var all []place
 	for _, key := range []string{`null`, `1`, `"a"`, `"a\u0301"`, `["a"]`, `["a",1]`} {
 		for _, id := range []string{"d1", "d2", "d3"} {
@@ -214,6 +214,14 @@ func TestRanges(t *testing.T) {
 			}
 		}
 	}
+	return all
+}
+
+// TestRanges asks for entries by key and document, and compares what the
+// ranges hold with going through all entries.
+func TestRanges(t *testing.T) {
+	c := collation.New()
+	all := places(t, c)
 	tests := []struct {
 		query string
 		want  func(p place, order func(a, b string) int) bool
@@ -262,6 +270,10 @@ func TestRanges(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestRangesAgainstTheDirection(t *testing.T) {
+	c := collation.New()
 	for _, query := range []string{"startkey=2&endkey=1", "startkey=1&endkey=2&descending=true", `startkey=1&endkey=1.0&startkey_docid=b&endkey_docid=a`} {
 		q := NewQuery()
 		if err := q.SetAll(query); err != nil {
