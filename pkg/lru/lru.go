@@ -11,6 +11,8 @@ import (
 type Map[K comparable, V any] struct {
 	mu    sync.Mutex
 	max   int
+	size  int
+	weigh func(K, V) int // nil counts entries
 	items map[K]*list.Element
 	order list.List // most recently used first
 }
@@ -23,6 +25,12 @@ type entry[K comparable, V any] struct {
 // New returns a map that holds at most so many entries; at least one.
 func New[K comparable, V any](entries int) *Map[K, V] {
 	return &Map[K, V]{max: max(entries, 1), items: map[K]*list.Element{}}
+}
+
+// NewWeighed returns a map whose entries weigh at most so much together; what
+// weighs more by itself is not kept.
+func NewWeighed[K comparable, V any](most int, weigh func(K, V) int) *Map[K, V] {
+	return &Map[K, V]{max: most, weigh: weigh, items: map[K]*list.Element{}}
 }
 
 // Get returns the value of a key and makes it the most recently used.
@@ -42,16 +50,30 @@ func (m *Map[K, V]) Put(key K, value V) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if e, ok := m.items[key]; ok {
-		e.Value.(*entry[K, V]).value = value
+		held := e.Value.(*entry[K, V])
+		m.size += m.weight(key, value) - m.weight(key, held.value)
+		held.value = value
 		m.order.MoveToFront(e)
-		return
+	} else {
+		m.items[key] = m.order.PushFront(&entry[K, V]{key, value})
+		m.size += m.weight(key, value)
 	}
-	m.items[key] = m.order.PushFront(&entry[K, V]{key, value})
-	if len(m.items) > m.max {
-		last := m.order.Back()
-		m.order.Remove(last)
-		delete(m.items, last.Value.(*entry[K, V]).key)
+	for m.size > m.max {
+		m.remove(m.order.Back())
 	}
+}
+
+func (m *Map[K, V]) weight(key K, value V) int {
+	if m.weigh == nil {
+		return 1
+	}
+	return m.weigh(key, value)
+}
+
+func (m *Map[K, V]) remove(e *list.Element) {
+	held := m.order.Remove(e).(*entry[K, V])
+	delete(m.items, held.key)
+	m.size -= m.weight(held.key, held.value)
 }
 
 // Delete removes a key.
@@ -59,8 +81,7 @@ func (m *Map[K, V]) Delete(key K) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if e, ok := m.items[key]; ok {
-		m.order.Remove(e)
-		delete(m.items, key)
+		m.remove(e)
 	}
 }
 
@@ -70,6 +91,7 @@ func (m *Map[K, V]) Clear() {
 	defer m.mu.Unlock()
 	clear(m.items)
 	m.order.Init()
+	m.size = 0
 }
 
 // Len returns the number of entries.
@@ -79,7 +101,15 @@ func (m *Map[K, V]) Len() int {
 	return len(m.items)
 }
 
-// Update replaces every value by what change makes of it.
+// Size is what the entries weigh together; without weights, their number.
+func (m *Map[K, V]) Size() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.size
+}
+
+// Update replaces every value by what change makes of it, which must weigh as
+// much.
 func (m *Map[K, V]) Update(change func(V) V) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -60,3 +60,29 @@ func TestBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestWeighed puts and deletes values of different weights.
+func TestWeighed(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const most = 20
+		m := NewWeighed(most, func(_, v int) int { return v })
+		for _, v := range rapid.SliceOf(rapid.IntRange(1, 25)).Draw(t, "values") {
+			key := v % 7
+			if v%5 == 0 {
+				m.Delete(key)
+				continue
+			}
+			m.Put(key, v)
+			if got, ok := m.Get(key); ok != (v <= most) || ok && got != v {
+				t.Fatalf("%d: %d, %v", key, got, ok)
+			}
+			total := 0
+			for _, held := range m.Values() {
+				total += held
+			}
+			if total != m.Size() || total > most {
+				t.Fatalf("the map says %d, its values weigh %d of %d", m.Size(), total, most)
+			}
+		}
+	})
+}
