@@ -87,22 +87,14 @@ func (s *Service) UserAuth(ctx context.Context, data document.Doc) (session Sess
 	if data.String("method") == "sha" {
 		view = "creds_by_sha"
 	}
-	for _, id := range accounts {
-		user, err := s.userBy(ctx, id, view, data.String("credentials"))
+	for _, doc := range accounts {
+		user, err := s.userBy(ctx, doc.ID(), view, data.String("credentials"))
 		if err != nil {
 			return Session{}, err
 		}
-		if user == nil {
-			continue
+		if user != nil {
+			return s.open(ctx, doc, user, methodUser)
 		}
-		doc, err := s.Couch.DB("accounts").Get(ctx, id)
-		if problem.Is(err, problem.BadIdentifier) || err == nil && !doc.Live() {
-			continue
-		}
-		if err != nil {
-			return Session{}, err
-		}
-		return s.open(ctx, doc, user, methodUser)
 	}
 	return Session{}, invalidCredentials("no such user", nil)
 }
@@ -158,50 +150,51 @@ const maxNamed = 4
 // accountsNamed finds the accounts that a login names. If there is none, the
 // master account stands in, so that the same work is done; no user can be
 // found there for it is looked at only to spend the time.
-func (s *Service) accountsNamed(ctx context.Context, data document.Doc) ([]string, error) {
-	var ids []string
-	var err error
+func (s *Service) accountsNamed(ctx context.Context, data document.Doc) (docs []document.Doc, err error) {
 	switch realm := data.String("account_realm") + data.String("realm"); {
 	case data.String("phone_number") != "":
-		ids, err = s.accountByNumber(ctx, data.String("phone_number"))
+		docs, err = s.accountByNumber(ctx, data.String("phone_number"))
 	case realm != "":
 		realm = strings.ToLower(realm)
-		ids, err = s.accountsListed(ctx, "listing_by_realm", realm, func(doc document.Doc) bool { return strings.ToLower(doc.String("realm")) == realm })
+		docs, err = s.accountsListed(ctx, "listing_by_realm", realm, func(doc document.Doc) bool { return strings.ToLower(doc.String("realm")) == realm })
 	default:
 		name := document.Alphanumeric(data.String("account_name"))
-		ids, err = s.accountsListed(ctx, "listing_by_name", name, func(doc document.Doc) bool { return name != "" && document.Alphanumeric(doc.String("name")) == name })
+		docs, err = s.accountsListed(ctx, "listing_by_name", name, func(doc document.Doc) bool { return name != "" && document.Alphanumeric(doc.String("name")) == name })
 	}
-	if err == nil && len(ids) == 0 {
+	if err == nil && len(docs) == 0 {
 		_, err = s.userBy(ctx, s.Accounts.MasterID(), "creds_by_md5", "")
 	}
-	return ids, err
+	return docs, err
 }
 
-func (s *Service) accountsListed(ctx context.Context, view, key string, fits func(document.Doc) bool) ([]string, error) {
+func (s *Service) accountsListed(ctx context.Context, view, key string, fits func(document.Doc) bool) ([]document.Doc, error) {
 	isOne := func(doc document.Doc) bool { return doc.Type() == "account" && fits(doc) }
-	docs, err := s.find(ctx, search{s.Couch.DB("accounts"), "accounts", view, key, maxNamed, isOne})
-	ids := make([]string, 0, len(docs))
-	for _, doc := range docs {
-		ids = append(ids, doc.ID())
-	}
-	return ids, err
+	return s.find(ctx, search{s.Couch.DB("accounts"), "accounts", view, key, maxNamed, isOne})
 }
 
 // accountByNumber asks the number's document (contract 6.1), which a Kazoo
 // cluster keeps: numbers/+1415 for +14158867900.
-func (s *Service) accountByNumber(ctx context.Context, phone string) ([]string, error) {
+func (s *Service) accountByNumber(ctx context.Context, phone string) ([]document.Doc, error) {
 	normal := number.Normalize(phone, number.DialPlan{})
 	if len(normal) < 5 {
 		return nil, nil
 	}
-	doc, err := s.Couch.DB("numbers/"+normal[:5]).Get(ctx, normal)
+	assigned, err := s.Couch.DB("numbers/"+normal[:5]).Get(ctx, normal)
 	if problem.Is(err, problem.BadIdentifier) || problem.Is(err, problem.MissingDatabase) || problem.Is(err, problem.Invalid) {
 		return nil, nil
 	}
-	if id := doc.String("pvt_assigned_to"); err == nil && couch.IsAccountID(id) {
-		return []string{id}, nil
+	id := assigned.String("pvt_assigned_to")
+	if err != nil || !couch.IsAccountID(id) {
+		return nil, err
 	}
-	return nil, err
+	doc, err := s.Couch.DB("accounts").Get(ctx, id)
+	if problem.Is(err, problem.BadIdentifier) || err == nil && !doc.Live() {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []document.Doc{doc}, nil
 }
 
 // userBy finds the enabled user with a credential hash, nil if there is none.
