@@ -31,7 +31,6 @@ func TestRequestsToStorage(t *testing.T) {
 		name, method, path, body string
 		want                     []string
 	}{
-		{"GET", get, base + "/callflows/a", "", []string{"GET account/doc", "POST account/_all_docs"}},
 		{"list", get, base + "/callflows", "", []string{"GET account/_view/crossbar_listing"}},
 		{"lookup", get, base + "/routes/100", "", nil},
 		{"PUT", put, base + "/callflows", `{"data":{"id":"c","numbers":["102"],` + flow + `}}`, []string{"GET account/doc", "GET account/doc", "POST account/_all_docs", "POST account/_bulk_docs", "PUT account/doc"}},
@@ -40,18 +39,26 @@ func TestRequestsToStorage(t *testing.T) {
 		{"PATCH of a number", patch, base + "/callflows/c", `{"data":{"numbers":["103"]}}`, []string{"GET account/doc", "GET account/doc", "GET account/doc", "POST account/_all_docs", "POST account/_bulk_docs", "PUT account/doc", "PUT month/doc"}},
 		{"DELETE", http.MethodDelete, base + "/callflows/c", "", []string{"GET account/_view/by_target", "GET account/doc", "PUT account/doc", "PUT month/doc"}},
 		{"user", patch, base + "/users/ann", `{"data":{"timezone":"UTC"}}`, []string{"GET account/doc", "PUT account/doc"}},
-		{"login", put, "/v2/user_auth", login, []string{"GET account/_view/creds_by_md5", "GET accounts/_view/listing_by_name", "GET accounts/doc"}},
-		{"API key", put, "/v2/api_auth", `{"data":{"api_key":"` + masterKey + `"}}`, []string{"GET accounts/_view/listing_by_api"}},
+		{"login", put, "/v2/user_auth", login, []string{"GET account/_view/creds_by_md5", "GET account/doc", "GET accounts/_view/listing_by_name"}},
+		{"API key", put, "/v2/api_auth", `{"data":{"api_key":"` + masterKey + `"}}`, []string{"GET account/doc", "GET accounts/_view/listing_by_api"}},
 	}
-	for _, tt := range tests {
+	ask := func(method, path, body string) []string {
 		var tally couchtest.Tally
-		r := httptest.NewRequestWithContext(tally.Context(t.Context()), tt.method, tt.path, strings.NewReader(tt.body))
+		r := httptest.NewRequestWithContext(tally.Context(t.Context()), method, path, strings.NewReader(body))
 		r.RemoteAddr = "127.0.0.1:40000"
 		r.Header.Set("X-Auth-Token", mine.token)
-		if got := mine.do(r, tt.body); got.status > 299 {
-			t.Errorf("%s: %d %s", tt.name, got.status, got.body)
+		if got := mine.do(r, body); got.status > 299 {
+			t.Errorf("%s %s: %d %s", method, path, got.status, got.body)
 		}
-		if got := tally.Requests(); !slices.Equal(got, tt.want) {
+		return tally.Requests()
+	}
+	// What the callflow refers to may just be told of by the feed, and so be
+	// asked for again.
+	couchtest.Eventually(t, "a GET is one request", func() bool {
+		return slices.Equal(ask(get, base+"/callflows/a", ""), []string{"GET account/doc"})
+	})
+	for _, tt := range tests {
+		if got := ask(tt.method, tt.path, tt.body); !slices.Equal(got, tt.want) {
 			t.Errorf("%s asks storage %d times: %q, want %q", tt.name, len(got), got, tt.want)
 		}
 	}

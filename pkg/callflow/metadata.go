@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/route/names"
 	"github.com/callflowd/callflowd/pkg/schema"
 )
 
@@ -21,55 +22,51 @@ func (s *Service) Metadata(ctx context.Context, accountID string, doc document.D
 	if len(ids) == 0 {
 		return out
 	}
-	docs, err := s.Couch.Account(accountID).GetMany(ctx, ids)
+	found, err := s.names(ctx, accountID, ids)
 	if err != nil {
 		s.log().Warn("metadata of a callflow", zap.String("callflow", doc.ID()), zap.Error(err))
 		return out
 	}
-	for id, d := range docs {
-		out[id] = describe(d)
+	for id, d := range found {
+		out[id] = d.Fields
 	}
 	return out
 }
 
-// Names describes documents by id, as [Service.Metadata] does, in one request;
-// one that is deleted has "deleted". It reports whether they could be read.
+// Names describes documents by id, as [Service.Metadata] does; one that is
+// deleted has "deleted". It reports whether they could be read.
 func (s *Service) Names(ctx context.Context, accountID string, ids []string) (named map[string]any, ok bool) {
 	out := map[string]any{}
 	if len(ids) == 0 {
 		return out, true
 	}
-	docs, err := s.Couch.Account(accountID).GetMany(ctx, ids)
+	found, err := s.names(ctx, accountID, ids)
 	if err != nil {
 		s.log().Warn("names for a picture", zap.String("account", accountID), zap.Error(err))
 		return nil, false
 	}
-	for id, d := range docs {
-		entry := describe(d)
-		if !d.Live() {
-			entry["deleted"] = true
+	for id, d := range found {
+		fields := d.Fields
+		if d.Deleted {
+			fields = maps.Clone(fields)
+			fields["deleted"] = true
 		}
-		out[id] = entry
+		out[id] = fields
 	}
 	return out, true
 }
 
-func describe(d document.Doc) map[string]any {
-	entry := map[string]any{}
-	if t := d.Type(); t != "" {
-		entry["pvt_type"] = t
+// names asks the index, which mostly knows.
+func (s *Service) names(ctx context.Context, accountID string, ids []string) (map[string]names.Description, error) {
+	if s.Index != nil {
+		return s.Index.Names(ctx, accountID, ids)
 	}
-	if numbers, ok := d["numbers"].([]any); ok {
-		entry["numbers"] = numbers
+	docs, err := s.Couch.Account(accountID).GetMany(ctx, ids)
+	found := make(map[string]names.Description, len(docs))
+	for id, d := range docs {
+		found[id] = names.Describe(d)
 	}
-	name := d.String("name")
-	if d.Type() == "user" {
-		name = strings.TrimSpace(d.String("first_name") + " " + d.String("last_name"))
-	}
-	if name != "" {
-		entry["name"] = name
-	}
-	return entry
+	return found, err
 }
 
 // referencedIDs lists the ids a flow may refer to, each once: data.id, the

@@ -11,6 +11,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/reserve"
+	"github.com/callflowd/callflowd/pkg/route/names"
 )
 
 // Index knows, without asking a view, which callflows hold a number or a
@@ -25,6 +26,9 @@ type Index interface {
 	// Advise returns what is worth knowing about the routes of an account if a
 	// callflow were saved as doc is, each finding at its path in doc.
 	Advise(ctx context.Context, accountID, id string, doc document.Doc) ([]problem.Warning, error)
+	// Names describes documents of the account, by id; those that do not exist
+	// are left out. The descriptions must not be changed.
+	Names(ctx context.Context, accountID string, ids []string) (map[string]names.Description, error)
 }
 
 func (s *Service) applied(accountID string, doc document.Doc) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/route/names"
 )
 
 func TestNumbersAreUnique(t *testing.T) {
@@ -62,6 +63,10 @@ func (*silent) Holders(context.Context, string, []string, []string) (numbers, pa
 }
 
 func (*silent) Advise(context.Context, string, string, document.Doc) ([]problem.Warning, error) {
+	return nil, nil
+}
+
+func (*silent) Names(context.Context, string, []string) (map[string]names.Description, error) {
 	return nil, nil
 }
 

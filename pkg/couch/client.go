@@ -18,6 +18,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-kivik/kivik/v4"
@@ -51,7 +53,9 @@ type Client struct {
 	kivik   *kivik.Client
 	http    *chttp.Client // what kivik has no call for
 	timeout time.Duration
-	told    func(Wrote)
+
+	listening sync.Mutex
+	told      atomic.Pointer[[]func(Wrote)]
 }
 
 // Open prepares a client; it does not ask the server anything. Credentials in
@@ -79,7 +83,11 @@ func Open(cfg Config) (*Client, error) {
 	if timeout <= 0 {
 		timeout = defaultTimeout
 	}
-	return &Client{kivik: kc, http: hc, timeout: timeout, told: cfg.Wrote}, nil
+	c := &Client{kivik: kc, http: hc, timeout: timeout}
+	if cfg.Wrote != nil {
+		c.OnWrite(cfg.Wrote)
+	}
+	return c, nil
 }
 
 // parseURL never repeats the URL in its error, which may hold a password.

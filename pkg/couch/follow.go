@@ -75,6 +75,10 @@ func (f *Follower) restart(seq string) {
 	f.place = place{since: seq, restarts: f.place.restarts + 1}
 }
 
+// Following reports whether all changes up to the last answer were taken, and
+// no attempt has failed since. Without [Follower.Run] nothing waits for more.
+func (f *Follower) Following() bool { return f.at().caughtUp }
+
 // Seq returns the sequence up to which all changes were taken, "" for none.
 func (f *Follower) Seq() string { return f.at().since }
 

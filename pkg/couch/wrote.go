@@ -1,6 +1,8 @@
 package couch
 
 import (
+	"slices"
+
 	"github.com/callflowd/callflowd/pkg/document"
 )
 
@@ -14,9 +16,25 @@ type Wrote struct {
 	Dropped bool         // the database was dropped
 }
 
+// OnWrite has fn told of what this client writes from now on, before the call
+// that wrote it returns.
+func (c *Client) OnWrite(fn func(Wrote)) {
+	c.listening.Lock()
+	defer c.listening.Unlock()
+	listeners := append(slices.Clone(c.listeners()), fn)
+	c.told.Store(&listeners)
+}
+
+func (c *Client) listeners() []func(Wrote) {
+	if told := c.told.Load(); told != nil {
+		return *told
+	}
+	return nil
+}
+
 func (c *Client) tell(w Wrote) {
-	if c.told != nil {
-		c.told(w)
+	for _, fn := range c.listeners() {
+		fn(w)
 	}
 }
 

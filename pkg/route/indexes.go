@@ -21,12 +21,15 @@ import (
 	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/route/index"
+	"github.com/callflowd/callflowd/pkg/route/names"
 )
 
 // Defaults of [Config].
 const (
 	defaultMemory = 512 << 20
 	defaultFeeds  = 100
+	defaultNames  = 64 << 20
+	askedOnce     = 10_000
 	cachedDocs    = 4096
 	cachedDocSize = 32 << 10 // larger documents are read each time
 )
@@ -47,6 +50,7 @@ type Config struct {
 	Emergency []string
 	Log       *zap.Logger // nil means none
 	Memory    int         // bytes that all indexes may take, about; 0 means 512 MiB
+	Names     int         // bytes that what documents are called may take; 0 means 64 MiB
 	// Feeds is how many accounts in use have a feed of their own; 0 means 100.
 	// The others are seen through _db_updates; where that is missing, no more
 	// accounts than these are kept.
@@ -69,6 +73,8 @@ type Indexes struct {
 	slots  chan struct{} // one for each refresh that may run at a time
 	feeds  chan struct{} // one for each account that has a feed of its own
 	docs   *lru.Map[docKey, *Stored]
+	names  *names.Cache
+	asked  *lru.Map[string, struct{}] // accounts that names were asked of before they were loaded
 	reads  readings
 	probe  probe
 
@@ -92,6 +98,7 @@ func NewIndexes(cfg Config) *Indexes {
 		cfg.Log = zap.NewNop()
 	}
 	cfg.Memory = cmp.Or(cfg.Memory, defaultMemory)
+	cfg.Names = cmp.Or(cfg.Names, defaultNames)
 	cfg.Feeds = cmp.Or(cfg.Feeds, defaultFeeds)
 	cfg.Patience = cmp.Or(cfg.Patience, defaultPatience)
 	cfg.guard = cmp.Or(cfg.guard, guardTime)
@@ -102,9 +109,11 @@ func NewIndexes(cfg Config) *Indexes {
 	s := &Indexes{
 		cfg: cfg, ctx: ctx, cancel: cancel,
 		slots: make(chan struct{}, 4), feeds: make(chan struct{}, cfg.Feeds), docs: lru.New[docKey, *Stored](cachedDocs),
+		names: names.NewCache(cfg.Names), asked: lru.New[string, struct{}](askedOnce),
 		unsaved: make(chan struct{}, 1), accounts: map[string]*live{},
 		reads: readings{running: map[docKey]*reading{}},
 	}
+	cfg.Couch.OnWrite(s.wrote)
 	s.spawn(s.follow)
 	s.spawn(s.tidy)
 	if cfg.Dir != "" {

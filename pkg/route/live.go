@@ -17,6 +17,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/route/index"
+	"github.com/callflowd/callflowd/pkg/route/names"
 )
 
 // live is one account's index and what keeps it fresh.
@@ -34,6 +35,7 @@ type live struct {
 	used    atomic.Int64  // the tick of the last use
 	plan    atomic.Pointer[plan]
 
+	names    *names.Book // what its documents are called
 	feed     couch.Follower
 	attended atomic.Bool // its feed is being waited on, not only read when _db_updates tells so
 
@@ -56,7 +58,7 @@ func newLive(s *Indexes, id string) *live {
 	l := &live{
 		id: id, owner: s, db: s.cfg.Couch.Account(id), index: index.New(),
 		ctx: ctx, cancel: cancel, ready: make(chan struct{}), written: map[string]write{},
-		journal: &journal{stem: s.stem(id)},
+		journal: &journal{stem: s.stem(id)}, names: s.names.Book(),
 	}
 	l.feed = couch.Follower{DB: l.db, Begin: l.reload, Take: l.take, Current: l.agrees, Lost: l.lost}
 	l.plan.Store(new(plan))
@@ -166,6 +168,7 @@ func (l *live) takeSnapshot(snap *snapshot) error {
 
 // reload reads the whole view. What changes meanwhile comes by the feed.
 func (l *live) reload(ctx context.Context) error {
+	l.names.Clear()
 	at := time.Now()
 	entries, err := l.readView(ctx)
 	if isCode(err, problem.MissingView) && l.owner.cfg.Prepare != nil {
@@ -250,6 +253,9 @@ func (l *live) lost(err error) {
 // take applies one page of changes.
 func (l *live) take(ctx context.Context, page couch.ChangesPage) error {
 	changed := len(page.Changes)
+	for _, c := range page.Changes {
+		l.names.Forget(c.ID)
+	}
 	page.Changes = l.confirm(page.Changes)
 	var ids []string
 	for _, c := range page.Changes {

@@ -77,7 +77,13 @@ func (c counting) RoundTrip(r *http.Request) (*http.Response, error) {
 func Counted(t testing.TB) *couch.Client {
 	t.Helper()
 	if os.Getenv("COUCHDB_URL") != "" {
-		return open(t, couch.Config{URL: URL(t), Transport: counting{http.DefaultTransport}})
+		return OpenCounted(t, URL(t))
 	}
 	return open(t, couch.Config{Transport: counting{embedded(t).Transport()}})
+}
+
+// OpenCounted is [Open] with a client whose requests a [Tally] can count.
+func OpenCounted(t testing.TB, address string) *couch.Client {
+	t.Helper()
+	return open(t, couch.Config{URL: address, Transport: counting{http.DefaultTransport}})
 }

@@ -1,0 +1,164 @@
+// Package names keeps in memory what documents are called: what a callflow's
+// metadata says of the users, devices and media that it refers to. All
+// accounts share one [Cache] of bounded size.
+//
+// Nothing in it is ever brought up to date, only forgotten: an account's
+// [Book] is told of each change, by the change feed and by the process's own
+// writes. What was read before a change is told of is not kept after it.
+package names
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/lru"
+)
+
+// Description is what is told of a document. It must not be changed.
+type Description struct {
+	Fields  map[string]any // {name?, numbers?, pvt_type?} (contract 2.3); nil where there is no document
+	Deleted bool           // softly
+}
+
+// Describe makes the description of a document, an empty one of none.
+func Describe(doc document.Doc) Description {
+	if doc == nil {
+		return Description{}
+	}
+	fields := map[string]any{}
+	if t := doc.Type(); t != "" {
+		fields["pvt_type"] = t
+	}
+	if numbers, ok := doc["numbers"].([]any); ok {
+		fields["numbers"] = slices.Clone(numbers)
+	}
+	name := doc.String("name")
+	if doc.Type() == "user" {
+		name = strings.TrimSpace(doc.String("first_name") + " " + doc.String("last_name"))
+	}
+	if name != "" {
+		fields["name"] = name
+	}
+	return Description{fields, !doc.Live()}
+}
+
+// Cache holds descriptions; when it is full, those that were used least
+// recently leave.
+type Cache struct {
+	Now func() time.Time // nil means time.Now
+
+	held  *lru.Map[key, held]
+	lives atomic.Uint64
+}
+
+func (c *Cache) now() time.Time {
+	if c.Now == nil {
+		return time.Now()
+	}
+	return c.Now()
+}
+
+// key names a document in one life of its account's book.
+type key struct {
+	life uint64
+	id   string
+}
+
+type held struct {
+	Description
+	size int
+	read time.Time
+}
+
+// believed is how long a description is used.
+const believed = time.Minute
+
+// NewCache returns a cache of about so many bytes.
+func NewCache(bytes int) *Cache {
+	return &Cache{held: lru.NewWeighed(bytes, func(_ key, h held) int { return h.size })}
+}
+
+// Size is how many bytes it takes, about.
+func (c *Cache) Size() int { return c.held.Size() }
+
+// sizeFactor is about how many bytes a description takes for each of its
+// text, and entrySize what it takes besides.
+const (
+	sizeFactor = 4
+	entrySize  = 400
+)
+
+func (c *Cache) put(k key, d Description) {
+	text, err := json.Marshal(d.Fields)
+	if err != nil {
+		return
+	}
+	c.held.Put(k, held{d, entrySize + sizeFactor*(len(k.id)+len(text)), c.now()})
+}
+
+// Book is what is known of one account's documents. Make one with
+// [Cache.Book]. It is safe for concurrent use.
+type Book struct {
+	cache *Cache
+
+	mu      sync.Mutex
+	life    uint64
+	changes uint64
+}
+
+// Book returns an empty book.
+func (c *Cache) Book() *Book { return &Book{cache: c, life: c.lives.Add(1)} }
+
+// Get returns the descriptions that are known, and the ids of the others. A
+// document that is known not to exist has an empty one. since is for
+// [Book.Put].
+func (b *Book) Get(ids []string) (known map[string]Description, missing []string, since uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	known = make(map[string]Description, len(ids))
+	oldest := b.cache.now().Add(-believed)
+	for _, id := range ids {
+		if h, ok := b.cache.held.Get(key{b.life, id}); ok && h.read.After(oldest) {
+			known[id] = h.Description
+			continue
+		}
+		missing = append(missing, id)
+	}
+	return known, missing, b.changes
+}
+
+// Put keeps descriptions that were read after [Book.Get] gave since, unless
+// something has changed: they may be older than that.
+func (b *Book) Put(since uint64, read map[string]Description) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.changes != since {
+		return
+	}
+	for id, d := range read {
+		b.cache.put(key{b.life, id}, d)
+	}
+}
+
+// Forget takes notice that documents have changed.
+func (b *Book) Forget(ids ...string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.changes++
+	for _, id := range ids {
+		b.cache.held.Delete(key{b.life, id})
+	}
+}
+
+// Clear takes notice that the database may be another one.
+func (b *Book) Clear() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.changes++
+	b.life = b.cache.lives.Add(1)
+}
