@@ -47,6 +47,7 @@ func withLength(r *http.Request) error {
 	r.ContentLength = n
 	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }
 	if n >= askFirst {
+		r.Header = r.Header.Clone()
 		r.Header.Set("Expect", "100-continue")
 	}
 	r.Body, err = r.GetBody()

@@ -49,12 +49,14 @@ func newTransport(base *url.URL, next http.RoundTripper, observer Observer) *tra
 
 // RoundTrip implements [http.RoundTripper].
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	out := r.Clone(r.Context())
+	out, address := r.WithContext(r.Context()), *r.URL
+	out.URL = &address
 	escaped := t.base + strings.ReplaceAll(r.URL.EscapedPath(), "+", "%2B")
 	if path, err := url.PathUnescape(escaped); err == nil {
 		out.URL.Path, out.URL.RawPath = path, escaped
 	}
 	if t.auth {
+		out.Header = r.Header.Clone()
 		out.SetBasicAuth(t.user, t.password)
 	}
 	if err := withLength(out); err != nil {

@@ -71,7 +71,7 @@ func (c *Client) DBUpdates(ctx context.Context, since string, fn func(DBUpdate) 
 	if err := cause(ctx, feed.Err()); err != nil {
 		return wrapUpdates(err)
 	}
-	return wrapUpdates(errors.New("the server ended the feed"))
+	return wrapUpdates(cause(ctx, errors.New("the server ended the feed")))
 }
 
 // Updates is what to do with the feed of database updates.

@@ -29,7 +29,7 @@ func (s *Server) respond(w http.ResponseWriter, c *Call, a *Answer) error {
 	if a.Location != "" {
 		h.Set("Location", a.Location)
 	}
-	if c.route.Data != "" && c.route.Media != nil {
+	if c.route != nil && c.route.Data != "" && c.route.Media != nil {
 		h.Add("Vary", "Accept")
 	}
 	if a.Raw != nil {
