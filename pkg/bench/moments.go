@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/callflowd/callflowd/pkg/pause"
 )
 
 // pollEvery is how often a state is asked for that is about to come.
@@ -31,10 +33,8 @@ func until(ctx context.Context, what string, ask func(context.Context) (bool, er
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", what, err)
 		}
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, pollEvery) {
 			return 0, context.Cause(ctx)
-		case <-time.After(pollEvery):
 		}
 	}
 }

@@ -85,15 +85,6 @@ func (m *Map[K, V]) Delete(key K) {
 	}
 }
 
-// Clear removes every key.
-func (m *Map[K, V]) Clear() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	clear(m.items)
-	m.order.Init()
-	m.size = 0
-}
-
 // Len returns the number of entries.
 func (m *Map[K, V]) Len() int {
 	m.mu.Lock()
@@ -106,16 +97,6 @@ func (m *Map[K, V]) Size() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.size
-}
-
-// Update replaces every value by what change makes of it, which must weigh as
-// much.
-func (m *Map[K, V]) Update(change func(V) V) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, e := range m.items {
-		e.Value.(*entry[K, V]).value = change(e.Value.(*entry[K, V]).value)
-	}
 }
 
 // Values returns the values, most recently used first.

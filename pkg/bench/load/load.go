@@ -25,6 +25,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/callflowd/callflowd/pkg/pause"
 )
 
 // Plan says what is sent where, and for how long.
@@ -123,7 +125,7 @@ func (w *worker) work(ctx context.Context) {
 		}
 		if err != nil {
 			w.hangUp()
-			pause(ctx, failurePause)
+			pause.For(ctx, failurePause)
 		}
 	}
 }
@@ -181,19 +183,10 @@ func (w *worker) next(ctx context.Context) (time.Time, bool) {
 		return due, false
 	}
 	if due.After(now) {
-		pause(ctx, due.Sub(now))
+		pause.For(ctx, due.Sub(now))
 		return time.Now(), true
 	}
 	return due, true
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }
 
 // exchange sends what is in buf, on a new connection if there is none.
