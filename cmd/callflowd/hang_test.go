@@ -46,9 +46,9 @@ func storageProxy(t *testing.T, address string) (through string, hang, heal func
 
 const (
 	hangs = 7 * time.Second // longer than anything about an account is trusted without a look
-	// stalled is more than credentials and account states wait for a fresher
-	// answer, and far less than a request to storage may take.
-	stalled = 6 * time.Second
+	// stalled is less than anything waits for storage, and more than a busy
+	// machine needs to answer from memory.
+	stalled = 2 * time.Second
 )
 
 // While storage takes requests and answers none, every lookup is answered from
