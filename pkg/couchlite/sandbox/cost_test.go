@@ -1,3 +1,5 @@
+//go:build !race
+
 package sandbox
 
 import (
@@ -43,7 +45,8 @@ var kept = []string{
 }
 
 // TestCostsCover holds for each of them that what was counted is no less than
-// what the heap has grown by when the function ends.
+// what the heap has grown by when the function ends. The race detector makes
+// values larger, so that the heap then says nothing about the costs.
 func TestCostsCover(t *testing.T) {
 	for _, expression := range kept {
 		t.Run(expression, func(t *testing.T) {
