@@ -11,6 +11,7 @@ import (
 
 // Every way of writing is told of once, with the revision that came of it.
 func TestWroteIsTold(t *testing.T) {
+	couchtest.SkipPouchDB(t, "its answer to DELETE does not hold the revision, and dropping what is not there succeeds")
 	var told []string
 	c, err := couch.Open(couch.Config{URL: couchtest.URL(t), Wrote: func(w couch.Wrote) {
 		line := w.DB
