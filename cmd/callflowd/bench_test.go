@@ -1,3 +1,8 @@
+//go:build !race
+
+// The race detector makes the program several times slower: nothing that is
+// measured under it means anything.
+
 package main
 
 import (
