@@ -25,6 +25,7 @@ type Rabbit struct {
 	port int
 	env  []string
 	run  *exec.Cmd
+	gone chan struct{} // closed when run has ended
 }
 
 // script is RabbitMQ's own: the one in the path of Debian's wants to be root
@@ -94,9 +95,10 @@ func (r *Rabbit) Up(t testing.TB) {
 	if err := r.run.Start(); err != nil {
 		t.Fatal(err)
 	}
-	gone := make(chan struct{})
+	run, gone := r.run, make(chan struct{})
+	r.gone = gone
 	go func() {
-		_ = r.run.Wait()
+		_ = run.Wait()
 		close(gone)
 	}()
 	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
@@ -125,6 +127,7 @@ func (r *Rabbit) Kill() {
 		return
 	}
 	_ = syscall.Kill(-r.run.Process.Pid, syscall.SIGKILL)
+	<-r.gone
 	for range 100 { // the port has to be free for the next
 		if conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(r.port))); err == nil {
 			_ = conn.Close()
