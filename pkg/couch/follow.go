@@ -20,6 +20,11 @@ const (
 // followPage is how many changes a [Follower] takes at a time.
 const followPage = 200
 
+// gather is how long a follower waits after it took changes before it asks for
+// the next ones, so that a burst of writes comes in a few pages: each request
+// costs the server about as much as a write.
+const gather = 20 * time.Millisecond
+
 // maxBegins is how often a follower begins before it makes a pause.
 const maxBegins = 3
 
@@ -102,8 +107,12 @@ func (f *Follower) advance(from place, seq string, caughtUp bool) {
 func (f *Follower) Run(ctx context.Context) {
 	wait := pause.Growing{First: firstPause, Last: lastPause}
 	for ctx.Err() == nil {
+		from := f.at()
 		if err := f.next(ctx); err == nil {
 			wait.Reset()
+			if to := f.at(); to.caughtUp && to.since != from.since {
+				pause.For(ctx, gather)
+			}
 			continue
 		}
 		wait.Wait(ctx)
