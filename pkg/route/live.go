@@ -60,7 +60,7 @@ func newLive(s *Indexes, id string) *live {
 		ctx: ctx, cancel: cancel, ready: make(chan struct{}), written: map[string]write{},
 		journal: &journal{stem: s.stem(id)}, names: s.names.Book(),
 	}
-	l.feed = couch.Follower{DB: l.db, Begin: l.reload, Take: l.take, Current: l.agrees, Lost: l.lost}
+	l.feed = couch.Follower{DB: l.db, IncludeDocs: true, Begin: l.reload, Take: l.take, Current: l.agrees, Lost: l.lost}
 	l.plan.Store(new(plan))
 	return l
 }
@@ -92,14 +92,19 @@ func (l *live) readPlan(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		var doc struct {
-			DialPlan json.RawMessage `json:"dial_plan"`
-		}
-		if len(row.Doc) > 0 && json.Unmarshal(row.Doc, &doc) == nil {
-			l.setPlan(doc.DialPlan)
-		}
+		l.takePlan(row.Doc)
 	}
 	return nil
+}
+
+// takePlan takes the dial plan out of the account's document.
+func (l *live) takePlan(raw json.RawMessage) {
+	var doc struct {
+		DialPlan json.RawMessage `json:"dial_plan"`
+	}
+	if len(raw) > 0 && json.Unmarshal(raw, &doc) == nil {
+		l.setPlan(doc.DialPlan)
+	}
 }
 
 // load fills the index: from the snapshot and the changes since, or from the
@@ -257,23 +262,20 @@ func (l *live) take(ctx context.Context, page couch.ChangesPage) error {
 		l.names.Forget(c.ID)
 	}
 	page.Changes = l.confirm(page.Changes)
-	var ids []string
+	docs := map[string]document.Doc{}
 	for _, c := range page.Changes {
-		if !c.Deleted && !strings.HasPrefix(c.ID, "_design/") {
-			ids = append(ids, c.ID)
+		if c.Deleted || strings.HasPrefix(c.ID, "_design/") {
+			continue
 		}
 		if c.ID == l.id {
-			if err := l.readPlan(ctx); err != nil {
-				return err
-			}
+			l.takePlan(c.Doc)
 		}
-	}
-	docs := map[string]document.Doc{}
-	if len(ids) > 0 {
-		var err error
-		if docs, err = l.db.GetMany(ctx, ids); err != nil {
-			return err
+		var doc document.Doc
+		if err := json.Unmarshal(c.Doc, &doc); err != nil {
+			l.warn("a changed document cannot be read", err)
+			continue
 		}
+		docs[c.ID] = doc
 	}
 	l.apply(page.Changes, docs)
 	if changed > 0 {
