@@ -106,13 +106,20 @@ func (c *Cache) put(k key, d Description) {
 type Book struct {
 	cache *Cache
 
-	mu      sync.Mutex
-	life    uint64
-	changes uint64
+	mu        sync.Mutex
+	life      uint64
+	changes   uint64
+	forgotten map[string]uint64 // the last changes, by document
+	floor     uint64            // what was read before this change may be older than one that forgotten lacks
 }
 
+// maxForgotten is how many changes a book remembers.
+const maxForgotten = 1024
+
 // Book returns an empty book.
-func (c *Cache) Book() *Book { return &Book{cache: c, life: c.lives.Add(1)} }
+func (c *Cache) Book() *Book {
+	return &Book{cache: c, life: c.lives.Add(1), forgotten: map[string]uint64{}}
+}
 
 // Get returns the descriptions that are known, and the ids of the others. A
 // document that is known not to exist has an empty one. since is for
@@ -132,16 +139,18 @@ func (b *Book) Get(ids []string) (known map[string]Description, missing []string
 	return known, missing, b.changes
 }
 
-// Put keeps descriptions that were read after [Book.Get] gave since, unless
-// something has changed: they may be older than that.
+// Put keeps descriptions that were read after [Book.Get] gave since, except of
+// documents that have changed meanwhile: they may be older than that.
 func (b *Book) Put(since uint64, read map[string]Description) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.changes != since {
+	if since < b.floor {
 		return
 	}
 	for id, d := range read {
-		b.cache.put(key{b.life, id}, d)
+		if b.forgotten[id] <= since {
+			b.cache.put(key{b.life, id}, d)
+		}
 	}
 }
 
@@ -150,7 +159,11 @@ func (b *Book) Forget(ids ...string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.changes++
+	if len(b.forgotten)+len(ids) > maxForgotten {
+		b.startOver()
+	}
 	for _, id := range ids {
+		b.forgotten[id] = b.changes
 		b.cache.held.Delete(key{b.life, id})
 	}
 }
@@ -160,5 +173,12 @@ func (b *Book) Clear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.changes++
+	b.startOver()
 	b.life = b.cache.lives.Add(1)
+}
+
+// startOver has nothing kept that was read before now.
+func (b *Book) startOver() {
+	clear(b.forgotten)
+	b.floor = b.changes
 }

@@ -73,6 +73,27 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 }
 
+// TestOthersChange keeps what was read of a document while others changed: in
+// an account that is written to all the time something always does.
+func TestOthersChange(t *testing.T) {
+	b := NewCache(1 << 20).Book()
+	_, _, since := b.Get([]string{"a"})
+	b.Forget("b")
+	b.Put(since, map[string]Description{"a": {}, "b": {}})
+	if _, missing, _ := b.Get([]string{"a", "b"}); !slices.Equal(missing, []string{"b"}) {
+		t.Errorf("not known: %q, want b alone", missing)
+	}
+}
+
+// others are more documents than a book remembers changes of.
+var others = func() []string {
+	ids := make([]string, maxForgotten)
+	for i := range ids {
+		ids[i] = fmt.Sprint("other ", i)
+	}
+	return ids
+}()
+
 // TestBooks has readers that are overtaken by changes at every point: what a
 // book says is what the documents are called now, or that it does not know.
 func TestBooks(t *testing.T) {
@@ -116,6 +137,9 @@ func TestBooks(t *testing.T) {
 					stored[n][id] = fmt.Sprint(rapid.IntRange(0, 99).Draw(t, "name"))
 				}
 				books[n].Forget(id)
+			},
+			"change many": func(t *rapid.T) {
+				books[rapid.IntRange(0, 1).Draw(t, "book")].Forget(others...)
 			},
 			"made anew": func(t *rapid.T) {
 				n := rapid.IntRange(0, 1).Draw(t, "book")
