@@ -89,7 +89,7 @@ func (s *Service) Replace(ctx context.Context, w Write) (save.Saved, error) {
 	return s.change(ctx, w, put, func(stored document.Doc) document.Doc {
 		next := publicPart(w.Data)
 		for _, key := range []string{"realm", "timezone"} { // kept unless given, as a new account gets them unasked
-			if next[key] == nil && stored[key] != nil {
+			if (next[key] == nil || next[key] == "") && stored[key] != nil {
 				next[key] = stored[key]
 			}
 		}

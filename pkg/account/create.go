@@ -99,7 +99,7 @@ func (s *Service) draft(data, above document.Doc) document.Doc {
 			doc["timezone"] = zone
 		}
 	}
-	if doc["realm"] == nil {
+	if doc["realm"] == nil || doc["realm"] == "" { // a console sends the field empty
 		doc["realm"] = randomHex(3) + "." + s.RealmSuffix
 	}
 	doc["pvt_enabled"] = true

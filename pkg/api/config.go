@@ -51,8 +51,8 @@ type Config struct {
 
 // App is one item of a web console's app store.
 type App struct {
-	ID     string `json:"id"`
-	Name   string `json:"name"`
+	ID     string `json:"id"`      // "" is the name
+	Name   string `json:"name"`    // by which the console loads it: callflows, voip, accounts, …
 	APIURL string `json:"api_url"` // absolute, ending in a slash; "" is this server
 	Label  string `json:"label,omitempty"`
 	Icon   string `json:"icon,omitempty"`

@@ -17,12 +17,20 @@ import (
 // with the API it uses and who may open it (contract 10.18). A console hides an
 // app that does not say who.
 func (s *Server) listApps(c *web.Call) (*web.Answer, error) {
+	return &web.Answer{Data: s.apps(c), Digest: true}, nil
+}
+
+// apps are the configured apps, or else the callflows of this server, with
+// what their configuration leaves out.
+func (s *Server) apps(c *web.Call) []App {
 	apps := s.cfg.Apps
 	if apps == nil {
-		apps = []App{{ID: "callflows", Name: "callflows", Label: "Callflows", Masqueradable: true}}
+		apps = []App{{Name: "callflows", Masqueradable: true}}
 	}
 	out := make([]App, len(apps))
 	for i, app := range apps {
+		app.ID = cmp.Or(app.ID, app.Name)
+		app.Label = cmp.Or(app.Label, appLabel(app.Name))
 		app.APIURL = cmp.Or(app.APIURL, baseURL(c))
 		app.AllowedUsers = cmp.Or(app.AllowedUsers, "all")
 		if app.I18n == nil {
@@ -30,7 +38,13 @@ func (s *Server) listApps(c *web.Call) (*web.Answer, error) {
 		}
 		out[i] = app
 	}
-	return &web.Answer{Data: out, Digest: true}, nil
+	return out
+}
+
+// appLabel is what a console shows of an app whose configuration says nothing.
+func appLabel(name string) string {
+	known := map[string]string{"callflows": "Callflows", "voip": "SmartPBX", "accounts": "Accounts", "numbers": "Numbers", "pbxs": "PBX Connector"}
+	return cmp.Or(known[name], name)
 }
 
 // baseURL is this API as the client reached it.

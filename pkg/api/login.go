@@ -35,12 +35,32 @@ func (s *Server) apiAuth(c *web.Call) (*web.Answer, error) {
 
 func (s *Server) loggedIn(c *web.Call, session auth.Session) *web.Answer {
 	c.Identity = session.Identity
-	return &web.Answer{Status: http.StatusCreated, Data: session.Data, AuthToken: session.Token}
+	return &web.Answer{Status: http.StatusCreated, Data: s.withApps(c, session.Data), AuthToken: session.Token}
+}
+
+// withApps puts the apps of a console into the data about a token, as Kazoo
+// does.
+func (s *Server) withApps(c *web.Call, data map[string]any) map[string]any {
+	apps := []map[string]any{}
+	for _, app := range s.apps(c) {
+		apps = append(apps, map[string]any{"id": app.ID, "name": app.Name, "api_url": app.APIURL, "label": app.Label})
+	}
+	data["apps"] = apps
+	return data
+}
+
+// described answers with the data about a token.
+func (s *Server) described(c *web.Call, data map[string]any, err error) (*web.Answer, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &web.Answer{Data: s.withApps(c, data)}, nil
 }
 
 // showToken serves GET /v2/token_auth: what the caller's own credentials say.
 func (s *Server) showToken(c *web.Call) (*web.Answer, error) {
-	return &web.Answer{Data: s.cfg.Auth.Describe(c.Identity)}, nil
+	data, err := s.cfg.Auth.Describe(c.Context(), c.Identity)
+	return s.described(c, data, err)
 }
 
 // revokeToken serves DELETE /v2/token_auth: logging out.
@@ -54,11 +74,8 @@ func (s *Server) revokeToken(c *web.Call) (*web.Answer, error) {
 
 // showUserAuth serves GET /v2/user_auth/{token}.
 func (s *Server) showUserAuth(c *web.Call) (*web.Answer, error) {
-	info, err := s.cfg.Auth.Info(c.Context(), c.Var("token"))
-	if err != nil {
-		return nil, err
-	}
-	return &web.Answer{Data: info}, nil
+	data, err := s.cfg.Auth.Info(c.Context(), c.Var("token"))
+	return s.described(c, data, err)
 }
 
 // tokenInfo serves GET and POST /v2/auth/tokeninfo. Whoever has the token may
@@ -74,9 +91,6 @@ func (s *Server) tokenInfo(c *web.Call) (*web.Answer, error) {
 		}
 		return s.showToken(c)
 	}
-	info, err := s.cfg.Auth.Info(c.Context(), token)
-	if err != nil {
-		return nil, err
-	}
-	return &web.Answer{Data: info}, nil
+	data, err := s.cfg.Auth.Info(c.Context(), token)
+	return s.described(c, data, err)
 }

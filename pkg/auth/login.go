@@ -65,7 +65,9 @@ func (s *Service) accountByKey(ctx context.Context, key string) (document.Doc, e
 			return doc, nil
 		}
 	}
-	return nil, &problem.Error{Code: problem.MalformedIdentifier, Msg: "unknown API key"}
+	return nil, &problem.Error{
+		Code: problem.MalformedIdentifier, Msg: "unknown API key", Data: map[string]any{"cause": "api_key"}, // the key itself is a secret
+	}
 }
 
 // UserAuth logs a user in: data.credentials is the hex MD5 or SHA-1
@@ -266,22 +268,7 @@ func (s *Service) open(ctx context.Context, doc, user document.Doc, method strin
 		return Session{}, err
 	}
 	identity.Superduper, identity.Plain = state.Superduper, plain(buyer)
-	language := user.String("language")
-	if language == "" {
-		language = doc.String("language")
-	}
-	if language == "" {
-		language = "en-us"
-	}
-	data := map[string]any{
-		"account_id": doc.ID(), "account_name": state.Name, "apps": []any{}, "language": language,
-		"is_reseller": state.Reseller, "reseller_id": state.ResellerID, "is_master_account": len(state.Tree) == 0,
-		"cluster_id": s.ClusterID, "capabilities": map[string]any{}, "ui_config": map[string]any{},
-	}
-	if user != nil {
-		data["owner_id"] = user.ID()
-	}
-	return Session{Token: token, Data: data, Identity: identity}, nil
+	return Session{Token: token, Data: s.about(state, user, doc), Identity: identity}, nil
 }
 
 // even makes a call that fails last a whole number of grains, from start, so

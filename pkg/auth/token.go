@@ -348,25 +348,3 @@ func (s *Service) plainOwner(ctx context.Context, accountID, userID string) (boo
 	}
 	return false, deleted
 }
-
-// Info describes a token of anybody's, as POST /v2/auth/tokeninfo answers it:
-// its claims. It is refused as [Service.Authenticate] refuses it.
-func (s *Service) Info(ctx context.Context, token string) (map[string]any, error) {
-	identity, err := s.Authenticate(ctx, Credentials{Scheme: "token", Value: token})
-	if err != nil {
-		return nil, err
-	}
-	return s.Describe(identity), nil
-}
-
-// Describe is an identity as answers show it.
-func (s *Service) Describe(id Identity) map[string]any {
-	info := map[string]any{
-		"iss": issuer, "account_id": id.AccountID, "method": id.Method, "exp": id.Expires.Unix(),
-		"remaining": int64(id.Expires.Sub(s.Now()) / time.Second),
-	}
-	if id.UserID != "" {
-		info["owner_id"] = id.UserID
-	}
-	return info
-}
