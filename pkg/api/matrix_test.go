@@ -69,6 +69,8 @@ func expectations() matrix {
 		"", "/children", "/descendants", "/siblings", "/parents", "/tree", "/api_key", "/apps_store", "/phone_numbers",
 		"/phone_numbers/classifiers", "/users/{document_id}/devices", "/users/{document_id}/hotdesks", "/devices/status",
 		"/conferences/{document_id}/participants", "/alerts", "/channels", "/external_numbers", "/registrations", "/schemas",
+		"/limits", "/ledgers/total", "/multi_factor", "/security", "/apps_store/blacklist", "/service_plans", "/storage", "/entitlements",
+		"/cdrs/interaction", "/lists", "/resources",
 		"/schemas/{schema_id}", "/routes/{number}", "/route_analysis", "/callflows", "/conflicts", "/changes", "/map",
 	} {
 		m.add(relatives, 200, "GET "+a+name)

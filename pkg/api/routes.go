@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/callflowd/callflowd/pkg/api/console"
 	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/resource"
 )
@@ -30,7 +31,7 @@ const (
 func (s *Server) routes() []web.Row {
 	table := slices.Concat(
 		s.lookupRoutes(), s.callflowRoutes(), s.historyRoutes(), s.searchRoutes(), s.changesRoutes(),
-		s.loginRoutes(), s.accountRoutes(), s.treeRoutes(), s.consoleRoutes(), s.emptyRoutes(), s.schemaRoutes(), s.processRoutes(),
+		s.loginRoutes(), s.accountRoutes(), s.treeRoutes(), s.consoleRoutes(), s.emptyRoutes(), console.Rows(s.tokenLife), s.schemaRoutes(), s.processRoutes(),
 		s.metaflowRoutes(acct, accountMetaflows{s}),
 	)
 	for _, kind := range resource.Kinds() {

@@ -24,6 +24,8 @@ type Server struct {
 	web     *web.Server
 	health  *health.Monitor
 	openAPI func() ([]byte, error)
+
+	tokenLife time.Duration // of a login, as the console is told
 }
 
 // New makes a Server of its parts.
@@ -33,6 +35,9 @@ func New(cfg Config) *Server {
 		cfg.Now = time.Now
 	}
 	s := &Server{cfg: cfg}
+	if cfg.Auth != nil {
+		s.tokenLife = cfg.Auth.TokenLife
+	}
 	s.health = s.monitor()
 	s.openAPI = sync.OnceValues(func() ([]byte, error) { return openapi.Document(cfg.Version, s.routes()) })
 	s.web = web.New(web.Config{
