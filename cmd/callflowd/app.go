@@ -55,7 +55,7 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 	embedded = embedded.WithURLs(schema.URLPolicy{Allow: opts.AllowInternalURL})
 	schemas := schema.NewLive(embedded)
 	a := &app{log: log, notices: store.notices, client: store.client, schemas: &siteSchemas{embedded, schemas, store.client.DB("system_schemas"), log.Named("schema")}}
-	a.accounts = &account.Service{Couch: store.client, Log: log.Named("account"), Validate: schemas.Validate}
+	a.accounts = &account.Service{Couch: store.client, Log: log.Named("account"), Validate: schemas.Validate, RealmSuffix: opts.Console.RealmSuffix}
 	a.auth = &auth.Service{
 		Couch: store.client, Accounts: a.accounts, Log: log.Named("auth"),
 		AcceptUnsignedIdentity: opts.AcceptUnsignedIdentity, AcceptOpaque: opts.AcceptOpaqueTokens,
@@ -75,7 +75,7 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 		Resources: &resource.Service{Couch: store.client, Schemas: schemas, Words: api.Words(), Hash: auth.UserCredentials},
 		Log:       log.Named("api"), Version: version(), Limits: opts.Limits.api(), Proxies: opts.Limits.TrustedProxy,
 		AdminElsewhere: opts.AdminListen != "", Collectors: a.metrics(store), Probes: a.probes(opts, store), Emergency: opts.Emergency,
-		Phase: web.Starting, LogLookups: oneIn(opts.LogLookups),
+		Apps: opts.Console.apps(), Phase: web.Starting, LogLookups: oneIn(opts.LogLookups),
 	})
 	return a, nil
 }

@@ -83,7 +83,8 @@ type options struct {
 
 	ShutdownTimeout time.Duration `default:"10s" help:"How long requests in flight may take when the program stops."`
 
-	Limits limits `embed:""`
+	Limits  limits  `embed:""`
+	Console console `embed:""`
 
 	level        zap.AtomicLevel // of the log, while the program runs
 	couchdbAdmin [2]string       // user and password from CouchDBAdminFile
@@ -213,7 +214,7 @@ func (o *options) check() error {
 	for _, host := range o.AllowInternalURL {
 		wrong(!namesHost(host), "--allow-internal-url: %q is not a host name, a .suffix of names, an address or a prefix like 10.1.0.0/16", host)
 	}
-	return errors.Join(append(mistakes, o.Limits.check(), o.common.check(), o.checkCouchDBListen())...)
+	return errors.Join(append(mistakes, o.Limits.check(), o.Console.check(), o.common.check(), o.checkCouchDBListen())...)
 }
 
 // dialable is a number that somebody can dial in an emergency.
