@@ -16,7 +16,7 @@ var layers = [][]string{
 	{"pkg/api", "pkg/bench"},
 	{"pkg/callflow", "pkg/account", "pkg/auth", "pkg/resource", "pkg/draw", "pkg/notice"},
 	{"pkg/save", "pkg/route", "pkg/schema", "pkg/number", "pkg/couch", "pkg/reserve", "couchviews", "schemas"},
-	{"pkg/document", "pkg/problem", "pkg/lru", "pkg/pause", "pkg/pcre"},
+	{"pkg/document", "pkg/problem", "pkg/lru", "pkg/pause", "pkg/pcre", "pkg/collation"},
 }
 
 var sideways = map[string][]string{
@@ -32,7 +32,7 @@ var sideways = map[string][]string{
 
 // rooms are the packages of couchlite that the endpoints stand on, top to
 // bottom: each imports only those below it, and none the endpoints or net/http.
-var rooms = []string{"view", "store", "sandbox", "mango", "users", "rows", "fault", "collation", "revtree", "ejson", "deflate"}
+var rooms = []string{"view", "store", "sandbox", "mango", "users", "rows", "fault", "revtree", "ejson", "deflate"}
 
 // homes are the libraries that only one package may import; the rest of the
 // module reaches them through it.
@@ -46,7 +46,7 @@ var homes = map[string][]string{
 	"github.com/go-kivik/kivik/v4":    {"pkg/couch"},
 	"modernc.org/sqlite":              {"pkg/couchlite"},
 	"github.com/dop251/goja":          {"pkg/couchlite"},
-	"golang.org/x/text/collate":       {"pkg/couchlite/collation"},
+	"golang.org/x/text/collate":       {"pkg/collation"},
 	"github.com/Shopify/toxiproxy/v2": {},
 	"github.com/getkin/kin-openapi":   {},
 	"pgregory.net/rapid":              {"pkg/route/routetest"},
@@ -105,13 +105,11 @@ func mayImport(path, imported string) bool {
 	inLite := func(p string) bool { return p == lite || strings.HasPrefix(p, lite+"/") }
 	switch {
 	case inLite(path):
-		return inLite(imported)
+		return inLite(imported) || imported == "pkg/collation"
 	case isTestSupport(path):
 		return true
 	case isTestSupport(imported):
 		return false
-	case imported == "pkg/couchlite/collation":
-		return path == "pkg/route/pattern" // one order of strings, CouchDB's
 	case imported == lite:
 		return path == "cmd/callflowd"
 	}

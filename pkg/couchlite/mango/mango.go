@@ -15,7 +15,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/callflowd/callflowd/pkg/couchlite/collation"
+	"github.com/callflowd/callflowd/pkg/collation"
 )
 
 // ErrOperator says that a selector uses an operator that does not exist;

@@ -4,7 +4,7 @@ import (
 	"context"
 	"io"
 
-	"github.com/callflowd/callflowd/pkg/couchlite/collation"
+	"github.com/callflowd/callflowd/pkg/collation"
 	"github.com/callflowd/callflowd/pkg/couchlite/fault"
 	"github.com/callflowd/callflowd/pkg/couchlite/rows"
 )

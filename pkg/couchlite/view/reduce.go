@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/callflowd/callflowd/pkg/couchlite/collation"
+	"github.com/callflowd/callflowd/pkg/collation"
 	"github.com/callflowd/callflowd/pkg/couchlite/fault"
 )
 

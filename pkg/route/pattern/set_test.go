@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/callflowd/callflowd/pkg/couchlite/collation"
+	"github.com/callflowd/callflowd/pkg/collation"
 	"github.com/callflowd/callflowd/pkg/route/routetest"
 )
 

@@ -1,6 +1,6 @@
 package pattern
 
-import "github.com/callflowd/callflowd/pkg/couchlite/collation"
+import "github.com/callflowd/callflowd/pkg/collation"
 
 // Texts keeps the patterns of one account compiled, each text once however
 // many callflows have it. It is not safe for concurrent use.
