@@ -38,8 +38,8 @@ type Attachment struct {
 	Follows bool `json:"-"` // the bytes come in a later part of the request
 	gzipped bool // and are compressed
 
-	// What the document says of bytes that follow it: -1 and nothing where it
-	// says nothing.
+	// What the document says of bytes that follow it; -1 and nil if it does not
+	// say.
 	announced struct {
 		length int64
 		md5    []byte
@@ -60,8 +60,8 @@ func decodeAttachments(raw []byte) ([]Attachment, error) {
 	return list, err
 }
 
-// Receive gives the attachment bytes that followed the document, and refuses
-// others than it announced.
+// Receive takes the attachment's bytes, which followed the document. It refuses
+// those of another length or digest than the document announced.
 func (a *Attachment) Receive(data []byte, limit int64) error {
 	switch n := int64(len(data)); {
 	case a.announced.length >= 0 && n < a.announced.length:
@@ -120,8 +120,7 @@ func (a Attachment) Plain() ([]byte, error) {
 
 const gzipEncoding = "gzip"
 
-// compressible are the types that CouchDB compresses unless it is told
-// otherwise.
+// compressible matches the types that CouchDB compresses by default.
 var compressible = regexp.MustCompile(`(?i)^\s*(?:text/.*|application/javascript|application/json|application/xml)(?:\s*;.*?)?\s*$`)
 
 // digest is the attachment's MD5 as CouchDB shows it.
@@ -158,8 +157,8 @@ func errStub(e *Edit, name string) *fault.Error {
 	return fault.New(412, "missing_stub", "Invalid attachment stub in "+e.ID+" for "+name)
 }
 
-// checkStubs refuses replicated documents of which one has a stub for an
-// attachment that is not here. As in CouchDB none of them is written then.
+// checkStubs refuses all of the replicated documents, as CouchDB does, if one
+// has a stub for an attachment that is not here.
 func (w *writer) checkStubs(ctx context.Context, edits []*Edit) error {
 	for _, e := range edits {
 		stub := func(a Attachment) bool { return a.stub }

@@ -18,8 +18,8 @@ type ChangeRow struct {
 // Body is the document as a filter sees it.
 func (c ChangeRow) Body(o DocOptions) []byte { return appendRevision(nil, c.Rev, c.Tree, o, nil) }
 
-// ChangeSpan is a part of a feed of changes: those with a sequence between
-// after and before, the ends left out.
+// ChangeSpan is a part of a feed of changes: those with a sequence greater than
+// After and less than Before.
 type ChangeSpan struct {
 	After, Before int64
 	Descending    bool

@@ -10,8 +10,8 @@ import (
 	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
 )
 
-// StartCompaction compacts a database in the background, unless that is under
-// way already or the database is going.
+// StartCompaction compacts a database in the background, unless a compaction
+// runs already or the database is being deleted or closed.
 func (s *Store) StartCompaction(db *Database) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -32,8 +32,8 @@ func (s *Store) StartCompaction(db *Database) {
 // compactAfter is how many superseded revisions a database keeps at least.
 const compactAfter = 1000
 
-// crowded reports whether a database should be compacted by itself: it keeps
-// as many superseded revisions as it has documents.
+// crowded reports whether a database should compact itself: it keeps at least
+// compactAfter superseded revisions, and at least one for each document.
 func (w *writer) crowded() bool {
 	return w.superseded >= max(compactAfter, w.st.Docs+w.st.Deleted)
 }
@@ -62,8 +62,8 @@ func (db *Database) compact(stop <-chan struct{}) error {
 	return nil
 }
 
-// compactBatch is how many documents one transaction compacts, at most;
-// compactBodies is after how many forgotten revisions it ends early.
+// compactBatch is how many documents one transaction compacts at most. It ends
+// early once it has deleted the content of compactBodies revisions.
 const compactBatch, compactBodies = 100, 1000
 
 // compactDocuments returns a step that compacts the next few documents.
@@ -107,8 +107,8 @@ func compactDocuments() func(*writer) (bool, error) {
 	}
 }
 
-// compactTree compacts one document and returns how many revisions it forgot
-// the content of.
+// compactTree compacts one document and returns how many revisions lost their
+// content.
 func (w *writer) compactTree(ctx context.Context, num int64, raw []byte) (int, error) {
 	tree, err := revtree.Decode(raw)
 	if err != nil {
@@ -162,8 +162,7 @@ func vacuum(w *writer) (bool, error) {
 	return free == 0, err
 }
 
-// Purge forgets revisions as if they had never been, and returns those that
-// it forgot.
+// Purge removes revisions, leaving no tombstone, and returns those removed.
 func (db *Database) Purge(ctx context.Context, ids []string, revs map[string][]revtree.Rev) (map[string][]revtree.Rev, error) {
 	gone := map[string][]revtree.Rev{}
 	err := db.writer.do(ctx, func(w *writer) (err error) {
@@ -177,7 +176,7 @@ func (db *Database) Purge(ctx context.Context, ids []string, revs map[string][]r
 	return gone, err
 }
 
-// purge forgets leaves of one document, and the document with its last.
+// purge removes leaves of one document, and the document with its last leaf.
 func (w *writer) purge(ctx context.Context, id string, revs []revtree.Rev) ([]revtree.Rev, error) {
 	num, deleted, tree, err := w.find(ctx, id)
 	if err != nil || num == 0 {

@@ -61,8 +61,9 @@ type Database struct {
 	compacting atomic.Bool
 }
 
-// openDatabase opens the file of a database, or makes it. Errors wrap
-// os.ErrNotExist when it is not there, and are errFileExists when it is.
+// openDatabase opens the file of a database, or with create makes it. The error
+// wraps os.ErrNotExist if a file to open is missing, and is errFileExists if one
+// to make exists.
 func (s *Store) openDatabase(ctx context.Context, name string, create bool) (*Database, error) {
 	base := s.file(name)
 	switch {
@@ -141,7 +142,7 @@ func (db *Database) close() error {
 	return db.file.Close()
 }
 
-// Beside is what [Options] made for the database.
+// Beside is the database's [Companion], nil if it has none.
 func (db *Database) Beside() Companion { return db.beside }
 
 // Name is the database's name.
@@ -175,8 +176,8 @@ func (db *Database) SetRevsLimit(ctx context.Context, n int64) error {
 // retire refuses further writes: the database is being deleted.
 func (db *Database) retire() { db.writer.stop() }
 
-// Gone returns what a request is told whose database was deleted under it; any
-// other failure is returned as it is.
+// Gone returns the 404 of a deleted database if the database was deleted while
+// the request ran and so failed; otherwise it returns err.
 func (db *Database) Gone(err error) error {
 	var f *fault.Error
 	if err == nil || errors.As(err, &f) {

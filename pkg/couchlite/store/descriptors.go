@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// fewDescriptors is taken for the limit of open files where none is known.
+// fewDescriptors is assumed as the limit of open files where it is not known.
 const fewDescriptors = 1024
 
 // Descriptors that one connection holds, for the database and its log, and
@@ -23,8 +23,8 @@ func descriptorBudget() int64 {
 	return int64(max(min(descriptorLimit()/2, most), 4*(perFile+2*perConnection)))
 }
 
-// makeRoom closes databases that nobody uses until what is to be opened next
-// keeps the budget, or all are in use.
+// makeRoom closes idle databases until the next file can be opened within the
+// budget, or no idle one is left.
 func (s *Store) makeRoom() {
 	for s.descriptors.Load()+perFile+2*perConnection > s.budget && s.evict() {
 		continue
@@ -49,8 +49,8 @@ func (s *Store) evict() bool {
 	return true
 }
 
-// tooManyFiles reports whether opening path failed since the process has no
-// descriptor left. SQLite does not say so: it is asked again.
+// tooManyFiles reports whether opening path failed because the process has no
+// descriptor left. SQLite's error does not tell, so it opens the path once more.
 func tooManyFiles(path string, err error) bool {
 	if err == nil {
 		return false
@@ -65,12 +65,12 @@ func tooManyFiles(path string, err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
-// errManyFiles says that the process has no descriptor left, and none that
-// could be given up.
+// errManyFiles says that the process has no descriptor left and no idle database
+// to close.
 var errManyFiles = errors.New("too many open files")
 
-// retry calls fn again, as long as it fails for want of descriptors and an
-// idle database can be closed.
+// retry calls fn. While fn fails for lack of descriptors, it closes an idle
+// database and calls fn again.
 func (s *Store) retry(path string, fn func() error) error {
 	for {
 		err := fn()
@@ -83,8 +83,8 @@ func (s *Store) retry(path string, fn func() error) error {
 	}
 }
 
-// connector opens connections to a file, and makes room where the process has
-// no descriptor left.
+// connector opens connections to a file. It closes idle databases if the process
+// has no descriptor left.
 type connector struct {
 	driver driver.Driver
 	dsn    string

@@ -23,8 +23,8 @@ type Edit struct {
 	Rev revtree.Rev // what it became
 }
 
-// SetBase names the revision that the edit follows, or with new_edits=false
-// is.
+// SetBase names the revision that the edit follows; with new_edits=false, the
+// revision that it is.
 func (e *Edit) SetBase(rev string) error {
 	r, err := revtree.ParseRev(rev)
 	if err != nil {
@@ -51,9 +51,9 @@ func (db *Database) Save(ctx context.Context, e *Edit) error {
 	return db.writer.do(ctx, func(w *writer) error { return w.apply(context.Background(), e) })
 }
 
-// SaveAll writes edits in one transaction, but for those that outcomes has an
-// error of, and adds to outcomes what stood against the others. Its own error
-// means that none was written.
+// SaveAll writes edits in one transaction. It skips those that have an error in
+// outcomes already, and sets outcomes for the rest. If it returns an error,
+// nothing was written.
 func (db *Database) SaveAll(ctx context.Context, edits []*Edit, outcomes []error) error {
 	return db.writer.do(ctx, func(w *writer) error {
 		if err := w.checkStubs(context.Background(), edits); err != nil {
@@ -142,10 +142,10 @@ func (w *writer) find(ctx context.Context, id string) (num int64, deleted bool, 
 	return num, deleted, tree, err
 }
 
-// parent checks that the edit may follow its base and returns what it
-// follows. As in CouchDB a deleted document may only be made anew without
-// naming a revision, and one that never was may name any, unless it is a
-// design document or has attachments.
+// parent checks that the edit may follow its base, and returns the revision that
+// it follows. As in CouchDB, a deleted document can only be created again
+// without naming a revision, and a new document may name any revision, unless
+// it is a design document or has attachments.
 func (e *Edit) parent(tree *revtree.Tree) (revtree.Rev, error) {
 	winner, ok := tree.Winner()
 	switch {
@@ -199,9 +199,8 @@ func (w *writer) count(exists, deleted bool, by int64) {
 	}
 }
 
-// Inherit gives the edit the content of the revision it follows. One that
-// names no revision starts from nothing, if create is set, which only a
-// document that is not there allows; else from the winner.
+// Inherit gives the edit the content of the revision that it names. If it names
+// none, it gets nothing with create, and the winner's attachments without.
 func (db *Database) Inherit(ctx context.Context, e *Edit, create bool) error {
 	if e.Base.IsZero() {
 		if create {

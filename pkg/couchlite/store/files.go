@@ -12,16 +12,16 @@ import (
 // FileSuffix ends every SQLite file's name.
 const FileSuffix = ".db"
 
-// newFileBase is a name for the file of a new database: the database's, with
-// dots for slashes, and a mark of its own. A database that is made anew under
-// the same name thus shares no path with the one deleted before it, whose
-// last users may still have it open.
+// newFileBase returns a file name for a new database: the database's name, with
+// dots for slashes, and a random suffix. A database that is deleted and created
+// again thus gets another path, since its last users may still have the old
+// file open.
 func newFileBase(name string) string {
 	return strings.ReplaceAll(name, "/", ".") + "~" + RandomHex(4)
 }
 
-// databaseName is the database whose file is called base; false for what is
-// none of ours.
+// databaseName returns the name of the database whose file is called base;
+// false for other files.
 func databaseName(base string) (string, bool) {
 	name, _, ok := strings.Cut(base, "~")
 	name = strings.ReplaceAll(name, ".", "/")
@@ -32,8 +32,8 @@ func (s *Store) databasePath(base string) string {
 	return filepath.Join(s.dir, "databases", base+FileSuffix)
 }
 
-// scan finds the databases in the directory, and clears away what a crash has
-// left of deleted ones and of those never finished.
+// scan finds the databases in the directory. It removes what a crash has left of
+// deleted databases and of those whose creation was not finished.
 func (s *Store) scan() error {
 	entries, err := os.ReadDir(filepath.Join(s.dir, "databases"))
 	if err != nil {
@@ -63,10 +63,10 @@ func (s *Store) scan() error {
 	return err
 }
 
-// discard removes what belongs to no database. Failing only wastes space.
+// discard removes a file or folder of no database. A failure only wastes space.
 func (s *Store) discard(path string) {
 	if err := os.RemoveAll(filepath.Join(s.dir, path)); err != nil {
-		s.log.Warn("left over", zap.String("path", path), zap.Error(err))
+		s.log.Warn("remove a file of no database", zap.String("path", path), zap.Error(err))
 	}
 }
 

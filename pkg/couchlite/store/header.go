@@ -12,7 +12,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// What a database's file says of itself: SQLite's application_id, and in the
+// What identifies a database's file: SQLite's application_id, and in the
 // table state the version of the layout and the database's name.
 const (
 	applicationID = 0x436C6462 // "Cldb"
@@ -35,12 +35,12 @@ func (e *DamageError) Error() string {
 	return fmt.Sprintf("The file of the database %s is not used: %s.", e.Name, e.Why)
 }
 
-// checkHeader refuses a file that cannot be a database's, before SQLite would
-// take it for a new one or change it.
+// checkHeader refuses a file that cannot be a database's before SQLite opens it:
+// SQLite would lay out tables in an empty one.
 func checkHeader(name, path string) error {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return &DamageError{name, "it is gone"}
+		return &DamageError{name, "it is missing"}
 	}
 	if err != nil {
 		return err
@@ -59,13 +59,13 @@ func checkHeader(name, path string) error {
 	}
 	log, err := os.Stat(path + "-wal")
 	if pages := int64(binary.BigEndian.Uint32(header[28:])) * pageSize(header); info.Size() < pages && (err != nil || log.Size() == 0) {
-		return &DamageError{name, fmt.Sprintf("it is cut short, to %d of %d bytes", info.Size(), pages)}
+		return &DamageError{name, fmt.Sprintf("it is cut off at %d of %d bytes", info.Size(), pages)}
 	}
 	return nil
 }
 
-// headerDamage says what is wrong with the first bytes of a file; nothing if
-// it may be a database's.
+// headerDamage says what is wrong with the first bytes of a file; "" if it may be
+// a database's.
 func headerDamage(header []byte, size int64) string {
 	const wal = 2
 	id := binary.BigEndian.Uint32(header[68:])
@@ -87,8 +87,8 @@ func pageSize(header []byte) int64 {
 	return 1 << 16
 }
 
-// identify checks what the open file says of itself, and makes a file of the
-// first version one of the present.
+// identify checks the identity of an open file, and converts a file of the
+// first version.
 func (db *Database) identify(ctx context.Context) error {
 	var id, version int64
 	var name string
@@ -110,8 +110,8 @@ func (db *Database) identify(ctx context.Context) error {
 	return nil
 }
 
-// migrate gives a file of the first version, which had no header of its own,
-// the present one. Where it cannot be written the file is used as it is.
+// migrate writes the present header to a file of the first version, which had
+// none. A file that cannot be written is used as it is.
 func (db *Database) migrate(ctx context.Context) error {
 	var version, columns int64
 	row := db.file.W.QueryRowContext(ctx, `SELECT version, (SELECT count(*) FROM pragma_table_info('docs') WHERE name IN ('rev', 'leaves', 'tree')) FROM state`)
@@ -130,7 +130,7 @@ func (db *Database) migrate(ctx context.Context) error {
 	return nil
 }
 
-// damaged tells an error that means damage from another one.
+// damaged returns err, as a [DamageError] if it means that the file is damaged.
 func (db *Database) damaged(err error) error {
 	switch sqliteCode(err) {
 	case sqliteError, corrupt, notADatabase:
@@ -139,7 +139,7 @@ func (db *Database) damaged(err error) error {
 	return err
 }
 
-// noteDamage keeps what was found when a database's file was looked at.
+// noteDamage records the outcome of opening a database: damage, or none.
 func (s *Store) noteDamage(name string, err error) {
 	var damage *DamageError
 	s.mu.Lock()

@@ -21,9 +21,8 @@ type Listing struct {
 	Design       bool // only design documents
 }
 
-// bound is an end of a range of ids. A value that is no string sorts before
-// every id, whatever it is: CouchDB compares them as Erlang does here, not as
-// in a view.
+// bound is an end of a range of ids. Any value that is not a string sorts before
+// every id: CouchDB compares ids in Erlang's order here, not in that of views.
 type bound struct {
 	id    string
 	below bool // before every id
@@ -41,7 +40,7 @@ func idBound(v json.RawMessage) bound {
 	return b
 }
 
-// Cut returns the names that the query's range, skip and limit leave.
+// Cut applies the query's range, skip and limit to names.
 func (rq Listing) Cut(names []string) []string {
 	kept := []string{}
 	if rq.Descending {
@@ -83,15 +82,14 @@ func past(name string, end bound, rq Listing) bool {
 }
 
 // Chunk is how many rows a listing reads at once. Between chunks it holds no
-// connection, so that a slow client holds nothing but itself.
+// connection, so that a slow client keeps none from others.
 const Chunk = 500
 
-// IDRange is a range of ids in SQL's terms: from and to are in byte order,
-// whichever way the listing runs.
+// IDRange is a range of ids as SQL conditions.
 type IDRange struct {
 	where      string
 	args       []any
-	before     string // condition for what the listing passes before its start
+	before     string // condition for the documents before the listing's start
 	beforeArgs []any
 	Empty      bool
 	order      string
@@ -128,7 +126,7 @@ func (rq Listing) IDs() IDRange {
 	return r
 }
 
-// After is the rest of the range behind id.
+// After is the rest of the range after id.
 func (r IDRange) After(id string) IDRange {
 	op := ">"
 	if r.order == "DESC" {
@@ -151,7 +149,7 @@ func (db *Database) Total(ctx context.Context, rq Listing) (n int64, err error) 
 	return n, nil
 }
 
-// Offset counts the rows the listing leaves out before its first.
+// Offset counts the documents before the first row of the listing.
 func (db *Database) Offset(ctx context.Context, ids IDRange, rq Listing, total int64) (int64, error) {
 	n := int64(0)
 	switch {

@@ -13,8 +13,9 @@ import (
 	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
 )
 
-// ParseLocal reads a local document. As in CouchDB its new revision follows
-// the one it names, whichever that is: the last writer wins.
+// ParseLocal reads a local document. As in CouchDB its new revision is one more
+// than the one it names, which is not compared with the stored one: the last
+// writer wins.
 func ParseLocal(raw []byte, maxSize int64) (*Edit, error) {
 	body, special, err := ejson.Split(raw)
 	if err != nil {
@@ -25,7 +26,7 @@ func ParseLocal(raw []byte, maxSize int64) (*Edit, error) {
 		switch m.Name {
 		case "_rev":
 			e.Base, err = localRev(m.Value)
-		case "_revisions": // CouchDB's replicator says _rev's again here
+		case "_revisions": // CouchDB's replicator repeats _rev here
 		default:
 			err = e.setSpecial(m)
 		}

@@ -13,8 +13,8 @@ import (
 )
 
 // ParseDocument reads a document as a client sends it. Its id and the
-// revision it names, if any, end up in id and base; path holds _revisions,
-// which count for more than _rev.
+// revision it names, if any, are in ID and Base; Path holds _revisions, which
+// take precedence over _rev.
 func ParseDocument(raw []byte, maxSize int64) (*Edit, error) {
 	body, special, err := ejson.Split(raw)
 	if errors.Is(err, ejson.ErrNotObject) {

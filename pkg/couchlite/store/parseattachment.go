@@ -14,8 +14,8 @@ import (
 	"github.com/callflowd/callflowd/pkg/couchlite/fault"
 )
 
-// setAttachments reads _attachments. Members that are no objects are passed
-// over, as CouchDB does.
+// setAttachments reads _attachments. Members that are not objects are ignored,
+// as in CouchDB.
 func (e *Edit) setAttachments(raw []byte) error {
 	var given map[string]json.RawMessage
 	_, names, err := ejson.Members(raw)
@@ -85,7 +85,7 @@ func parseAttachment(name string, raw []byte) (Attachment, error) {
 	return a, nil
 }
 
-// announcedMD5 reads a digest; nil when there is none that CouchDB would read.
+// announcedMD5 reads a digest; nil if there is none in a form CouchDB reads.
 func announcedMD5(digest any) []byte {
 	text, _ := digest.(string)
 	encoded, ok := strings.CutPrefix(text, "md5-")

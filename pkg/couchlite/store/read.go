@@ -51,8 +51,8 @@ type Revision struct {
 func (db *Database) Winner(ctx context.Context, id string) (Revision, error) {
 	r := Revision{ID: id}
 	var raw []byte
-	// A point read is over sooner than it could be cancelled, and a context
-	// that can end costs a goroutine.
+	// Reading one row is too short to be worth canceling, and a context that
+	// can be canceled costs a goroutine.
 	row := db.read.winner.QueryRowContext(context.WithoutCancel(ctx), id)
 	err := row.Scan(&r.Rev, &r.Deleted, &r.Leaves, &r.Body, &raw)
 	if errors.Is(err, sql.ErrNoRows) {

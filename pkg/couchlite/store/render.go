@@ -26,15 +26,15 @@ func (o DocOptions) needsTree() bool {
 	return o.Revs || o.RevsInfo || o.LocalSeq || o.Conflicts || o.DeletedConflicts || len(o.AttsSince) > 0
 }
 
-// OfRevision leaves out what is shown only of a document, not of a revision
-// that a client names.
+// OfRevision returns the options without those that have no effect when a client
+// names a revision.
 func (o DocOptions) OfRevision() DocOptions {
 	o.RevsInfo, o.LocalSeq, o.Conflicts, o.DeletedConflicts = false, false, false, false
 	return o
 }
 
-// ShowsTree reports whether the answer says more of the document than one
-// revision does, so that the revision cannot be its ETag.
+// ShowsTree reports whether the answer depends on more than the one revision, so
+// that the revision cannot be its ETag.
 func (db *Database) ShowsTree(ctx context.Context, r Revision, o DocOptions) (bool, error) {
 	if o.RevsInfo || o.LocalSeq || r.Leaves < 2 || !o.Conflicts && !o.DeletedConflicts {
 		return o.RevsInfo || o.LocalSeq, nil

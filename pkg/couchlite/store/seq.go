@@ -39,7 +39,7 @@ func (db *Database) DecodeSeq(since string) (int64, error) {
 }
 
 // NewID returns an id of 32 hex digits for a document that has none: the time
-// in microseconds, so that new ids sort behind older ones, and then chance.
+// in microseconds, so that new ids sort after older ones, then random digits.
 // CouchDB calls it utc_random.
 func NewID() string { return fmt.Sprintf("%014x", time.Now().UnixMicro()) + RandomHex(9) }
 

@@ -21,13 +21,13 @@ type slot struct {
 	db    *Database
 	err   error
 
-	// guarded by Server.mu
+	// guarded by Store.mu
 	refs    int
 	deleted bool          // close when the last user leaves
-	expired bool          // likewise, and open again
+	expired bool          // close when the last user leaves, then open again for the next
 	closing chan struct{} // not nil: closed when the name is free again
 
-	users sync.WaitGroup // counts refs, for Server.Close
+	users sync.WaitGroup // counts refs, for Store.Close
 }
 
 var databaseNames = regexp.MustCompile(`^([a-z][a-z0-9_$()+/-]*|_users|_replicator|_global_changes)$`)
@@ -121,7 +121,8 @@ func (s *Store) hold(sl *slot) {
 
 // fill opens the slot's database for everyone who waits for it.
 func (s *Store) fill(ctx context.Context, sl *slot, create bool) (*slot, error) {
-	// Others share the outcome, so this request's end must not decide it.
+	// Other requests share the outcome, so it must not fail because this one
+	// was canceled.
 	sl.db, sl.err = s.openDatabase(context.WithoutCancel(ctx), sl.name, create)
 	s.noteDamage(sl.name, sl.err)
 	s.mu.Lock()
@@ -157,8 +158,8 @@ func errFileExists() *fault.Error {
 	return fault.New(412, "file_exists", "The database could not be created, the file already exists.")
 }
 
-// leave counts one user less, and closes a database when none is left and it
-// is deleted or too many are open.
+// leave counts one user less. When none is left, it closes the database if it is
+// deleted or too many are open.
 func (s *Store) leave(sl *slot) {
 	defer sl.users.Done()
 	s.mu.Lock()
@@ -185,8 +186,8 @@ func (s *Store) leave(sl *slot) {
 	}
 }
 
-// writable reports whether the disk takes what an open database needs: it is
-// asked while one can only be read.
+// writable tests whether the disk takes a file large enough for what an open
+// database needs. It is called while a database can only be read.
 func (s *Store) writable() bool {
 	const needed = 64 << 10
 	path := filepath.Join(s.dir, "probe")
@@ -195,8 +196,8 @@ func (s *Store) writable() bool {
 	return err == nil
 }
 
-// expire lets nobody else in, so that the database is closed when its users
-// have left, and opened anew by the next.
+// expire closes the database when its present users have left. Others wait until
+// then and open it again.
 func (s *Store) expire(sl *slot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -222,7 +223,7 @@ func (s *Store) vacate(sl *slot) {
 	s.mu.Unlock()
 }
 
-// Destroy deletes a database. Requests under way on it may still end well.
+// Destroy deletes a database. Requests that use it may still succeed.
 func (s *Store) Destroy(ctx context.Context, name string) error {
 	db, err := s.Acquire(ctx, name)
 	if err != nil {

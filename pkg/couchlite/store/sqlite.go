@@ -44,8 +44,8 @@ func (s *Store) OpenFile(ctx context.Context, path string, o FileOptions) (*File
 		o.Sync = "OFF"
 	}
 	// The driver applies _pragma after _auto_vacuum and before _journal_mode,
-	// whose switch to WAL then waits for the disk or not, as it should. Temporary
-	// tables stay in memory: a container need not have a /tmp.
+	// whose switch to WAL waits for the disk only if synchronous is set by then.
+	// Temporary tables stay in memory: a container need not have a /tmp.
 	settings := url.Values{
 		"_journal_mode": {"WAL"},
 		"_pragma":       {"busy_timeout(10000)", "synchronous(" + o.Sync + ")", "cache_size(-1000)", "temp_store(MEMORY)", "journal_size_limit(4194304)"},
@@ -60,9 +60,9 @@ func (s *Store) OpenFile(ctx context.Context, path string, o FileOptions) (*File
 	f := &File{store: s, path: path}
 	f.hold(perFile)
 	f.W = f.pool(1, settings)
-	// A reader that comes after the file was deleted must not make it again. The
-	// last pragma opens all that the connection needs, while opening may be
-	// tried again.
+	// mode=rw: a reader must not create the file again after it was deleted. The
+	// last pragma makes SQLite open all its files now, where a failure for lack
+	// of descriptors can be retried.
 	f.R = f.pool(o.Readers, url.Values{
 		"mode":    {"rw"},
 		"_pragma": {"busy_timeout(10000)", "query_only(1)", "cache_size(-1000)", "temp_store(MEMORY)", "schema_version"},
@@ -74,9 +74,10 @@ func (s *Store) OpenFile(ctx context.Context, path string, o FileOptions) (*File
 	return f, nil
 }
 
-// OpenReadOnly opens a file on a disk that cannot be written, where the files
-// that connections share cannot be made: with one connection, which keeps what
-// they hold in memory, or without a log as one that nobody changes.
+// OpenReadOnly opens a file on a disk that cannot be written. SQLite cannot
+// create the index of the log there, which connections share. So the file is
+// opened by one connection alone, which keeps that index in memory; or, if the
+// log is empty, as a file that nobody changes.
 func (s *Store) OpenReadOnly(ctx context.Context, path string) (*File, error) {
 	s.makeRoom()
 	f := &File{store: s, path: path, ReadOnly: true}
@@ -162,7 +163,8 @@ func (f *File) Size() int64 {
 	return n
 }
 
-// dropLog removes what a crash may have left of a deleted file of this name.
+// dropLog removes the log that a crash may have left of a deleted file of this
+// name.
 func dropLog(path string) error {
 	for _, suffix := range []string{"-wal", "-shm"} {
 		if err := os.Remove(path + suffix); err != nil && !os.IsNotExist(err) {
@@ -172,8 +174,8 @@ func dropLog(path string) error {
 	return nil
 }
 
-// RemoveFile deletes the file, the main part first: what a crash leaves then
-// is no database.
+// RemoveFile deletes the file and its log. The file goes first: if a crash leaves
+// the log, it is not taken for a database.
 func RemoveFile(path string) error {
 	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
 		return err

@@ -20,8 +20,8 @@ import (
 
 // Options configure a [Store].
 type Options struct {
-	// Dir holds the files. Empty means a temporary directory that goes away
-	// with the store, where nothing waits for the disk.
+	// Dir holds the files. Empty means a temporary directory, which Close
+	// removes; writes to it do not wait for the disk.
 	Dir     string
 	Log     *zap.Logger
 	MaxOpen int // databases kept open while idle; 0: as many as descriptors allow, and no more than 400
@@ -41,7 +41,7 @@ type Store struct {
 	opts     Options
 	log      *zap.Logger
 	dir      string
-	temp     bool // dir goes away with the store
+	temp     bool // dir is removed by Close
 	updates  *UpdateLog
 	template template // an empty database's file
 
@@ -96,11 +96,11 @@ func (s *Store) Dir() string { return s.dir }
 // Stopped is closed when the store closes.
 func (s *Store) Stopped() <-chan struct{} { return s.stop }
 
-// Updates is the log of what happens to databases.
+// Updates is the log of created, updated and deleted databases.
 func (s *Store) Updates() *UpdateLog { return s.updates }
 
-// Close waits for those who hold a database, and closes the databases. What
-// is asked of the store after it gets 503.
+// Close waits until nobody holds a database, and closes the databases. Later
+// calls get 503.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {

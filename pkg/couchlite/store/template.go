@@ -64,8 +64,8 @@ func (s *Store) makeTemplate() ([]byte, error) {
 	return raw, nil
 }
 
-// placeFile writes the file of a new database and makes it durable. What a
-// crash leaves of it does not bear a database's name.
+// placeFile writes the file of a new database and makes it durable. It gets its
+// name only when it is complete: what a crash leaves before is not a database.
 func (s *Store) placeFile(name, path string) error {
 	raw, err := s.template.of(s, name)
 	if err != nil {

@@ -17,8 +17,8 @@ const (
 	updateDeleted = "deleted"
 )
 
-// UpdateLog keeps the last event of every database, for _db_updates. It
-// begins with an event for each that is there when the server starts.
+// UpdateLog keeps the last event of every database, for _db_updates. When the
+// server starts it has one event for each database.
 type UpdateLog struct {
 	mu          sync.Mutex
 	Incarnation string
@@ -116,7 +116,7 @@ func (s *Store) Watch(name string) <-chan struct{} {
 	return ch
 }
 
-// committed wakes those who watch the database and records the event.
+// committed closes the channels from [Store.Watch] and records the event.
 func (s *Store) committed(name, kind string) {
 	s.topicsMu.Lock()
 	if ch, ok := s.topics[name]; ok {

@@ -41,9 +41,9 @@ type writer struct {
 
 	stopOnce chan struct{} // holds one token, taken by the first stop
 
-	// superseded counts, about, the revisions written over since the last
+	// superseded is about how many revisions were superseded since the last
 	// compaction. The file's user_version keeps it while the database is
-	// closed; a crash only loses count.
+	// closed; after a crash it is too low.
 	superseded, kept int64
 }
 
