@@ -10,7 +10,7 @@ import (
 )
 
 // Answer writes the answer to queries on one view. multiple says that they
-// came as a list, whose answer is a list even of one.
+// came as a list; the answer is a list then, even for one query.
 func (s *Set) Answer(ctx context.Context, d *Design, name string, queries []Query, multiple bool, to io.Writer) error {
 	v, ok := d.views[name]
 	if !ok {

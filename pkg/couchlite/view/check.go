@@ -151,7 +151,7 @@ func checkMembers(name string, object json.RawMessage, types string) error {
 	return nil
 }
 
-// wantType checks the type of a member; one that is absent is right.
+// wantType checks the type of a member, if it is present.
 func wantType(path string, v json.RawMessage, types string) error {
 	if v == nil {
 		return nil

@@ -45,8 +45,8 @@ type designBody struct {
 	} `json:"options"`
 }
 
-// parseDesign reads the views of a design document. What is no view is passed
-// over, since a replicated document was never checked.
+// parseDesign reads the views of a design document. What is not a view is
+// ignored, since replicated documents are not checked.
 func parseDesign(name string, body []byte) (*Design, error) {
 	var doc designBody
 	if err := json.Unmarshal(body, &doc); err != nil {

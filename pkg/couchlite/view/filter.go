@@ -11,8 +11,8 @@ import (
 )
 
 // Filter is a filter of _changes written in JavaScript: a function of a
-// design document's filters, or a view, whose map function lets through what it
-// emits rows for.
+// design document's filters, or a view, which shows the documents that its map
+// function emits rows for.
 type Filter struct {
 	ctx     context.Context
 	engine  *Engine
@@ -121,5 +121,5 @@ func filterFailure(err error) error {
 	return fault.New(500, "os_process_error", err.Error())
 }
 
-// GiveBack keeps the machine for others.
+// GiveBack returns the machine to the pool.
 func (f *Filter) GiveBack() { f.engine.machines.put(f.key, f.machine) }

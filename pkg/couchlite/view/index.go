@@ -51,8 +51,9 @@ type viewIndex struct {
 	building *build // nil when none runs
 	strikes  map[int]int
 
-	// unwritable is up to where the disk refused to take the index; it is not
-	// asked again until the database, on the same disk, has grown. -1: never.
+	// unwritable is the database's sequence when the disk last refused the
+	// index. The index is not written again until the database, on the same
+	// disk, has a greater one. -1: never refused.
 	unwritable int64
 	broken     map[int]string // why a view has no rows: its function does not end
 }
@@ -70,10 +71,10 @@ func newIndex(s *Set, d *Design) *viewIndex {
 	}
 }
 
-// openIndex opens the index file of a design document, or makes it. A file
-// that cannot be read, counts another database or was left with a view that
-// failed begins anew. Where the disk cannot be written the file is taken as it
-// is, if it has seen all, or the index is made in memory.
+// openIndex opens the index file of a design document, or makes it. The index
+// is built from scratch if the file cannot be read, belongs to another database
+// or has a view that failed. If the disk cannot be written, the file is used if
+// it is up to date, and else the index is built in memory.
 func openIndex(ctx context.Context, s *Set, d *Design) (*viewIndex, error) {
 	path := filepath.Join(s.db.IndexDir(), d.digest+store.FileSuffix)
 	x := newIndex(s, d)
@@ -82,7 +83,7 @@ func openIndex(ctx context.Context, s *Set, d *Design) (*viewIndex, error) {
 		err = x.open(ctx, path)
 	}
 	if err != nil && !store.Unwritable(err) {
-		x.log.Warn("view index begins anew", zap.Error(err))
+		x.log.Warn("view index is built from scratch", zap.Error(err))
 		if err = store.RemoveFile(path); err == nil {
 			err = x.open(ctx, path)
 		}
@@ -119,7 +120,7 @@ func openInMemory(ctx context.Context, s *Set, d *Design) (*viewIndex, error) {
 	return x, x.take(ctx, file)
 }
 
-// errUnwritable is what a build ends with when the disk cannot be written.
+// errUnwritable ends a build when the disk cannot be written.
 var errUnwritable = fmt.Errorf("write view index: %w", syscall.ENOSPC)
 
 var errStaleIndex = errors.New("index of another state of the database")
@@ -182,8 +183,8 @@ func (x *viewIndex) busy() bool {
 	return x.building != nil
 }
 
-// catchUp returns when the index has seen the database up to seq. Those who
-// wait share one build, which goes on without them.
+// catchUp returns when the index has seen the database up to seq. All who
+// wait share one build, which does not stop when they leave.
 func (x *viewIndex) catchUp(ctx context.Context, seq int64) error {
 	for {
 		b := x.start(seq)

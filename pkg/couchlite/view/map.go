@@ -58,7 +58,7 @@ func (m *mapper) giveBack() {
 	}
 }
 
-// prepare makes sure of a machine that works.
+// prepare gets a machine, unless there is one that is not stuck.
 func (m *mapper) prepare(ctx context.Context) error {
 	m.skip = m.index.brokenViews()
 	if m.machine != nil && !m.machine.Stuck() {
@@ -114,9 +114,9 @@ func (m *mapper) document(ctx context.Context, c store.Change) ([]entry, error) 
 	return entries, nil
 }
 
-// timedOut returns the error of a call that a clock ended. It says nothing about
-// the document, so that the update fails; rows that it left out would be missing
-// until the document changes.
+// timedOut returns the error of a call that a time limit ended. The document may
+// not be to blame, so the update fails: if it went on, the document's rows would
+// be missing until the document changes.
 func timedOut(results []sandbox.MapResult) error {
 	for _, r := range results {
 		var limit *sandbox.LimitError
@@ -127,8 +127,8 @@ func timedOut(results []sandbox.MapResult) error {
 	return nil
 }
 
-// retry says whether a document is to be mapped again: the machine is stuck
-// in a function, which is left out from now on.
+// retry reports whether a document is to be mapped again, because the machine
+// was stuck in a function, which is counted as failed.
 func (m *mapper) retry(results []sandbox.MapResult, c store.Change) bool {
 	blamed := false
 	for view, result := range results {
@@ -158,7 +158,7 @@ func number(entries []entry, id string) {
 	}
 }
 
-// suffixSize is the length of what number appends behind the id.
+// suffixSize is the length of what number appends after the id.
 const suffixSize = 3
 
 // failed counts a failure of a function. A function that often exceeds its

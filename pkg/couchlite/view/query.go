@@ -121,7 +121,7 @@ func (q *Query) setFlag(name string, p parameter) error {
 		q.conflicts, q.docs.Conflicts = &v, v
 	case "inclusive_end":
 		*to = !v
-	case "sorted": // of no effect here
+	case "sorted": // no effect here
 	default:
 		*to = v
 	}
@@ -209,7 +209,7 @@ func (q *Query) level() (int, error) {
 	return *q.groupLevel, nil
 }
 
-// Listing is the query as one for documents.
+// Listing is the query as one of _all_docs.
 func (q *Query) Listing() (store.Listing, error) {
 	if q.badKeys {
 		return store.Listing{}, fault.BadRequest("`keys` parameter must be an array.")

@@ -74,7 +74,7 @@ func bound0(c *collation.Collator, key json.RawMessage) ([]byte, error) {
 	return k, nil
 }
 
-// atDoc returns the place before, or behind, a key's entries: all of them, or
+// atDoc returns the place before, or after, a key's entries: all of them, or
 // those of one document.
 func atDoc(k []byte, doc *string, behind bool) []byte {
 	k = slices.Clip(k)

@@ -9,8 +9,7 @@ import (
 	"sort"
 )
 
-// rankSize is how many entries a row of ranks counts at most, between commits
-// apart.
+// rankSize is how many entries a row of ranks counts at most once it is saved.
 const rankSize = 256
 
 // rank is one row of ranks: n entries from lo up to the next row's lo.
@@ -20,7 +19,7 @@ type rank struct {
 	dirty bool
 }
 
-// rankWriter keeps ranks right while entries come and go.
+// rankWriter updates ranks while entries are added and removed.
 type rankWriter struct {
 	views map[int][]rank
 }
@@ -43,7 +42,7 @@ func (r *rankWriter) load(ctx context.Context, tx *sql.Tx) error {
 	return rows.Err()
 }
 
-// count notes that an entry came (1) or went (-1).
+// count counts an entry that was added (1) or removed (-1).
 func (r *rankWriter) count(view int, k []byte, d int) {
 	list := r.views[view]
 	if len(list) == 0 {
@@ -55,7 +54,7 @@ func (r *rankWriter) count(view int, k []byte, d int) {
 	list[max(i, 0)].dirty = true
 }
 
-// save writes the rows that changed, splitting those that count too many.
+// save writes the rows that changed, and splits those above rankSize.
 func (r *rankWriter) save(ctx context.Context, tx *sql.Tx) error {
 	for view, list := range r.views {
 		saved := make([]rank, 0, len(list))

@@ -54,7 +54,7 @@ func (v *reader) write(ctx context.Context) error {
 	return v.out.Flushed()
 }
 
-// head writes what stands before the rows.
+// head writes what comes before the rows.
 func (v *reader) head(ctx context.Context) error {
 	total, err := v.snapshot.total(ctx, v.view.number)
 	if err != nil {

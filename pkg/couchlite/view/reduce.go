@@ -27,8 +27,8 @@ func (e *overflowError) Error() string {
 	return fmt.Sprintf("Reduce output must shrink more rapidly: input size: %d output size: %d", e.in, e.out)
 }
 
-// builtinReduce returns what makes the reducer of a built-in name, which
-// counts by its beginning; nil for another name.
+// builtinReduce returns the constructor of the built-in reducer whose name a
+// source begins with, as in CouchDB; nil if there is none.
 func builtinReduce(name string) func() *reducer {
 	for prefix, maker := range map[string]func() *reducer{
 		"_count": countReducer, "_sum": sumReducer, "_stats": statsReducer, "_approx_count_distinct": distinctReducer,
@@ -126,7 +126,7 @@ func (g *keyGroup) has(key []byte) bool {
 func (g *keyGroup) encode(key []byte) []byte {
 	encoded, err := g.collator.Append(nil, key)
 	if err != nil {
-		return key // which an index does not hold
+		return key // cannot happen: an index holds valid keys
 	}
 	return encoded
 }

@@ -18,8 +18,8 @@ import (
 const (
 	reduceRows  = 100       // rows given to one call of a reduce function
 	reduceBytes = 256 << 10 // of their JSON
-	// A result longer than overflowFrom must be no more than half as long as
-	// what it was made of, as CouchDB's reduce_limit has it.
+	// A result longer than overflowFrom must be at most half as long as its
+	// input: CouchDB's reduce_limit.
 	overflowFrom = 5000
 )
 
@@ -33,8 +33,8 @@ type scriptReducer struct {
 	partial []json.RawMessage // results of reduce, for rereduce
 }
 
-// newScriptReducer returns the reducer of a source, and what gives its machine
-// back.
+// newScriptReducer returns the reducer of a source, and a function that returns
+// its machine to the pool.
 func newScriptReducer(ctx context.Context, s *Engine, source string) (*reducer, func(), error) {
 	sum := sha256.Sum256([]byte(source))
 	key := "reduce " + string(sum[:])
@@ -65,8 +65,7 @@ func (r *scriptReducer) add(ctx context.Context, row viewRow) error {
 	return r.flush(ctx)
 }
 
-// flush reduces the rows at hand, the last one first, as CouchDB hands them
-// over.
+// flush reduces the collected rows, the last one first, as CouchDB does.
 func (r *scriptReducer) flush(ctx context.Context) error {
 	keys, values := make([]byte, 0, 2*r.size), make([]byte, 0, r.size+len(r.rows)+2)
 	open := byte('[')
@@ -99,7 +98,7 @@ func (r *scriptReducer) rereduce(ctx context.Context) error {
 	return err
 }
 
-// call runs the function. What throws reduces to null.
+// call runs the function. If it throws, the result is null.
 func (r *scriptReducer) call(ctx context.Context, keys, values []byte, again bool) (json.RawMessage, error) {
 	flag := []byte("false")
 	if again {

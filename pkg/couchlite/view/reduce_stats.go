@@ -12,7 +12,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couchlite/fault"
 )
 
-// stats are what _stats tells of some numbers.
+// stats is the result of _stats.
 type stats struct {
 	sum, count, low, high, squares erlNumber
 }

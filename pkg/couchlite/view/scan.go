@@ -15,12 +15,12 @@ type viewRow struct {
 	key, value []byte
 }
 
-// errEnough ends a scan whose rows suffice.
+// errEnough ends a scan that has read enough rows.
 var errEnough = errors.New("enough rows")
 
 // scan calls fn for the entries of a range, in order or backwards. Equal keys
 // of one document keep their order in both directions. fn may return errEnough.
-// A row's bytes are fn's only until it returns.
+// A row's bytes are valid only until fn returns.
 func (s snapshot) scan(ctx context.Context, number int, r keyRange, descending bool, fn func(viewRow) error) error {
 	text, args := `SELECT k, id, key, value FROM entries WHERE view = ? AND k >= ?`, []any{number, r.lo}
 	if r.lo == nil {
@@ -51,7 +51,7 @@ func (s snapshot) scan(ctx context.Context, number int, r keyRange, descending b
 	return nil
 }
 
-// each hands rows to fn, and at the end one without k.
+// each calls fn for each row, and at the end once with the zero row.
 func each(rows *sql.Rows, fn func(viewRow) error) error {
 	for rows.Next() {
 		var r viewRow
@@ -67,7 +67,7 @@ func each(rows *sql.Rows, fn func(viewRow) error) error {
 	return fn(viewRow{})
 }
 
-// backwards turns the rows of one document and key around again.
+// backwards calls fn with the rows of one document and key in reverse order.
 func backwards(fn func(viewRow) error) func(viewRow) error {
 	var held []viewRow
 	flush := func() error {

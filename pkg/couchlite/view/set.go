@@ -133,7 +133,7 @@ func (s *Set) index(ctx context.Context, d *Design) (*viewIndex, error) {
 		return nil, fault.NoDatabase()
 	}
 	if x := s.indexes[d.digest]; x != nil && x.purged() {
-		_ = x.file.Close() // it begins anew below
+		_ = x.file.Close() // a new one is opened below
 	} else if x != nil {
 		x.users++
 		return x, nil
@@ -148,8 +148,8 @@ func (s *Set) index(ctx context.Context, d *Design) (*viewIndex, error) {
 }
 
 // fresh returns the index of a design document, brought up to date as the
-// queries want it: in memory, where the disk does not take it. The caller must
-// leave it.
+// queries want it. If the disk cannot be written, it is one in memory. The
+// caller must leave it.
 func (s *Set) fresh(ctx context.Context, d *Design, queries []Query) (*viewIndex, error) {
 	x, err := s.index(ctx, d)
 	if err != nil {
@@ -174,7 +174,7 @@ func (s *Set) fresh(ctx context.Context, d *Design, queries []Query) (*viewIndex
 	return x, nil
 }
 
-// inMemory returns the index that stands in for one that cannot be written.
+// inMemory returns the index used in place of one that cannot be written.
 func (s *Set) inMemory(ctx context.Context, d *Design) (*viewIndex, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -197,7 +197,8 @@ func (s *Set) inMemory(ctx context.Context, d *Design) (*viewIndex, error) {
 	return x, nil
 }
 
-// forgetMemory drops what stood in for an index that is written again.
+// forgetMemory drops the index in memory when the one on disk can be written
+// again.
 func (s *Set) forgetMemory(d *Design, x *viewIndex) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

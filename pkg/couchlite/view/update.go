@@ -52,7 +52,7 @@ type indexUpdate struct {
 	errors errorLog
 }
 
-// batch is some changes and what became of them.
+// batch is some changes and the entries made of them.
 type batch struct {
 	changes []store.Change
 	entries [][]entry // by change

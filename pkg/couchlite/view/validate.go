@@ -26,8 +26,8 @@ type validator struct {
 	modules []byte
 }
 
-// Check refuses a design document that cannot work, and what a design
-// document's validate_doc_update forbids.
+// Check refuses a design document that is not valid, and an edit that a
+// validate_doc_update function forbids.
 func (s *Set) Check(ctx context.Context, e *store.Edit) error {
 	if strings.HasPrefix(e.ID, "_design/") && !e.Deleted && !e.Replicated {
 		return checkDesign(e.Body)
@@ -36,8 +36,8 @@ func (s *Set) Check(ctx context.Context, e *store.Edit) error {
 }
 
 // validate asks every validate_doc_update function about an edit, as CouchDB
-// does for all documents but design documents. What a function throws is the
-// answer: 403 for forbidden, 401 for unauthorized.
+// does for all documents but design documents. An object that a
+// function throws is the answer: 403 for forbidden, 401 for unauthorized.
 func (s *Set) validate(ctx context.Context, e *store.Edit) error {
 	if strings.HasPrefix(e.ID, "_design/") || strings.HasPrefix(e.ID, "_local/") {
 		return nil

@@ -9,9 +9,9 @@ import (
 	"slices"
 )
 
-// indexWriter is a transaction that changes an index. Entries are gathered and
-// go in sorted, page by page. Nothing in it can be cancelled: a context that
-// can end costs a goroutine for every statement.
+// indexWriter is a transaction that changes an index. Entries are collected
+// and written in order. Its statements cannot be canceled: a context that can
+// be canceled costs a goroutine for each.
 type indexWriter struct {
 	ctx   context.Context
 	tx    *sql.Tx
@@ -157,8 +157,8 @@ func (w *indexWriter) commit() error {
 
 func (w *indexWriter) rollback() { _ = w.tx.Rollback() }
 
-// saveBroken records views that fail, so that their index begins anew when it
-// is opened the next time.
+// saveBroken records views that fail, so that their index is built from scratch
+// when it is opened the next time.
 func (x *viewIndex) saveBroken(ctx context.Context, tx *sql.Tx) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
