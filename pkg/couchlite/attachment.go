@@ -58,7 +58,7 @@ func (q *request) getAttachment(id, name string) error {
 	if encoded {
 		h.Set("Content-Encoding", a.Encoding)
 		h.Set("Content-Length", strconv.Itoa(len(a.Data)))
-		q.Request.Header.Del("Range") // of the plain bytes
+		q.Request.Header.Del("Range") // a range would be one of the plain bytes
 	}
 	http.ServeContent(q.w, q.Request, "", time.Time{}, bytes.NewReader(a.Data))
 	return nil

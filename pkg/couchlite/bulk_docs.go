@@ -67,8 +67,7 @@ func (q *request) bulkDocs() error {
 	return writeJSON(q.w, http.StatusCreated, bulkResults(edits, outcomes))
 }
 
-// bulkResults lists every outcome, or only the failures where the revisions
-// came with the documents.
+// bulkResults lists every outcome, or with new_edits=false only the failures.
 func bulkResults(edits []*store.Edit, outcomes []error) []bulkResult {
 	results := []bulkResult{}
 	for i, e := range edits {

@@ -74,8 +74,8 @@ type changesFeed struct {
 	*request
 	changesQuery
 	incarnation string
-	last        int64 // update sequence the client has everything up to
-	unseen      int64 // with a filter that looks up documents: changes it did not look at
+	last        int64 // the client has every change up to this update sequence
+	unseen      int64 // with a direct filter: how many changes it did not look at
 }
 
 // emit writes the changes since the last and returns how many there were.
@@ -192,7 +192,7 @@ func (f *changesFeed) revs(ctx context.Context, row store.ChangeRow) ([]string, 
 	return revs, nil
 }
 
-// project leaves of a document what the selector's fields say.
+// project reduces a document to the fields that the selector names, if any.
 func (f *changesFeed) project(doc []byte) []byte {
 	if s, ok := f.filter.(selectorFilter); ok && len(s.fields) > 0 {
 		return mango.Project(doc, s.fields)
@@ -200,7 +200,7 @@ func (f *changesFeed) project(doc []byte) []byte {
 	return doc
 }
 
-// span is what comes next in the feed.
+// span is the range of changes to read next.
 func (f *changesFeed) span() store.ChangeSpan {
 	s := store.ChangeSpan{After: f.last, Before: math.MaxInt64, Descending: f.descending, Bodies: f.include || f.filter != nil && f.filter.needsBody()}
 	if f.descending {
@@ -211,13 +211,13 @@ func (f *changesFeed) span() store.ChangeSpan {
 
 func (f *changesFeed) seq(n int64) string { return strconv.FormatInt(n, 10) + "-" + f.incarnation }
 
-// lastSeq is where the client should go on.
+// lastSeq is what the client sends as since to continue.
 func (f *changesFeed) lastSeq() string { return f.seq(f.last) }
 
-// pending counts the changes behind the last one.
+// pending counts the changes after the last one written.
 func (f *changesFeed) pending(ctx context.Context) (int64, error) {
 	if f.filter != nil && f.filter.direct() {
-		return f.unseen, nil // CouchDB counts what it need not have looked at
+		return f.unseen, nil // as CouchDB counts them
 	}
 	from, to := f.last, int64(math.MaxInt64)
 	if f.descending {
@@ -229,11 +229,11 @@ func (f *changesFeed) pending(ctx context.Context) (int64, error) {
 	return f.db.CountChanges(ctx, from, to)
 }
 
-// watch returns a channel that is closed when there may be more.
+// watch returns a channel that is closed at the next change.
 func (f *changesFeed) watch() <-chan struct{} { return f.s.store.Watch(f.db.Name()) }
 
-// park gives the database back while the feed waits; resume takes it again,
-// and reports false when it is gone or another.
+// park releases the database while the feed waits; resume opens it again, and
+// reports false when it was deleted or created anew.
 func (f *changesFeed) park() { f.leave() }
 
 func (f *changesFeed) resume(ctx context.Context) (bool, error) {

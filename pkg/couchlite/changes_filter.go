@@ -70,7 +70,8 @@ func (q *request) scriptFilter() (filter, error) {
 	return scriptFilter{f}, err
 }
 
-// scriptFilter lets through what a function of a design document does.
+// scriptFilter shows the documents for which a function of a design document
+// returns true.
 type scriptFilter struct{ *view.Filter }
 
 func (f scriptFilter) match(c store.ChangeRow) (bool, error) {
@@ -97,7 +98,7 @@ func (q *request) forFunction() map[string]any {
 	}
 }
 
-// idFilter lets named documents through.
+// idFilter shows the documents with these ids.
 type idFilter map[string]bool
 
 func newIDFilter(raw json.RawMessage) (filter, error) {
@@ -119,7 +120,7 @@ func (idFilter) needsBody() bool { return false }
 func (idFilter) direct() bool { return true }
 func (idFilter) close()       {}
 
-// designFilter lets design documents through.
+// designFilter shows design documents.
 type designFilter struct{}
 
 func (designFilter) match(c store.ChangeRow) (bool, error) {
@@ -131,7 +132,7 @@ func (designFilter) needsBody() bool { return false }
 func (designFilter) direct() bool { return true }
 func (designFilter) close()       {}
 
-// selectorFilter lets documents through that a selector means.
+// selectorFilter shows the documents that match a selector.
 type selectorFilter struct {
 	*mango.Selector
 	fields []string // of the documents shown; none: all

@@ -15,15 +15,15 @@ import (
 	"time"
 )
 
-// cookieJar signs session cookies. Its key outlives a run of the server, as
-// CouchDB's does, since a replicator that meets a restarted server goes on
-// with its cookie; another password makes another key.
+// cookieJar signs session cookies. Its key survives a restart, as CouchDB's
+// does: a replicator keeps using its cookie with a restarted server. Changing
+// the password changes the key.
 type cookieJar struct{ key []byte }
 
 // secretSize is how many random bytes the file "secret" holds.
 const secretSize = 32
 
-// newCookieJar takes the secret in dir, and makes one where there is none.
+// newCookieJar reads the secret in dir, or creates it.
 func newCookieJar(dir string, admin *Credentials) (*cookieJar, error) {
 	secret, err := readSecret(filepath.Join(dir, "secret"))
 	if err != nil {
@@ -36,8 +36,8 @@ func newCookieJar(dir string, admin *Credentials) (*cookieJar, error) {
 	return &cookieJar{key.Sum(nil)}, nil
 }
 
-// readSecret reads the file, which it makes when it is absent or a crash cut
-// its making short.
+// readSecret reads the file. It creates the file if it is missing, or if a
+// crash left it incomplete.
 func readSecret(path string) ([]byte, error) {
 	secret, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -65,7 +65,7 @@ func (c *cookieJar) mac(claim string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// wellFormed reports whether a cookie can be anybody's: three parts.
+// wellFormed reports whether a cookie has the three parts of one.
 func wellFormed(value string) bool {
 	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(value, "="))
 	return err == nil && strings.Count(string(raw), ":") >= 2

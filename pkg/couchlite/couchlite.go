@@ -7,15 +7,15 @@
 // A write is acknowledged when it is on disk. Concurrent writes to one
 // database share a transaction, and so the wait for the disk. Databases are
 // opened when they are asked for; beyond a number of open ones, those idle
-// longest are closed. A database that keeps a thousand superseded revisions
-// and as many as it has documents compacts itself, as _compact does.
+// longest are closed. A database compacts itself, as _compact does, when it
+// keeps a thousand superseded revisions and at least one for each document.
 //
-// Design documents work by their views, their filter functions and
-// validate_doc_update. Left out: the replicator itself (_replicate,
+// Of design documents, the views, the filter functions and
+// validate_doc_update are used. Left out: the replicator itself (_replicate,
 // _replicator, _scheduler), shards and the cluster's configuration, show,
 // list, update and rewrite functions, Mango queries (_find, _index, _explain
 // answer 501; selectors filter _changes), partitioned databases, and users
-// other than the one server admin; _security is kept but decides nothing.
+// other than the one server admin; _security is stored but has no effect.
 package couchlite
 
 import (
@@ -33,8 +33,8 @@ import (
 // Options configure a [Server]. The zero value is a server in memory on
 // which everyone is admin.
 type Options struct {
-	// Dir holds the files. Empty means a temporary directory that goes away
-	// with the server, where nothing waits for the disk.
+	// Dir holds the files. Empty means a temporary directory, which Close
+	// removes; writes to it do not wait for the disk.
 	Dir string
 	Log *zap.Logger // nil: no log
 	// Admin is the one user; everyone else then gets 401. Nil: no

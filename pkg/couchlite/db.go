@@ -31,7 +31,7 @@ func (q *request) deleteDatabase(name string) error {
 	if q.query.Has("rev") {
 		return fault.BadRequest("You tried to DELETE a database with a ?=rev parameter. Did you mean to DELETE a document instead?")
 	}
-	// What began with the request ends without it.
+	// A deletion that has begun is finished even if the client leaves.
 	if err := q.s.store.Destroy(context.WithoutCancel(q.Context()), name); err != nil {
 		return err
 	}
@@ -53,7 +53,8 @@ func (q *request) serveInfo() error {
 	return q.notAllowed("DELETE,GET,HEAD,POST")
 }
 
-// postDocument serves POST /{db}: a document whose id may be ours to choose.
+// postDocument serves POST /{db}: a new document. Without an _id it gets one
+// from the server.
 func (q *request) postDocument() error {
 	raw, err := q.body()
 	if err != nil {
@@ -81,8 +82,8 @@ func (q *request) ensureFullCommit() error {
 	return nil
 }
 
-// compact serves _compact: in the background, content of revisions that are
-// no leaves is forgotten.
+// compact serves _compact: the content of revisions that are not leaves is
+// deleted, in the background.
 func (q *request) compact() error {
 	q.s.store.StartCompaction(q.db)
 	return q.ok(http.StatusAccepted)
@@ -146,7 +147,7 @@ func (q *request) revsLimit() error {
 	return q.ok(http.StatusOK)
 }
 
-// purge serves _purge: revisions are forgotten as if they had never been.
+// purge serves _purge: it removes revisions and leaves no tombstone.
 func (q *request) purge() error {
 	ids, revs, err := q.askedRevs()
 	if err != nil {

@@ -92,8 +92,8 @@ func (q *request) viewBody() (map[string]json.RawMessage, error) {
 	return body, nil
 }
 
-// answerView runs queries on one view. Once rows flow, an error can only cut
-// the answer short.
+// answerView runs queries on one view. After the first row was sent, an error
+// can only cut the answer short.
 func (q *request) answerView(d *view.Design, name string, queries []view.Query, multiple bool) error {
 	q.w.Header().Set("Content-Type", "application/json")
 	q.w.Header().Set("Cache-Control", "must-revalidate")
@@ -108,8 +108,8 @@ func (q *request) answerView(d *view.Design, name string, queries []view.Query, 
 const maxHeld = 4 << 20
 
 // heldWriter keeps a response until it is complete or grows large, so that a
-// slow client does not hold a snapshot of the index, and an error that comes
-// late can still be told.
+// slow client does not hold a snapshot of the index, and a late error can still
+// be sent as one.
 type heldWriter struct {
 	http.ResponseWriter
 	held   []byte
@@ -132,7 +132,7 @@ func (h *heldWriter) release() error {
 	held := h.held
 	h.held, h.direct = nil, true
 	if len(held) > 0 {
-		_, _ = h.ResponseWriter.Write(held) // that the client has left is no error
+		_, _ = h.ResponseWriter.Write(held) // a client that left is no error
 	}
 	return nil
 }

@@ -85,7 +85,7 @@ func (q *request) named(id string) (store.Revision, error) {
 	return r, err
 }
 
-// queryRev reads ?rev=; the zero revision means that there is none.
+// queryRev reads ?rev=; it returns the zero revision if there is none.
 func (q *request) queryRev() (revtree.Rev, error) {
 	if !q.query.Has("rev") {
 		return revtree.Rev{}, nil
@@ -163,8 +163,8 @@ func (q *request) setRevision(e *store.Edit) error {
 	return nil
 }
 
-// saveDocument writes one edit and answers with its revision. A document for
-// a batch is written like any other, but its writer does not learn how.
+// saveDocument writes one edit and answers with its revision. With batch=ok it
+// writes as well before it answers, but the answer is always 202, as CouchDB's.
 func (q *request) saveDocument(e *store.Edit) error {
 	err := q.save(e)
 	if q.query.Get("batch") == "ok" {

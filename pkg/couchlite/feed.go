@@ -88,8 +88,8 @@ type feed interface {
 	// watch returns a channel that is closed when there may be more events
 	// than emit wrote after the call.
 	watch() <-chan struct{}
-	// park lets go of what the feed need not hold while it waits; resume
-	// takes it again, or reports that the source is gone.
+	// park releases what the feed need not hold while it waits; resume takes
+	// it again, and reports false if the source is gone.
 	park()
 	resume(ctx context.Context) (alive bool, err error)
 	lastSeq() string
@@ -97,7 +97,7 @@ type feed interface {
 	pending(ctx context.Context) (int64, error)
 }
 
-// runFeed delivers a feed until it has nothing more to say.
+// runFeed delivers a feed until it ends.
 func runFeed(q *request, f feed, o feedOptions) error {
 	ctx := q.Context()
 	out := newFeedWriter(q.w, o.kind)
@@ -111,7 +111,7 @@ func runFeed(q *request, f feed, o feedOptions) error {
 			break
 		}
 		if n == 0 && out.Rows == 0 {
-			err = out.heartbeat() // tells the client that the feed stands
+			err = out.heartbeat() // tells the client that the feed has begun
 		} else {
 			err = out.flush()
 		}
@@ -140,7 +140,7 @@ func runFeed(q *request, f feed, o feedOptions) error {
 
 // wait returns true when more is closed, false when the feed should end:
 // timeout, a client that left, a server or a listener that closes. Meanwhile
-// it keeps the heart beating.
+// it writes heartbeats.
 func (q *request) wait(more <-chan struct{}, o feedOptions, out *feedWriter) bool {
 	var timeout, beat <-chan time.Time
 	if o.heartbeat > 0 {

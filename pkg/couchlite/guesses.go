@@ -31,8 +31,9 @@ type wrongGuesses struct {
 	last time.Time
 }
 
-// peer is who sends a request: an IPv4 address or an IPv6 network of one
-// customer. Who calls in this process is nobody to guess.
+// peer identifies the sender of a request: its IPv4 address, or the /64
+// network of its IPv6 address, which one customer has. It is empty, and never
+// locked out, for callers in this process.
 func peer(r *http.Request) string {
 	if r.RemoteAddr == inProcess {
 		return ""
@@ -86,7 +87,8 @@ func (g *guesses) note(peer string, right bool, now time.Time) {
 	g.wrong[peer] = wrongGuesses{w.n + 1, now}
 }
 
-// forget drops the peers that are free again, all when that is too few.
+// forget drops the peers whose lockout is over. If too many are left, it drops
+// all.
 func (g *guesses) forget(now time.Time) {
 	for peer, w := range g.wrong {
 		if now.Sub(w.last) >= lockout {

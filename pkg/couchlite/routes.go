@@ -103,8 +103,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, drain <-chan stru
 }
 
 // splitPath returns the unescaped segments of a path; an escaped slash stays
-// inside its segment, and a plus sign is a space, as CouchDB has it. Many slashes say no more than one, and one at the end
-// nothing.
+// inside its segment, and a plus sign is a space, as CouchDB has it. Several
+// slashes count as one, and one at the end is ignored.
 func splitPath(escaped string) ([]string, error) {
 	segments := strings.FieldsFunc(escaped, func(c rune) bool { return c == '/' })
 	for i, segment := range segments {
@@ -226,7 +226,7 @@ func (q *request) tempView() error {
 	return fault.New(http.StatusGone, "gone", "Temporary views are not supported in CouchDB")
 }
 
-// notImplemented serves what CouchDB has and couchlite has not.
+// notImplemented serves the endpoints of CouchDB that couchlite leaves out.
 func (q *request) notImplemented() error {
 	return fault.New(http.StatusNotImplemented, "not_implemented", "This server has no Mango queries; read a view.")
 }

@@ -36,8 +36,8 @@ func (c *Credentials) matches(name, password string) bool {
 	return same == 1
 }
 
-// authenticate finds out who sends a request. Wrong credentials are 401, none
-// make an anonymous user.
+// authenticate finds out who sends a request. Wrong credentials are 401;
+// without any the user is anonymous.
 func (s *Server) authenticate(r *http.Request) (user, error) {
 	admin := s.opts.Admin
 	if admin == nil {
@@ -61,8 +61,8 @@ func (s *Server) authenticate(r *http.Request) (user, error) {
 	return user{}, nil
 }
 
-// verify checks a name and a password, unless their sender has guessed too
-// often.
+// verify checks a name and a password. A sender that guessed wrong too often
+// is refused without a check.
 func (s *Server) verify(r *http.Request, name, password string) error {
 	from, now := peer(r), time.Now()
 	if err := s.guesses.check(from, now); err != nil {

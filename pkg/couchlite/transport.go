@@ -46,7 +46,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	case <-ctx.Done():
 	}
 	select {
-	case resp := <-w.ready: // run cancels when it has delivered
+	case resp := <-w.ready: // delivered before its context was canceled
 		return delivered(resp)
 	default:
 		cancel()
@@ -82,7 +82,7 @@ type pipeWriter struct {
 	ready   chan *http.Response
 }
 
-// run calls the handler and completes the answer, whatever the handler does.
+// run calls the handler and completes the answer, also when the handler panics.
 func (w *pipeWriter) run(h http.Handler, in *http.Request) {
 	defer func() { _ = in.Body.Close() }()
 	if err := w.call(h, in); err != nil {
@@ -121,7 +121,7 @@ func (w *pipeWriter) abort(err error) {
 		w.ready <- nil
 	default:
 		w.status, w.sent = http.StatusInternalServerError, http.Header{"Content-Type": {"application/json"}}
-		body := `{"error":"internal_server_error","reason":"The server could not do it; its log says more."}`
+		body := `{"error":"internal_server_error","reason":"The server failed; its log says why."}`
 		w.deliver(io.NopCloser(bytes.NewReader([]byte(body))), int64(len(body)))
 	}
 	w.cancel()

@@ -114,7 +114,7 @@ func (b *blockWriter) send(v, n int) {
 	}
 }
 
-// windUp fills the last byte.
+// windUp writes the bits that are left, as whole bytes.
 func (b *blockWriter) windUp() {
 	if b.bitsLen > 0 {
 		b.out = append(b.out, byte(b.bits))

@@ -252,8 +252,8 @@ func runs(t *tree) (list []run) {
 	return list
 }
 
-// limits are how often the next length may be repeated, and from how often on
-// it pays.
+// limits returns how often a run may repeat the next length, and the least
+// number of repeats that is written as a run.
 func limits(next, current int) (most, least int) {
 	switch next {
 	case 0:

@@ -12,12 +12,12 @@ type span struct {
 	dead               bool
 }
 
-// manyMembers is where looking for equal keys by comparing ends and a map
-// begins.
+// manyMembers is from how many members on a map is used to find equal keys;
+// comparing each with each is faster below.
 const manyMembers = 12
 
 // object copies an object. Of members with equal keys the last is kept, in
-// its place; so does CouchDB.
+// its own place, as in CouchDB.
 func (p *parser) object() error {
 	split := p.split && p.depth == 1
 	p.dst = append(p.dst, '{')

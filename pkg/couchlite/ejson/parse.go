@@ -41,8 +41,8 @@ func Canonical(src []byte) ([]byte, error) {
 }
 
 // Split reads a JSON object and returns its members whose names begin with an
-// underscore apart from the rest, which is one canonical object. A value that
-// is no object is an error wrapping [ErrSyntax]'s sibling [ErrNotObject].
+// underscore apart from the rest, which is one canonical object. For
+// a value that is no object it returns [ErrNotObject].
 func Split(src []byte) (body []byte, special []Member, err error) {
 	p := parser{src: src, dst: make([]byte, 0, len(src)), split: true}
 	p.space()

@@ -164,9 +164,9 @@ func (p *parser) number() error {
 // smallestNormal is the smallest float64 with all its digits.
 const smallestNormal = 0x1p-1022
 
-// readFloat reads a number with a fraction or an exponent as CouchDB does. One
-// without a fraction that is long, or too small for a normal float64, is an
-// integer times a power of ten there: 5e-324 is 0.
+// readFloat reads a number with a fraction or an exponent as CouchDB does.
+// There, one without a fraction that is long, or too small for a normal
+// float64, is computed as an integer times a power of ten: 5e-324 is 0.
 func readFloat(text string) (float64, error) {
 	const longest = 32
 	f, err := strconv.ParseFloat(text, 64)
@@ -219,7 +219,8 @@ func appendFloat(dst []byte, f float64) []byte {
 	}
 	dst = strconv.AppendFloat(dst, f, 'e', -1, 64)
 	if math.Abs(f) < smallestNormal && bytes.IndexByte(dst[start:], '.') < 0 {
-		// Without a fraction it would not be read again as what it is.
+		// readFloat reads such a small number without a fraction as 0, so it
+		// gets one.
 		at := start + bytes.IndexByte(dst[start:], 'e')
 		dst = slices.Insert(dst, at, '.', '0')
 	}

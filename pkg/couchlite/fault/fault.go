@@ -1,11 +1,11 @@
-// Package fault holds errors as CouchDB tells them to its clients: a status, a
-// code and a reason. An error of another type is the server's own fault, and
-// a client hears no more of it than that.
+// Package fault holds errors as CouchDB sends them to its clients: a status, a
+// code and a reason. An error of another type is the server's own fault; the
+// client gets a 500 without details.
 package fault
 
 import "errors"
 
-// Error is an error as CouchDB tells it to a client:
+// Error is an error as CouchDB sends it to a client:
 // {"error": Code, "reason": Reason}.
 type Error struct {
 	Status int
@@ -50,14 +50,14 @@ func TooLarge() *Error {
 	return New(413, "too_large", "the request entity is too large")
 }
 
-// As returns what the client hears of err; an unexpected error is told
-// no more than that.
+// As returns err as it is sent to the client: a 500 without details unless it
+// is an [Error].
 func As(err error) *Error {
 	var f *Error
 	if errors.As(err, &f) {
 		return f
 	}
-	return New(500, "internal_server_error", "The server could not do it; its log says more.")
+	return New(500, "internal_server_error", "The server failed; its log says why.")
 }
 
 // IsMissing reports whether err is a 404.

@@ -1,8 +1,8 @@
 // Package mango is CouchDB's selector language: a JSON object that says which
-// documents are meant, as the _selector filter and _find take it.
+// documents match, as the _selector filter takes it.
 //
-// A condition on a field that a document lacks is false, whatever it asks;
-// only {"$exists": false} is true there. Values compare by CouchDB's
+// A condition on a field that a document lacks is false; only
+// {"$exists": false} is true there. Values compare by CouchDB's
 // collation, across types.
 package mango
 
@@ -28,8 +28,8 @@ var (
 // maxDepth bounds how deep a selector may nest.
 const maxDepth = 100
 
-// maxSize bounds the members and elements of a selector, which every document
-// is held against.
+// maxSize bounds the members and elements of a selector, all of which may be
+// evaluated for every document.
 const maxSize = 10_000
 
 // size counts the members and elements of a value.
@@ -50,8 +50,7 @@ func size(v any) int {
 	return n
 }
 
-// Selector decides which documents are meant. It is not safe for concurrent
-// use.
+// Selector decides which documents match. It is not safe for concurrent use.
 type Selector struct {
 	match    condition
 	collator *collation.Collator
@@ -80,7 +79,7 @@ func New(raw []byte) (*Selector, error) {
 	return &Selector{match: match, collator: collation.New()}, nil
 }
 
-// Match reports whether a document, a JSON object, is meant.
+// Match reports whether a document, a JSON object, matches.
 func (s *Selector) Match(doc []byte) (bool, error) {
 	v, err := decode(doc)
 	if err != nil {

@@ -1,6 +1,6 @@
 package revtree
 
-// keep drops every node for which drop says so, calls dropped for those with
+// keep drops the nodes that are not alive, calls dropped for those with
 // content, and makes the children of dropped nodes roots.
 func (t *Tree) keep(alive []bool, dropped func(body int64)) {
 	place := make([]int, len(t.nodes))
@@ -49,7 +49,7 @@ func (t *Tree) Compact(dropped func(body int64)) {
 }
 
 // Purge forgets those of revs that are leaves, with every ancestor that no
-// other leaf has, as if they had never been. It returns the leaves removed.
+// other leaf has, and leaves no tombstone. It returns the leaves removed.
 func (t *Tree) Purge(revs []Rev, dropped func(body int64)) []Rev {
 	var purged []Rev
 	alive := make([]bool, len(t.nodes))

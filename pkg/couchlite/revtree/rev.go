@@ -31,8 +31,7 @@ var ErrRev = errors.New("invalid revision")
 const maxHash = 256
 
 // ParseRev reads "N-HASH". CouchDB accepts any hash, and so do replicated
-// documents carry them; one of 32 characters has to be hex, whose case says
-// nothing.
+// documents carry them; one of 32 characters has to be hex, in either case.
 func ParseRev(s string) (Rev, error) {
 	gen, hash, ok := strings.Cut(s, "-")
 	n, err := strconv.Atoi(gen)

@@ -72,7 +72,7 @@ func beats(a, b Node) int {
 	return b.compare(a.Rev)
 }
 
-// Winner is the leaf that a reader gets who names no revision. A tree without
+// Winner is the leaf that is read when no revision is named. A tree without
 // nodes has none.
 func (t *Tree) Winner() (Node, bool) {
 	if len(t.nodes) == 0 {

@@ -68,7 +68,7 @@ func (s *Writer) Send() {
 	s.Buf = s.Buf[:0]
 }
 
-// Flushed sends what has been gathered if it is much.
+// Flushed sends what has been gathered once it fills the buffer.
 func (s *Writer) Flushed() error {
 	if len(s.Buf) >= streamBuffer {
 		s.Send()
@@ -76,8 +76,7 @@ func (s *Writer) Flushed() error {
 	return s.Err
 }
 
-// Finish sends the rest, with tail after it. That the client has left is no
-// error.
+// Finish sends the rest, with tail after it. A client that left is no error.
 func (s *Writer) Finish(tail string) error {
 	s.Text(tail)
 	s.Send()

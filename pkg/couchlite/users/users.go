@@ -67,7 +67,7 @@ func Prepare(id string, body []byte) ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// check is CouchDB's validate_doc_update, as far as an admin is bound by it.
+// check applies the rules of CouchDB's validate_doc_update that bind an admin.
 func check(id string, members map[string]json.RawMessage) error {
 	var name string
 	text := func(member string, to *string) bool {
