@@ -1,9 +1,8 @@
 // Package mango is CouchDB's selector language: a JSON object that says which
 // documents match, as the _selector filter takes it.
 //
-// A condition on a field that a document lacks is false; only
-// {"$exists": false} is true there. Values compare by CouchDB's
-// collation, across types.
+// A condition on a field that a document lacks is false; only {"$exists":
+// false} is true there. Values compare by CouchDB's collation, across types.
 package mango
 
 import (

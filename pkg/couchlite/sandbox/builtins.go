@@ -7,8 +7,8 @@ import (
 )
 
 // builtins are the builtins that are guarded by name, with the kinds of their
-// guards. What the prelude replaces is not among them. TestEveryBuiltinIsGuarded
-// holds the list against what the engine has.
+// guards. Those that the prelude replaces are not among them.
+// TestEveryBuiltinIsGuarded compares the list with what the engine has.
 var builtins = []struct{ holder, kind, names string }{
 	{"Array.prototype", "walk", "every some find findIndex findLast findLastIndex forEach includes indexOf lastIndexOf reduce reduceRight shift"},
 	{"Array.prototype", "free", "at pop toString"},

@@ -10,8 +10,7 @@ import (
 // A Row is one emitted key and value.
 type Row struct{ Key, Value json.RawMessage }
 
-// A MapResult is what one map function made of a document. With an error the
-// document has no rows.
+// A MapResult is the result of one map function for a document: rows or an error.
 type MapResult struct {
 	Rows []Row
 	Err  error // *[ExceptionError] or *[LimitError]
@@ -19,9 +18,8 @@ type MapResult struct {
 
 // Map runs every function of the machine on a document, which is JSON, except
 // those whose numbers are in skip. Results are in the order of the functions.
-// The error is [ErrAbandoned], and then
-// names in results the function that does not stop, or says that the document
-// is no JSON; those before it have their results.
+// It returns [ErrAbandoned] if a function does not stop, which then has an error
+// in the results, and another error if the document is not JSON.
 func (m *Machine) Map(ctx context.Context, document []byte, skip map[int]bool) ([]MapResult, error) {
 	results := make([]MapResult, len(m.realms))
 	err := m.do(ctx, func() error {
@@ -57,7 +55,8 @@ func (m *Machine) Map(ctx context.Context, document []byte, skip map[int]bool) (
 	return results, err
 }
 
-// abandoned blames the running function. What the job still writes is its own.
+// abandoned returns results that blame the running function. They are a new
+// slice, since the job may still write to its own.
 func (m *Machine) abandoned() []MapResult {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -70,8 +69,8 @@ func (m *Machine) abandoned() []MapResult {
 	return results
 }
 
-// mapDocument runs the function on a document, as text and as a node. Its rows
-// may have so many bytes.
+// mapDocument runs the function on a document, given as text and as a node. Its
+// rows may have output bytes at most.
 func (r *realm) mapDocument(document []byte, n *node, output int) MapResult {
 	var result MapResult
 	result.Err = r.run(func() {
@@ -142,8 +141,8 @@ func (m *Machine) Call(ctx context.Context, function int, arguments ...[]byte) (
 	return out, nil
 }
 
-// Test calls one function as Call does and returns whether its result is true
-// to JavaScript.
+// Test calls one function as Call does and reports whether its result is truthy
+// in JavaScript.
 func (m *Machine) Test(ctx context.Context, function int, arguments ...[]byte) (bool, error) {
 	var truth bool
 	err := m.call(ctx, function, arguments, func(_ *realm, result goja.Value) { truth = result.ToBoolean() })

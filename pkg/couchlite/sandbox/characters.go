@@ -2,7 +2,8 @@ package sandbox
 
 import "github.com/dlclark/regexp2/v2/syntax"
 
-// characters compiles what matches one character after the other.
+// characters compiles a node that matches single characters: one, a string, or
+// a repetition.
 func (p *pattern) characters(n *syntax.RegexNode, next step, back bool) step {
 	if n.T == syntax.NtMulti {
 		return word(n.Str, next, back)
@@ -91,7 +92,7 @@ func word(text []rune, next step, back bool) step {
 	}
 }
 
-// class returns what says whether a character is in the class of a node.
+// class returns the test whether a character is in the class of a node.
 func (p *pattern) class(n *syntax.RegexNode) func(rune) bool {
 	c, set := n.Ch, n.Set
 	switch n.T {
@@ -105,8 +106,8 @@ func (p *pattern) class(n *syntax.RegexNode) func(rune) bool {
 	panic(compileErrorf("regular expression of an unknown kind"))
 }
 
-// assertion returns what says whether a position is of the kind of a node, nil
-// if the node is none of these.
+// assertion returns the test of a node that is an assertion about a position;
+// nil for other nodes.
 func (p *pattern) assertion(n *syntax.RegexNode) func(*matcher, int) bool {
 	switch n.T {
 	case syntax.NtBol:

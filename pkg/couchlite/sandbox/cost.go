@@ -87,8 +87,8 @@ func assignmentCost(left ast.Expression) int {
 	return 16
 }
 
-// patternTargetCost is the cost of writing to what a pattern names. An element
-// of an array there is not counted in any other way.
+// patternTargetCost is the cost of writing to a target of a destructuring
+// pattern. If that is an element of an array, nothing else counts it.
 func patternTargetCost(e ast.Expression) int {
 	switch n := e.(type) {
 	case *ast.AssignExpression:

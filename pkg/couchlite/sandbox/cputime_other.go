@@ -6,5 +6,6 @@ import "time"
 
 var started = time.Now()
 
-// processTime returns how long the process has been running: no more is known.
+// processTime returns how long the process has been running; its processor time
+// is not known here.
 func processTime() time.Duration { return time.Since(started) }

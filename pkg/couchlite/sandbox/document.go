@@ -38,7 +38,7 @@ func plain(vm *goja.Runtime, n *node) goja.Value {
 	return scalar(vm, n)
 }
 
-// define sets an own member; assigning to __proto__ would do something else.
+// define sets an own member; assigning to __proto__ would set the prototype.
 func define(o *goja.Object, name string, v goja.Value) {
 	if name == "__proto__" {
 		_ = o.DefineDataProperty(name, v, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)

@@ -40,8 +40,9 @@ func at(args []goja.Value, i int) goja.Value {
 	return args[i]
 }
 
-// arrayLength returns the length of an array or of what looks like one. It must
-// not be computed: a builtin that reads it again would see another one.
+// arrayLength returns the length of an array, or of an object with a length. It
+// refuses one that is computed by a getter or an object: when the builtin reads
+// it again, it could be another.
 func (r *realm) arrayLength(v goja.Value) int {
 	o, ok := v.(*goja.Object)
 	if !ok {
@@ -65,7 +66,7 @@ func (r *realm) arrayLength(v goja.Value) int {
 	return int(n)
 }
 
-// computed says whether a property of an object is a getter.
+// computed reports whether a property of an object is a getter.
 func (r *realm) computed(o *goja.Object, name string) bool {
 	for ; o != nil; o = o.Prototype() {
 		descriptor, ok := must(r.descriptor(goja.Undefined(), o, r.vm.ToValue(name))).(*goja.Object)
@@ -99,7 +100,7 @@ func (r *realm) fillArray(v goja.Value, more int) int {
 	return n
 }
 
-// makeString counts a string of a length that arguments decide.
+// makeString counts a string whose length comes from arguments.
 func (r *realm) makeString(size float64) {
 	if size > maxString {
 		panic(r.rangeError("Invalid string length"))
@@ -209,8 +210,8 @@ func beforeLength(r *realm, _ goja.Value, args []goja.Value) {
 	r.charge(slotCost * int(min(max(argument(args, 0), 0), spareLength)))
 }
 
-// beforeNames counts the members of what is not an object yet. Those of an
-// object were counted when they were made.
+// beforeNames counts the members of a string, which becomes an object. Those of
+// an object were counted when they were made.
 func beforeNames(r *realm, _ goja.Value, args []goja.Value) { r.charge(pairCost * length(at(args, 0))) }
 
 // members returns the number of enumerable members of a value.

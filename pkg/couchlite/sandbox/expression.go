@@ -5,7 +5,7 @@ import (
 	"github.com/dop251/goja/token"
 )
 
-// replace returns what stands for an expression whose parts are rewritten.
+// replace returns the replacement of an expression whose parts are rewritten.
 func (w *rewriter) replace(e ast.Expression) ast.Expression {
 	switch n := e.(type) {
 	case *ast.BinaryExpression:
@@ -88,8 +88,8 @@ func (w *rewriter) member(e ast.Expression) {
 	}
 }
 
-// template adds one expression after the other, so that each step makes a string
-// of two that were counted.
+// template rewrites a template as a chain of additions, so that each step makes a
+// string of two that were counted.
 func (w *rewriter) template(n *ast.TemplateLiteral) ast.Expression {
 	empty := &ast.TemplateElement{Idx: n.OpenQuote, Valid: true}
 	piece := func(elements []*ast.TemplateElement, values ...ast.Expression) ast.Expression {

@@ -28,14 +28,13 @@ type Function struct {
 	literal bool
 }
 
-// Literal says whether the source is plainly a function, so that evaluating it
-// can do nothing but succeed.
+// Literal reports whether the source is a function expression alone, so that
+// evaluating it cannot fail.
 func (f *Function) Literal() bool { return f.literal }
 
 // Compile compiles the source of one function: an ES5 or ES6 function
-// expression, or a script whose last expression is one. Whether a script
-// evaluates to a function shows only in [NewMachine]. The error is a
-// *[CompileError].
+// expression, or a script whose last expression is one. Only [NewMachine] finds
+// out whether a script evaluates to a function. The error is a *[CompileError].
 func Compile(name, source string) (*Function, error) {
 	if strings.TrimSpace(source) == "" {
 		return nil, compileErrorf("missing function")
@@ -51,8 +50,8 @@ func Compile(name, source string) (*Function, error) {
 	return nil, compileErrorf("%s (%s)", err, source)
 }
 
-// compile refuses what would let parsing, compiling or running recurse or
-// compute without bound.
+// compile refuses sources on which parsing, compiling or running could recurse
+// or compute without bound.
 func compile(name, source string) (*Function, error) {
 	if len(source) > maxSource {
 		return nil, compileErrorf("source is longer than %d bytes", maxSource)
@@ -67,7 +66,7 @@ func compile(name, source string) (*Function, error) {
 		function *Function
 		err      error
 	}
-	// Some sources take the parser quadratic time. It ends, but not for us.
+	// Some sources take the parser quadratic time. It is not waited for.
 	done := make(chan outcome, 1)
 	go func() {
 		f, err := parseAndCompile(name, source)

@@ -20,17 +20,17 @@ const (
 	spareLength = 4 << 10 // elements an array may make room for ahead of what it holds
 )
 
-// A guarding is what is done around a builtin of some kind: before counts what
-// it is about to allocate or to walk; after counts the result, which is no
-// larger than what was counted before. Either may be nil. Objects in the place
-// of strings are turned into strings first, so that they can be measured.
+// A guarding says what is counted for a kind of builtin: before counts what the
+// call is about to allocate or to walk; after counts the result, which is no
+// larger than what was counted before. Either may be nil. Objects given as
+// strings are turned into strings first, so that they can be measured.
 type guarding struct {
 	texts  texts
 	before func(r *realm, this goja.Value, args []goja.Value)
 	after  func(r *realm, this, result goja.Value)
 }
 
-// texts says which objects a builtin takes for strings.
+// texts says which operands of a builtin are strings.
 type texts int
 
 const (
@@ -111,8 +111,8 @@ func (r *realm) guardFunction(method goja.Value, g guarding) goja.Value {
 	})
 }
 
-// wrapper makes a function of f that does not run in a call that was stopped,
-// and that does not nest without end.
+// wrapper makes a function of f that refuses to run after the call was stopped,
+// and that bounds how deep such functions nest.
 func (r *realm) wrapper(f func(goja.FunctionCall) goja.Value) goja.Value {
 	return r.vm.ToValue(func(call goja.FunctionCall) goja.Value {
 		r.stopped()

@@ -42,8 +42,9 @@ type Config struct {
 	Log       func(line string) // what functions log; may be nil
 }
 
-// NewMachine evaluates the functions. Its error is a *[CompileError] naming no
-// view for one that is none, or that of a call.
+// NewMachine evaluates the functions. If a source is not a function, the error
+// is a *[CompileError], which names no view; if evaluating fails, it is the
+// error of a call.
 func NewMachine(ctx context.Context, cfg Config) (*Machine, error) {
 	if len(cfg.Functions) > maxFunctions {
 		return nil, compileErrorf("more than %d functions", maxFunctions)
@@ -69,12 +70,12 @@ func NewMachine(ctx context.Context, cfg Config) (*Machine, error) {
 	return m, err
 }
 
-// realm returns the runtime of a function. It is made when there is none.
+// realm returns the runtime of a function, and makes it if there is none.
 func (m *Machine) realm(i int) (*realm, error) {
 	if m.realms[i] != nil {
 		return m.realms[i], nil
 	}
-	// Making it takes what it takes; only calls are limited more strictly.
+	// Making a runtime has limits of its own; those of the config are for calls.
 	m.allowance.limits.Work, m.allowance.limits.Memory = setupWork, max(m.limits.Memory, setupMemory)
 	r, err := newRealm(m, m.config.Functions[i], m.modules, m.config.Log)
 	m.allowance.limits = m.limits
@@ -84,8 +85,8 @@ func (m *Machine) realm(i int) (*realm, error) {
 	return r, err
 }
 
-// settle drops the runtimes that may have kept the most, until what all of them
-// may have kept is little.
+// settle drops the runtimes that may have kept the most memory, until all
+// together may have kept no more than retained.
 func (m *Machine) settle() {
 	for m.held > retained {
 		most := -1
@@ -106,7 +107,7 @@ func (m *Machine) settle() {
 // Functions returns how many functions the machine runs.
 func (m *Machine) Functions() int { return len(m.realms) }
 
-// Stuck says whether an earlier call still runs, which makes the machine useless.
+// Stuck reports whether an earlier call still runs: the machine cannot be used.
 func (m *Machine) Stuck() bool { return m.stuck }
 
 // do runs job on a goroutine of its own and watches it until it ends. A job
@@ -137,7 +138,7 @@ func (m *Machine) do(ctx context.Context, job func() error) error {
 	}
 }
 
-// perform runs job and gives back what it was allowed.
+// perform runs job within the allowance, and ends the allowance after it.
 func (m *Machine) perform(job func() error) (err error) {
 	defer m.allowance.end()
 	defer m.settle()
@@ -175,7 +176,7 @@ func (r *realm) run(f func()) error {
 	return r.failure(r.try(f))
 }
 
-// try calls f and returns what it threw, also what no JavaScript can catch.
+// try calls f and returns what it threw, including what JavaScript cannot catch.
 func (r *realm) try(f func()) (err error) {
 	defer func() {
 		switch p := recover().(type) {

@@ -38,7 +38,7 @@ func (m *matcher) count(n int) {
 	}
 }
 
-// deepen counts a turn of a loop that is under way, of so many steps.
+// deepen counts the stack of a turn of a loop, which waits for so many steps.
 func (m *matcher) deepen(steps int) {
 	if m.depth += steps; m.depth > m.paid {
 		m.paid += steps + depthBatch
@@ -46,7 +46,8 @@ func (m *matcher) deepen(steps int) {
 	}
 }
 
-// read returns the character at a position, and the position behind it.
+// read returns the character at a position, and the position after it. With
+// back it reads the character before.
 func (m *matcher) read(pos int, back bool) (c rune, after int, ok bool) {
 	if back {
 		if pos == 0 {
@@ -62,8 +63,8 @@ func (m *matcher) read(pos int, back bool) (c rune, after int, ok bool) {
 
 func (m *matcher) saveGroups() []group { return append([]group(nil), m.groups...) }
 
-// match looks for the first match that starts at or behind a position; with
-// here only at it. The groups of the match are in m.groups.
+// match looks for the first match that starts at from or later; with here, at
+// from only. The groups of the match are in m.groups.
 func (m *matcher) match(p *pattern, from int, here bool) bool {
 	for pos := from; pos <= len(m.input); pos++ {
 		if p.anchored && pos > 0 {
@@ -92,7 +93,8 @@ func patternCost(source string) int {
 	const perInstruction, base = 256, 4 << 10
 	cost := base + perInstruction*len(source)
 	if strings.Contains(source, "{") {
-		// Only the counts matter; what Go does not know has none that is copied.
+		// Only the repetitions matter, so syntax that Go lacks is replaced by
+		// other syntax of the same cost.
 		if tree, err := syntax.Parse(simplified(source), syntax.Perl); err == nil {
 			cost += perInstruction * instructions(tree)
 		} else {
@@ -105,7 +107,7 @@ func patternCost(source string) int {
 	return cost
 }
 
-// simplified turns what Go cannot parse into what takes as much.
+// simplified replaces syntax that Go cannot parse by syntax of the same cost.
 func simplified(source string) string {
 	return strings.NewReplacer(`(?=`, `(?:`, `(?!`, `(?:`, `(?<=`, `(?:`, `(?<!`, `(?:`, `(?<`, `(?P<`).Replace(source)
 }

@@ -71,8 +71,8 @@ func (a *allowance) end() {
 	<-turns.small
 }
 
-// grow raises the ceiling to the limit and says which limit is in the way, if
-// one is.
+// grow raises the ceiling to the limit. If it cannot, it returns the name of the
+// limit that was reached.
 func (a *allowance) grow() string {
 	if a.memory > a.limits.Memory {
 		return "memory"
@@ -91,7 +91,8 @@ func (a *allowance) grow() string {
 	return ""
 }
 
-// wait waits for a place in turns.big and says why there is none.
+// wait waits for a place in turns.big. If it gets none, it returns the name of
+// the limit that was reached.
 func (a *allowance) wait() string {
 	a.waiting.Store(true)
 	defer a.waiting.Store(false)
@@ -107,8 +108,8 @@ func (a *allowance) wait() string {
 	}
 }
 
-// take counts bytes that are about to be allocated, and says which limit is in
-// the way, if one is.
+// take counts bytes that are about to be allocated. If a limit is reached, it
+// returns the limit's name.
 func (a *allowance) take(bytes int) (limit string) {
 	if bytes < 0 {
 		return "memory"

@@ -12,7 +12,7 @@ import (
 // maxDepth bounds the nesting of JSON that goes in or comes out.
 const maxDepth = 2000
 
-// valueCost is what a value of a document takes.
+// valueCost is how many bytes a value of a document takes.
 const valueCost = 320
 
 var (

@@ -2,16 +2,16 @@ package sandbox
 
 import "github.com/dop251/goja"
 
-// The builtins of this file are our own. JavaScript's would call functions of
-// the design document, or read lengths, in the middle of their work, so that
-// their results cannot be bounded beforehand.
+// The builtins in this file replace the engine's. Those call functions of the
+// design document, or read lengths, in the middle of their work, so that the
+// size of their results cannot be bounded beforehand.
 
 // join is Array.prototype.join.
 func (r *realm) join(call goja.FunctionCall) goja.Value {
 	o := call.This.ToObject(r.vm)
 	for _, outer := range r.joining {
 		if outer == o {
-			return r.vm.ToValue("") // as everywhere: an array in itself is left out
+			return r.vm.ToValue("") // an array within itself is left out, as in other engines
 		}
 	}
 	r.joining = append(r.joining, o)

@@ -9,9 +9,9 @@ import (
 )
 
 // A pattern is a compiled regular expression: the syntax tree of regexp2, which
-// is also goja's, run by a matcher that counts its steps. Engines that look at a
-// clock answer "no match" when time is up, and that would depend on how busy the
-// computer is.
+// is also goja's, run by a matcher that counts its steps. Engines with a time
+// limit answer "no match" when time is up, so that the answer would depend on
+// how busy the machine is.
 type pattern struct {
 	start    step
 	groups   int
@@ -231,13 +231,14 @@ func resetCapture(id int, next step) step {
 	}
 }
 
-// accept ends what is matched on its own.
+// accept is the last step of a group that is matched on its own.
 func accept(m *matcher, pos int) bool {
 	m.end = pos
 	return true
 }
 
-// look matches a group once and for all, and then what then says.
+// look matches a group on its own, without coming back to it, and then calls
+// then with where it ended.
 func (p *pattern) look(n *syntax.RegexNode, then func(m *matcher, pos, end int) bool) step {
 	body := p.compile(n.Children[0], accept)
 	return func(m *matcher, pos int) bool {
@@ -267,7 +268,7 @@ func (p *pattern) lookNot(n *syntax.RegexNode, next step) step {
 	}
 }
 
-// reference matches what a group matched; nothing if it took no part.
+// reference matches what a group matched; the empty string if it took no part.
 func (p *pattern) reference(id int, next step, back bool) step {
 	return func(m *matcher, pos int) bool {
 		g := m.groups[id]

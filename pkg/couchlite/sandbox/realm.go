@@ -16,8 +16,8 @@ var preludeSource string
 // value is a function of the native ones.
 var prelude = mustCompile("prelude.js", preludeSource)
 
-// target declares the variable of rewritten code. No code from outside reaches
-// it: it is no member of the global object.
+// targetVariable declares the variable that rewritten code uses. Other code
+// cannot reach it: it is not a member of the global object.
 var targetVariable = func() *goja.Program {
 	tree, err := parser.ParseFile(nil, "", "let target", 0, parser.WithDisableSourceMaps)
 	if err != nil {
@@ -78,7 +78,7 @@ func newRealm(m *Machine, f *Function, modules *node, log func(string)) (*realm,
 		if err := r.install(modules); err != nil {
 			panic(err)
 		}
-		m.allowance.reset() // what the helpers took is not the function's
+		m.allowance.reset() // the helpers' share does not count for the function
 		r.call, _ = goja.AssertFunction(must(r.vm.RunProgram(f.program)))
 	})
 	if err == nil && r.call == nil {

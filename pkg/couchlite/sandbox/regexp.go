@@ -28,7 +28,7 @@ var patternFlags = []struct {
 	flag byte
 }{{"global", 'g'}, {"ignoreCase", 'i'}, {"multiline", 'm'}, {"dotAll", 's'}, {"unicode", 'u'}, {"sticky", 'y'}}
 
-// forget drops what belongs to the last call.
+// forget drops the state of the last call.
 func (e *expressions) forget() {
 	clear(e.objects)
 	e.input, e.runes, e.offsets = nil, nil, nil
@@ -98,7 +98,7 @@ func escapedHalf(c rune) []rune {
 	return out
 }
 
-// matcher returns what runs p on s.
+// matcher returns a matcher that runs p on s.
 func (r *realm) matcher(p *pattern, s goja.String) *matcher {
 	e := &r.expressions
 	if e.input == nil || e.unicode != p.unicode || e.input.Length() != s.Length() || !e.input.SameAs(s) {
@@ -210,8 +210,8 @@ func set(o *goja.Object, name string, v goja.Value) {
 	}
 }
 
-// execPattern is RegExp.prototype.exec. Everything else that matches, but test,
-// does it by way of this.
+// execPattern is RegExp.prototype.exec. All builtins that match use it, except
+// test.
 func (r *realm) execPattern(call goja.FunctionCall) goja.Value {
 	p := r.pattern(call.This)
 	if p == nil {

@@ -50,8 +50,9 @@ type target struct {
 	at   file.Idx
 }
 
-// meterProgram rewrites tree. It refuses what nests too deep to compile (a chain
-// of ifs or arrow functions has no brackets) and what cannot be counted.
+// meterProgram rewrites tree. It refuses syntax that nests too deep to compile (a
+// chain of ifs or arrow functions has no brackets) and syntax whose memory cannot
+// be counted.
 func meterProgram(tree *ast.Program) (err error) {
 	defer func() {
 		switch p := recover().(type) {
@@ -163,7 +164,7 @@ func (w *rewriter) fields(v reflect.Value) {
 	}
 }
 
-// statements rewrites a list. What a declaration copied is counted behind it.
+// statements rewrites a list. What a declaration copied is counted after it.
 func (w *rewriter) statements(list *[]ast.Statement) {
 	out := make([]ast.Statement, 0, len(*list)+1)
 	for i := range *list {
@@ -186,8 +187,8 @@ func (w *rewriter) copied() []ast.Statement {
 	return out
 }
 
-// inside rewrites with f what runs after a tick of its own, and returns the
-// statements to begin it with.
+// inside calls f to rewrite a body that gets a tick of its own, and returns the
+// statements to put at its start.
 func (w *rewriter) inside(base int, at file.Idx, f func()) []ast.Statement {
 	outer := *w
 	w.cost, w.rests = base, nil
@@ -224,7 +225,7 @@ func (w *rewriter) arrow(n *ast.ArrowFunctionLiteral) {
 }
 
 // parameters rewrites a list of parameters. A default value may throw before the
-// tick of the body, so that those that allocate have one of their own.
+// tick of the body, so one that allocates gets a tick of its own.
 func (w *rewriter) parameters(list *ast.ParameterList) {
 	if list == nil {
 		return
@@ -299,7 +300,7 @@ func (w *rewriter) catch(n *ast.CatchStatement) {
 	n.Body.List = append(append(first, &ast.ExpressionStatement{Expression: w.call(caughtName, n.Catch)}), n.Body.List...)
 }
 
-// prepend puts statements before a list, but behind its directives.
+// prepend puts statements before a list, but after its directives.
 func (w *rewriter) prepend(list []ast.Statement, first ...ast.Statement) []ast.Statement {
 	i := 0
 	for i < len(list) && isDirective(list[i]) {

@@ -13,11 +13,11 @@
 // matcher that counts its steps. The counts depend on the function and its
 // arguments alone, so that a call that exceeds them always does.
 //
-// A clock decides nothing but errors. A [Machine] watches each call from outside
-// and interrupts one that computes far longer than its work should take; that is
-// an error of the call ([LimitError.Measured]), which must not be taken for the
-// function's. A call that cannot be interrupted is left behind on its goroutine:
-// such a machine answers [ErrAbandoned] from then on.
+// Time never changes a result; it can only end a call with an error. A [Machine]
+// watches each call and interrupts one that computes far longer than its work
+// should take. That error ([LimitError.Measured]) says nothing about the
+// function. A call that cannot be interrupted is left running on its goroutine,
+// and its machine returns [ErrAbandoned] from then on.
 //
 // Not available, as in couchjs or because nothing here can bound them: eval,
 // the Function constructor, with, generators, async functions, Proxy, Reflect,
@@ -73,8 +73,8 @@ type LimitError struct{ Limit string }
 
 func (e *LimitError) Error() string { return "function exceeded its limit of " + e.Limit }
 
-// Measured says whether the bound was measured by a clock. A call that exceeds
-// any other one always does so.
+// Measured reports whether the limit is one of time. The other limits do not
+// depend on the machine: a call that exceeds one always does.
 func (e *LimitError) Measured() bool { return e.Limit == "time" }
 
 // An ExceptionError is what a function threw. Forbidden and Unauthorized hold

@@ -4,9 +4,9 @@ import "time"
 
 const (
 	watchPeriod = 10 * time.Millisecond
-	// A look counts no more time than longestGap, however long ago the last one
-	// was, and no less than one idleShare-th of that, or a call that waits for
-	// something would never be given up.
+	// Each look counts at most longestGap, however long ago the last one was. It
+	// counts at least one idleShare-th of the time since then: else a call that
+	// waits for something would never be stopped.
 	longestGap = 2 * watchPeriod
 	idleShare  = 20
 )
@@ -45,8 +45,8 @@ type watcher struct {
 	call    int // that was running at the last look
 }
 
-// look interrupts a call that went over a limit or whose context is done. It
-// returns true when the call went on regardless.
+// look interrupts a call that exceeded a limit or whose context is done. It
+// returns true if the call still runs long after that.
 func (w *watcher) look(done error) (stuck bool) {
 	m := w.machine
 	m.mu.Lock()
@@ -59,7 +59,7 @@ func (w *watcher) look(done error) (stuck bool) {
 	case call != w.call:
 		w.call, w.meter = call, meter{last: m.clock()}
 	case m.allowance.waiting.Load():
-		w.meter.last = m.clock() // waiting is no computing
+		w.meter.last = m.clock() // waiting does not count as computing
 	}
 	limit := w.exceeded(done)
 	m.mu.Lock()
@@ -67,7 +67,7 @@ func (w *watcher) look(done error) (stuck bool) {
 	if limit == "" || m.running == nil || m.calls != call {
 		return false
 	}
-	r.stop(limit) // again and again: goja forgets when it unwinds to Go
+	r.stop(limit) // at every look: goja forgets the interrupt when it returns to Go code
 	return w.meter.seen > w.limits.Time+grace
 }
 

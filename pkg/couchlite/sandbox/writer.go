@@ -8,8 +8,8 @@ import (
 	"github.com/dop251/goja"
 )
 
-// A writer turns values into JSON as JSON.stringify does: what has no JSON is
-// left out of objects and null in arrays, 1.0 is 1, NaN is null.
+// A writer turns values into JSON as JSON.stringify does: a value without JSON is
+// left out of objects and is null in arrays, 1.0 is 1, NaN is null.
 type writer struct {
 	r        *realm
 	out      []byte
@@ -25,7 +25,7 @@ func (w *writer) grow(n int) {
 	if size := len(w.out) + n; size > w.counted {
 		more := max(size-w.counted, 1<<10)
 		w.r.spend(more >> 8)
-		w.r.charge(3 * more) // the room that append takes ahead
+		w.r.charge(3 * more) // append reserves more than it needs
 		w.counted += more
 	}
 	if len(w.out) > w.r.output {
@@ -99,7 +99,7 @@ func (w *writer) transform(holder *goja.Object, name string, v goja.Value) goja.
 	return v
 }
 
-// must raises an error of JavaScript again, inside the native caller.
+// must throws the error of a call to JavaScript again, from the native function.
 func must(v goja.Value, err error) goja.Value {
 	if err != nil {
 		panic(err)
