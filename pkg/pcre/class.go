@@ -61,8 +61,8 @@ func (p *parser) members() []rune {
 	}
 }
 
-// quotes passes over \Q and \E and reports whether a quote is open after
-// them. An \E without a \Q means nothing.
+// quotes skips \Q and \E and reports whether a quote is open after them. An \E
+// without a \Q is ignored.
 func (p *parser) quotes(open bool) bool {
 	for {
 		switch {

@@ -12,7 +12,7 @@ const (
 	maxCount = 1000
 )
 
-// dialect says what to write for what Go's regexp cannot express.
+// dialect says how to write parts that Go's regexp cannot express.
 type dialect int
 
 const (
@@ -53,15 +53,15 @@ type writer struct {
 	err     *Error
 }
 
-// refuse ends the writing: the dialect has no words for n.
+// refuse ends the writing: the dialect cannot express n.
 func (w *writer) refuse(n *node, what string) {
 	if w.err == nil {
 		w.err = &Error{Reason: what + " is not supported", Offset: n.offset, Unsupported: true}
 	}
 }
 
-// loose notes that a superset is about to be wider than the pattern, and
-// refuses where exactness is asked for.
+// loose notes that the superset becomes wider than the pattern. In the exact
+// dialect it refuses n.
 func (w *writer) loose(n *node, what string) {
 	w.exactly = false
 	if w.dialect == exactRE2 {

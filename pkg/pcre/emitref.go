@@ -23,7 +23,7 @@ func (w *writer) call(n *node) {
 	w.calls = w.calls[:len(w.calls)-1]
 }
 
-// holds reports whether target stands somewhere in n.
+// holds reports whether target is n or a part of it.
 func holds(n, target *node) bool {
 	return n == target || n.cond != nil && holds(n.cond, target) || slices.ContainsFunc(n.sub, func(s *node) bool { return holds(s, target) })
 }

@@ -76,8 +76,8 @@ func (p *parser) body() *node {
 	return n
 }
 
-// grouped keeps the alternatives of a group apart from those around it: a
-// look-behind judges the two differently.
+// grouped wraps the alternatives of a group, so that they are not merged with
+// those around it: a look-behind treats the two differently.
 func grouped(n *node) *node {
 	if n.op == opAlt {
 		return &node{op: opCat, sub: []*node{n}}

@@ -58,8 +58,8 @@ func (s *search) run(n *node, at int, next func(int) bool) bool {
 	return false
 }
 
-// rounds repeats anything else. A round beyond the least that matches nothing
-// is the last: it would go on for ever.
+// rounds repeats anything else. After the required minimum, a round that matches
+// the empty string is the last one; otherwise it would go on for ever.
 func (s *search) rounds(n *node, at, count int, next func(int) bool) bool {
 	if !s.pay() {
 		return false
@@ -84,7 +84,7 @@ func (s *search) rounds(n *node, at, count int, next func(int) bool) bool {
 	return again() || next(at)
 }
 
-// saved is what a search may have to go back to.
+// saved is the state that a search may have to restore.
 type saved struct {
 	groups []span
 	start  int

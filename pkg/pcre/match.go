@@ -23,8 +23,8 @@ func (m *Match) Group(number int) (from, to int, ok bool) {
 
 // Match finds the pattern in a subject as PCRE does: leftmost, and of the ways
 // to match there the first. Work counts down with every part tried and every
-// character looked at; when it is spent, done is false and nothing is known.
-// What is done depends on the pattern and the subject alone, never on time.
+// character looked at. When it is spent, done is false and the result is unknown.
+// The work depends on the pattern and the subject alone, never on time.
 func (r *Regexp) Match(subject string, work *int) (m Match, found, done bool) {
 	s := search{re: r, subject: subject, work: *work, groups: make([]span, r.count+1)}
 	defer func() { *work = s.work }()
@@ -44,8 +44,8 @@ func (r *Regexp) Match(subject string, work *int) (m Match, found, done bool) {
 	}
 }
 
-// search is one run of a pattern over a subject, backtracking by returning
-// false to whoever can try something else.
+// search is one run of a pattern over a subject. It backtracks by returning
+// false to a caller that can try something else.
 type search struct {
 	re      *Regexp
 	subject string
@@ -132,8 +132,8 @@ func (s *search) restore(group int, before span) bool {
 	return false
 }
 
-// sequence matches parts in order. Those with one way to match need no one to
-// come back to.
+// sequence matches parts in order. Parts that match in one way only are matched
+// in a loop: there is no other way to come back for.
 func (s *search) sequence(parts []*node, at int, next func(int) bool) bool {
 	for i, n := range parts {
 		if !plain(n) {
@@ -199,7 +199,7 @@ func inSet(set []rune, c rune) bool {
 	return false
 }
 
-// holds judges an assertion about a place.
+// holds reports whether an assertion holds at a place.
 func (s *search) holds(n *node, at int) bool {
 	rest := s.subject[at:]
 	switch n.op {

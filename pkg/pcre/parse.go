@@ -183,7 +183,7 @@ func cat(items []*node) *node {
 	return &node{op: opCat, sub: items}
 }
 
-// skip passes over a comment, and over white space where x is set.
+// skip skips a comment, and white space where the flag x is set.
 func (p *parser) skip() bool {
 	if p.has("(?#") {
 		p.until(")", "missing ) after comment")

@@ -6,9 +6,9 @@
 //
 // [Parse] resolves flags, escapes, comments and quotes into a tree of plain
 // parts. [Regexp.Match] runs the tree, all of PCRE's syntax included, by
-// backtracking within a bound on its work. For what has to be fast or proven
-// there are [Regexp.RE2] (exact, for package regexp) and [Regexp.Superset] (for
-// package regexp, matches at least the same strings).
+// backtracking within a bound on its work. For speed and for proofs,
+// [Regexp.RE2] gives an exact translation for package regexp, if there is one,
+// and [Regexp.Superset] one that matches at least the same strings.
 //
 // Unlike Erlang's default, a character is a code point and not a byte, and
 // \d, \w, \s and \b stay ASCII (contract 9.15).
@@ -20,7 +20,7 @@ import "fmt"
 type Error struct {
 	Reason      string // for a person
 	Offset      int    // in bytes, where it was noticed
-	Unsupported bool   // PCRE would take it, but none of the engines here can run it
+	Unsupported bool   // PCRE accepts it, but nothing here can run it
 }
 
 // Error returns the reason and the offset.
@@ -123,7 +123,7 @@ type node struct {
 	cond     *node  // opCond: a look-around as the condition
 	half     bool   // opCond: there is no second branch
 	within   bool   // opCond: being inside a call, of one of refs if there are any
-	widths   []int  // opLook behind: of each alternative, in characters
+	widths   []int  // opLook with behind: the width of each alternative, in characters
 	behind   bool
 	negate   bool
 	fold     bool
@@ -139,12 +139,13 @@ func branches(n *node) []*node {
 	return []*node{n}
 }
 
-// defines reports whether n is (?(DEFINE)…), which is there to be called.
+// defines reports whether n is (?(DEFINE)…), which matches only where it is
+// called.
 func defines(n *node) bool {
 	return n.op == opCond && n.cond == nil && !n.within && n.name == "" && len(n.refs) == 0
 }
 
-// mode is how a repetition goes about its choice.
+// mode is how a repetition chooses its number of rounds.
 type mode int
 
 const (
@@ -161,8 +162,8 @@ func (r *Regexp) width(n *node) (int, bool) {
 	return w, ok && m.left > 0
 }
 
-// maxMeasure bounds the parts that one measurement visits: calls may lead to
-// the same ones again and again.
+// maxMeasure bounds the parts that one measurement visits: through calls it may
+// visit the same part many times.
 const maxMeasure = 10_000
 
 type measure struct {
@@ -205,8 +206,8 @@ func (m *measure) width(n *node) (int, bool) {
 	return 0, true
 }
 
-// same returns the width that all alternatives have. PCRE overlooks the empty
-// one of a condition without a second branch.
+// same returns the width that all alternatives have. As in PCRE, the missing
+// second branch of a condition does not count.
 func (m *measure) same(n *node) (int, bool) {
 	if n.half {
 		return m.width(n.sub[0])

@@ -73,8 +73,7 @@ func (p *parser) groupCondition(n *node) (define bool) {
 	return false
 }
 
-// recursionTest reads a condition that asks for being inside a call: R, R1,
-// R&name.
+// recursionTest reads a condition that holds inside a call: R, R1, R&name.
 func recursionTest(text string) (groups []int, ok bool) {
 	rest, ok := strings.CutPrefix(text, "R")
 	if !ok || rest == "" || rest[0] == '&' {
@@ -84,8 +83,8 @@ func recursionTest(text string) (groups []int, ok bool) {
 	return []int{number}, err == nil && allDigits(rest)
 }
 
-// resolve checks what could not be judged before the whole pattern was read:
-// names and numbers of groups, and the width of look-behinds.
+// resolve checks what can only be checked after the whole pattern was read: names
+// and numbers of groups, and the width of look-behinds.
 func (p *parser) resolve(n *node) {
 	if n.op == opLook {
 		p.checkBehind(n)
@@ -114,8 +113,8 @@ func (p *parser) resolve(n *node) {
 	}
 }
 
-// checkCall refuses a call of no group, and one that a group starts itself
-// with.
+// checkCall refuses a call of a group that does not exist, and a call of a group
+// from its own start.
 func (p *parser) checkCall(n *node) {
 	body := p.re.root
 	if n.number > p.re.count {
@@ -129,7 +128,7 @@ func (p *parser) checkCall(n *node) {
 	}
 }
 
-// loops reports whether call stands in n behind nothing but what may be empty.
+// loops reports whether n can reach call without consuming a character.
 func loops(n, call *node) bool {
 	if n == call || n.op == opCond {
 		return n == call // PCRE does not look into conditions

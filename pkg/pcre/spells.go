@@ -1,11 +1,11 @@
 package pcre
 
 // Spells reports whether the pattern spells s out: one of its branches is
-// exactly s in single characters, perhaps behind a prefix that may be left
-// out. `^(911|\d+)$` and `^9?911$` spell 911; `^9\d\d$`, `^(55911|\d+)$`,
-// `^(8|9)11$` and `^911\d*$` do not. What cannot be told (look-around,
-// back-references, atomic groups, calls) spells nothing, so a positive answer
-// is always right.
+// exactly s in single characters, perhaps after an optional prefix.
+// `^(911|\d+)$` and `^9?911$` spell 911; `^9\d\d$`, `^(55911|\d+)$`,
+// `^(8|9)11$` and `^911\d*$` do not. Where it cannot be determined
+// (look-around, back-references, atomic groups, calls) the answer is false. So
+// true is always right, and false may not be.
 func (r *Regexp) Spells(s string) bool {
 	text := []rune(s)
 	if len(text) == 0 || len(text) > 62 {
@@ -15,8 +15,8 @@ func (r *Regexp) Spells(s string) bool {
 	return n.after(r.root, front)&n.end() != 0 && n.left >= 0
 }
 
-// maxSpelling bounds the parts of a pattern looked at; a pattern that repeats
-// more spells nothing.
+// maxSpelling bounds the parts of a pattern that are visited; beyond it the
+// answer is false.
 const maxSpelling = 100_000
 
 // spelling follows the parts of a pattern along a text.
@@ -76,8 +76,8 @@ func (n *spelling) char(set []rune, from places) places {
 	return to
 }
 
-// branch follows alternatives, of which one has to be the whole text: several
-// that each give a part of it, like (0|1|2)(0|1|2), spell nothing.
+// branch follows alternatives, one of which has to be the whole text: several
+// that each give a part of it, like (0|1|2)(0|1|2), do not count.
 func (n *spelling) branch(part *node, from places) places {
 	var to places
 	for _, sub := range part.sub {
