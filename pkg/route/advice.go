@@ -15,11 +15,10 @@ const (
 	adviceFindings = 100
 )
 
-// Advise returns the findings that would concern a callflow if it were saved
-// as doc is: its public fields, normalised, under the id given. Each is a
-// warning at the number or pattern of doc it is about; the code is its kind.
-// Where the analysis stopped short, a warning with the code not_analysed says
-// so.
+// Advise returns the findings that would concern a callflow if it were saved as
+// doc is: its public fields, normalised, under the id given. Each is a warning
+// at the number or pattern of doc it is about; the code is its kind. Where the
+// analysis stopped early, there is a warning with the code not_analysed.
 func (s *Indexes) Advise(ctx context.Context, accountID, id string, doc document.Doc) ([]problem.Warning, error) {
 	l, err := s.account(ctx, accountID)
 	if err != nil {

@@ -77,9 +77,9 @@ func (s *Indexes) fromIndex(ctx context.Context, l *live, a Answer, o Options, p
 	return a, nil
 }
 
-// missing brings the index up to date about a callflow that it knows and the
-// database does not: it was deleted a moment ago, or purged, of which the feed
-// says nothing. A lookup does not wait for it longer than for a document.
+// missing updates the index for a callflow that it has and the database has not:
+// it was deleted a moment ago, or purged, which the feed does not show. A lookup
+// waits for that no longer than for a document.
 func (s *Indexes) missing(ctx context.Context, l *live, id string) {
 	before, _ := l.index.Entry(id)
 	done := make(chan struct{})
@@ -101,8 +101,8 @@ func (s *Indexes) missing(ctx context.Context, l *live, id string) {
 	}
 }
 
-// doubts is the error of a lookup that finds nothing in an index which is known
-// to lack something: the callflow may exist.
+// doubts returns an error if the index is known to lack changes: a lookup that
+// finds nothing in it must not say that no callflow takes the number.
 func (l *live) doubts() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -121,7 +121,7 @@ func (a *Answer) from(x *index.Index, o Options, plan number.DialPlan) {
 	a.Result, a.Explanation = e.Result, &e
 }
 
-// consistent builds an index of this moment from the views and asks that.
+// consistent answers from an index that it builds from the views now.
 func (s *Indexes) consistent(ctx context.Context, l *live, a Answer, o Options, plan number.DialPlan) (Answer, error) {
 	a.AsOf = time.Now()
 	entries := map[string]*index.Entry{}
@@ -182,9 +182,9 @@ func (l *live) eachRow(ctx context.Context, view string, q couch.Query, fn func(
 	return nil
 }
 
-// source says what the answer comes from, how old that is, and at which
-// revision the callflow was found. A callflow whose document was read later
-// than the index, or kept from before, may be at another one.
+// source adds steps that say where the answer comes from, how old that is, and at
+// which revision the callflow was indexed. The document may be at another
+// revision: it may have been read later, or kept from before.
 func source(e *index.Explanation, name string, a Answer, x *index.Index) {
 	age := max(time.Since(a.AsOf), 0).Round(time.Millisecond)
 	e.Step("source", fmt.Sprintf("%s, known to agree with the database %s ago", name, age), a.AsOf.UTC().Format(time.RFC3339))

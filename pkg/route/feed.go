@@ -16,12 +16,11 @@ const (
 	lastPause  = 5 * time.Second
 )
 
-// unusedAfter is how long an account whose feed is waited on may be unused.
+// unusedAfter is after how long without a lookup an account loses its own feed.
 const unusedAfter = 25 * time.Second
 
-// follow follows the server's database updates for as long as it lives. It
-// reads every account's changes when that begins, so that nothing falls
-// between.
+// follow follows the server's database updates until ctx ends. Each time that
+// begins, it has every account's changes read, so that none is missed.
 func (s *Indexes) follow(ctx context.Context) {
 	err := s.cfg.Couch.FollowUpdates(ctx, couch.Updates{
 		Begin: func() {
@@ -44,7 +43,7 @@ func (s *Indexes) follow(ctx context.Context) {
 	}
 }
 
-// updated takes notice of one database update.
+// updated handles one database update.
 func (s *Indexes) updated(u couch.DBUpdate) {
 	id, month, ok := couch.AccountOf(u.DB)
 	if !ok || month != "" {
@@ -73,8 +72,8 @@ func (s *Indexes) followSeparately() {
 	}
 }
 
-// attend gives an account in use a feed of its own while there are any left:
-// _db_updates alone tells of a change up to a second late.
+// attend gives an account in use a feed of its own, up to the allowed number:
+// _db_updates alone may show a change a second late.
 func (l *live) attend() {
 	if l.attended.Load() {
 		return
@@ -97,8 +96,8 @@ func (l *live) attend() {
 	})
 }
 
-// changed has the account's changes read soon, or all of it if its database is
-// another one now. Notices that come while that happens make it happen again.
+// changed has the account's changes read soon; with created, since the database
+// was created anew, all of it. Further calls meanwhile make it read once more.
 func (l *live) changed(created bool) {
 	if created {
 		l.feed.Restart()
@@ -149,8 +148,8 @@ func (l *live) refreshInTurn() error {
 	return l.refresh(l.ctx)
 }
 
-// followAlone waits on the account's feed until it is dropped or, where
-// _db_updates goes on telling of it, not used any more.
+// followAlone follows the account's feed until the account is dropped or, if
+// _db_updates shows its changes too, is no longer used.
 func (l *live) followAlone() {
 	ctx, stop := context.WithCancel(l.ctx)
 	defer stop()

@@ -13,12 +13,13 @@ import (
 	"github.com/callflowd/callflowd/pkg/route/index"
 )
 
-// guardTime is how long a write of our own outranks what the feed brings. A
-// write that the feed has not confirmed by then is read again: it may have
-// been undone, or another branch of the document's revisions may have won.
+// guardTime is how long the index prefers a write of this process to what the
+// feed shows. If the feed has not confirmed the write by then, the document is
+// read again: the write may have been undone, or another branch of the document's
+// revisions may have won.
 const guardTime = time.Second
 
-// write is a document of our own that the feed has not confirmed yet.
+// write is a document that this process wrote and the feed has not confirmed yet.
 type write struct {
 	rev    string
 	at     time.Time
@@ -26,7 +27,7 @@ type write struct {
 	doc    document.Doc
 }
 
-// wrote applies a document of our own.
+// wrote applies a document that this process wrote.
 func (l *live) wrote(doc document.Doc) {
 	change := index.Change{ID: doc.ID()}
 	if e, ok := index.EntryOf(doc); ok {
@@ -38,8 +39,8 @@ func (l *live) wrote(doc document.Doc) {
 // record is the line of the journal about a write.
 func (w write) record() record { return recordOf(w.change, w.doc) }
 
-// guard applies a write and has it read again unless the feed confirms it. One
-// that is told of after a later write of the document counts for nothing.
+// guard applies a write, and has the document read again unless the feed confirms
+// it in time. It ignores a write if a later one of the same document came before.
 func (l *live) guard(w write) {
 	l.applying.Lock()
 	defer l.applying.Unlock()
@@ -57,7 +58,7 @@ func (l *live) guard(w write) {
 	}
 }
 
-// confirm leaves out the changes that are our own last writes.
+// confirm returns the changes without those that are this process's last writes.
 func (l *live) confirm(changes []couch.Change) []couch.Change {
 	l.applying.Lock()
 	defer l.applying.Unlock()
@@ -71,8 +72,8 @@ func (l *live) confirm(changes []couch.Change) []couch.Change {
 	})
 }
 
-// outranked reports whether what the feed brought is older than a write of our
-// own. Such a change is passed over now; [live.check] reads the document again.
+// outranked reports whether a change from the feed is older than a write of this
+// process. Such a change is ignored; [live.check] reads the document again.
 func (l *live) outranked(c couch.Change, doc document.Doc) bool {
 	w, ok := l.written[c.ID]
 	if !ok {
@@ -88,8 +89,8 @@ func (l *live) outranked(c couch.Change, doc document.Doc) bool {
 	return !reached
 }
 
-// check reads the writes again that the feed does not confirm in time. It ends
-// when none are left.
+// check reads the documents again whose writes the feed does not confirm in time.
+// It ends when there are none left.
 func (l *live) check() {
 	wait := pause.Growing{First: firstPause, Last: lastPause}
 	for {
@@ -112,8 +113,8 @@ func (l *live) check() {
 	}
 }
 
-// unconfirmed returns the writes whose guard has ended and how long the next
-// one of the others lasts. Where there are none it ends the checking.
+// unconfirmed returns the writes whose guard time has passed, and how long until
+// that of the next one has. If there are no writes, it ends the checking.
 func (l *live) unconfirmed(now time.Time) (due map[string]write, next time.Duration) {
 	l.applying.Lock()
 	defer l.applying.Unlock()
@@ -131,8 +132,8 @@ func (l *live) unconfirmed(now time.Time) (due map[string]write, next time.Durat
 	return due, next
 }
 
-// readAgain has the database say what became of writes. A write that was
-// confirmed or replaced meanwhile is left to the feed.
+// readAgain reads the documents of writes and applies what the database has. A
+// write that was confirmed or replaced meanwhile is left to the feed.
 func (l *live) readAgain(due map[string]write) error {
 	ids := make([]string, 0, len(due))
 	for id := range due {

@@ -1,8 +1,8 @@
 package route
 
-// Look has the changes of an account read now, if its index is in memory: a
-// hint that somebody may have changed it. Hints that come while that happens
-// make it happen once more, however many they are.
+// Look has the changes of an account read now, if its index is in memory. It is
+// called on a hint that somebody may have changed the account. However many hints
+// come while it reads, it reads once more after them.
 func (s *Indexes) Look(accountID string) {
 	s.mu.RLock()
 	l := s.accounts[accountID]

@@ -45,12 +45,12 @@ type Config struct {
 	// SnapshotEvery is the least time between two snapshots of an account; 0
 	// means 5 minutes.
 	SnapshotEvery time.Duration
-	// Emergency are the numbers that patterns are not to take unless they name
-	// them; nil means those of Kazoo's default classifier.
+	// Emergency are the numbers that the analysis reports if a pattern takes one
+	// without naming it; nil means those of Kazoo's default classifier.
 	Emergency []string
 	Log       *zap.Logger // nil means none
 	Memory    int         // bytes that all indexes may take, about; 0 means 512 MiB
-	Names     int         // bytes that what documents are called may take; 0 means 64 MiB
+	Names     int         // bytes that the names of documents may take; 0 means 64 MiB
 	// Feeds is how many accounts in use have a feed of their own; 0 means 100.
 	// The others are seen through _db_updates; where that is missing, no more
 	// accounts than these are kept.
@@ -91,8 +91,8 @@ type Indexes struct {
 
 type docKey struct{ account, id string }
 
-// NewIndexes starts following the server; it waits for nothing. Nothing is
-// loaded before it is asked for.
+// NewIndexes starts following the server, and does not wait for it. Accounts are
+// loaded when they are asked for.
 func NewIndexes(cfg Config) *Indexes {
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()
@@ -131,7 +131,7 @@ func (s *Indexes) Close() {
 	s.tasks.Wait()
 }
 
-// spawn runs a task that ends with the context it is given.
+// spawn runs a task on a goroutine; it must end when its context ends.
 func (s *Indexes) spawn(task func(ctx context.Context)) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -176,7 +176,7 @@ func (s *Indexes) account(ctx context.Context, id string) (*live, error) {
 }
 
 // begin starts loading an account, unless another caller has. The load goes
-// on when that caller gives up.
+// on if that caller gives up.
 func (s *Indexes) begin(id string) *live {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -201,7 +201,7 @@ func (s *Indexes) begin(id string) *live {
 	return l
 }
 
-// drop forgets an account; the next lookup loads it anew.
+// drop removes an account from memory; the next lookup loads it again.
 func (s *Indexes) drop(l *live) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -211,8 +211,8 @@ func (s *Indexes) drop(l *live) {
 	l.cancel()
 }
 
-// tidyEvery is how often indexes that have grown since they were loaded are
-// weighed against the memory they may take.
+// tidyEvery is how often the size of the indexes, which grow after they were
+// loaded, is compared with the memory they may take.
 const tidyEvery = 10 * time.Second
 
 func (s *Indexes) tidy(ctx context.Context) {
@@ -228,8 +228,8 @@ func (s *Indexes) tidy(ctx context.Context) {
 	}
 }
 
-// evict drops accounts, the least recently used first, until the rest fits.
-// Keep stays whatever it takes.
+// evict drops accounts, the least recently used first, until the rest fits into
+// the memory. It never drops keep.
 func (s *Indexes) evict(keep *live) {
 	all := s.loaded()
 	slices.SortFunc(all, func(a, b *live) int { return int(b.used.Load() - a.used.Load()) })
@@ -246,7 +246,7 @@ func (s *Indexes) evict(keep *live) {
 // size is the bytes of memory that an account takes, about.
 func (l *live) size() int { return l.index.Size() + 170*l.journal.documents() }
 
-// loaded returns the accounts in memory whose loading has ended well.
+// loaded returns the accounts in memory that were loaded without error.
 func (s *Indexes) loaded() []*live {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -277,8 +277,8 @@ type Totals struct {
 // Fresh reports whether the server's changes are being followed.
 func (s *Indexes) Fresh() bool { return s.feedUp.Load() || s.separate.Load() }
 
-// Remembers reports whether lookups of some accounts at least are answered
-// without the database: from memory, or from snapshots.
+// Remembers reports whether lookups of at least one account can be answered
+// without the database: from memory, or from a snapshot.
 func (s *Indexes) Remembers() bool {
 	if len(s.loaded()) > 0 {
 		return true
@@ -291,7 +291,7 @@ func (s *Indexes) Remembers() bool {
 		return false
 	}
 	defer dir.Close()
-	names, _ := dir.Readdirnames(1) // none is the error io.EOF
+	names, _ := dir.Readdirnames(1) // an empty directory gives io.EOF
 	return len(names) > 0
 }
 
@@ -320,7 +320,7 @@ func (l *live) lag() time.Duration {
 	return time.Since(at)
 }
 
-// unsaved is the age of the snapshot where it is behind the index.
+// unsaved is the age of the snapshot if it is behind the index, else 0.
 func (l *live) unsaved() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()

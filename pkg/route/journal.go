@@ -17,8 +17,8 @@ import (
 
 // journal is what an account has on disk: a snapshot and, behind it, a line for
 // each change of the index since. A change is in the file before a lookup can
-// see it, so a process that dies knows no less when it starts again. The files
-// are synced every second.
+// see it, so that it is still known after the process dies and starts again.
+// The files are synced every second.
 //
 // While a new snapshot is written, changes go to the journals of both.
 type journal struct {
@@ -79,7 +79,7 @@ func readRecord(line []byte) (r record, err error) {
 	return r, json.Unmarshal(line[9:], &r)
 }
 
-// resume goes on with what was read from disk.
+// resume continues the journal that was read from disk.
 func (j *journal) resume(s *snapshot) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -89,8 +89,8 @@ func (j *journal) resume(s *snapshot) {
 	}
 }
 
-// append writes a change. Where that fails, the snapshot is marked as lacking
-// it and the error returned.
+// append writes a change. If that fails, it marks the snapshot as lacking changes
+// and returns the error.
 func (j *journal) append(r record) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -131,8 +131,8 @@ func (j *journal) put(path string, line []byte, size *int64, places map[string]p
 	return nil
 }
 
-// fail marks the snapshot as one that lacks changes. Nothing is added to it any
-// more.
+// fail marks the snapshot as one that lacks changes. Nothing is added to it after
+// that.
 func (j *journal) fail() error {
 	old := j.base
 	j.base, j.next = "", ""
@@ -161,8 +161,8 @@ func (j *journal) begin(id string) error {
 	return nil
 }
 
-// finish puts a snapshot in force that was written to a temporary file. It
-// fails if changes were lost meanwhile.
+// finish makes a snapshot that was written to a temporary file the current one.
+// It fails if changes were lost meanwhile.
 func (j *journal) finish(id, temporary string, places map[string]place) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -193,7 +193,7 @@ func (j *journal) cancel(id string) {
 	}
 }
 
-// forget removes what is on disk: it tells of another database.
+// forget removes the files: they belong to a database that is gone.
 func (j *journal) forget() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -201,7 +201,7 @@ func (j *journal) forget() error {
 	return removeFiles(j.stem)
 }
 
-// sync has what was written reach the disk.
+// sync waits until everything written is on disk.
 func (j *journal) sync() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -231,8 +231,8 @@ func (j *journal) documents() int {
 	return len(j.places)
 }
 
-// replay applies the journal of a snapshot to it. A line that is not whole is
-// where a process died: the journal ends before it.
+// replay applies the journal of a snapshot to it. The journal ends before the
+// first line that is not complete: there a process died.
 func (s *snapshot) replay(stem string) error {
 	for _, suffix := range []string{journalSuffix, nextSuffix} {
 		f, err := os.OpenFile(stem+suffix, os.O_RDWR, 0)

@@ -39,13 +39,13 @@ type live struct {
 	feed     couch.Follower
 	attended atomic.Bool // its feed is being waited on, not only read when _db_updates tells so
 
-	applying sync.Mutex // around changes of the index, so that own writes keep their rank
+	applying sync.Mutex // held while the index changes: the feed must not overwrite own writes
 	written  map[string]write
 	checking bool // unconfirmed writes are waited for; guarded by applying
 
 	mu         sync.Mutex // never held while the index changes: lookups ask for asOf
 	pending    bool       // what changed since the snapshot is being read for the first time
-	doubted    bool       // the index comes from a snapshot that lacks what the process knew
+	doubted    bool       // the index comes from a snapshot that lacks changes
 	asOf       time.Time  // when the index was last known to agree with the database
 	dirty      bool       // something changed that has not been read
 	refreshing bool
@@ -120,8 +120,8 @@ func (l *live) load(ctx context.Context) error {
 }
 
 // catchUpWithSnapshot reads what changed since the snapshot. Lookups wait for
-// it as long as for a document; then they are answered from the snapshot, and
-// what it does not have is not denied until storage has answered or failed.
+// that as long as for a document. After that they are answered from the snapshot;
+// one that finds nothing fails until storage has answered or failed.
 func (l *live) catchUpWithSnapshot() error {
 	done := make(chan error, 1)
 	l.mu.Lock()
@@ -154,11 +154,11 @@ func (l *live) catchUpWithSnapshot() error {
 	return nil
 }
 
-// takeSnapshot puts a snapshot in force and continues its journal.
+// takeSnapshot makes a snapshot the current index and continues its journal.
 func (l *live) takeSnapshot(snap *snapshot) error {
 	fresh := index.New()
 	fresh.Update(snap.changes())
-	l.install(fresh, time.Time{}) // no write of our own since is in the file
+	l.install(fresh, time.Time{}) // the file lacks this process's later writes
 	l.plan.Store(new(plan))
 	l.setPlan(snap.plan)
 	l.feed.Resume(snap.seq)
@@ -171,7 +171,7 @@ func (l *live) takeSnapshot(snap *snapshot) error {
 	return l.noteWritten()
 }
 
-// reload reads the whole view. What changes meanwhile comes by the feed.
+// reload reads the whole view. Changes made meanwhile come with the feed.
 func (l *live) reload(ctx context.Context) error {
 	l.names.Clear()
 	at := time.Now()
@@ -200,9 +200,9 @@ func (l *live) reload(ctx context.Context) error {
 	return nil
 }
 
-// install puts an index in force that was read from the database from began
-// on. Our own writes since then may have come too late for it and are applied
-// again; older ones it knows, unless their database has gone.
+// install replaces the index by one that was read from the database, beginning at
+// began. It may lack this process's writes since then, so they are applied again.
+// Older writes are in it, unless their database was deleted.
 func (l *live) install(fresh *index.Index, began time.Time) {
 	l.applying.Lock()
 	defer l.applying.Unlock()
@@ -240,14 +240,14 @@ func (l *live) readView(ctx context.Context) ([]index.Change, error) {
 // refresh reads the changes since those that the index knows, or begins.
 func (l *live) refresh(ctx context.Context) error { return l.feed.CatchUp(ctx) }
 
-// agrees notes that the index knows all that had changed by at.
+// agrees records that the index has all changes made before at.
 func (l *live) agrees(at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.asOf, l.doubted = at, false
 }
 
-// lost forgets the account if its database is gone.
+// lost drops the account if its database is gone.
 func (l *live) lost(err error) {
 	if isCode(err, problem.MissingDatabase) {
 		l.owner.removeSnapshot(l.id)
@@ -315,7 +315,7 @@ func (l *live) applyLocked(page []couch.Change, docs map[string]document.Doc) {
 	}
 }
 
-// show has lookups show a document as it is now.
+// show makes lookups return this version of a document.
 func (l *live) show(c index.Change, doc document.Doc) {
 	key := docKey{l.id, c.ID}
 	l.owner.docs.Delete(key)

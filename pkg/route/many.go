@@ -21,7 +21,7 @@ type Changed struct {
 
 // Many looks many numbers up, in order. Drafts are callflows that are not
 // saved: one with an id replaces or adds that callflow, one with _deleted true
-// takes it away. Drafts' numbers are normalised as a save would.
+// removes it. Drafts' numbers are normalised as saving does.
 func (s *Indexes) Many(ctx context.Context, accountID string, numbers []string, drafts []document.Doc) ([]Changed, error) {
 	l, err := s.account(ctx, accountID)
 	if err != nil {

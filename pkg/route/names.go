@@ -8,9 +8,9 @@ import (
 )
 
 // Names describes documents of an account, by id; those that do not exist are
-// left out. What is in memory is asked of nobody, as long as the account's
-// changes are followed; the rest is asked of storage at once. An account that
-// is asked for a second time is loaded, so that its changes are followed.
+// left out. Descriptions in memory are used as long as the account's changes are
+// followed; the others are read from storage in one request. An account that is
+// asked for a second time is loaded, so that its changes are followed.
 func (s *Indexes) Names(ctx context.Context, accountID string, ids []string) (map[string]names.Description, error) {
 	book := s.book(accountID)
 	known, missing, since := map[string]names.Description{}, ids, uint64(0)
@@ -39,8 +39,7 @@ func (s *Indexes) Names(ctx context.Context, accountID string, ids []string) (ma
 	return known, nil
 }
 
-// book returns an account's book if changes are followed that would be told
-// to it, nil otherwise.
+// book returns an account's book if the account's changes are followed, else nil.
 func (s *Indexes) book(accountID string) *names.Book {
 	s.mu.RLock()
 	l := s.accounts[accountID]
@@ -70,7 +69,7 @@ func (s *Indexes) book(accountID string) *names.Book {
 	return l.names
 }
 
-// follows reports whether a change of the account would be told of.
+// follows reports whether the account's changes are followed.
 func (l *live) follows() bool {
 	if l.attended.Load() && l.feed.Following() {
 		return true

@@ -9,34 +9,34 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// probe finds out whether storage answers at all, for those who wait for an
-// account that is being loaded. There is one question under way at a time.
+// probe finds out whether storage answers at all, for lookups that wait until an
+// account is loaded. One request is under way at a time.
 type probe struct {
-	silent atomic.Bool // a question took too long, and none was answered since
+	silent atomic.Bool // a request took too long, and none was answered since
 
 	mu    sync.Mutex
-	began time.Time // of the question under way; zero if there is none
+	began time.Time // of the request under way; zero if there is none
 }
 
-// patienceForLoading is for how many times the patience of a lookup somebody
-// waits for an account before storage is asked whether it is there.
-const patienceForLoading = 10
+// loadingFactor times [Config.Patience] is how long a lookup waits for its
+// account to be loaded before storage is asked whether it answers at all.
+const loadingFactor = 10
 
-// silent reports whether storage is known not to answer. It asks, unless that
-// is under way, and waits for nothing.
+// silent reports whether storage is known not to answer. It starts a request,
+// unless one is under way, and does not wait for it.
 func (s *Indexes) silent() bool {
 	s.probe.mu.Lock()
 	defer s.probe.mu.Unlock()
 	if s.probe.began.IsZero() {
 		s.probe.began = time.Now()
 		s.spawn(s.ask)
-	} else if time.Since(s.probe.began) > patienceForLoading*s.cfg.Patience {
+	} else if time.Since(s.probe.began) > loadingFactor*s.cfg.Patience {
 		s.probe.silent.Store(true)
 	}
 	return s.probe.silent.Load()
 }
 
-// ask asks storage whether it is there.
+// ask asks storage for a sign of life.
 func (s *Indexes) ask(ctx context.Context) {
 	err := s.cfg.Couch.Up(ctx)
 	s.probe.mu.Lock()
@@ -47,10 +47,10 @@ func (s *Indexes) ask(ctx context.Context) {
 	}
 }
 
-// wait waits until an account is loaded, as long as storage answers. Where it
-// is known not to, nobody waits.
+// wait waits until an account is loaded, as long as storage answers. If storage
+// is known not to answer, it does not wait.
 func (l *live) wait(ctx context.Context) error {
-	limit := patienceForLoading * l.owner.cfg.Patience
+	limit := loadingFactor * l.owner.cfg.Patience
 	if l.owner.probe.silent.Load() {
 		limit = 0
 	}

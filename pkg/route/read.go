@@ -19,8 +19,8 @@ const (
 )
 
 // readings are the documents being read for lookups. A lookup waits for its
-// document for a while only; the reading goes on without it. Once a lookup has
-// waited in vain, none waits any more until storage answers again.
+// document for a while; after that the reading goes on without it. Once a lookup
+// has waited in vain, the next ones do not wait until storage answers again.
 type readings struct {
 	silent atomic.Bool // storage did not answer when it was waited for
 
@@ -36,8 +36,8 @@ type reading struct {
 	err  error
 }
 
-// read returns a document's reading, beginning one if need be; nil if too many
-// are under way. One that was begun for another revision is not enough.
+// read returns the reading of a document at a revision, and begins one if there
+// is none; nil if too many are under way.
 func (s *Indexes) read(l *live, id, rev string) *reading {
 	key := docKey{l.id, id}
 	s.reads.mu.Lock()
@@ -70,8 +70,8 @@ func (s *Indexes) read(l *live, id, rev string) *reading {
 	return r
 }
 
-// wait waits for a reading, if there is one, as long as a lookup may, and
-// reports whether it has ended.
+// wait waits for a reading, if there is one, no longer than [Config.Patience],
+// and reports whether it has ended.
 func (s *Indexes) wait(ctx context.Context, r *reading) bool {
 	if r == nil {
 		return false
@@ -109,8 +109,9 @@ func (s *Indexes) cache(key docKey, doc *Stored) {
 }
 
 // document returns a callflow at the revision the index knows, from memory if
-// it is there. Where storage does not answer in time, an older one or the one
-// on disk is better than none; current is false then. None is no error.
+// it is there. If storage does not answer in time, it returns an older
+// revision or the one on disk, if there is one, and current is false. A missing
+// document is not an error.
 func (s *Indexes) document(ctx context.Context, l *live, id string) (doc *Stored, current bool, err error) {
 	e, _ := l.index.Entry(id)
 	cached, ok := s.docs.Get(docKey{l.id, id})

@@ -22,8 +22,8 @@ import (
 )
 
 const (
-	// syncEvery is how often journals reach the disk, and how often it is looked
-	// which snapshots are to be written.
+	// syncEvery is how often journals are synced to disk and snapshots that are
+	// due are written.
 	syncEvery = time.Second
 	// maxJournal is how long a journal grows until a new snapshot is written.
 	maxJournal = 4 << 20
@@ -71,7 +71,7 @@ func (s *Indexes) saveSnapshots(ctx context.Context) {
 	}
 }
 
-// lastSnapshots leaves all on disk that is in memory, without the database.
+// lastSnapshots writes everything in memory to disk, without the database.
 func (s *Indexes) lastSnapshots() {
 	for _, l := range s.loaded() {
 		err := l.agreed()
@@ -88,8 +88,8 @@ func (l *live) warn(message string, err error) {
 	l.owner.cfg.Log.Warn(message, zap.String("account_id", l.id), zap.Error(err))
 }
 
-// due reports whether a new snapshot is to be written. After the first one
-// they are apart by SnapshotEvery, whatever came of them.
+// due reports whether a new snapshot is to be written. After the first one there
+// is SnapshotEvery between two attempts, failed ones included.
 func (l *live) due() bool {
 	size, whole := l.journal.grown()
 	l.mu.Lock()
@@ -97,18 +97,18 @@ func (l *live) due() bool {
 	return (!whole || size > maxJournal) && time.Since(l.saved) >= l.owner.cfg.SnapshotEvery
 }
 
-// at is where the index agreed with the database last.
+// at is the point at which the index last agreed with the database.
 func (l *live) at() snapshotHeader {
 	return snapshotHeader{Seq: l.feed.Seq(), At: l.current()}
 }
 
-// agreed notes on disk where the index agreed with the database.
+// agreed records on disk the point at which the index agreed with the database.
 func (l *live) agreed() error {
 	at := l.at()
 	return l.journal.append(record{Seq: at.Seq, At: at.At})
 }
 
-// note writes a change to the journal, before the index has it.
+// note writes a change to the journal, before it is applied to the index.
 func (l *live) note(r record) {
 	if err := l.journal.append(r); err != nil {
 		l.mu.Lock()
@@ -131,8 +131,8 @@ func (l *live) save(ctx context.Context) error {
 	return l.write(func() iter.Seq2[document.Doc, error] { return l.stored(ctx) }, at)
 }
 
-// write writes a snapshot of the documents that a source yields. What changes
-// while it does is in the snapshot's journal.
+// write writes a snapshot of the documents that a source yields. Changes made
+// meanwhile go to the snapshot's journal.
 func (l *live) write(source func() iter.Seq2[document.Doc, error], head snapshotHeader) error {
 	if l.journal.stem == "" {
 		return nil
@@ -152,7 +152,7 @@ func (l *live) write(source func() iter.Seq2[document.Doc, error], head snapshot
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // after the rename it is not there
+	defer os.Remove(f.Name()) //nolint:errcheck // no longer there after the rename
 	defer f.Close()           //nolint:errcheck // closed below when it counts
 	places, err := writeSnapshot(f, head, source(), l.journal.stem+snapshotSuffix)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
@@ -207,8 +207,8 @@ func (l *live) stored(ctx context.Context) iter.Seq2[document.Doc, error] {
 	}
 }
 
-// remembered yields the account's callflows as this process knows them: their
-// documents where they are in memory or on disk, else what they contribute.
+// remembered yields the account's callflows as this process knows them: the
+// document if it is in memory or on disk, else what it contributes.
 func (l *live) remembered() iter.Seq2[document.Doc, error] {
 	return func(yield func(document.Doc, error) bool) {
 		for _, e := range l.index.Entries() {
@@ -262,7 +262,7 @@ func writeSnapshot(f io.Writer, head snapshotHeader, docs iter.Seq2[document.Doc
 	return places, w.w.Flush()
 }
 
-// lineWriter writes lines of JSON and sums up what it has written.
+// lineWriter writes lines of JSON and hashes what it has written.
 type lineWriter struct {
 	w      *bufio.Writer
 	sum    hash.Hash

@@ -22,9 +22,9 @@ import (
 )
 
 // A snapshot file is a header line, a line for each callflow, and the SHA-256
-// of all that as a last line. It is written beside and renamed, so a file is
-// whole or not there; one that is neither is ignored. The journal beside it
-// goes on where it ends.
+// of all that as a last line. It is written under another name and then
+// renamed, so it is complete; a damaged file is ignored. The journal beside it
+// continues it.
 const snapshotVersion = 2
 
 // entryOnly marks a line that holds what a callflow contributes and not its
@@ -49,7 +49,7 @@ type snapshot struct {
 	entries map[string]*index.Entry
 	places  map[string]place
 	size    int64 // of the journal
-	behind  bool  // it lacks changes that the process knew
+	behind  bool  // it lacks changes that the process had
 }
 
 // changes returns what the callflows contribute.
@@ -164,7 +164,7 @@ func readSnapshot(path, account string) (*snapshot, error) {
 	}
 }
 
-// lineReader reads lines and sums up what it has read.
+// lineReader reads lines and hashes what it has read.
 type lineReader struct {
 	r      *bufio.Reader
 	sum    hash.Hash
@@ -184,7 +184,7 @@ func (r *lineReader) next() ([]byte, error) {
 	return line[:len(line)-1], nil
 }
 
-// document returns a document as it lies on disk, nil if it does not.
+// document returns a document from the files, nil if it is not there.
 func (j *journal) document(id string) document.Doc {
 	j.mu.Lock()
 	p, ok := j.places[id]

@@ -23,7 +23,7 @@ const (
 	TakesNumber    = "takes_number"    // a pattern matches another callflow's number, which keeps it
 	Unreachable    = "unreachable"     // a pattern matches nothing that could be dialled and reach it
 	Unanchored     = "unanchored"      // a pattern matches inside a number
-	Emergency      = "emergency"       // a pattern not meant for it takes an emergency number
+	Emergency      = "emergency"       // a pattern takes an emergency number that it does not name
 	Invalid        = "invalid"         // a pattern does not compile
 	ExtendedSyntax = "extended_syntax" // a pattern uses syntax beyond RE2
 	DoubleBooked   = "double_booked"   // several callflows have the same number or pattern
@@ -65,8 +65,8 @@ type NotAnalysed struct {
 	Reason     string `json:"reason"`
 }
 
-// Report is what an analysis found. NotAnalysed says where it stopped short:
-// the absence of a finding about what is listed there proves nothing.
+// Report is what an analysis found. NotAnalysed lists what it could not analyse:
+// about those, a missing finding proves nothing.
 type Report struct {
 	Findings    []Finding     `json:"findings"`
 	NotAnalysed []NotAnalysed `json:"not_analysed"`
@@ -143,11 +143,11 @@ func Run(ctx context.Context, d *index.Draft, o Options) (Report, error) {
 	return a.report, nil
 }
 
-// over reports whether the work is used up, or nobody waits for it any more.
+// over reports whether the work is used up or the context has ended.
 func (a *analysis) over() bool { return a.left <= 0 || a.ctx.Err() != nil }
 
-// question gives one question its share of the work; the function it returns
-// takes back what is left of it.
+// question gives one question its share of the work. The function it returns
+// gives back what is left of that.
 func (a *analysis) question() (share *pattern.Budget, end func()) {
 	share = new(pattern.Budget)
 	*share = min(perQuestion, max(a.left, 0))
@@ -174,7 +174,8 @@ func (a *analysis) choose() {
 	})
 }
 
-// mayMeet rules out pairs of patterns that begin differently, at little cost.
+// mayMeet reports whether two rows may match the same number; see
+// [pattern.Pattern.MayMeet].
 func mayMeet(r, q *pattern.Row) bool {
 	if r.Text == q.Text {
 		return true
@@ -193,7 +194,8 @@ func (a *analysis) lookup(n string) index.Match {
 	return got.Match
 }
 
-// taken reports whether an exact number takes n, so that patterns have no say.
+// taken reports whether a callflow has n as a number, which comes before all
+// patterns.
 func (a *analysis) taken(n string) bool {
 	a.left -= 50
 	return a.routes.Holder(n) != "" || a.routes.Holder(number.Normalize(n, a.o.Plan)) != ""
@@ -218,8 +220,8 @@ func (a *analysis) add(f Finding) {
 
 func (a *analysis) skip(n NotAnalysed) { a.report.NotAnalysed = append(a.report.NotAnalysed, n) }
 
-// symbols returns what can be dialled, and one character for each class of
-// what patterns name besides: of those that no pattern tells apart one counts.
+// symbols returns the characters that can be dialled, and one for each class of
+// other characters that patterns name.
 func (a *analysis) symbols() []rune {
 	if a.o.Alphabet != "" {
 		return []rune(a.o.Alphabet)

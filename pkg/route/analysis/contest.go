@@ -2,10 +2,10 @@ package analysis
 
 import "github.com/callflowd/callflowd/pkg/route/pattern"
 
-// contest is the question whether a pattern ever wins against others. Of a
-// pattern whose captures do not follow from the length of the number, it
-// assumes the most for the pattern itself and nothing for it as a rival: "never
-// wins" is always right, "may win" may not be.
+// contest is the question whether a pattern ever wins against others. If the
+// length of a pattern's captures does not follow from the length of the number,
+// it assumes the longest for the pattern itself, and none for a rival. So
+// "never wins" is always right, and "may win" may not be.
 type contest struct {
 	a        *analysis
 	mine     pattern.Score
@@ -23,7 +23,7 @@ func newContest(a *analysis, r *pattern.Row) *contest {
 	return &contest{a: a, mine: mine, machines: []*pattern.Machine{a.machine(r.Pattern)}, settled: mine.Settled()}
 }
 
-// enter adds a rival, which wins a draw if it comes later in the view.
+// enter adds a rival, which wins a tie if it comes later in the view.
 func (c *contest) enter(q *pattern.Row, later bool) {
 	theirs, ok := pattern.ScoreOf(q.Pattern)
 	if !ok {

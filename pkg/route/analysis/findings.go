@@ -34,7 +34,7 @@ func (a *analysis) doubleBooked() {
 	}
 }
 
-// single reports what is to be said about one pattern alone.
+// single reports findings about one pattern alone.
 func (a *analysis) single(r *pattern.Row) {
 	f := Finding{CallflowID: r.ID, Pattern: r.Text}
 	switch {
@@ -82,7 +82,7 @@ func (a *analysis) unanchored(r *pattern.Row, m *pattern.Machine) {
 }
 
 // unreachable reports a pattern that matches no number, or only numbers that
-// callflows have as such.
+// callflows have as exact numbers.
 func (a *analysis) unreachable(r *pattern.Row, m *pattern.Machine) {
 	const most = 100 // numbers that are looked at one by one
 	var own []string
@@ -132,9 +132,9 @@ func (a *analysis) names(r *pattern.Row, n, form string) bool {
 	return r.Pattern.Names(n)
 }
 
-// takenNumbers reports patterns that match other callflows' numbers. The
-// numbers stay where they are, since exact numbers come first; the finding
-// says what the pattern would get without them.
+// takenNumbers reports patterns that match other callflows' numbers. Exact
+// numbers come first, so the callflows keep them; the finding says what the
+// pattern would get if they had them no more.
 func (a *analysis) takenNumbers() {
 	const each = 20 // numbers reported of one pattern
 	taken := map[*pattern.Row][]string{}
@@ -201,7 +201,7 @@ func (a *analysis) eachMatched(s *pattern.Set, fn func(r *pattern.Row, n string)
 		a.left -= pattern.PerLookup - left + pattern.Budget(len(n))
 	}
 	if missed > 0 {
-		a.skip(NotAnalysed{Reason: fmt.Sprintf("the limit of work is reached: %d of %d numbers were not held against the patterns", missed, len(numbers))})
+		a.skip(NotAnalysed{Reason: fmt.Sprintf("the limit of work is reached: %d of %d numbers were not compared with the patterns", missed, len(numbers))})
 	}
 }
 

@@ -84,8 +84,9 @@ func (a *analysis) pair(r, q *pattern.Row) bool {
 	return true
 }
 
-// meeting words what two patterns have in common. Numbers that callflows have
-// themselves do not show which pattern wins, so another witness is preferred.
+// meeting makes the finding about what two patterns have in common. A number that
+// a callflow has itself does not show which pattern wins, so another witness is
+// preferred.
 func (a *analysis) meeting(r, q *pattern.Row, witness string, equal bool, left *pattern.Budget) Finding {
 	note := ""
 	if a.taken(witness) {
@@ -111,8 +112,9 @@ func (a *analysis) meeting(r, q *pattern.Row, witness string, equal bool, left *
 	return f
 }
 
-// untaken returns a shortest string of a machine that no callflow has as a
-// number and that suits; "" if none was found. Complete says that there is none.
+// untaken returns a shortest string of a machine that no callflow has as a number
+// and for which suits is true; "" if none was found, and with complete there is
+// none.
 func (a *analysis) untaken(m *pattern.Machine, left *pattern.Budget, suits func(s string) bool) (s string, complete bool) {
 	const most = 100 // strings that are looked at
 	if m == nil {
@@ -152,8 +154,8 @@ func (a *analysis) shadowed(r *pattern.Row, others []*pattern.Row, place map[*pa
 	a.addShadowed(r, nil, share)
 }
 
-// addShadowed reports that r never wins. By is the pattern that takes all it
-// matches, nil if it takes several.
+// addShadowed reports that r never wins. By is the pattern that takes all numbers
+// that r matches, nil if several patterns share them.
 func (a *analysis) addShadowed(r, by *pattern.Row, left *pattern.Budget) {
 	var got index.Match
 	mine := a.machine(r.Pattern)

@@ -9,8 +9,9 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// Warning words the finding for who saves the callflow id as doc is: at the
-// number or pattern of doc it is about, under its kind.
+// Warning returns the finding as a warning to whoever saves doc as the callflow
+// id: at the path of the number or pattern of doc it is about, with its kind as
+// the code.
 func (f Finding) Warning(id string, doc document.Doc) problem.Warning {
 	w := problem.Warning{
 		Path: pathOf(id, doc, f.CallflowID, f.Pattern, f.Other), Code: f.Kind, Message: f.Message,
@@ -33,7 +34,7 @@ func (f Finding) Warning(id string, doc document.Doc) problem.Warning {
 	return w
 }
 
-// Warning says at its place in doc that the analysis stopped short there.
+// Warning returns, at its path in doc, the warning that this was not analysed.
 func (n NotAnalysed) Warning(id string, doc document.Doc) problem.Warning {
 	w := problem.Warning{
 		Path: pathOf(id, doc, n.CallflowID, n.Pattern, n.Other), Code: "not_analysed", Message: n.Reason,
@@ -48,8 +49,8 @@ func (n NotAnalysed) Warning(id string, doc document.Doc) problem.Warning {
 	return w
 }
 
-// pathOf is where in doc the number or pattern stands that is spoken of; the
-// list itself if it does not stand there.
+// pathOf is the path in doc of the number or pattern that a finding is about; the
+// path of the list if it is not in doc.
 func pathOf(id string, doc document.Doc, callflowID, pattern string, other *Party) string {
 	key, text := "patterns", pattern
 	switch {

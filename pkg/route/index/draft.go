@@ -19,8 +19,8 @@ type Draft struct {
 }
 
 // Draft returns the index as it would be with the drafts. One with an id
-// replaces or adds that callflow, one with _deleted true takes it away. Their
-// numbers are normalised as a save would.
+// replaces or adds that callflow, one with _deleted true removes it. Their
+// numbers are normalised as saving does.
 func (x *Index) Draft(drafts []document.Doc, plan number.DialPlan) *Draft {
 	if len(drafts) == 0 {
 		return &Draft{base: x, Patterns: x.patterns.Load()}
@@ -49,8 +49,8 @@ func (x *Index) Draft(drafts []document.Doc, plan number.DialPlan) *Draft {
 	return d
 }
 
-// draftEntry is what a draft would contribute. Without an id it gets a name
-// that no callflow has.
+// draftEntry is what a draft would contribute. Without an id it gets one that no
+// callflow has.
 func draftEntry(i int, doc document.Doc, plan number.DialPlan) Entry {
 	copied := document.Doc{"pvt_type": "callflow", "_id": doc.String("id")}
 	for _, key := range []string{"name", "numbers", "patterns", "_deleted"} {
@@ -77,7 +77,7 @@ func (d *Draft) Holders(n string) []string {
 	return ids
 }
 
-// Holder returns the callflow that takes the very number.
+// Holder returns the callflow that takes this exact number.
 func (d *Draft) Holder(n string) string {
 	if ids := d.Holders(n); len(ids) > 0 {
 		return ids[0]
@@ -100,8 +100,8 @@ func (d *Draft) SharedNumbers() []string {
 	return slices.DeleteFunc(slices.Compact(numbers), func(n string) bool { return len(d.Holders(n)) < 2 })
 }
 
-// AllNumbers returns every number but no_match, in any order. Some may be
-// those of a replaced callflow, and have no holder any more.
+// AllNumbers returns every number except no_match, in any order. Numbers of a
+// replaced callflow may have no holder.
 func (d *Draft) AllNumbers() []string {
 	d.base.mu.RLock()
 	numbers := make([]string, 0, len(d.base.numbers)+len(d.numbers))

@@ -8,8 +8,8 @@
 // no_match. Of the patterns that match, the one with the longest captured
 // group wins, and of equals the last in the order of CouchDB's view.
 //
-// Documents come from Kazoo and other sites too, so nothing about them is
-// trusted: what cannot be used is passed over and reported.
+// Documents come from Kazoo and other sites too, so they are not trusted: members
+// that cannot be used are skipped and reported.
 package index
 
 import "github.com/callflowd/callflowd/pkg/document"
@@ -26,12 +26,12 @@ type Entry struct {
 	Patterns   []string `json:"patterns,omitempty"`
 }
 
-// EntryOf is the one judge of what a document contributes; it agrees with the
-// map functions of listing_by_number and listing_by_pattern (contract 6.3):
+// EntryOf alone decides what a document contributes. It agrees with the map
+// functions of listing_by_number and listing_by_pattern (contract 6.3):
 // pvt_type is "callflow", pvt_deleted is not truthy in JavaScript, and every
-// string in the arrays numbers and patterns counts. Numbers and patterns that
-// are no strings are keys no lookup can have, so they are left out. It reports
-// false for a document that contributes nothing.
+// string in the arrays numbers and patterns counts. No lookup can find numbers
+// and patterns that are not strings, so they are left out. It reports false for
+// a document that contributes nothing.
 func EntryOf(doc document.Doc) (Entry, bool) {
 	if doc.Type() != "callflow" || !doc.Live() {
 		return Entry{}, false

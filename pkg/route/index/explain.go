@@ -10,8 +10,8 @@ import (
 
 // Explain looks a number up and says what was tried, in order, and why each
 // pattern that matched won or lost. Patterns that do not compile are listed
-// as skipped. All patterns are judged, even where an exact number already
-// decides, so that its outcome says what it was up against.
+// as skipped. All patterns are tried, even if an exact number decides,
+// so that it shows what they lost against.
 func (x *Index) Explain(dialled string, plan number.DialPlan) Explanation {
 	e := Explanation{Steps: number.Explain(dialled, plan)}
 	normalized := number.Normalize(dialled, plan)

@@ -9,8 +9,9 @@ import (
 	"github.com/callflowd/callflowd/pkg/route/pattern"
 )
 
-// Index holds what all callflows of one account contribute. Reading is safe
-// beside writing and waits for no compiling; writers wait for each other.
+// Index holds what all callflows of one account contribute. It is safe for
+// concurrent use. Readers do not wait while patterns are compiled; writers wait
+// for each other.
 type Index struct {
 	cache int // bytes for the automaton's states
 
@@ -26,7 +27,7 @@ type Index struct {
 	patterns atomic.Pointer[pattern.Rows]
 }
 
-// Change is one document's new contribution; a nil Entry takes it away.
+// Change is one document's new contribution; a nil Entry removes it.
 type Change struct {
 	ID    string
 	Entry *Entry
@@ -45,7 +46,7 @@ func New() *Index {
 // Apply records what one document contributes.
 func (x *Index) Apply(e Entry) { x.Update([]Change{{e.CallflowID, &e}}) }
 
-// Remove takes a document away.
+// Remove removes a document.
 func (x *Index) Remove(id string) { x.Update([]Change{{ID: id}}) }
 
 // Update applies changes at once: a lookup sees all of them or none. Entries
@@ -165,7 +166,7 @@ func (x *Index) Holders(number string) []string {
 	return ids(x.shared[number])
 }
 
-// PatternHolders returns the ids of the callflows with this very pattern.
+// PatternHolders returns the ids of the callflows with exactly this pattern.
 func (x *Index) PatternHolders(text string) []string {
 	var out []string
 	for _, r := range x.patterns.Load().All() {
@@ -209,7 +210,7 @@ func (x *Index) DoubleBooked() (numbers, texts map[string][]string) {
 // Stats says how much an index holds, for the metrics.
 type Stats struct {
 	Callflows, Numbers, Patterns int
-	Extended, Invalid            int // patterns beyond RE2, and those nothing runs
+	Extended, Invalid            int // patterns beyond RE2, and those that do not compile
 	Bytes                        int // of memory, estimated
 }
 
@@ -231,8 +232,8 @@ func (x *Index) Stats() Stats {
 	return s
 }
 
-// Size returns the bytes of memory that the index takes, about. It changes
-// with lookups too, as the automaton makes states.
+// Size returns about how many bytes the index takes. Lookups change it too, since
+// the automaton makes states.
 func (x *Index) Size() int {
 	x.mu.RLock()
 	entries := x.bytes
@@ -244,7 +245,7 @@ func (e *Entry) size() int {
 	return 250 + len(e.CallflowID) + len(e.Rev) + len(e.Name) + 100*len(e.Numbers)
 }
 
-// Replace takes over all that another index holds, which must not be used
+// Replace takes over the content of another index, which must not be used
 // afterwards.
 func (x *Index) Replace(other *Index) {
 	x.writing.Lock()

@@ -30,9 +30,8 @@ type Match struct {
 	Form          string            `json:"form,omitempty"`           // FormDialled or FormNormalized; "" for KindNoMatch
 }
 
-// Result is the answer to one lookup. Skipped and Incomplete say that the
-// patterns took more work than a lookup may do, so that another one may have
-// won.
+// Result is the answer to one lookup. Skipped and Incomplete mean that the
+// patterns took more work than a lookup may do: another one may win.
 type Result struct {
 	Match      Match
 	Found      bool
@@ -56,7 +55,7 @@ func (x *Index) Lookup(dialled, normalized string) Result {
 	return lookup(dialled, normalized, x.holder, x.patterns.Load(), &left)
 }
 
-// holder returns the id of the callflow that takes the very number.
+// holder returns the id of the callflow that takes this exact number.
 func (x *Index) holder(n string) string {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
@@ -66,7 +65,7 @@ func (x *Index) holder(n string) string {
 	return ""
 }
 
-// lookup is the whole rule, for whoever knows the holders of numbers. Both
+// lookup applies the rule; holder returns the callflow of an exact number. Both
 // forms of the number share the work that is left.
 func lookup(dialled, normalized string, holder func(string) string, p *pattern.Rows, left *pattern.Budget) Result {
 	var r Result
@@ -98,7 +97,7 @@ func lookup(dialled, normalized string, holder func(string) string, p *pattern.R
 	return r
 }
 
-// noMatch completes r by the callflow that takes what nothing else takes.
+// noMatch completes r with the callflow of no_match, if there is one.
 func noMatch(r Result, holder func(string) string) Result {
 	if id := holder(NoMatch); id != "" {
 		r.Match, r.Found = Match{Kind: KindNoMatch, Key: NoMatch, CallflowID: id}, true

@@ -1,10 +1,10 @@
-// Package names keeps in memory what documents are called: what a callflow's
+// Package names keeps descriptions of documents in memory: what a callflow's
 // metadata says of the users, devices and media that it refers to. All
 // accounts share one [Cache] of bounded size.
 //
-// Nothing in it is ever brought up to date, only forgotten: an account's
-// [Book] is told of each change, by the change feed and by the process's own
-// writes. What was read before a change is told of is not kept after it.
+// Descriptions are never updated, only dropped: an account's [Book] is told of
+// each change, by the change feed and by the process's own writes. A description
+// that was read before a change is not kept after it.
 package names
 
 import (
@@ -19,13 +19,14 @@ import (
 	"github.com/callflowd/callflowd/pkg/lru"
 )
 
-// Description is what is told of a document. It must not be changed.
+// Description is what a callflow's metadata says of a document. It must not be
+// changed.
 type Description struct {
-	Fields  map[string]any // {name?, numbers?, pvt_type?} (contract 2.3); nil where there is no document
-	Deleted bool           // softly
+	Fields  map[string]any // {name?, numbers?, pvt_type?} (contract 2.3); nil if there is no document
+	Deleted bool           // soft-deleted
 }
 
-// Describe makes the description of a document, an empty one of none.
+// Describe makes the description of a document; an empty one of nil.
 func Describe(doc document.Doc) Description {
 	if doc == nil {
 		return Description{}
@@ -47,8 +48,7 @@ func Describe(doc document.Doc) Description {
 	return Description{fields, !doc.Live()}
 }
 
-// Cache holds descriptions; when it is full, those that were used least
-// recently leave.
+// Cache holds descriptions. When it is full, it drops the least recently used.
 type Cache struct {
 	Now func() time.Time // nil means time.Now
 
@@ -63,7 +63,7 @@ func (c *Cache) now() time.Time {
 	return c.Now()
 }
 
-// key names a document in one life of its account's book.
+// key names a document in one book; a book that was cleared gets another life.
 type key struct {
 	life uint64
 	id   string
@@ -75,19 +75,19 @@ type held struct {
 	read time.Time
 }
 
-// believed is how long a description is used.
-const believed = time.Minute
+// maxAge is how long a description is used.
+const maxAge = time.Minute
 
 // NewCache returns a cache of about so many bytes.
 func NewCache(bytes int) *Cache {
 	return &Cache{held: lru.NewWeighed(bytes, func(_ key, h held) int { return h.size })}
 }
 
-// Size is how many bytes it takes, about.
+// Size is about how many bytes it takes.
 func (c *Cache) Size() int { return c.held.Size() }
 
-// sizeFactor is about how many bytes a description takes for each of its
-// text, and entrySize what it takes besides.
+// A description takes about sizeFactor bytes for each byte of its JSON, and
+// entrySize besides.
 const (
 	sizeFactor = 4
 	entrySize  = 400
@@ -128,7 +128,7 @@ func (b *Book) Get(ids []string) (known map[string]Description, missing []string
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	known = make(map[string]Description, len(ids))
-	oldest := b.cache.now().Add(-believed)
+	oldest := b.cache.now().Add(-maxAge)
 	for _, id := range ids {
 		if h, ok := b.cache.held.Get(key{b.life, id}); ok && h.read.After(oldest) {
 			known[id] = h.Description
@@ -139,8 +139,9 @@ func (b *Book) Get(ids []string) (known map[string]Description, missing []string
 	return known, missing, b.changes
 }
 
-// Put keeps descriptions that were read after [Book.Get] gave since, except of
-// documents that have changed meanwhile: they may be older than that.
+// Put keeps descriptions that were read after [Book.Get] returned since, except of
+// documents that have changed since then: those may have been read before the
+// change.
 func (b *Book) Put(since uint64, read map[string]Description) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -154,7 +155,7 @@ func (b *Book) Put(since uint64, read map[string]Description) {
 	}
 }
 
-// Forget takes notice that documents have changed.
+// Forget drops descriptions of documents that have changed.
 func (b *Book) Forget(ids ...string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -168,7 +169,7 @@ func (b *Book) Forget(ids ...string) {
 	}
 }
 
-// Clear takes notice that the database may be another one.
+// Clear drops all descriptions: the database may have been created anew.
 func (b *Book) Clear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

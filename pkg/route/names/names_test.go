@@ -43,14 +43,14 @@ func TestOldDescriptions(t *testing.T) {
 	b := c.Book()
 	_, _, since := b.Get([]string{"a"})
 	b.Put(since, map[string]Description{"a": {Fields: map[string]any{"name": "A"}}, "none": {}})
-	now = now.Add(believed - time.Second)
+	now = now.Add(maxAge - time.Second)
 	known, missing, _ := b.Get([]string{"a", "none", "other"})
 	if want := map[string]Description{"a": {Fields: map[string]any{"name": "A"}}, "none": {}}; !reflect.DeepEqual(known, want) || !slices.Equal(missing, []string{"other"}) {
 		t.Errorf("known %v, missing %v", known, missing)
 	}
 	now = now.Add(2 * time.Second)
 	if known, _, _ := b.Get([]string{"a"}); len(known) > 0 {
-		t.Errorf("still believed: %v", known)
+		t.Errorf("still maxAge: %v", known)
 	}
 }
 

@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// classes divides the code points into classes that no pattern of a set
-// tells apart, so that a state of the automaton needs one transition a class
-// and not one a character.
+// classes divides the code points into classes. No pattern of the set tells the
+// members of a class apart, so a state of the automaton needs one transition for
+// each class and not for each character.
 type classes struct {
 	ascii [utf8.RuneSelf]uint16
 	los   []rune // the first code point of each stretch beyond ASCII
@@ -18,7 +18,7 @@ type classes struct {
 	reps  []rune // by class: one of its code points, a dialable one if it has any
 }
 
-// kind is what empty-width assertions look at in a neighbouring character.
+// kind is what empty-width assertions need to know of a neighbouring character.
 type kind uint8
 
 const (

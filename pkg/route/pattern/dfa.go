@@ -9,8 +9,8 @@ import (
 
 // Bounds of one automaton's cache.
 const (
-	CacheBytes = 32 << 20 // states beyond it are made anew each time
-	maxUnkept  = 2000     // such states until the cache is emptied and filled again
+	CacheBytes = 32 << 20 // states beyond it are not kept
+	maxUnkept  = 2000     // how many such states may be made before the cache is emptied and filled again
 	perWarming = 4_000_000
 )
 
@@ -19,11 +19,11 @@ const (
 // they do not, lookups go on without keeping them. It is safe for concurrent
 // use, and a lookup that needs no new state takes no lock.
 //
-// Patterns that may match anywhere start anew at every character. What they
-// come to by their first two characters is the same for all states, so it is
-// worked out once per pair of classes; a state refers to the one for its last
-// character and holds only threads that are older. It need not remember which
-// patterns have matched: entering a state reports its matches.
+// Patterns that may match anywhere start again at every character. The threads
+// after their first two characters are the same for all states, so they are
+// computed once for each pair of classes; a state refers to those of its last
+// character, and holds only older threads itself. A state need not remember which
+// patterns have matched: entering it reports them.
 type dfa struct {
 	nfa     *nfa
 	limit   int
@@ -41,13 +41,13 @@ type dfa struct {
 // state is what is known after some characters.
 type state struct {
 	threads []uint32   // sorted, without those of float and the starts of floating patterns
-	float   *floatStep // what floating patterns came to by the last character; nil before the first
+	float   *floatStep // threads of floating patterns after the last character; nil before the first
 	before  kind       // of the last character
 	matches []int32    // patterns that match at or before the last character
 	next    []atomic.Pointer[state]
 }
 
-// floatStep is what threads of floating patterns come to over one class.
+// floatStep is the threads of floating patterns after a character of one class.
 type floatStep struct {
 	id      uint32
 	threads []uint32
@@ -78,8 +78,8 @@ func (d *dfa) row() []atomic.Pointer[state] {
 }
 
 // match appends the patterns that match number to buf, ascending. It reports
-// false if that takes more work than b has left: what it has found by then is
-// not all. Going to a state that was made before costs next to nothing.
+// false if that takes more work than b has left; the list is incomplete then.
+// Going to a state that exists costs almost nothing.
 func (d *dfa) match(number string, buf []int32, b *Budget) ([]int32, bool) {
 	s := d.start.Load()
 	for _, r := range number {
@@ -111,8 +111,8 @@ func (d *dfa) follow(s *state, class int, b *Budget) *state {
 	return d.make(s, class, b)
 }
 
-// warm makes the states after each character that a phone can dial first, so
-// that no lookup has to.
+// warm makes the states for each first character that a phone can dial, so that
+// lookups need not.
 func (d *dfa) warm() {
 	b := Budget(perWarming)
 	s := d.start.Load()
@@ -136,7 +136,7 @@ func (d *dfa) make(s *state, class int, b *Budget) *state {
 	return d.keep(s, class, next)
 }
 
-// after works out the state that follows s.
+// after computes the state that follows s.
 func (d *dfa) after(w *work, s *state, class int) *state {
 	next := &state{before: d.nfa.kindAt(class)}
 	if next.float = d.step(w, &d.floats[s.before][class], d.nfa.floating, s.before, class, true); next.float == nil {
@@ -159,8 +159,8 @@ func (d *dfa) after(w *work, s *state, class int) *state {
 	return next
 }
 
-// step returns what threads of floating patterns come to, from its slot if it
-// has been worked out before; nil if the work for it is not left.
+// step returns the threads of floating patterns after a class, from the slot if
+// they were computed before; nil if there is too little work left.
 func (d *dfa) step(w *work, slot *atomic.Pointer[floatStep], threads []uint32, before kind, class int, first bool) *floatStep {
 	if f := slot.Load(); f != nil {
 		return f

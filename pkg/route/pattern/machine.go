@@ -47,8 +47,8 @@ func NewMachine(p *Pattern, alphabet []rune, left *Budget) *Machine {
 	return m
 }
 
-// builder determinises one pattern. A state in which the pattern has matched
-// whatever follows is [builder.matched].
+// builder determinises one pattern. [builder.matched] is the state in which the
+// pattern matches, whatever follows.
 type builder struct {
 	nfa     *nfa
 	work    *work
@@ -116,8 +116,8 @@ func (b *builder) step(at int32, symbol int) int32 {
 	return b.state(next)
 }
 
-// run has the automaton take one step, or fall short of it if that takes more
-// work than is left: whoever asked has to look at what is left.
+// run has the automaton take one step. If that takes more work than is left, the
+// step is incomplete: callers must check what is left.
 func (b *builder) run(s builderState, class int) {
 	b.work.left = *b.left
 	b.nfa.step(b.work, s.threads, s.before, class)
@@ -141,7 +141,8 @@ type prefixes struct {
 	other bool // characters that are not dialable may take part
 }
 
-// MayMeet rules out pairs of patterns that begin differently, at little cost.
+// MayMeet reports whether two patterns may match the same number. It is cheap: it
+// compares only how they begin.
 func (p *Pattern) MayMeet(q *Pattern) bool { return p == q || p.prefixes().meets(q.prefixes()) }
 
 func (p *prefixes) meets(q *prefixes) bool {
@@ -157,7 +158,8 @@ func (p *prefixes) meets(q *prefixes) bool {
 }
 
 // newPrefixes follows a pattern over every dialable string of at most three
-// symbols: those it matches, and those of three that it may still match.
+// symbols. It collects those it matches, and those of three symbols that may be
+// continued to a match.
 func newPrefixes(p *Pattern) *prefixes {
 	out := &prefixes{other: undialable(p)}
 	left := Budget(perPrefixes)

@@ -10,21 +10,21 @@ import (
 
 // capture is what a pattern took from a number.
 type capture struct {
-	Text   string            // the longest group, the leftmost of equals; the whole match without groups
+	Text   string            // the longest group, the leftmost of equals; without groups the whole match
 	Length int               // of text, in code points: what the selection compares
 	Named  map[string]string // the named groups that took something; nil if none
 }
 
 // Work is counted in parts of patterns tried, characters looked at and
-// instructions of automata followed. A unit takes some ten nanoseconds, so a
-// lookup stays below ten milliseconds (design section 7), and what a lookup
-// comes to never depends on how busy the machine is.
+// instructions of automata followed. A unit takes about ten nanoseconds, so a
+// lookup stays below ten milliseconds (design section 7). Its result never
+// depends on how busy the machine is.
 const (
 	PerLookup  = 300_000 // all that one lookup may do
 	perPattern = 150_000 // trying one pattern
 	perQuick   = 2_000   // trying one pattern that a linear engine can take over
 	perFresh   = 50      // compiling an instruction for the linear engine
-	perRow     = 10      // having a row compete
+	perRow     = 10      // a row that competes
 )
 
 // Budget is the work a lookup has left.
@@ -35,8 +35,8 @@ var (
 	errLong  = errors.New("stopped: it takes too much work on this number")
 )
 
-// Find runs the pattern on a number. An error means that it takes more work
-// than it may, and that nothing is known.
+// Find runs the pattern on a number. An error means that it takes more work than
+// allowed, and that it is unknown whether it matches.
 func (p *Pattern) Find(number string, b *Budget) (capture, bool, error) {
 	if *b <= 0 {
 		return capture{}, false, errSpent
@@ -86,7 +86,7 @@ func (p *Pattern) groupsOf(number string, m pcre.Match) []string {
 }
 
 // read returns the captures of an ASCII number that the pattern is known to
-// match, without running it; false where the groups' places are not fixed.
+// match, without running it; false if the groups' places are not fixed.
 func (p *Pattern) read(number string) (capture, bool) {
 	if !p.fixed {
 		return capture{}, false

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// nfa is the programs of all patterns of a set, laid behind each other. It
-// is immutable.
+// nfa is the programs of all patterns of a set, one after the other. It is
+// immutable.
 type nfa struct {
 	insts    []inst
 	starts   []uint32 // by pattern
@@ -78,7 +78,8 @@ func setKey(set []rune) string {
 	return string(key)
 }
 
-// edgeClass stands for the end of the subject, as a class after all others.
+// edgeClass is the class of the end of the subject: the number after the last
+// class.
 func (n *nfa) edgeClass() int { return len(n.classes.kinds) }
 
 // kindAt returns the kind of a class.
@@ -98,19 +99,19 @@ type work struct {
 	reached []uint32 // consuming instructions reached in this round
 	matches []int32
 	next    []uint32
-	left    Budget // counts the instructions down; below 0 the work is given up
+	left    Budget // counts the instructions down; below 0 it stops
 }
 
 func (n *nfa) newWork() *work {
 	return &work{seen: make([]uint32, len(n.insts)), done: make([]uint32, n.size)}
 }
 
-// step follows the threads over one class, the end of the subject included:
-// first what costs nothing, by the assertions that hold between before and
-// the class, then the class itself. It leaves the patterns that match before
-// the class in w.matches, sorted, and the threads after it in w.next, sorted.
-// A pattern that matched needs no threads any more. It reports false, and
-// leaves nothing of use, if the budget does not suffice.
+// step follows the threads over one class, or the end of the subject: first the
+// instructions that consume nothing, under the assertions that hold between
+// before and the class, then the class itself. It puts the patterns that match
+// before the class in w.matches, and the threads after it in w.next, both
+// sorted. A pattern that has matched needs no more threads. If the budget does
+// not suffice, it reports false, and the two lists are not to be used.
 func (n *nfa) step(w *work, threads []uint32, before kind, class int) bool {
 	w.round++
 	w.reached, w.matches, w.next = w.reached[:0], w.matches[:0], w.next[:0]
@@ -135,7 +136,7 @@ func (n *nfa) step(w *work, threads []uint32, before kind, class int) bool {
 	return true
 }
 
-// follow reaches all that pc leads to without consuming anything.
+// follow adds what can be reached from pc without consuming anything.
 func (n *nfa) follow(w *work, pc uint32, holds syntax.EmptyOp) {
 	w.stack = append(w.stack[:0], pc)
 	for len(w.stack) > 0 && w.left >= 0 {

@@ -4,8 +4,8 @@
 // A [Pattern] is one compiled text, a [Row] one row of the pattern view, and
 // [Rows] are all rows of an account with one automaton over them. A [Machine]
 // is a pattern as a complete automaton over a small alphabet, for proofs.
-// Every piece of work is counted against a [Budget], so that what comes of it
-// never depends on how busy the machine is.
+// All work is counted against a [Budget], so that results never depend on how
+// busy the machine is.
 package pattern
 
 import (
@@ -47,15 +47,15 @@ type linear struct {
 // Extended reports whether the pattern uses syntax beyond RE2's.
 func (p *Pattern) Extended() bool { return !p.Exact }
 
-// Names reports whether the pattern names a number and does not just happen to
-// match it: one of its branches is exactly the number, perhaps behind an
-// optional prefix. See [pcre.Regexp.Spells].
+// Names reports whether the pattern names a number rather than just matching it:
+// one of its branches is exactly the number, perhaps after an optional prefix.
+// See [pcre.Regexp.Spells].
 func (p *Pattern) Names(number string) bool { return p.re.Spells(number) }
 
 // Anchored reports whether every match starts at the number's start.
 func (p *Pattern) Anchored() bool { return p.re.Anchored() }
 
-// compile reads a pattern within the limits. The error is a *[PatternError].
+// compile reads a pattern within the limits. The error is an *[Error].
 func compile(text string) (*Pattern, error) {
 	if len(text) > MaxLength {
 		return nil, &Error{Pattern: text, Reason: "longer than 1024 bytes", Offset: MaxLength}
@@ -82,8 +82,7 @@ func compile(text string) (*Pattern, error) {
 	return p, nil
 }
 
-// program compiles the superset; nil if there is none, or none that Go's
-// regexp takes.
+// program compiles the superset; nil if there is none, or Go's regexp refuses it.
 func (p *Pattern) program() *syntax.Prog {
 	if p.prog != nil || p.superset == "" {
 		return p.prog

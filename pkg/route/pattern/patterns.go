@@ -3,7 +3,7 @@ package pattern
 import "slices"
 
 // spare is how many rows may differ from a large compiled set before it is
-// compiled anew: until then the new ones are tried one by one. A small set is
+// compiled again; until then the new ones are tried one by one. A small set is
 // compiled at once.
 const spare = 32
 
@@ -12,19 +12,19 @@ func (p *Rows) stale() bool {
 	return changed > spare || changed*8 > len(p.base.rows)
 }
 
-// Rows is an account's pattern rows at one moment: a compiled set, rows
-// that left it and rows that came after it. It is immutable.
+// Rows is an account's pattern rows at one moment: a compiled set, and the rows
+// removed and added since it was compiled. It is immutable.
 type Rows struct {
 	base  *Set
 	gone  map[*Row]bool
 	extra []*Row // in view order
 }
 
-// NewRows returns no rows. Cache is how many bytes the states of the automaton
-// may take.
+// NewRows returns an empty list. Cache is how many bytes the states of the
+// automaton may take.
 func NewRows(cache int) *Rows { return &Rows{base: NewSet(nil, cache)} }
 
-// With returns the rows without those gone and with those added.
+// With returns a list without the rows in gone and with those in added.
 func (p *Rows) With(gone, added []*Row, cache int) *Rows {
 	if len(gone) == 0 && len(added) == 0 {
 		return p
@@ -79,7 +79,7 @@ func (p *Rows) Of(id string) []*Row {
 	return rows
 }
 
-// Size returns the bytes of memory that the rows and the automaton take, about.
+// Size returns about how many bytes the rows and the automaton take.
 func (p *Rows) Size() int {
 	size := p.base.weight + 24*len(p.base.dfa.nfa.insts) + p.base.dfa.size()
 	for _, r := range p.extra {
@@ -88,8 +88,8 @@ func (p *Rows) Size() int {
 	return size
 }
 
-// weight is the bytes that a row and its pattern take, about: a tree and a
-// program grow with the text and with what it repeats.
+// weight is about how many bytes a row and its pattern take: a tree and a program
+// grow with the text and with its counted repetitions.
 func (r *Row) weight() int {
 	weight := 2500 + 60*len(r.Text)
 	if r.Pattern != nil && r.Pattern.prog != nil {

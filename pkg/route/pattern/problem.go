@@ -12,7 +12,7 @@ type Error struct {
 	Pattern    string
 	Reason     string
 	Offset     int    // in bytes, where the reason was noticed
-	Suggestion string // what may have been meant; "" if nothing comes to mind
+	Suggestion string // what may have been meant; "" if unknown
 }
 
 // Error returns the reason, the offset and the suggestion.
@@ -24,8 +24,8 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Check compiles a pattern within the limits, as a save asks for
-// (contract 9.3). The error is a *[PatternError].
+// Check compiles a pattern within the limits, as saving requires (contract 9.3).
+// The error is an *[Error].
 func Check(text string) error {
 	_, err := compile(text)
 	return err
@@ -49,7 +49,7 @@ func asPatternError(text string, err error) *Error {
 	return &Error{Pattern: text, Reason: err.Error()}
 }
 
-// suggest names the usual mistake behind a refusal.
+// suggest returns what was probably meant.
 func suggest(text string, e *Error) string {
 	if e.Reason != "nothing to repeat" || e.Offset >= len(text) {
 		return ""

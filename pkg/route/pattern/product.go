@@ -113,8 +113,8 @@ type Verdict int
 
 const (
 	GoOn  Verdict = iota
-	Prune         // nothing beyond it matters
-	Stop          // this is it
+	Prune         // do not go on from this state
+	Stop          // the search ends here
 )
 
 // LengthCap is the length from which on scores only differ by constants: a
@@ -127,9 +127,9 @@ type product struct {
 	at     []int32
 }
 
-// AnyString reports whether judge stops at some non-empty string. Strings are
-// walked shortest first; those that lead to the same states and are as long,
-// or both longer than limit, count once.
+// AnyString reports whether judge returns Stop for some non-empty string. It
+// walks strings shortest first. Of strings that lead to the same states, it
+// judges one for each length up to limit, and one that is longer.
 func AnyString(list []*Machine, symbols int, left *Budget, limit int, judge func(at []int32, length int) Verdict) (found, done bool) {
 	queue := []product{{at: make([]int32, len(list))}}
 	seen := map[string]bool{}
@@ -208,5 +208,6 @@ func (s Score) At(n int) int {
 	return max(s.fixed, n-s.less)
 }
 
-// Settled returns a length from which on the order of two scores stays.
+// Settled returns a length from which on the order of two scores no longer
+// changes.
 func (s Score) Settled() int { return s.fixed + max(s.less, 0) + 1 }

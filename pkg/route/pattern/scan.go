@@ -41,20 +41,20 @@ type Tally struct {
 	all     bool
 }
 
-// NewTally returns one that may do so much work and keeps all rows that match,
-// or the best alone.
+// NewTally returns a Tally with that budget. With all it keeps every row that
+// matches, otherwise only the best.
 func NewTally(work Budget, all bool) *Tally { return &Tally{Left: work, all: all} }
 
-// Skipped is a pattern that a lookup passed over, and why. Without a pattern it
-// says how many more there are.
+// Skipped is a pattern that a lookup did not try to the end, and why. Without a
+// pattern it says how many more there are.
 type Skipped struct {
 	CallflowID string `json:"callflow_id"`
 	Pattern    string `json:"pattern"`
 	Reason     string `json:"reason"`
 }
 
-// try runs one row that may match. Rows come last in view order first, so of
-// equals the first stays (contract 11.16).
+// try runs one row that may match. Rows are tried in reverse view order, so of
+// equals the first one tried wins (contract 11.16).
 func (t *Tally) try(r *Row, number string) {
 	c, ok, err := r.Pattern.Find(number, &t.Left)
 	if err != nil {
@@ -65,8 +65,8 @@ func (t *Tally) try(r *Row, number string) {
 	}
 }
 
-// MaxSkipped is how many patterns a tally lists that were not tried to the
-// end; of the others it says how many there are.
+// MaxSkipped is how many patterns that were not tried to the end a tally lists.
+// The others are only counted.
 const MaxSkipped = 100
 
 func (t *Tally) skip(r *Row, reason string) {
@@ -77,7 +77,7 @@ func (t *Tally) skip(r *Row, reason string) {
 	t.skipped = append(t.skipped, Skipped{r.ID, r.Text, reason})
 }
 
-// Passed returns what was not tried to the end.
+// Passed returns the patterns that were not tried to the end.
 func (t *Tally) Passed() []Skipped {
 	if t.missed == 0 {
 		return t.skipped
@@ -94,8 +94,8 @@ func (t *Tally) add(r *Row, c capture) {
 	}
 }
 
-// Scan tries every row on its own: what the automaton is held against, and
-// the way for numbers that end in a newline.
+// Scan tries every row on its own. It is used for numbers that end in a newline,
+// and in tests as the reference for the automaton.
 func Scan(rows []*Row, number string, t *Tally) {
 	for _, r := range slices.Backward(rows) {
 		if r.Pattern != nil {

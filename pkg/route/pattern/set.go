@@ -13,8 +13,8 @@ type Set struct {
 	rows   []*Row // in view order
 	dfa    *dfa
 	rowsOf [][]int32 // row numbers by pattern of the automaton
-	exact  []bool    // by pattern: the automaton knows, and does not just suspect
-	weight int       // bytes that the rows take, about
+	exact  []bool    // by pattern: the automaton matches exactly what the pattern does
+	weight int       // about how many bytes the rows take
 	always []int32   // rows of patterns that are not in the automaton
 }
 
@@ -80,8 +80,8 @@ type candidate struct {
 	known bool
 }
 
-// find tries the rows that may match, the last in view order first, and no
-// more once none can win over the best.
+// find tries the rows that may match, in reverse view order, until none of the
+// rest can win over the best.
 func (s *Set) find(number string, t *Tally) {
 	var buf [64]candidate
 	list, ok := s.candidates(number, buf[:0], &t.Left)
@@ -100,7 +100,7 @@ func (s *Set) find(number string, t *Tally) {
 }
 
 // candidates appends the rows that match number, and those that the automaton
-// cannot judge. It reports false where the automaton says nothing: of numbers
+// cannot decide on. It reports false if the automaton cannot be used: for numbers
 // that end in a newline, before which $ matches too, and if it takes more than
 // half of the work that is left.
 func (s *Set) candidates(number string, list []candidate, b *Budget) ([]candidate, bool) {
@@ -142,8 +142,8 @@ func (s *Set) Matching(number string, left *Budget, fn func(r *Row)) bool {
 	return ok
 }
 
-// run tries a row, or reads off its captures where it is known to match an
-// ASCII number.
+// run tries a row. If the row is known to match an ASCII number, its captures are
+// computed without running it.
 func (t *Tally) run(r *Row, number string, known bool) {
 	if t.Left -= perRow; known && t.Left > 0 {
 		if c, ok := r.Pattern.read(number); ok {

@@ -2,9 +2,8 @@ package pattern
 
 import "slices"
 
-// Each calls fn for the non-empty strings a machine accepts, shortest
-// first, until fn says no. It reports whether it came to the end of all of
-// them, with at most so many seen.
+// Each calls fn for the non-empty strings a machine accepts, shortest first,
+// until fn returns false or most were seen. It reports whether those were all.
 func (m *Machine) Each(alphabet []rune, most int, left *Budget, fn func(s string) bool) bool {
 	type path struct {
 		at int32

@@ -5,9 +5,9 @@ import (
 	"unicode"
 )
 
-// Symbols returns what can be dialled, and one character for each class of
-// what patterns name besides. Shared holds those of them that stand for others
-// too, which no pattern tells apart from them.
+// Symbols returns the characters that can be dialled, and one for each class of
+// other characters that patterns name. Shared holds those that stand for a class
+// of several, which no pattern tells apart.
 func Symbols(list []*Pattern, left *Budget) (out []rune, shared map[rune]bool) {
 	known := map[string]bool{}
 	var sets [][]rune
@@ -45,8 +45,8 @@ func Symbols(list []*Pattern, left *Budget) (out []rune, shared map[rune]bool) {
 	return out, shared
 }
 
-// named returns the characters beyond the dialable ones that a pattern names:
-// those of its short ranges. The long ones come from . and from negations.
+// named returns the characters other than the dialable ones that a pattern names:
+// those in its short ranges. Long ranges come from . and from negations.
 func named(p *Pattern) []rune {
 	var out []rune
 	prog := p.program()

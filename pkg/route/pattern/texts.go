@@ -20,7 +20,7 @@ type compiled struct {
 // NewTexts returns an empty one.
 func NewTexts() *Texts { return &Texts{compiled: map[string]*compiled{}, sorter: collation.New()} }
 
-// Rows returns the rows of a callflow with these patterns, none of them twice.
+// Rows returns the rows of a callflow with these patterns, each once.
 func (t *Texts) Rows(id string, patterns []string) []*Row {
 	var rows []*Row
 	for _, text := range patterns {
@@ -40,7 +40,7 @@ func (t *Texts) Rows(id string, patterns []string) []*Row {
 	return rows
 }
 
-// Release takes back what rows was called with.
+// Release undoes one call of [Texts.Rows] with these patterns.
 func (t *Texts) Release(patterns []string) {
 	for _, text := range patterns {
 		if c := t.compiled[text]; c != nil {
