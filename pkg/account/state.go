@@ -44,9 +44,9 @@ type cached struct {
 // otherwise.
 const freshFor = 2 * time.Second
 
-// patience is how long a question waits whose answer is only wanted fresher:
-// what is remembered will do.
-const patience = 250 * time.Millisecond
+// refreshLimit is how long a request waits while a state in memory is refreshed;
+// after that it gets the one in memory.
+const refreshLimit = 250 * time.Millisecond
 
 // State returns what is known of a live account, from memory if that is
 // current: up to two seconds old without [Service.Follow], and current within
@@ -70,7 +70,7 @@ func (s *Service) State(ctx context.Context, id string) (State, error) {
 	case s.followed.Load():
 		return held.state, nil // the feed is lost, and tells what is new when it is back
 	}
-	state, err := couch.Ask(ctx, &s.gate, patience, func(ctx context.Context) (State, error) { return s.ask(ctx, id) })
+	state, err := couch.Ask(ctx, &s.gate, refreshLimit, func(ctx context.Context) (State, error) { return s.ask(ctx, id) })
 	if unreachable(err) && ctx.Err() == nil {
 		return held.state, nil
 	}

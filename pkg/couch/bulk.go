@@ -10,7 +10,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// BulkResult is what became of one document of a [DB.Bulk].
+// BulkResult is the outcome for one document of a [DB.Bulk].
 type BulkResult struct {
 	ID  string
 	Rev string // the new revision, if Err is nil
@@ -43,8 +43,8 @@ func (d *DB) Bulk(ctx context.Context, docs []document.Doc) ([]BulkResult, error
 
 // BulkRevisions stores revisions as they are (new_edits=false), the way
 // replication does: each document carries its _rev and, if it has ancestors,
-// _revisions. Nothing conflicts; a revision beside the stored one becomes a
-// conflicting leaf.
+// _revisions. There are no conflicts: a revision that does not follow the
+// stored one becomes a conflicting leaf.
 func (d *DB) BulkRevisions(ctx context.Context, docs []document.Doc) error {
 	_, err := d.bulk(ctx, docs, kivik.Param("new_edits", false))
 	return err

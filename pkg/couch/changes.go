@@ -34,9 +34,9 @@ type Change struct {
 }
 
 // ChangesPage is an answer of the feed. LastSeq is where the next page
-// begins. Pending counts the changes behind it, as far as the server knows. At
-// is when the server read them: not before it was asked, if it was not to
-// wait, and about when it answered if it was.
+// begins. Pending counts the changes after it, as far as the server knows. At is
+// a time at which the page was current: when the request was sent, or for a
+// longpoll, when the answer came.
 type ChangesPage struct {
 	Changes []Change
 	LastSeq string
@@ -79,7 +79,7 @@ func (d *DB) Changes(ctx context.Context, o ChangesOptions) (page ChangesPage, e
 	}
 	if err := feed.Err(); err != nil {
 		if o.Longpoll && call.Err() != nil && ctx.Err() == nil {
-			o.Longpoll = false // tells a server that ends no longpoll from one that hangs
+			o.Longpoll = false // the server may not end longpolls by itself; one that fails now is down
 			return d.Changes(ctx, o)
 		}
 		return ChangesPage{}, d.wrap(cause(call, err), "follow the changes of", "")

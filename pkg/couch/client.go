@@ -2,13 +2,12 @@
 // operations and change feeds of a server that speaks CouchDB's HTTP protocol,
 // be it CouchDB itself or couchlite in this process.
 //
-// Writes are optimistic. A document carries the _rev it was read at, and
-// saving it fails with [problem.Conflict] if it was saved in between. Nothing
-// that is not idempotent is ever tried twice, and nothing is merged on the
-// caller's behalf.
+// Writes are optimistic. A document carries the _rev it was read at, and saving
+// it fails with [problem.Conflict] if it was saved in between. A request that
+// is not idempotent is never sent twice, and nothing is merged for the caller.
 //
-// Every call has a time limit ([Config].Timeout) besides its context, feeds
-// excepted. Errors are of type *[problem.Error], classified here and nowhere
+// Every call except feeds has a time limit ([Config].Timeout) besides its
+// context. Errors are of type *[problem.Error], classified here and nowhere
 // else; their texts hold neither the server's credentials nor query keys.
 package couch
 
@@ -51,7 +50,7 @@ type Config struct {
 // Client is a connection to one server. It is safe for concurrent use.
 type Client struct {
 	kivik   *kivik.Client
-	http    *chttp.Client // what kivik has no call for
+	http    *chttp.Client // for requests that kivik has no call for
 	timeout time.Duration
 
 	listening sync.Mutex
@@ -150,7 +149,7 @@ func docPath(db, id string) string {
 	return url.PathEscape(db) + "/" + chttp.EncodeDocID(id)
 }
 
-// readable tells ids that name a document from those that would reach another
+// readable reports whether an id names a document; other ids would reach another
 // endpoint of the database.
 func readable(id string) bool {
 	if id == "" || id == "." || id == ".." {

@@ -16,7 +16,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/pause"
 )
 
-// DB is one database of a server. Making one costs nothing and asks nothing.
+// DB is one database of a server. Making one sends no request.
 type DB struct {
 	client *Client
 	kivik  *kivik.DB
@@ -34,8 +34,8 @@ func (c *Client) Account(id string) *DB { return c.DB(AccountDB(id)) }
 // Name returns the database's name, unescaped.
 func (d *DB) Name() string { return d.name }
 
-// CreateDB creates a database. That it is there already is no error, which
-// CouchDB says by a 412, or by a 500 where others create it at the same time.
+// CreateDB creates a database. If it exists already that is fine. CouchDB answers
+// 412 then, or 500 if others create it at the same time.
 func (c *Client) CreateDB(ctx context.Context, name string) error {
 	ctx, cancel := c.limit(ctx)
 	defer cancel()
@@ -54,8 +54,7 @@ func (c *Client) CreateDB(ctx context.Context, name string) error {
 	return wrap(err, "create database "+name)
 }
 
-// appearsWithin is how long a database that another caller creates is waited
-// for.
+// appearsWithin is how long to wait for a database that another caller creates.
 const appearsWithin = 3 * time.Second
 
 // appears waits a moment for a database.
@@ -70,7 +69,7 @@ func (c *Client) appears(ctx context.Context, name string) bool {
 	}
 }
 
-// DropDB removes a database with all it holds. That it is absent is no error.
+// DropDB removes a database and everything in it. A missing one is fine.
 func (c *Client) DropDB(ctx context.Context, name string) error {
 	ctx, cancel := c.limit(ctx)
 	defer cancel()

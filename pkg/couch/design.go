@@ -10,19 +10,18 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// ownMark is the key that tells a design document of ours, which we keep up
-// to date, from one that Kazoo wrote, which we leave alone.
+// ownMark is a key of the design documents that callflowd wrote, which it keeps
+// up to date. Kazoo's lack it and are left alone.
 const ownMark = "callflowd"
 
 // syncTries bounds how often a design document is compared again because
 // somebody else wrote it meanwhile.
 const syncTries = 5
 
-// SyncDesign brings a design document into the database. One written here
-// earlier is rewritten when its content differs. One that somebody else put
-// there is left alone if it has all the views of ddoc, and otherwise keeps
-// what it has and gains the missing ones. Nothing is written, and no index
-// built anew, when nothing differs.
+// SyncDesign puts a design document into the database. A document that
+// callflowd wrote earlier is replaced if its content differs. One that somebody
+// else wrote keeps what it has and gains the views of ddoc that it lacks. If
+// nothing differs, nothing is written and no index is rebuilt.
 func (d *DB) SyncDesign(ctx context.Context, ddoc document.Doc) error {
 	var err error
 	for range syncTries {
@@ -68,7 +67,7 @@ func (d *DB) SyncDesigns(ctx context.Context, ddocs []document.Doc) error {
 		return err
 	}
 	for i, result := range results {
-		if result.Err != nil { // somebody else was faster, or it is refused
+		if result.Err != nil { // somebody else wrote it first, or it is refused
 			again = append(again, fresh[i])
 		}
 	}
@@ -80,8 +79,8 @@ func (d *DB) SyncDesigns(ctx context.Context, ddocs []document.Doc) error {
 	return nil
 }
 
-// mergeDesign returns the design document to write, or nil if the stored one
-// will do.
+// mergeDesign returns the design document to write; nil if the stored one need
+// not change.
 func mergeDesign(stored, ddoc document.Doc) document.Doc {
 	next := ddoc.Clone()
 	next[ownMark] = true
@@ -124,7 +123,7 @@ func usable(view any) bool {
 	return text != ""
 }
 
-// sameContent compares two design documents but for their revision. Numbers
+// sameContent compares two design documents apart from their revision. Numbers
 // may have been decoded differently, so they are compared as JSON.
 func sameContent(a, b document.Doc) bool {
 	return reflect.DeepEqual(content(a), content(b))

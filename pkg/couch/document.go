@@ -49,8 +49,8 @@ func (d *DB) GetRevs(ctx context.Context, id string, revs []string) ([]document.
 	return d.openRevs(ctx, id, string(list))
 }
 
-// GetRaw returns the winning revision as [DB.Get] does, undecoded: for the few
-// documents in which the order of members counts.
+// GetRaw returns the winning revision as [DB.Get] does, undecoded, for documents
+// in which the order of members counts.
 func (d *DB) GetRaw(ctx context.Context, id string) (json.RawMessage, error) {
 	raw, err := d.read(ctx, id, nil)
 	if err == nil && !json.Valid(raw) {

@@ -21,9 +21,9 @@ var (
 	errSilent    = errors.New("the feed fell silent")
 )
 
-// wrap says what we were doing and classifies err. What CouchDB answered on
-// purpose is told apart by its status; everything else, refused connections
-// and cut answers included, is the datastore being unreachable.
+// wrap says what we were doing and classifies err. An answer of CouchDB is
+// classified by its status; every other error, such as a refused connection or a
+// cut answer, means that the datastore is unreachable.
 func wrap(err error, what string) error {
 	var known *problem.Error
 	if err == nil || errors.As(err, &known) {
@@ -85,8 +85,8 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
-// wrap classifies an error of a request in the database; what it was about
-// is named by op and id.
+// wrap classifies an error of a request in the database; op and id say what the
+// request was.
 func (d *DB) wrap(err error, op, id string) error {
 	if noDatabase(err) {
 		return &problem.Error{

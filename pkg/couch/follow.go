@@ -28,10 +28,10 @@ const gather = 20 * time.Millisecond
 // maxBegins is how often a follower begins before it makes a pause.
 const maxBegins = 3
 
-// Follower reads the changes of one database: in order, none left out, and
-// some perhaps twice. It goes on where it was after the connection broke. A
-// database that was deleted and created again is another one: the follower
-// notices by a sequence that starts over, and begins anew.
+// Follower reads the changes of one database in order. It misses none and may
+// read some twice. After a lost connection it continues where it was. It notices
+// that a database was deleted and created again, by a sequence that starts over,
+// and then begins from the start.
 //
 // Set the fields before the first call. Begin, Take, Current and Lost are
 // called by one goroutine at a time.
@@ -40,16 +40,16 @@ type Follower struct {
 	IncludeDocs bool          // the changes come with their documents
 	Longpoll    time.Duration // how long a request waits for changes; 0 means 25 seconds
 
-	// Begin reads the database as it is. It is called at first and whenever
-	// there is no place to go on from. What changes from its call on is handed
-	// to Take. It may be nil.
+	// Begin reads the database as it is. It is called at the start and whenever
+	// there is no sequence to continue from. Changes made since it was called
+	// are passed to Take. It may be nil.
 	Begin func(ctx context.Context) error
-	// Take takes some changes. If it fails they are handed over again.
+	// Take handles some changes. If it fails, it gets them again.
 	Take func(ctx context.Context, page ChangesPage) error
-	// Current, if set, is told that everything was read that had changed by at.
+	// Current, if set, is called when all changes made before at were read.
 	Current func(at time.Time)
-	// Lost, if set, is told why the changes are no longer followed. Until
-	// Current was called again it is not told the same kind of error twice.
+	// Lost, if set, is called with the error when following fails. It is called
+	// once for each kind of error until Current is called again.
 	Lost func(err error)
 
 	reading sync.Mutex   // one reader at a time
@@ -60,18 +60,19 @@ type Follower struct {
 	place place      // guarded by mu
 }
 
-// place is where a follower stands.
+// place is how far a follower has read.
 type place struct {
-	since    string // "" where there is nothing to go on from
-	caughtUp bool   // what is behind since can be waited for
+	since    string // "" if there is no sequence to continue from
+	caughtUp bool   // all changes before since were read
 	restarts int
 }
 
-// Resume has the follower go on behind seq instead of beginning.
+// Resume has the follower continue after seq instead of beginning.
 func (f *Follower) Resume(seq string) { f.restart(seq) }
 
-// Restart has the follower begin anew: the database was created or deleted.
-// Call [Follower.CatchUp] then, unless [Follower.Run] does.
+// Restart has the follower begin from the start, since the database was created
+// or deleted. Call [Follower.CatchUp] after it, unless [Follower.Run] is
+// running.
 func (f *Follower) Restart() { f.restart("") }
 
 func (f *Follower) restart(seq string) {
@@ -80,8 +81,8 @@ func (f *Follower) restart(seq string) {
 	f.place = place{since: seq, restarts: f.place.restarts + 1}
 }
 
-// Following reports whether all changes up to the last answer were taken, and
-// no attempt has failed since. Without [Follower.Run] nothing waits for more.
+// Following reports whether all changes up to the last answer were handled, and
+// no attempt has failed since. Only [Follower.Run] waits for later changes.
 func (f *Follower) Following() bool { return f.at().caughtUp }
 
 // Seq returns the sequence up to which all changes were taken, "" for none.
@@ -93,7 +94,7 @@ func (f *Follower) at() place {
 	return f.place
 }
 
-// advance moves on from a place, unless [Follower.Restart] came between.
+// advance moves on from a place, unless [Follower.Restart] was called meanwhile.
 func (f *Follower) advance(from place, seq string, caughtUp bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -131,7 +132,7 @@ func (f *Follower) next(ctx context.Context) error {
 	f.reading.Lock()
 	defer f.reading.Unlock()
 	if f.at() != from {
-		return nil // CatchUp has read these changes meanwhile, or they count no more
+		return nil // CatchUp has read these changes meanwhile, or Restart was called
 	}
 	if err == nil {
 		err = f.take(ctx, from, page)
@@ -180,8 +181,8 @@ func (f *Follower) read(ctx context.Context, from place) error {
 	return f.take(ctx, from, page)
 }
 
-// sameDatabase asks whether the database is still the one that was read. Its
-// sequence may have come further than that of the one before.
+// sameDatabase asks whether the database is still the one that was read. The
+// sequence alone does not tell: that of a new database may be greater by now.
 func (f *Follower) sameDatabase(ctx context.Context) (bool, error) {
 	_, born, err := f.DB.info(ctx)
 	if err != nil {
@@ -204,7 +205,7 @@ func (f *Follower) begin(ctx context.Context, from place) error {
 	return err
 }
 
-// take hands a page on, unless it is of another database than the one before.
+// take passes a page to Take, unless the database was created anew.
 func (f *Follower) take(ctx context.Context, from place, page ChangesPage) error {
 	if startsOver(from.since, page) {
 		f.advance(from, "", false)
@@ -219,10 +220,10 @@ func (f *Follower) take(ctx context.Context, from place, page ChangesPage) error
 	return nil
 }
 
-// report tells the follower's owner how it stands.
+// report calls Current or Lost after an attempt.
 func (f *Follower) report(ctx context.Context, at time.Time, err error) error {
 	if err != nil {
-		f.stumble(err)
+		f.failed(err)
 		if code := problem.AsError(err).Code; code != f.lost && ctx.Err() == nil {
 			f.lost = code
 			if f.Lost != nil {
@@ -240,9 +241,10 @@ func (f *Follower) report(ctx context.Context, at time.Time, err error) error {
 	return nil
 }
 
-// stumble has the next attempt not wait for changes: that shows sooner when
-// the server is back. A database that is missing will come back as another.
-func (f *Follower) stumble(err error) {
+// failed records a failed attempt. The next one does not wait for changes, so
+// that it shows sooner when the server is back. After a missing database it
+// begins from the start: if the database comes back, it is a new one.
+func (f *Follower) failed(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.place.caughtUp = false

@@ -9,16 +9,16 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// Gate is for questions whose answer is only wanted fresher: what is known
-// will do while the server does not answer. Then one question at a time waits
-// for it, in the background, and all others are refused at once. The zero
-// value is ready.
+// Gate is for requests that only refresh what is known already, and can do
+// without an answer. While the server does not answer, one request at a time
+// waits for it in the background, and all others fail at once. The zero value
+// is ready.
 type Gate struct {
 	Now func() time.Time // nil means time.Now
 
 	mu     sync.Mutex
-	late   int       // questions that wait for longer than they should
-	closed time.Time // no question until then: the last one failed
+	late   int       // requests that have waited for too long
+	closed time.Time // no request until then: the last one failed
 }
 
 // closedFor is how long a server that failed is left alone.
@@ -26,10 +26,10 @@ const closedFor = 2 * time.Second
 
 var errGate = errors.New("the server has not answered lately")
 
-// Ask asks a question and waits for its answer as long as patience. The error
-// is [problem.Unavailable] if it takes longer, and at once if the server does
-// not answer others. The question goes on when its caller has gone.
-func Ask[T any](ctx context.Context, g *Gate, patience time.Duration, question func(context.Context) (T, error)) (T, error) {
+// Ask sends a request and waits for its answer no longer than limit. The error is
+// [problem.Unavailable] if it takes longer, and at once if the server does not
+// answer others. The request goes on when its caller has left.
+func Ask[T any](ctx context.Context, g *Gate, limit time.Duration, request func(context.Context) (T, error)) (T, error) {
 	var none T
 	if !g.open() {
 		return none, &problem.Error{Code: problem.Unavailable, Msg: "not asked", Err: errGate}
@@ -40,11 +40,11 @@ func Ask[T any](ctx context.Context, g *Gate, patience time.Duration, question f
 	}
 	answered := make(chan answer, 1)
 	go func() {
-		value, err := question(context.WithoutCancel(ctx))
+		value, err := request(context.WithoutCancel(ctx))
 		g.note(err)
 		answered <- answer{value, err}
 	}()
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case a := <-answered:
@@ -70,8 +70,8 @@ func (g *Gate) wait(n int) {
 	g.late += n
 }
 
-// note remembers whether the server answered. One question is let through
-// when the gate opens again: its caller closes it anew if that fails.
+// note records whether the server answered. When the gate opens again, the first
+// request that fails closes it again.
 func (g *Gate) note(err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

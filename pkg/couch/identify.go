@@ -10,12 +10,13 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// maxBanner is more than a server says of itself.
+// maxBanner bounds what is read of the answer.
 const maxBanner = 64 << 10
 
-// Identify makes sure that a CouchDB, or what speaks like one, is at the URL:
-// [problem.Unavailable] where nothing answers yet, [problem.DatastoreFault]
-// where something else does, or the credentials are refused.
+// Identify makes sure that a CouchDB, or a server with its protocol, is at the
+// URL. The error is [problem.Unavailable] if nothing answers yet, and
+// [problem.DatastoreFault] if another server does or the credentials are
+// refused.
 func (c *Client) Identify(ctx context.Context) error {
 	ctx, cancel := c.limit(ctx)
 	defer cancel()

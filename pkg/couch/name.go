@@ -35,7 +35,7 @@ func AccountDB(id string) string {
 }
 
 // MonthDB names the database of an account's time series for the month of t,
-// in UTC: the account's own with -YYYYMM behind it.
+// in UTC: the account's own name followed by -YYYYMM.
 func MonthDB(id string, t time.Time) string {
 	return AccountDB(id) + "-" + t.UTC().Format("200601")
 }

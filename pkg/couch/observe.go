@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// Observer is told of each request that was answered, feeds excepted: the
-// operation, how long the server took to begin its answer, and whether it was
-// none, or one of failure.
+// Observer is called for each request except feeds: the operation, the time until
+// the server began to answer, and whether there was no answer or a server error.
 type Observer func(operation string, took time.Duration, failed bool)
 
-// observe asks next and tells the observer.
+// observe sends a request and calls the observer.
 func (t *transport) observe(r *http.Request) (*http.Response, error) {
 	if t.observer == nil || r.Context().Value(feedKey{}) != nil {
 		return t.next.RoundTrip(r)

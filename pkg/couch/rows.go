@@ -14,8 +14,8 @@ import (
 //	{"id":"b","key":"b","value":{…},"doc":{…}}
 //	]}
 //
-// It finds where values begin and end and decodes nothing else, since most of
-// them go to a client as they are.
+// It only finds where values begin and end. It does not decode them, since most
+// go to a client as they are.
 type rowReader struct {
 	in  io.Reader
 	buf []byte // what is read and not yet taken
@@ -81,8 +81,8 @@ func (r *rowReader) row() (Row, error) {
 	return parseRow(bytes.Clone(raw))
 }
 
-// finish makes sure that the answer is whole, so that rows that were lost on
-// the way are not taken for none.
+// finish makes sure that the answer is complete, so that missing rows are
+// noticed.
 func (r *rowReader) finish() error {
 	for r.next() == ',' {
 		r.pos++
@@ -109,7 +109,7 @@ func (r *rowReader) finish() error {
 	return io.EOF
 }
 
-// wrong is what is wrong where the input does not go on as it should.
+// wrong is the error for input that does not continue as expected.
 func (r *rowReader) wrong() error {
 	switch {
 	case r.pos < len(r.buf):

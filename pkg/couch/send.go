@@ -54,10 +54,10 @@ func withLength(r *http.Request) error {
 	return err
 }
 
-// send sends a request. One that only reads is sent once more if the
-// connection broke before an answer came. If that does not help, or the
-// request writes, a missing database is told from a server that is away: the
-// request to it that broke did nothing.
+// send sends a request. If the connection breaks before an answer comes, a
+// request that only reads is sent once more. If that fails too, or the request
+// writes, it asks whether the database is missing: then the answer is the
+// server's 404, and the request has done nothing.
 func (t *transport) send(r *http.Request) (*http.Response, error) {
 	res, err := t.once(r)
 	if !broken(r, err) {
@@ -102,7 +102,7 @@ func broken(r *http.Request, err error) bool {
 	return false
 }
 
-// again returns the request to send once more, nil if that could do harm.
+// again returns a copy of the request to send once more; nil if it may write.
 func (t *transport) again(r *http.Request) *http.Request {
 	if !reads(r) || r.Body != nil && r.GetBody == nil {
 		return nil

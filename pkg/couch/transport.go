@@ -72,8 +72,8 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 type feedKey struct{}
 
-// asFeed marks requests whose answers go on for ever and are watched for
-// silence instead of being limited in time.
+// asFeed marks requests whose answers do not end. They have no time limit, but
+// fail when nothing comes for a while.
 func asFeed(ctx context.Context) context.Context {
 	return context.WithValue(ctx, feedKey{}, true)
 }

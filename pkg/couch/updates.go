@@ -19,8 +19,8 @@ type DBUpdate struct {
 	Seq  string // for the next [Client.DBUpdates]' since
 }
 
-// UpdatesSeq returns the present end of the feed of database updates: what
-// happens after the call comes behind it. It fails as [Client.DBUpdates] does.
+// UpdatesSeq returns the present end of the feed of database updates: later
+// updates come after it. It fails as [Client.DBUpdates] does.
 func (c *Client) UpdatesSeq(ctx context.Context) (string, error) {
 	ctx, cancel := c.limit(ctx)
 	defer cancel()
@@ -45,9 +45,9 @@ func (c *Client) UpdatesSeq(ctx context.Context) (string, error) {
 
 // DBUpdates calls fn for every update of any database behind since ("" means
 // now), until ctx is done, fn fails or the connection does; it always returns
-// an error then, fn's unchanged. It needs a server admin. Where there is no
-// such feed the error has [ErrNoUpdates] in its tree, and waiting will not
-// help.
+// an error then, fn's unchanged. It needs a server admin. If the server has
+// no such feed, the error has [ErrNoUpdates] in its tree, and trying again does
+// not help.
 func (c *Client) DBUpdates(ctx context.Context, since string, fn func(DBUpdate) error) (err error) {
 	defer recoverFeed(&err)
 	if since == "" {
@@ -76,16 +76,17 @@ func (c *Client) DBUpdates(ctx context.Context, since string, fn func(DBUpdate) 
 
 // Updates is what to do with the feed of database updates.
 type Updates struct {
-	// Begin is called whenever following begins: at first, and after each loss.
-	// What happened before is unknown.
+	// Begin is called whenever following begins: at the start and after each lost
+	// connection. Updates before that may be missing.
 	Begin func()
 	Take  func(DBUpdate)
 	Lost  func(err error)
 }
 
 // FollowUpdates follows the updates of all databases until ctx is done, or
-// returns an error with [ErrNoUpdates] in its tree. After a loss it begins
-// anew instead of resuming: CouchDB may drop updates when a node goes down.
+// returns an error with [ErrNoUpdates] in its tree. After a lost connection it
+// begins again instead of resuming: CouchDB may lose updates when a node goes
+// down.
 func (c *Client) FollowUpdates(ctx context.Context, u Updates) error {
 	wait := pause.Growing{First: firstPause, Last: lastPause}
 	for {

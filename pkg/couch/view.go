@@ -142,16 +142,16 @@ func (r waitingReader) Read(p []byte) (int, error) {
 	return r.body.Read(p)
 }
 
-// emptyRange reports whether CouchDB refused a range because its start lies
-// behind its end. That is a range without rows, as clients may ask for.
+// emptyRange reports whether CouchDB refused a range because its start is after
+// its end. Clients may ask for such a range; it has no rows.
 func emptyRange(err error) bool {
 	var answer *chttp.HTTPError
 	return errors.As(err, &answer) && answer.HTTPStatus() == http.StatusBadRequest &&
 		strings.HasPrefix(answer.Reason, "No rows can match your key range")
 }
 
-// wrapView tells a view that is not there, which is our fault, from a
-// document that is not.
+// wrapView classifies an error of a query: a 404 is a missing database or a
+// missing view, and a refused query is the datastore's fault.
 func (d *DB) wrapView(err error, op, name string) error {
 	if noDatabase(err) {
 		return d.wrap(err, op, "")

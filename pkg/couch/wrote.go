@@ -16,8 +16,8 @@ type Wrote struct {
 	Dropped bool         // the database was dropped
 }
 
-// OnWrite has fn told of what this client writes from now on, before the call
-// that wrote it returns.
+// OnWrite has fn called for each later write of this client, before the call that
+// wrote returns.
 func (c *Client) OnWrite(fn func(Wrote)) {
 	c.listening.Lock()
 	defer c.listening.Unlock()

@@ -1,7 +1,7 @@
 // Package couchtest gives tests a server that speaks CouchDB's protocol,
 // empty and their own: couchlite in memory or, when COUCHDB_URL is set, that
-// server behind a proxy that keeps the tests' databases apart. The same tests
-// so run on either.
+// server behind a proxy that keeps the tests' databases apart. So the
+// same tests run on both.
 package couchtest
 
 import (
@@ -155,9 +155,8 @@ func (u *universe) drop(t testing.TB) {
 	}
 }
 
-// Eventually waits for what a change feed, another goroutine or another process
-// is about to bring. It gives up after minutes only: that a computer is slow is
-// no failure.
+// Eventually waits until holds returns true. It fails only after minutes: a slow
+// machine is not a failure.
 func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
