@@ -34,7 +34,7 @@ func works(r response) map[string]bool {
 func TestReadyWhenLoginsWork(t *testing.T) {
 	var starting *auth.Service
 	w := newWorld(t, func(c *Config) {
-		starting = &auth.Service{Couch: c.Couch, Accounts: c.Accounts, Evenness: time.Millisecond, Now: noon}
+		starting = &auth.Service{Couch: c.Couch, Accounts: c.Accounts, FailedLoginRound: time.Millisecond, Now: noon}
 	})
 	w.asksAnew()
 	started := w.server.cfg.Auth

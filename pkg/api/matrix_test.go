@@ -232,7 +232,7 @@ func (w *world) oldToken(accountID string) string {
 		w.t.Fatal(err)
 	}
 	earlier := &auth.Service{
-		Couch: w.couch, Accounts: w.server.cfg.Accounts, Evenness: time.Nanosecond,
+		Couch: w.couch, Accounts: w.server.cfg.Accounts, FailedLoginRound: time.Nanosecond,
 		Now: func() time.Time { return noon().Add(-2 * time.Hour) },
 	}
 	if err := earlier.Start(w.t.Context()); err != nil {

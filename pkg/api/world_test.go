@@ -292,7 +292,7 @@ func newAuth(t testing.TB, client *couch.Client, accounts *account.Service) *aut
 			t.Fatal(err)
 		}
 	}
-	service := &auth.Service{Couch: client, Accounts: accounts, Now: noon, Evenness: time.Nanosecond}
+	service := &auth.Service{Couch: client, Accounts: accounts, Now: noon, FailedLoginRound: time.Nanosecond}
 	if err := service.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

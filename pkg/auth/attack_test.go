@@ -171,7 +171,7 @@ func TestMalformedWithoutDatabase(t *testing.T) {
 	check(t, err)
 	client, err := couch.Open(couch.Config{Transport: away{}})
 	check(t, err)
-	alone := &auth.Service{Couch: client, Accounts: &account.Service{Couch: client}, Evenness: time.Millisecond, AcceptOpaque: true}
+	alone := &auth.Service{Couch: client, Accounts: &account.Service{Couch: client}, FailedLoginRound: time.Millisecond, AcceptOpaque: true}
 	check(t, alone.Restore(w.Snapshot()))
 	alone.Accounts.Restore(w.accounts.Snapshot())
 	alone.Now = func() time.Time { return time.Now().Add(time.Minute) } // keys are read again at most once a second

@@ -35,15 +35,15 @@ type Service struct {
 	Now      func() time.Time
 	// TokenLife is how long a token is good; 0 means one hour, Kazoo's default.
 	TokenLife time.Duration
-	// Evenness is the grain that the duration of a refused login is rounded
-	// up to, so that it tells nothing; 0 means 100 ms.
-	Evenness time.Duration
+	// FailedLoginRound is what the duration of a refused login is rounded up to,
+	// so that it does not tell why; 0 means 100 ms.
+	FailedLoginRound time.Duration
 	// ClusterID is told to clients at login; it may be empty.
 	ClusterID string
 	// AcceptUnsignedIdentity takes tokens of Kazoo's that lack identity_sig, as
 	// Kazoo does: a user's changed secret does not end them.
 	AcceptUnsignedIdentity bool
-	// AcceptOpaque looks tokens of no other form up in the database token_auth.
+	// AcceptOpaque looks up tokens of any other form in the database token_auth.
 	AcceptOpaque bool
 
 	once      sync.Once
@@ -66,7 +66,7 @@ type Identity struct {
 	Plain      bool   // a user that is no administrator of its account
 	Expires    time.Time
 
-	home   string  // the account that the token is of, before it stands in for another
+	home   string  // the token's own account, before the claim as is applied
 	token  digest  // what [Service.Revoke] revokes
 	opaque *string // the id of an opaque token's document; a pointer is not printed
 }
@@ -81,14 +81,15 @@ type Credentials struct {
 	Scheme string
 	Value  string // the token, or Basic's base64 text
 	// Account is the account that the caller says the token is of
-	// (X-Auth-Account-ID); "" where it says nothing.
+	// (X-Auth-Account-ID); "" if it names none.
 	Account string
 
 	sum    digest
 	hashed bool
 }
 
-// digest stands for a credential in memory and in documents.
+// digest is the SHA-256 of a credential, kept in its place in memory and
+// documents.
 type digest = [sha256.Size]byte
 
 // verified is a credential that was checked before.
@@ -107,11 +108,11 @@ const (
 	// recheckAlone is the same without the change feed, which announces
 	// revocations.
 	recheckAlone = 2 * time.Second
-	// patience is how long a credential that was good before waits for the
-	// database to say so again.
-	patience = 250 * time.Millisecond
-	// firstPatience is the same for one whose signature is good.
-	firstPatience = 3 * time.Second
+	// recheckLimit is how long a request waits while a credential that was good
+	// before is looked up again; after that it counts as good.
+	recheckLimit = 250 * time.Millisecond
+	// firstCheckLimit is the same for a new one whose signature is good.
+	firstCheckLimit = 3 * time.Second
 	// trustFor is how long a verified credential stays good while the
 	// database cannot be asked.
 	trustFor = 24 * time.Hour
@@ -130,8 +131,8 @@ func (s *Service) init() {
 		if s.TokenLife <= 0 {
 			s.TokenLife = time.Hour
 		}
-		if s.Evenness <= 0 {
-			s.Evenness = 100 * time.Millisecond
+		if s.FailedLoginRound <= 0 {
+			s.FailedLoginRound = 100 * time.Millisecond
 		}
 	})
 }
@@ -193,27 +194,26 @@ func (s *Service) Authenticate(ctx context.Context, c Credentials) (Identity, er
 	return identity, err
 }
 
-// Known reports whether credentials were right before in this process. Others
-// may be guesses.
+// Known reports whether this process has found these credentials right before.
 func (s *Service) Known(c Credentials) bool {
 	s.init()
 	_, known := s.tokens.Get(c.key())
 	return known
 }
 
-// Hashed remembers what stands for the credentials in memory, so that what
-// asks more than once of the same credentials hashes them once.
+// Hashed returns the credentials with their hash, so that it is computed once for
+// several calls.
 func (c Credentials) Hashed() Credentials {
 	c.sum, c.hashed = c.key(), true
 	return c
 }
 
-// key stands for the credentials in memory.
+// key is the hash under which credentials are kept in memory.
 func (c Credentials) key() digest {
 	if c.hashed {
 		return c.sum
 	}
-	var room [1024]byte // most tokens fit, and need no memory of their own
+	var room [1024]byte // most tokens fit, so that nothing is allocated
 	text := room[:0]
 	if c.Scheme == "basic" {
 		text = append(text, "basic "...)
@@ -221,7 +221,8 @@ func (c Credentials) key() digest {
 	return sha256.Sum256(append(text, c.Value...))
 }
 
-// verify asks memory before it has read verify credentials anew.
+// verify returns the identity from memory if it is recent enough; else it calls
+// read.
 func (s *Service) verify(ctx context.Context, key digest, read func(context.Context) (Identity, error)) (Identity, error) {
 	held, ok := s.tokens.Get(key)
 	now := s.Now()
@@ -239,14 +240,14 @@ func (s *Service) verify(ctx context.Context, key digest, read func(context.Cont
 	if !ok || now.Sub(held.checked) >= trustFor {
 		return s.check(ctx, key, read)
 	}
-	identity, err := couch.Ask(ctx, &s.again, patience, func(ctx context.Context) (Identity, error) { return s.check(ctx, key, read) })
+	identity, err := couch.Ask(ctx, &s.again, recheckLimit, func(ctx context.Context) (Identity, error) { return s.check(ctx, key, read) })
 	if unreachable(err) && ctx.Err() == nil {
 		return held.identity, s.notRevoked(key)
 	}
 	return identity, err
 }
 
-// check looks a credential up and remembers what it found.
+// check calls read and keeps the outcome in memory.
 func (s *Service) check(ctx context.Context, key digest, read func(context.Context) (Identity, error)) (Identity, error) {
 	now := s.Now()
 	err := s.checkRevoked(ctx, key)
@@ -271,8 +272,8 @@ func (s *Service) check(ctx context.Context, key digest, read func(context.Conte
 // Authorize decides whether a caller may touch an account: its own, one below
 // it, or any for a superduper admin (contract 1.4). Otherwise the error is
 // [problem.Forbidden]; for an account that does not exist,
-// [problem.BadIdentifier]. Of two accounts that stand below each other, as
-// sites that move them crosswise can leave them, neither may touch the other.
+// [problem.BadIdentifier]. If two accounts are below each other, as two sites
+// that move them at once can leave them, neither may touch the other.
 func (s *Service) Authorize(ctx context.Context, id Identity, accountID string) error {
 	state, err := s.Accounts.State(ctx, accountID)
 	if err != nil {
@@ -290,12 +291,13 @@ func (s *Service) Authorize(ctx context.Context, id Identity, accountID string) 
 	return &problem.Error{Code: problem.Forbidden, Msg: "account " + id.AccountID + " may not touch " + accountID}
 }
 
-// Administer refuses users that are no administrators what concerns the whole
-// account (contract 9.26): its API key, which would make them one, its removal,
-// its place below others, whether it is a reseller.
+// Administer returns an error for users that are not administrators. It guards
+// what concerns the whole account (contract 9.26): its API key, which would
+// make them administrators, its removal, its parent account, whether it is a
+// reseller.
 func (id Identity) Administer() error {
 	if id.Plain {
-		return &problem.Error{Code: problem.Forbidden, Msg: "user " + id.UserID + " is no administrator"}
+		return &problem.Error{Code: problem.Forbidden, Msg: "user " + id.UserID + " is not an administrator"}
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func process(t *testing.T, client *couch.Client) *world {
 	accounts := &account.Service{Couch: client}
 	master, err := accounts.EnsureMaster(t.Context(), "")
 	check(t, err)
-	s := &auth.Service{Couch: client, Accounts: accounts, Evenness: time.Millisecond, AcceptOpaque: true}
+	s := &auth.Service{Couch: client, Accounts: accounts, FailedLoginRound: time.Millisecond, AcceptOpaque: true}
 	check(t, s.Start(t.Context()))
 	return &world{Service: s, accounts: accounts, master: master.ID}
 }

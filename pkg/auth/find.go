@@ -17,12 +17,12 @@ type search struct {
 	view   string
 	key    string
 	most   int
-	fits   func(document.Doc) bool // what the view does, for when there is none
+	fits   func(document.Doc) bool // the view's condition, for when it cannot be read
 }
 
-// find asks the view. Where it cannot be read, because the disk is full or
-// its design document could not be written, every document is looked at: it
-// takes longer, but an administrator who is to make room gets in.
+// find queries the view. If that cannot be read, because the disk is full or its
+// design document could not be written, it reads every document: slower, but an
+// administrator can log in and make room.
 func (s *Service) find(ctx context.Context, q search) ([]document.Doc, error) {
 	rows := q.db.View(ctx, q.design, q.view, couch.Query{Key: q.key, IncludeDocs: true, Limit: q.most})
 	docs, err := q.collect(rows, func(document.Doc) bool { return true })

@@ -32,7 +32,7 @@ var kidForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
 type kazoo struct {
 	mu     sync.Mutex
 	keys   map[string]*rsa.PublicKey
-	absent *lru.Map[string, time.Time] // ids that name no key, and when that was seen
+	absent *lru.Map[string, time.Time] // ids without a key, and when they were looked up
 	second time.Time                   // since when lookups are counted
 	looked int
 
@@ -43,8 +43,8 @@ type kazoo struct {
 const (
 	// absentFor is how long an id that names no key is not looked up again.
 	absentFor = 5 * time.Second
-	// maxLooks bounds the lookups of unknown ids in a second: they cost the
-	// database something, and the caller nothing.
+	// maxLooks bounds the lookups of unknown ids in a second, which callers could
+	// otherwise cause without limit.
 	maxLooks = 20
 	// secretFor is how long the site's secret is not read again.
 	secretFor = 5 * time.Second
@@ -153,8 +153,8 @@ func (s *Service) site(ctx context.Context, again bool) (string, error) {
 	return secret, nil
 }
 
-// makeSite gives a site its secret if it has none, where Kazoo would: of
-// several that do so at once one wins.
+// makeSite writes a secret for the site if it has none, in the document that
+// Kazoo uses. Of several processes that do so at once, one wins.
 func (s *Service) makeSite(ctx context.Context) error {
 	for range 5 {
 		secret, err := s.site(ctx, true)
@@ -208,7 +208,7 @@ func (s *Service) checkIdentity(ctx context.Context, c claims, doc document.Doc)
 		if s.AcceptUnsignedIdentity {
 			return nil
 		}
-		return tokenRejected("the token says nothing of its identity's secret", nil)
+		return tokenRejected("the token has no identity_sig", nil)
 	}
 	for _, again := range []bool{false, true} { // the secret may have been changed a moment ago
 		site, err := s.site(ctx, again)
@@ -244,18 +244,18 @@ func (s *Service) secretOfUser(ctx context.Context, accountID, userID string) (s
 	return "", err
 }
 
-// masquerade makes an identity another one's, as a token's claim as says: the
-// account has to be below the token's own.
+// masquerade returns the identity that a token's claim "as" names, whose account
+// has to be below the token's own.
 func (s *Service) masquerade(ctx context.Context, c claims, id Identity) (Identity, error) {
 	if c.As == nil || c.As.AccountID == "" || c.As.OwnerID == "" {
 		return id, nil
 	}
 	if !couch.IsAccountID(c.As.AccountID) {
-		return Identity{}, tokenRejected("the account that the token stands in for is none", nil)
+		return Identity{}, tokenRejected("the claim as names no account", nil)
 	}
 	state, err := s.Accounts.State(ctx, c.As.AccountID)
 	if problem.Is(err, problem.BadIdentifier) || err == nil && (!state.Below(c.AccountID) || c.As.AccountID == c.AccountID) {
-		return Identity{}, tokenRejected("the account that the token stands in for is not below its own", nil)
+		return Identity{}, tokenRejected("the account in the claim as is not below the token's own", nil)
 	}
 	if err != nil {
 		return Identity{}, err

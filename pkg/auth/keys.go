@@ -22,7 +22,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// keyPrefix begins the ids of signing keys in system_auth; behind it comes
+// keyPrefix begins the ids of signing keys in system_auth; after it comes
 // the key's number. The highest number signs, and the others verify until the
 // tokens that they signed have expired. A key is kept in Kazoo's form, so that
 // Kazoo takes our tokens: its id is the document's, its PEM an attachment.
@@ -59,8 +59,8 @@ type keyring struct {
 	read   time.Time
 }
 
-// retireAfter is how long a key may sign after another has superseded it: a
-// process may hear of that late.
+// retireAfter is how long a key may still sign after it was superseded: a process
+// may learn of that late.
 const retireAfter = 10 * time.Minute
 
 // newKeyring orders keys whose tokens live for so long.
@@ -83,7 +83,7 @@ func inOrder(keys map[string]signingKey) []signingKey {
 	return slices.SortedFunc(maps.Values(keys), func(a, b signingKey) int { return a.number - b.number })
 }
 
-// retires is when the key before this one is of no use any more.
+// retires is when the key before this one is no longer needed.
 func (k signingKey) retires(life time.Duration) time.Time {
 	if k.created == 0 {
 		return time.Time{}
@@ -132,8 +132,8 @@ func (s *Service) loadKeys(ctx context.Context, make bool) error {
 	return nil
 }
 
-// readKeys lists the keys. A listing of a cluster may miss what was written a
-// moment ago, so what is known already is gone only if its document is.
+// readKeys lists the keys. The listing of a cluster may miss recent writes, so a
+// key that is known already is dropped only if its document is gone.
 func (s *Service) readKeys(ctx context.Context) (map[string]signingKey, error) {
 	keys := map[string]signingKey{}
 	q := couch.Query{StartKey: keyPrefix, EndKey: keyPrefix + "\ufff0", IncludeDocs: true}
@@ -169,7 +169,7 @@ func (s *Service) readKeys(ctx context.Context) (map[string]signingKey, error) {
 	return keys, nil
 }
 
-// addKey adds a document's key, if it holds one that can be used. What is known
+// addKey adds a document's key, if it has a usable one. A key that is known
 // already is not read again.
 func (s *Service) addKey(ctx context.Context, keys map[string]signingKey, doc document.Doc) error {
 	id := doc.ID()
@@ -238,8 +238,8 @@ func parseKey(doc document.Doc) (*rsa.PrivateKey, error) {
 }
 
 // putKey creates the key of that number and adds it to keys. If another
-// process was faster it adds that one's. What was just written is never looked
-// for in a listing.
+// process has created it first, it adds that one. It reads the document itself,
+// since a listing may miss recent writes.
 func (s *Service) putKey(ctx context.Context, number int, keys map[string]signingKey) error {
 	doc, err := newKey(number)
 	if err != nil {
@@ -297,7 +297,7 @@ func (s *Service) publicKey(ctx context.Context, kid string) (*verifier, error) 
 	if known := s.keys.Load().byID[kid]; known != nil {
 		return s.inForce(known), nil
 	}
-	return couch.Ask(ctx, &s.first, firstPatience, func(ctx context.Context) (*verifier, error) {
+	return couch.Ask(ctx, &s.first, firstCheckLimit, func(ctx context.Context) (*verifier, error) {
 		if kidForm.MatchString(kid) {
 			return s.kazooKey(ctx, kid)
 		}
@@ -314,7 +314,7 @@ func (s *Service) publicKey(ctx context.Context, kid string) (*verifier, error) 
 	})
 }
 
-// inForce is a key that may still verify, or nil.
+// inForce returns the key if it may still verify, else nil.
 func (s *Service) inForce(v *verifier) *verifier {
 	if v != nil && !v.until.IsZero() && !s.Now().Before(v.until) {
 		return nil
@@ -322,8 +322,8 @@ func (s *Service) inForce(v *verifier) *verifier {
 	return v
 }
 
-// purgeKeys removes our keys that are of no use any more: Kazoo takes tokens by
-// every key that is there.
+// purgeKeys removes our keys that are no longer needed: Kazoo accepts tokens
+// signed with any key that exists.
 func (s *Service) purgeKeys(ctx context.Context) error {
 	ring := s.keys.Load()
 	if ring == nil {

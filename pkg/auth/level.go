@@ -48,8 +48,9 @@ const (
 	PartOther       Part = "other"
 )
 
-// guarded tells what of a user a guarded part consists of. Kazoo sends whoever
-// has forgotten a password to the email address.
+// guarded returns, for each guarded part, the fields of a user that it consists
+// of. The email address is one of the credentials: Kazoo sends the link that
+// resets a password there.
 func guarded() map[Part]func(user document.Doc) any {
 	return map[Part]func(user document.Doc) any{
 		PartLevel:   func(user document.Doc) any { return LevelOf(user) },
@@ -61,8 +62,8 @@ func guarded() map[Part]func(user document.Doc) any {
 	}
 }
 
-// MayChange is the rule (contract 9.26): whoever is below a user changes of
-// it neither level, credentials, enabled nor existence. In full:
+// MayChange is the rule (contract 9.26): a caller whose level is below a user's
+// must not change the user's level, credentials, enabled or existence. In full:
 //
 //	caller  user      part                                        may
 //	user    new user  any                                         yes
@@ -71,19 +72,19 @@ func guarded() map[Part]func(user document.Doc) any {
 //	user    admin     other                                       yes
 //	admin   any       any                                         yes
 //
-// A change of level is one of both the level before and the one after, and
-// making an administrator is a change of its existence.
+// A change of level is checked with the level before and with the one after;
+// creating an administrator is a change of existence.
 func MayChange(caller, user Level, part Part) bool {
 	return caller >= user || part == PartOther
 }
 
-// CheckUser judges a change of a user. Stored is nil if the user is made, and
-// doc if it is removed.
+// CheckUser checks a change of a user. Stored is nil if the user is created, and
+// doc is nil if it is removed.
 func CheckUser(caller Level, stored, doc document.Doc) error {
 	for _, part := range changedParts(stored, doc) {
 		for _, user := range []document.Doc{stored, doc} {
 			if user != nil && !MayChange(caller, LevelOf(user), part) {
-				return &problem.Error{Code: problem.Forbidden, Msg: "no administrator, and so may not change the " + string(part) + " of user " + user.ID()}
+				return &problem.Error{Code: problem.Forbidden, Msg: "only an administrator may change the " + string(part) + " of user " + user.ID()}
 			}
 		}
 	}

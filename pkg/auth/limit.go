@@ -76,9 +76,9 @@ func (l *Limiter) bucket(name string) *rate.Limiter {
 	return b
 }
 
-// wideFactor is how many times the rate of one IPv6 network all networks of a
-// site may have together: whoever owns a /48 has 65,536 of them to come from.
-// The loopback has as much, for many may come through a proxy there.
+// wideFactor times the rate of one IPv6 network (/64) is the rate of a whole site
+// (/48), which has 65,536 of them. The loopback address gets as much, since many
+// clients may come through a proxy there.
 const wideFactor = 10
 
 // TakeFrom takes tokens out of the bucket of a client and an account, and for

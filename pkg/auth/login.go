@@ -31,7 +31,7 @@ func (s *Service) APIAuth(ctx context.Context, data document.Doc) (session Sessi
 	if err := checkAPIAuth(data); err != nil {
 		return Session{}, err
 	}
-	defer s.even(ctx, s.Now(), &err)
+	defer s.roundFailure(ctx, s.Now(), &err)
 	doc, err := s.accountByKey(ctx, data.String("api_key"))
 	if err != nil {
 		return Session{}, err
@@ -80,7 +80,7 @@ func (s *Service) UserAuth(ctx context.Context, data document.Doc) (session Sess
 	if err := checkUserAuth(data); err != nil {
 		return Session{}, err
 	}
-	defer s.even(ctx, s.Now(), &err)
+	defer s.roundFailure(ctx, s.Now(), &err)
 	accounts, err := s.accountsNamed(ctx, data)
 	if err != nil {
 		return Session{}, err
@@ -149,9 +149,9 @@ func textField(data document.Doc, key string, least, most int, required bool) []
 // to allow several of one name.
 const maxNamed = 4
 
-// accountsNamed finds the accounts that a login names. If there is none, the
-// master account stands in, so that the same work is done; no user can be
-// found there for it is looked at only to spend the time.
+// accountsNamed finds the accounts that a login names. If there is none, it
+// looks for a user in the master account and ignores the outcome, so that the
+// login takes as long as one to an existing account.
 func (s *Service) accountsNamed(ctx context.Context, data document.Doc) (docs []document.Doc, err error) {
 	switch realm := data.String("account_realm") + data.String("realm"); {
 	case data.String("phone_number") != "":
@@ -206,7 +206,7 @@ func (s *Service) userBy(ctx context.Context, accountID, view, hash string) (doc
 	}
 	if err := s.Accounts.Prepare(ctx, accountID); problem.Is(err, problem.MissingDatabase) {
 		return nil, nil
-	} else if err != nil && !problem.Is(err, problem.DatastoreFault) { // that need not keep anybody out
+	} else if err != nil && !problem.Is(err, problem.DatastoreFault) { // find can do without the view
 		return nil, err
 	}
 	field := map[string]string{"creds_by_md5": "pvt_md5_auth", "creds_by_sha": "pvt_sha1_auth"}[view]
@@ -229,7 +229,7 @@ func (s *Service) userBy(ctx context.Context, accountID, view, hash string) (doc
 // readBasic checks Basic credentials: base64 of the account's id, a colon and
 // the hex MD5 or SHA-1 of "user:password" (contract 1.3).
 func (s *Service) readBasic(ctx context.Context, encoded string) (identity Identity, err error) {
-	defer s.even(ctx, s.Now(), &err)
+	defer s.roundFailure(ctx, s.Now(), &err)
 	raw, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
 		return Identity{}, invalidCredentials("Basic credentials that are no base64", nil)
@@ -249,8 +249,8 @@ func (s *Service) readBasic(ctx context.Context, encoded string) (identity Ident
 	return Identity{AccountID: accountID, UserID: user.ID(), Method: methodBasic, Plain: plain(user), Expires: s.Now().Add(s.TokenLife)}, nil
 }
 
-// open issues the token of a successful login and tells what clients want to
-// know about the account. A disabled or expired account is [problem.Locked].
+// open issues the token of a successful login and describes the account to the
+// client. A disabled or expired account is [problem.Locked].
 func (s *Service) open(ctx context.Context, doc, user document.Doc, method string) (Session, error) {
 	state, err := s.Accounts.State(ctx, doc.ID())
 	if err != nil {
@@ -271,12 +271,12 @@ func (s *Service) open(ctx context.Context, doc, user document.Doc, method strin
 	return Session{Token: token, Data: s.about(state, user, doc), Identity: identity}, nil
 }
 
-// even makes a call that fails last a whole number of grains, from start, so
-// that its duration does not tell whether an account, a user or a key exists.
-// A caller who leaves is not held.
-func (s *Service) even(ctx context.Context, start time.Time, err *error) {
+// roundFailure delays a failed call until a multiple of FailedLoginRound since
+// start, so that its duration does not tell whether an account, a user or a key
+// exists. It does not wait for a caller who has left.
+func (s *Service) roundFailure(ctx context.Context, start time.Time, err *error) {
 	if *err == nil {
 		return
 	}
-	pause.For(ctx, s.Evenness-s.Now().Sub(start)%s.Evenness)
+	pause.For(ctx, s.FailedLoginRound-s.Now().Sub(start)%s.FailedLoginRound)
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// revokedPrefix begins the ids of revocations in system_auth; behind it comes
-// the token's SHA-256, which tells nothing about the token.
+// revokedPrefix begins the ids of revocations in system_auth; after it comes
+// the token's SHA-256, from which the token cannot be found.
 const revokedPrefix = "callflowd-revoked-"
 
 func revocationID(key digest) string { return revokedPrefix + hex.EncodeToString(key[:]) }
@@ -53,13 +53,13 @@ func (s *Service) revoke(key digest, expires int64) {
 	s.tokens.Delete(key)
 }
 
-// checkRevoked asks memory and, while no change feed fills it, the database.
-// A database that cannot be asked leaves it at what memory knows.
+// checkRevoked looks in memory and, while there is no change feed that updates
+// it, in the database. If the database cannot be read, memory alone decides.
 func (s *Service) checkRevoked(ctx context.Context, key digest) error {
 	if err := s.notRevoked(key); err != nil || s.following.Load() {
 		return err
 	}
-	doc, err := couch.Ask(ctx, &s.first, firstPatience, func(ctx context.Context) (document.Doc, error) {
+	doc, err := couch.Ask(ctx, &s.first, firstCheckLimit, func(ctx context.Context) (document.Doc, error) {
 		return s.db().Get(ctx, revocationID(key))
 	})
 	if err == nil {
@@ -69,7 +69,7 @@ func (s *Service) checkRevoked(ctx context.Context, key digest) error {
 	return nil
 }
 
-// notRevoked asks memory.
+// notRevoked looks in memory.
 func (s *Service) notRevoked(key digest) error {
 	if _, gone := s.revoked.Load(key); gone {
 		s.tokens.Delete(key)
@@ -104,7 +104,7 @@ func (s *Service) loadRevocations(ctx context.Context) error {
 }
 
 // Purge removes revocations of tokens that have expired, from the database
-// and from memory, and keys that nothing good was signed with. Call it now and then.
+// and from memory, and keys whose tokens have all expired. Call it now and then.
 func (s *Service) Purge(ctx context.Context) error {
 	s.init()
 	now := s.Now().Unix()
@@ -138,9 +138,8 @@ func (s *Service) Purge(ctx context.Context) error {
 // again, so that a dead connection is noticed soon.
 const longpoll = 5 * time.Second
 
-// Follow keeps keys and revocations current by the change feed of
-// system_auth until ctx is done. Without it each token is asked about every
-// two seconds.
+// Follow keeps keys and revocations current by the change feed of system_auth
+// until ctx is done. Without it each token is looked up every two seconds.
 func (s *Service) Follow(ctx context.Context) {
 	s.init()
 	defer s.following.Store(false)

@@ -20,7 +20,7 @@ func TestErrorsKeepSecrets(t *testing.T) {
 	w := newWorld(t)
 	client, err := couch.Open(couch.Config{Transport: away{}})
 	check(t, err)
-	alone := &auth.Service{Couch: client, Accounts: &account.Service{Couch: client}, Evenness: time.Millisecond}
+	alone := &auth.Service{Couch: client, Accounts: &account.Service{Couch: client}, FailedLoginRound: time.Millisecond}
 	check(t, alone.Restore(w.Snapshot()))
 	const word = "hunter2hunter2hunter2hunter2hunter2hunter2hunter2hunter2hunter2x"
 	for _, s := range []*auth.Service{w.Service, alone} {
@@ -77,7 +77,7 @@ func FuzzCredentials(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	s := &auth.Service{Couch: client, Accounts: &account.Service{Couch: client}, Evenness: time.Nanosecond}
+	s := &auth.Service{Couch: client, Accounts: &account.Service{Couch: client}, FailedLoginRound: time.Nanosecond}
 	if err := s.Restore(auth.Snapshot{Taken: time.Now()}); err != nil {
 		f.Fatal(err)
 	}

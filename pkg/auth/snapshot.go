@@ -10,8 +10,8 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// Snapshot is what verifying tokens needs while the database is away, in a
-// form that a file can hold. It holds no secret: nobody can make a token of it.
+// Snapshot is what verifying tokens needs while the database is away, in a form
+// that a file can hold. It holds no secret: it cannot be used to make a token.
 type Snapshot struct {
 	Taken   time.Time         `json:"taken"`
 	Keys    map[string]string `json:"keys"`    // kid → public key, DER in base64
@@ -51,9 +51,9 @@ func (k *kazoo) snapshot(keys map[string]string) {
 	}
 }
 
-// Restore lets a process verify tokens although [Service.Start] failed for
-// want of a database; it cannot issue any until Start succeeds. A snapshot
-// older than a day is refused.
+// Restore lets a process verify tokens although [Service.Start] failed because
+// the database is down. Tokens cannot be issued until Start succeeds. A
+// snapshot older than a day is refused.
 func (s *Service) Restore(snapshot Snapshot) error {
 	s.init()
 	if s.Now().Sub(snapshot.Taken) >= trustFor {

@@ -45,7 +45,7 @@ func TestRestart(t *testing.T) {
 
 	client, err := couch.Open(couch.Config{Transport: away{}})
 	check(t, err)
-	s := &auth.Service{Couch: client, Accounts: &account.Service{Couch: client}, Evenness: time.Millisecond}
+	s := &auth.Service{Couch: client, Accounts: &account.Service{Couch: client}, FailedLoginRound: time.Millisecond}
 	wantCode(t, s.Start(t.Context()), problem.Unavailable)
 	_, err = s.Authenticate(t.Context(), auth.Credentials{Scheme: "token", Value: good})
 	wantCode(t, err, problem.Unavailable)

@@ -61,7 +61,7 @@ func waywardProcess(t *testing.T, address string) (*world, *wayward, *atomic.Int
 	accounts := &account.Service{Couch: client, Now: now}
 	master, err := accounts.EnsureMaster(t.Context(), "")
 	check(t, err)
-	s := &auth.Service{Couch: client, Accounts: accounts, Evenness: time.Millisecond, Now: now}
+	s := &auth.Service{Couch: client, Accounts: accounts, FailedLoginRound: time.Millisecond, Now: now}
 	check(t, s.Start(t.Context()))
 	return &world{Service: s, accounts: accounts, master: master.ID}, connection, clock
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// issuer is what Kazoo's tokens name as theirs.
+// issuer is the issuer that Kazoo's tokens name.
 const issuer = "kazoo"
 
 // maxToken bounds a token's length in bytes; ours have some 700.
@@ -45,8 +45,8 @@ type claims struct {
 	Method      string  `json:"method"`
 	DeviceID    string  `json:"device_id,omitempty"`
 	IdentitySig *string `json:"identity_sig,omitempty"`
-	// Bought ties the token to the credential it was bought with. Kazoo passes
-	// over it.
+	// Bought ties the token to the credential it was bought with. Kazoo
+	// ignores it.
 	Bought string `json:"callflowd_sig,omitempty"`
 	As     *struct {
 		AccountID string `json:"account_id"`
@@ -86,9 +86,9 @@ func (s *Service) issue(ctx context.Context, accountID, userID, method string, b
 	return text, identity, nil
 }
 
-// tie ties the claims to the identity's secret, as Kazoo does, and to the
-// credential they were bought with. Where an identity's secret is missing and
-// cannot be written, the credential has to do until there is one.
+// tie signs the claims with the identity's secret, as Kazoo does, and with the
+// credential they were bought with. If the identity has no secret and it cannot
+// be written, they are signed with the credential alone.
 func (s *Service) tie(ctx context.Context, c *claims, buyer document.Doc) error {
 	site, err := s.site(ctx, false)
 	if err != nil {
@@ -101,7 +101,7 @@ func (s *Service) tie(ctx context.Context, c *claims, buyer document.Doc) error 
 		own, err = s.Accounts.SignatureSecret(ctx, c.AccountID)
 	}
 	c.Bought = c.sign(credentialOf(buyer))
-	if unreachable(err) { // a full disk logs nobody out; Kazoo will not take the token
+	if unreachable(err) { // with a full disk people can still log in; Kazoo will refuse the token
 		s.Log.Warn("an identity's secret cannot be written", zap.String("identity", c.identityID()), zap.Error(err))
 		return nil
 	}
@@ -116,7 +116,7 @@ func (s *Service) tie(ctx context.Context, c *claims, buyer document.Doc) error 
 	return nil
 }
 
-// sign ties the claims to a stored credential without telling it.
+// sign signs the claims with a stored credential.
 func (c claims) sign(secret string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(strings.Join([]string{c.AccountID, c.OwnerID, c.Method, c.ID}, "\x00")))
@@ -156,7 +156,7 @@ func (s *Service) readToken(ctx context.Context, token string) (Identity, error)
 			return Identity{}, tokenRejected("not a signed token", nil)
 		}
 		return s.readOpaque(ctx, token)
-	case strings.ContainsAny(token, "\r\n"): // base64 passes over them
+	case strings.ContainsAny(token, "\r\n"): // base64 ignores them
 		return Identity{}, tokenRejected("line breaks in a token", nil)
 	}
 	c, key, err := s.parse(ctx, token)
@@ -164,10 +164,10 @@ func (s *Service) readToken(ctx context.Context, token string) (Identity, error)
 		return Identity{}, err
 	}
 	if !key.ours && c.IdentitySig == nil && !s.AcceptUnsignedIdentity {
-		return Identity{}, tokenRejected("the token says nothing of its identity's secret", nil)
+		return Identity{}, tokenRejected("the token has no identity_sig", nil)
 	}
 	identity := c.identity()
-	doc, err := couch.Ask(ctx, &s.first, firstPatience, func(ctx context.Context) (document.Doc, error) {
+	doc, err := couch.Ask(ctx, &s.first, firstCheckLimit, func(ctx context.Context) (document.Doc, error) {
 		doc, err := s.buyer(ctx, c)
 		if err == nil {
 			err = s.judge(ctx, c, key, doc)
@@ -185,13 +185,13 @@ func (s *Service) readToken(ctx context.Context, token string) (Identity, error)
 	if c.As == nil {
 		return identity, nil
 	}
-	return couch.Ask(ctx, &s.first, firstPatience, func(ctx context.Context) (Identity, error) {
+	return couch.Ask(ctx, &s.first, firstCheckLimit, func(ctx context.Context) (Identity, error) {
 		return s.masquerade(ctx, c, identity)
 	})
 }
 
-// judge looks whether the token's identity is still what it was when the token
-// was made.
+// judge checks that the token's identity has not changed since the token was
+// made.
 func (s *Service) judge(ctx context.Context, c claims, key *verifier, doc document.Doc) error {
 	if key.ours && !c.boughtWith(doc) {
 		return tokenRejected("the credential that bought the token has changed", nil)
@@ -202,9 +202,9 @@ func (s *Service) judge(ctx context.Context, c claims, key *verifier, doc docume
 	return s.checkIdentity(ctx, c, doc)
 }
 
-// parse checks the claims and the signature, in this order, so that what can
-// be told to be no good token needs no database. RSA is the only algorithm, and
-// a token has one spelling only: a revocation names it by its digest. Tokens of
+// parse checks the claims and then the signature, so that most bad tokens are
+// refused without the database. RSA is the only algorithm. Only one spelling of a
+// token is accepted, since a revocation names it by its digest. Tokens of
 // ours expire; those of Kazoo's need not.
 func (s *Service) parse(ctx context.Context, token string) (c claims, verified *verifier, err error) {
 	var asking error
@@ -244,7 +244,7 @@ func (s *Service) parse(ctx context.Context, token string) (c claims, verified *
 	return c, verified, nil
 }
 
-// reason keeps of the parser's error only what cannot repeat the token.
+// reason returns the kind of the parser's error, whose text may repeat the token.
 func reason(err error) error {
 	for _, known := range []error{
 		jwt.ErrTokenExpired, jwt.ErrTokenUsedBeforeIssued, jwt.ErrTokenSignatureInvalid, jwt.ErrTokenMalformed, jwt.ErrTokenUnverifiable, jwt.ErrTokenInvalidClaims,
@@ -280,12 +280,13 @@ func credentialOf(doc document.Doc) string {
 	return doc.String("pvt_api_key")
 }
 
-// secretOf changes also when Kazoo logs somebody out, by another
-// pvt_signature_secret. A document that has none yet gets it when they log in
-// there, which is no reason to log them out here.
+// secretOf also changes when Kazoo logs somebody out, which changes
+// pvt_signature_secret. A document without one gets it at a login to Kazoo; that
+// does not log anybody out here.
 func secretOf(doc document.Doc) string { return credentialOf(doc) + doc.String("pvt_signature_secret") }
 
-// plain reports whether a document is a user's that is no administrator.
+// plain reports whether a document is of a device, or of a user that is not an
+// administrator.
 func plain(doc document.Doc) bool {
 	return doc.Type() == "device" || doc.Type() == "user" && LevelOf(doc) < LevelAdmin
 }
@@ -311,7 +312,7 @@ func (s *Service) readOpaque(ctx context.Context, token string) (Identity, error
 	if !ok {
 		touched, ok = doc.Seconds("pvt_created")
 	}
-	touched = min(touched, document.Gregorian(s.Now())) // nobody touches it tomorrow
+	touched = min(touched, document.Gregorian(s.Now())) // the other program's clock may be ahead
 	expires := document.FromGregorian(touched).Add(s.TokenLife)
 	accountID := doc.String("account_id")
 	if !ok || !doc.Live() || !couch.IsAccountID(accountID) || !s.Now().Before(expires) {
@@ -323,14 +324,15 @@ func (s *Service) readOpaque(ctx context.Context, token string) (Identity, error
 }
 
 // documentID reports whether a token looks like the ids that Kazoo gives its
-// documents. With the database away any other is no token.
+// documents. While the database is down, any other is refused.
 func documentID(token string) bool {
 	return len(token) == 32 && strings.Trim(token, "0123456789abcdef") == ""
 }
 
-// plainOwner looks at the user that an opaque token names. One that was
-// deleted or disabled has no tokens; one that never was here, since Kazoo's
-// databases need not all be, counts as no administrator.
+// plainOwner reports whether the user that an opaque token names is not an
+// administrator. A user that was deleted or disabled has no tokens. A user that
+// was never in this database, since not all of Kazoo's need be here, counts as
+// not an administrator.
 func (s *Service) plainOwner(ctx context.Context, accountID, userID string) (bool, error) {
 	if userID == "" {
 		return false, nil
