@@ -21,14 +21,15 @@ const (
 	maxCycleLength = 50 // what a switch follows before it gives up (contract 5.3)
 )
 
-// Bounds on the warnings of references that lead nowhere, or elsewhere.
+// Bounds on the warnings about references to missing or wrong documents.
 const (
 	maxDangling      = 100
 	maxDanglingPaths = 1 << 20 // bytes; long keys add up
 )
 
-// advise adds warnings that need storage: references that lead nowhere and
-// cycles of callflows. Trouble with storage costs the warnings, not the save.
+// advise adds warnings that need storage: references to missing documents and
+// cycles of callflows. If storage fails, the warnings are left out; the save goes
+// on.
 func (v *edit) advise(ctx context.Context) {
 	v.adviseRoutes(ctx)
 	references := referencesOf(v.Doc)
@@ -45,8 +46,8 @@ func (v *edit) advise(ctx context.Context) {
 	}
 }
 
-// adviseRoutes adds what the callflow's numbers and patterns do to each other
-// and to those of other callflows.
+// adviseRoutes adds the findings about the callflow's numbers and patterns and
+// those of other callflows.
 func (v *edit) adviseRoutes(ctx context.Context) {
 	if v.s.Index == nil || len(withinLimits(v.Doc)) > 0 {
 		return
@@ -58,8 +59,8 @@ func (v *edit) adviseRoutes(ctx context.Context) {
 	v.Warnings = append(v.Warnings, warnings...)
 }
 
-// AdviseReferences warns of the documents that actions mention in vain. It is
-// for actions outside a callflow: an account's metaflows.
+// AdviseReferences warns of references to missing or wrong documents. It is for
+// actions outside a callflow: an account's metaflows.
 func (s *Service) AdviseReferences(ctx context.Context, accountID string, actions iter.Seq[schema.Node]) []problem.Warning {
 	references := mentionedBy(actions)
 	if len(references) == 0 {
@@ -91,8 +92,7 @@ func idsOf(references []schema.Reference) []string {
 	return slices.Sorted(maps.Keys(ids))
 }
 
-// dangling warns of references to documents that are not there or are no such
-// documents.
+// dangling warns of references to documents that are missing or of another type.
 func dangling(references []schema.Reference, targets map[string]document.Doc, self string) []problem.Warning {
 	var out []problem.Warning
 	size := 0
@@ -132,8 +132,8 @@ func judgeReference(r schema.Reference, target document.Doc) (problem.Warning, b
 	return w, true
 }
 
-// adviseCycle looks for a way from the callflow through others back to
-// itself, breadth first, so that the shortest is found.
+// adviseCycle looks for a cycle from the callflow through others back to itself,
+// breadth first, so that it finds the shortest.
 func (v *edit) adviseCycle(ctx context.Context, references []schema.Reference, targets map[string]document.Doc) error {
 	search := cycleSearch{db: v.DB, self: v.ID, from: map[string]string{}, docs: targets}
 	level := search.follow(v.ID, references)
@@ -155,12 +155,12 @@ func (v *edit) adviseCycle(ctx context.Context, references []schema.Reference, t
 type cycleSearch struct {
 	db     *couch.DB
 	self   string
-	from   map[string]string // who led to a callflow first
+	from   map[string]string // the callflow from which each was reached first
 	docs   map[string]document.Doc
 	closed string // the callflow that leads back to self
 }
 
-// follow notes where a callflow leads and returns what is new.
+// follow records which callflows one calls, and returns the new ones.
 func (c *cycleSearch) follow(id string, references []schema.Reference) []string {
 	var fresh []string
 	for _, r := range references {
@@ -194,7 +194,7 @@ func (c *cycleSearch) expand(ctx context.Context, level []string) ([]string, err
 	return next, nil
 }
 
-// warning words the cycle, at the reference it begins with.
+// warning describes the cycle, at the reference it begins with.
 func (c *cycleSearch) warning(references []schema.Reference) problem.Warning {
 	cycle := []string{c.self}
 	for id := c.closed; id != c.self; id = c.from[id] {
@@ -210,7 +210,7 @@ func (c *cycleSearch) warning(references []schema.Reference) problem.Warning {
 		}
 	}
 	return problem.Warning{
-		Path: path, Code: "cycle", Message: "this flow comes back to itself: " + strings.Join(cycle, " → "),
+		Path: path, Code: "cycle", Message: "this flow leads back to itself: " + strings.Join(cycle, " → "),
 		Members: map[string]any{"cycle": cycle},
 	}
 }

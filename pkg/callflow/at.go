@@ -14,9 +14,9 @@ import (
 )
 
 // At returns a callflow as of a time, from history. uncertain holds its id if
-// it is not known what stood then: somebody wrote without leaving the time, or
-// the database has forgotten a version (contract 9.23). A callflow that did
-// not exist then is [problem.BadIdentifier].
+// it is not known which version was stored then: somebody wrote without
+// recording the time, or the database has forgotten a version (contract 9.23).
+// A callflow that did not exist then is [problem.BadIdentifier].
 func (s *Service) At(ctx context.Context, accountID, id string, t time.Time) (doc document.Doc, uncertain []string, err error) {
 	versions, err := s.versions(ctx, accountID, id)
 	if err != nil {
@@ -39,15 +39,15 @@ func (s *Service) At(ctx context.Context, accountID, id string, t time.Time) (do
 	return doc, uncertain, nil
 }
 
-// asOf picks the version that stood at a time from versions ordered newest
-// first: nil if the callflow was not there. It is not sure if a version in
-// between is missing, or if one was written at an unknown time: then it may
-// have been that one or the one before.
+// asOf picks the version that was stored at a time, from versions ordered
+// newest first; nil if the callflow did not exist. It is not sure if a version
+// in between is missing, or if one was written at an unknown time: then the
+// answer may be that one or the one before.
 func asOf(versions []document.Doc, t int64) (doc document.Doc, sure bool) {
 	next, sure := 0, true // the generation that replaced the version looked at; 0 for the stored one
 	for i, v := range versions {
 		if incomplete(v) {
-			continue // as good as missing
+			continue // counts as missing
 		}
 		at, timed := writtenAt(v, versions[i+1:])
 		switch {
@@ -55,7 +55,7 @@ func asOf(versions []document.Doc, t int64) (doc document.Doc, sure bool) {
 			next = v.Generation()
 			continue
 		case !timed && !v.Live():
-			sure, next = false, v.Generation() // perhaps it was there still
+			sure, next = false, v.Generation() // this one may have been stored still
 			continue
 		}
 		sure = sure && timed && (next == 0 || next == v.Generation()+1)
@@ -75,8 +75,8 @@ func asOf(versions []document.Doc, t int64) (doc document.Doc, sure bool) {
 	return oldest, false
 }
 
-// writtenAt is when a version was written, if that is known. One that others
-// wrote may bear the time of the version before it.
+// writtenAt is when a version was written, if that is known. Others may write a
+// version with the time of the one before it.
 func writtenAt(v document.Doc, older []document.Doc) (at int64, known bool) {
 	at, dated := v.Seconds("pvt_modified")
 	if !dated || !byOthers(v) {
@@ -89,7 +89,7 @@ func writtenAt(v document.Doc, older []document.Doc) (at int64, known bool) {
 	return at, !untouched(v)
 }
 
-// parent is the version that one replaced, nil if it is not known.
+// parent is the version that v replaced; nil if it is not known.
 func parent(v document.Doc, older []document.Doc) document.Doc {
 	for _, o := range older {
 		if o.Generation() == v.Generation()-1 {
@@ -99,8 +99,7 @@ func parent(v document.Doc, older []document.Doc) document.Doc {
 	return nil
 }
 
-// laterThan reports whether even the newest of some versions was written after
-// a time.
+// laterThan reports whether the newest of some versions was written after a time.
 func laterThan(versions []document.Doc, t int64) bool {
 	if len(versions) == 0 {
 		return false
@@ -119,7 +118,7 @@ type Route struct {
 
 // LookupAt answers where a number went at a time, from history, with the steps
 // that led there. The dial plan is today's. uncertain lists the callflows of
-// which it is not known what stood then.
+// which it is not known which version was stored then.
 func (s *Service) LookupAt(ctx context.Context, accountID, dialled string, t time.Time) (r Route, uncertain []string, err error) {
 	if err := problem.Validation(number.Check("number", dialled)); err != nil {
 		return Route{}, nil, err
@@ -175,7 +174,7 @@ func (s *Service) versionsSince(ctx context.Context, accountID string, t time.Ti
 			return nil, err
 		}
 	}
-	for id, known := range out { // of a deleted document nothing may tell what it was
+	for id, known := range out { // a deleted document may not say what it was
 		if !slices.ContainsFunc(known.list, func(d document.Doc) bool { return d.Type() == Type }) {
 			delete(out, id)
 		}

@@ -40,8 +40,8 @@ type ChangesPage struct {
 	LastSeq string
 }
 
-// Changes reads the account's change feed. Documents that are CouchDB's or
-// our own business are left out. Nothing is kept between two calls.
+// Changes reads the account's change feed. Design documents and
+// callflowd's own are left out. Nothing is kept between two calls.
 func (s *Service) Changes(ctx context.Context, accountID string, o ChangesOptions) (ChangesPage, error) {
 	limit := min(o.Limit, MaxChanges)
 	if limit <= 0 {
@@ -83,7 +83,7 @@ func badSince(since string) error {
 	}})
 }
 
-// clock is the time that waits are measured with, whatever Now says.
+// clock is the time that waits are measured with; tests may set Now.
 func (s *Service) clock() time.Time { return time.Now() }
 
 // ours reports whether an id belongs to CouchDB's own documents, or to a

@@ -10,20 +10,21 @@ import (
 	"github.com/callflowd/callflowd/pkg/save"
 )
 
-// Conflicts is what replication has left for people to settle.
+// Conflicts lists conflicts that replication left, for people to resolve.
 type Conflicts struct {
 	Documents []DocumentConflict `json:"documents"`
 	Numbers   []NumberConflict   `json:"numbers"`
 	Patterns  []PatternConflict  `json:"patterns"`
 }
 
-// DocumentConflict is a document of which several revisions are alive.
+// DocumentConflict is a document with several leaf revisions that are not
+// deleted.
 type DocumentConflict struct {
 	ID        string   `json:"id"`
 	Type      string   `json:"type"`
 	Winner    string   `json:"winner"`
 	Losers    []string `json:"losers"`
-	Mergeable bool     `json:"mergeable"` // the three-way merge has nothing to ask
+	Mergeable bool     `json:"mergeable"` // the three-way merge finds no overlap
 }
 
 // NumberConflict is a number that several live callflows hold.

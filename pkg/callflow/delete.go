@@ -49,8 +49,8 @@ func (s *Service) Delete(ctx context.Context, w Write, hard bool) (Saved, error)
 	return saved, nil
 }
 
-// undisputed refuses to delete what was edited since the revision the client
-// names: that is an edit against a deletion (contract 9.21).
+// undisputed refuses the deletion if the callflow was edited since the revision
+// that the client names: that is an edit against a deletion (contract 9.21).
 func (v *edit) undisputed(ctx context.Context) error {
 	base, err := v.base(ctx)
 	if err != nil {

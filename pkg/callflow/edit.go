@@ -42,8 +42,9 @@ func (s *Service) newEdit(w Write, do action, month time.Time) *edit {
 	}}}
 }
 
-// save runs the pipeline until an attempt is not overtaken. before are other
-// versions that the new one is made of.
+// save runs the pipeline until an attempt succeeds or fails for another reason
+// than a concurrent write. before are other versions that the new one is made
+// of.
 func (s *Service) save(ctx context.Context, w Write, do action, before ...document.Doc) (Saved, error) {
 	month := s.now()
 	return s.saves.Run(ctx, w, func(ctx context.Context) (*save.Attempt, error) {

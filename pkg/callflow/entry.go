@@ -18,15 +18,15 @@ const historyType = "callflowd_history"
 // incompleteKey marks a version of which history has the private keys alone.
 const incompleteKey = "pvt_callflowd_incomplete"
 
-// maxVersion bounds what a compressed version may become again, in bytes.
+// maxVersion bounds the size of a version after decompression, in bytes.
 const maxVersion = 64 << 20
 
 func historyID(month, callflowID, rev string) string {
 	return month + "-" + callflowID + "-" + rev
 }
 
-// entryOf is the history entry of a version. Attachments stay out: CouchDB
-// would read them as orders.
+// entryOf is the history entry of a version. Attachments are left out:
+// CouchDB would try to attach them to the entry.
 func entryOf(accountID string, month time.Time, version document.Doc) document.Doc {
 	kept := maps.Clone(version)
 	delete(kept, "_attachments")
@@ -96,5 +96,5 @@ func unpack(text string) (doc document.Doc, err error) {
 	return doc, json.Unmarshal(plain, &doc)
 }
 
-// incomplete reports whether a version's content is not to be had.
+// incomplete reports whether a version's content was not kept.
 func incomplete(version document.Doc) bool { return document.Truthy(version[incompleteKey]) }

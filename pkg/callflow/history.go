@@ -16,13 +16,13 @@ import (
 )
 
 // keep writes the version that is about to be replaced to the account's
-// database of the month, and those before it that somebody else replaced
-// without a trace, as far as the database still has them. A warning says what
-// was too large to be kept whole.
+// database of the month. It also writes the versions before it that others
+// replaced without keeping history, as far as the database still has them. A
+// warning lists versions that were too large to be kept whole.
 //
-// An entry is a copy of its version and nothing else, so it does not matter
-// which of several writers of the same id was first, and a crash before the
-// replacement leaves an entry of the stored revision, which readers pass over.
+// An entry is a copy of its version, so it does not matter which of several
+// writers creates it first. A crash before the replacement leaves an entry of the
+// stored revision, which readers ignore.
 func (s *Service) keep(ctx context.Context, accountID string, month time.Time, replaced document.Doc) ([]problem.Warning, error) {
 	others, err := s.overwritten(ctx, accountID, replaced)
 	if err != nil {
@@ -60,8 +60,8 @@ func (s *Service) putEntry(ctx context.Context, db *couch.DB, entry document.Doc
 	return false, s.putOnce(ctx, db, outlined(entry))
 }
 
-// putOnce writes an entry unless it is there. A database that was dropped
-// since we made sure of it is made again.
+// putOnce writes an entry unless it exists. If the database was dropped
+// meanwhile, it is created again.
 func (s *Service) putOnce(ctx context.Context, db *couch.DB, entry document.Doc) error {
 	err := db.Put(ctx, entry)
 	if problem.Is(err, problem.MissingDatabase) {
@@ -79,17 +79,16 @@ func (s *Service) putOnce(ctx context.Context, db *couch.DB, entry document.Doc)
 func tooLarge(rev string) problem.Warning {
 	return problem.Warning{
 		Path: "id", Code: "history_incomplete",
-		Message: "revision " + rev + " is too large for history: who wrote it and when is kept, its content is not",
+		Message: "revision " + rev + " is too large for history: its author and time are kept, its content is not",
 		Members: map[string]any{"revision": rev},
 	}
 }
 
-// knownMonths bounds how many monthly databases a service remembers to be
-// there.
+// knownMonths bounds how many monthly databases a service remembers as existing.
 const knownMonths = 20_000
 
-// monthDB makes sure of the month's database before anything is sent to it:
-// CouchDB hangs up on a document for a database that is not there.
+// monthDB makes sure that the month's database exists: CouchDB closes the
+// connection on a document sent to a missing database.
 func (s *Service) monthDB(ctx context.Context, accountID string, month time.Time) (*couch.DB, error) {
 	s.monthsOnce.Do(func() { s.monthsKnown = lru.New[string, struct{}](knownMonths) })
 	name := couch.MonthDB(accountID, month)

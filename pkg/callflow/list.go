@@ -59,7 +59,7 @@ func (s *Service) List(ctx context.Context, accountID string, o ListOptions) (Pa
 				return Page{}, err
 			}
 			if rows, last = rows+1, row.ID; filtered && rows == chunk {
-				break // only the place to read on from
+				break // only the key to continue from
 			}
 			if !o.Filter.Match(row.Doc) {
 				continue
@@ -78,7 +78,7 @@ func (s *Service) List(ctx context.Context, accountID string, o ListOptions) (Pa
 }
 
 // Stream yields every callflow of a listing as it comes from the database,
-// without holding more than one; PageSize does not count. An error is the
+// without holding more than one; PageSize is ignored. An error is the
 // last pair.
 func (s *Service) Stream(ctx context.Context, accountID string, o ListOptions) iter.Seq2[json.RawMessage, error] {
 	return func(yield func(json.RawMessage, error) bool) {

@@ -9,12 +9,12 @@ import (
 	"github.com/callflowd/callflowd/pkg/save"
 )
 
-// mergedAsSets are the arrays whose order means nothing (contract 9.21).
+// mergedAsSets are the arrays whose order does not matter (contract 9.21).
 var mergedAsSets = []string{numbersKey, patternsKey, "flags"}
 
 // base returns the document the request was made for: the stored one, or the
-// revision it names, from storage or from history. If that revision is not to
-// be had the save is refused; the last writer never wins unseen.
+// revision it names, from storage or from history. If that revision is not
+// available, the save is refused: a write must not overwrite another silently.
 func (v *edit) base(ctx context.Context) (document.Doc, error) {
 	rev, err := baseRevision(v.Write)
 	if err != nil {
@@ -34,8 +34,8 @@ func (v *edit) base(ctx context.Context) (document.Doc, error) {
 }
 
 // baseRevision is the revision that a write names as its base; "" if it names
-// none. A _rev that is no text is refused: to pass over it would let the last
-// writer win although the client asked otherwise.
+// none. A _rev that is not a string is refused: ignoring it would overwrite other
+// writes although the client asked for a merge.
 func baseRevision(w Write) (string, error) {
 	if w.Base != "" {
 		return w.Base, nil
@@ -50,9 +50,9 @@ func baseRevision(w Write) (string, error) {
 	return rev, nil
 }
 
-// gone is the error of a write to a callflow that is not there. If it was
-// edited from a revision that it had, and is deleted now, that is an edit
-// against a deletion; else there is nothing to write to.
+// gone is the error of a write to a callflow that does not exist. If the write is
+// based on a revision and the callflow was deleted since, it is an edit against a
+// deletion; else the callflow is not found.
 func (v *edit) gone(ctx context.Context) error {
 	absent := save.BadIdentifier(v.ID)
 	rev, err := baseRevision(v.Write)
@@ -86,8 +86,8 @@ func (v *edit) asked(base document.Doc) document.Doc {
 	return publicOf(v.Data)
 }
 
-// editAgainstDeletion is a [problem.Conflict] that lists the edits, those of
-// the side that did not delete (contract 9.21); nil if there are none.
+// editAgainstDeletion is a [problem.Conflict] that lists the edits of the side
+// that did not delete (contract 9.21); nil if there are none.
 func editAgainstDeletion(edits []document.Change, side, rev string) error {
 	if len(edits) == 0 {
 		return nil

@@ -14,8 +14,8 @@ import (
 )
 
 // Metadata describes the documents that a callflow's flow refers to, by id:
-// {name?, numbers?, pvt_type} (contract 2.3). It is never nil, and trouble
-// with one id or with the database costs no more than its entries.
+// {name?, numbers?, pvt_type} (contract 2.3). It is never nil. Ids
+// that cannot be read are left out.
 func (s *Service) Metadata(ctx context.Context, accountID string, doc document.Doc) map[string]any {
 	out := map[string]any{}
 	ids := referencedIDs(doc)
@@ -56,7 +56,7 @@ func (s *Service) Names(ctx context.Context, accountID string, ids []string) (na
 	return out, true
 }
 
-// names asks the index, which mostly knows.
+// names asks the index, which has most names in memory, or the database.
 func (s *Service) names(ctx context.Context, accountID string, ids []string) (map[string]names.Description, error) {
 	if s.Index != nil {
 		return s.Index.Names(ctx, accountID, ids)

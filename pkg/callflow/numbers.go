@@ -31,7 +31,7 @@ func (s *Service) dialPlan(ctx context.Context, accountID string) (number.DialPl
 	return state.DialPlan, state.DialPlanWarnings, err
 }
 
-// presence demands a number or a pattern, in lists (contract 2.1-1).
+// presence requires at least one number or pattern, in lists (contract 2.1-1).
 func presence(doc document.Doc) []problem.Violation {
 	var out []problem.Violation
 	missing := 0
@@ -57,7 +57,7 @@ func presence(doc document.Doc) []problem.Violation {
 }
 
 // normalize rewrites the document's numbers to the form they are stored in
-// (contract 4). Members that are no strings stay, for the schema to refuse.
+// (contract 4). Members that are not strings are left for the schema to refuse.
 func normalize(doc document.Doc, plan number.DialPlan) []problem.Violation {
 	list, ok := doc[numbersKey].([]any)
 	if !ok {
@@ -95,8 +95,8 @@ func withinLimits(doc document.Doc) []problem.Violation {
 	return out
 }
 
-// compiles refuses patterns that no lookup could use (contract 9.3). The empty
-// one is the schema's to refuse.
+// compiles refuses patterns that lookups cannot use (contract 9.3). The schema
+// refuses the empty one.
 func compiles(doc document.Doc) []problem.Violation {
 	list, _ := doc[patternsKey].([]any)
 	var out []problem.Violation

@@ -12,8 +12,9 @@ import (
 // behind one of them.
 const maxOverwritten = 100
 
-// byOthers reports whether a version was written by somebody who keeps no
-// history, Kazoo for one: our trace on it is missing or an older write's.
+// byOthers reports whether a version was written by a program that keeps no
+// history, such as Kazoo: our trace is missing in it, or is that of an older
+// write.
 func byOthers(version document.Doc) bool {
 	return !version.Ours() || document.Doc(version.Object(document.TraceKey)).String("action") == ""
 }
@@ -25,16 +26,17 @@ func untouched(version document.Doc) bool {
 	return trace.String("action") != "" && trace.String("request_id") == version.String("pvt_request_id") && byOthers(version)
 }
 
-// mayBeByOthers is byOthers for the stored version: one whose trace tells no
-// generation, as we wrote it once, may have been edited and left its trace.
+// mayBeByOthers is byOthers for the stored version. Earlier versions of callflowd
+// wrote traces without a generation: another program may have edited such a
+// document and kept its trace.
 func mayBeByOthers(version document.Doc) bool {
 	return byOthers(version) || document.Doc(version.Object(document.TraceKey))["generation"] == nil
 }
 
 // overwritten returns the versions before this one that no history has,
 // newest first: those that others replaced, as far as the database has not
-// forgotten them. What we wrote on the way ends the search, since that write
-// kept what it replaced.
+// forgotten them. The search ends at the first version of our own,
+// since that write kept the version before it.
 func (s *Service) overwritten(ctx context.Context, accountID string, version document.Doc) ([]document.Doc, error) {
 	if !mayBeByOthers(version) || version.Generation() < 2 {
 		return nil, nil
@@ -58,7 +60,8 @@ func (s *Service) overwritten(ctx context.Context, accountID string, version doc
 	return docs, nil
 }
 
-// absentIsNone takes a document that is gone for one without ancestors.
+// absentIsNone returns nil for the error of a missing document: it has no
+// ancestors.
 func absentIsNone(err error) error {
 	if problem.Is(err, problem.BadIdentifier) {
 		return nil
@@ -66,8 +69,8 @@ func absentIsNone(err error) error {
 	return err
 }
 
-// ancestorsOf lists what a revision descends from, the latest first, whichever
-// leaf tells of it.
+// ancestorsOf lists the ancestors of a revision, the latest first, from the first
+// leaf that has it in its ancestry.
 func ancestorsOf(rev string, ancestry map[string][]string) []string {
 	for _, path := range ancestry {
 		if i := slices.Index(path, rev); i >= 0 {

@@ -15,8 +15,8 @@ import (
 const numberPrefix = 5
 
 // foreign lists those of some numbers that the number databases assign
-// to somebody outside the account and its descendants. Numbers nobody knows
-// pass, as in Kazoo.
+// to somebody outside the account and its descendants. Numbers that are in
+// no database are allowed, as in Kazoo.
 func (s *Service) foreign(ctx context.Context, accountID string, numbers []string) ([]string, error) {
 	byDB := map[string][]string{}
 	for _, n := range numbers {
@@ -44,8 +44,8 @@ func (s *Service) foreign(ctx context.Context, accountID string, numbers []strin
 	return out, nil
 }
 
-// numberDocs reads number documents. Whether their database is there is asked
-// first, without a body: CouchDB hangs up on a body for one that is not.
+// numberDocs reads number documents. It first asks, without a body, whether their
+// database exists: CouchDB closes the connection on a body sent to a missing one.
 func (s *Service) numberDocs(ctx context.Context, db string, numbers []string) (map[string]document.Doc, error) {
 	if there, err := s.Couch.HasDB(ctx, db); !there || err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func (s *Service) numberDocs(ctx context.Context, db string, numbers []string) (
 	return docs, err
 }
 
-// mayUse judges one number document: it must be available, or assigned to the
+// mayUse checks one number document: it must be available, or assigned to the
 // account or a descendant, or reserved by an ancestor.
 func (s *Service) mayUse(ctx context.Context, accountID string, n document.Doc) (bool, error) {
 	owner := n.String("pvt_assigned_to")
@@ -75,8 +75,8 @@ func (s *Service) mayUse(ctx context.Context, accountID string, n document.Doc) 
 	return state == "reserved" && slices.Contains(docs[accountID].Strings("pvt_tree"), owner), nil
 }
 
-// forbidden words foreign numbers: Kazoo's own error if nothing else is wrong,
-// one violation among the others otherwise (contract 9.17).
+// forbidden reports foreign numbers: with Kazoo's own error if nothing else is
+// wrong, otherwise with one more violation (contract 9.17).
 func forbidden(numbers []string, others []problem.Violation) ([]problem.Violation, error) {
 	if len(numbers) == 0 {
 		return others, nil

@@ -11,8 +11,8 @@ import (
 	"github.com/callflowd/callflowd/pkg/schema"
 )
 
-// prepare does everything but writing: afterwards doc is what would be
-// stored, and problems is what forbids it.
+// prepare does everything but writing. Afterwards Doc is what would be stored,
+// and Problems is what forbids it.
 func (v *edit) prepare(ctx context.Context) error {
 	if err := v.load(ctx); err != nil {
 		return err
@@ -35,8 +35,8 @@ func (v *edit) prepare(ctx context.Context) error {
 	return nil
 }
 
-// judge collects what is wrong with a document, and makes it what would be
-// stored. It returns the numbers that belong to other accounts.
+// judge collects the problems of a document, and makes it what would be stored.
+// It returns the numbers that belong to other accounts.
 func (v *edit) judge(ctx context.Context, doc document.Doc) (foreign []string, err error) {
 	v.validate(doc)
 	if err := v.judgeUnique(ctx); err != nil {
@@ -50,7 +50,7 @@ func (v *edit) added() []string {
 	return slices.DeleteFunc(v.Doc.Strings(numbersKey), func(n string) bool { return key{numbersKey, n}.HeldBy(v.Stored) })
 }
 
-// load reads the stored document, and asks the precondition.
+// load reads the stored document and checks the precondition.
 func (v *edit) load(ctx context.Context) error {
 	if v.action == actionCreated {
 		return v.loadNew(ctx)
@@ -76,8 +76,8 @@ func (v *edit) load(ctx context.Context) error {
 	return v.Checked(doc.Rev())
 }
 
-// loadNew settles a new document's id and makes sure that nothing has it. A
-// data id that cannot be one is a violation.
+// loadNew chooses a new document's id and makes sure that it is free. An id in
+// the data that is not allowed is a violation.
 func (v *edit) loadNew(ctx context.Context) error {
 	if err := v.Checked(""); err != nil {
 		return err
@@ -100,7 +100,8 @@ func (v *edit) loadNew(ctx context.Context) error {
 	return nil
 }
 
-// taken refuses an id that a document has. A deleted callflow can be had back.
+// taken is the error for an id that a document has. For a deleted callflow it
+// says how to restore it.
 func taken(by document.Doc) error {
 	id := by.ID()
 	refusal := &problem.Error{Code: problem.Conflict, Msg: "the id is taken: " + id}
@@ -113,8 +114,8 @@ func taken(by document.Doc) error {
 	return refusal
 }
 
-// loadTombstone finds what the new document will replace: the tombstone alone
-// says who removed the callflow before, and history has to keep it.
+// loadTombstone reads the tombstone that the new document will replace. Only the
+// tombstone says who removed the callflow before, so history has to keep it.
 func (v *edit) loadTombstone(ctx context.Context) error {
 	doc, err := v.s.current(ctx, v.AccountID, v.ID)
 	if isTombstone(doc) {
@@ -148,7 +149,7 @@ func (v *edit) readPlan(ctx context.Context) error {
 func (v *edit) compose(ctx context.Context) (document.Doc, error) {
 	switch v.action {
 	case actionRestored:
-		v.before = append(v.before, v.Data) // it was stored once, as it is
+		v.before = append(v.before, v.Data) // it was stored before as it is
 		return publicOf(v.Data), nil
 	case actionCreated, actionMerged:
 		return publicOf(v.Data), nil
@@ -166,8 +167,8 @@ func (v *edit) compose(ctx context.Context) (document.Doc, error) {
 	return mergeOnto(v.s.cleaned(base, v.plan), v.s.cleaned(yours, v.plan), v.s.cleaned(v.Stored, v.plan))
 }
 
-// cleaned is a version as a save would store it. All sides of a merge are,
-// or a default that one of them lacks would pass for an edit.
+// cleaned is a version as a save would store it. All sides of a merge are
+// cleaned: else a default that one of them lacks would count as an edit.
 func (s *Service) cleaned(doc document.Doc, plan number.DialPlan) document.Doc {
 	out, _ := s.clean(publicOf(doc), plan)
 	if rev := doc.Rev(); rev != "" {
@@ -177,8 +178,8 @@ func (s *Service) cleaned(doc document.Doc, plan number.DialPlan) document.Doc {
 }
 
 // validate makes doc what would be stored, with defaults and casts, and
-// collects what the document alone shows to be wrong. What was wrong before in
-// the same way is a warning (contract 9.28).
+// collects what the document alone shows to be wrong. A violation that
+// the stored document has already is a warning (contract 9.28).
 func (v *edit) validate(doc document.Doc) {
 	out, problems := v.s.clean(doc, v.plan)
 	v.Doc = out
@@ -209,13 +210,13 @@ func (s *Service) clean(doc document.Doc, plan number.DialPlan) (document.Doc, [
 	problems := normalize(doc, plan)
 	out, violations := s.Schemas.Validate(schemaName, doc)
 	problems = append(problems, violations...)
-	problems = append(problems, absent...) // of a wrong type the schema says more
+	problems = append(problems, absent...) // for a wrong type the schema says more
 	problems = append(problems, compiles(out)...)
 	return out, append(problems, withinLimits(out)...)
 }
 
-// judgeUnique reports the keys that are taken, unless so much is wrong
-// already that the keys mean nothing.
+// judgeUnique reports the keys that are taken. It is skipped if the document has
+// problems that make its keys unreliable.
 func (v *edit) judgeUnique(ctx context.Context) error {
 	if len(withinLimits(v.Doc)) > 0 {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/save"
 )
 
-// action is what a write did, as history tells it.
+// action is what a write did, as history shows it.
 type action string
 
 const (
@@ -42,9 +42,9 @@ func (v *edit) stamp() {
 	}
 }
 
-// sign records who writes a document, when and what for, over which version.
-// The generation tells the trace of this write from that on an edit which left
-// private fields as they were.
+// sign records in a document who wrote it, when, why and over which version.
+// The generation shows whether the trace belongs to the stored version, or to
+// an older one whose private fields an edit by others kept.
 func (s *Service) sign(doc document.Doc, w Write, done action, replaced document.Doc) {
 	document.Stamp{
 		Type: Type, AccountID: w.AccountID, AccountDB: couch.EncodedDB(couch.AccountDB(w.AccountID)),

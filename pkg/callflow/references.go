@@ -7,7 +7,7 @@ import (
 )
 
 // References lists where live documents of the account mention a callflow. A
-// callflow that is not there is [problem.BadIdentifier].
+// missing callflow is [problem.BadIdentifier].
 func (s *Service) References(ctx context.Context, accountID, id string) ([]save.Reference, error) {
 	if _, err := s.Get(ctx, accountID, id); err != nil {
 		return nil, err

@@ -98,8 +98,7 @@ func (s *Service) putSettled(ctx context.Context, w Write, month time.Time, leav
 	return Saved{Doc: next, Warnings: warnings}, nil
 }
 
-// onlyOver is a precondition that keeps a save from replacing anything but one
-// revision.
+// onlyOver is a precondition: the stored revision must be that of doc.
 func onlyOver(doc document.Doc) func(string) error {
 	return func(stored string) error {
 		if stored == doc.Rev() {
@@ -112,9 +111,9 @@ func onlyOver(doc document.Doc) func(string) error {
 	}
 }
 
-// mergeLeaves merges conflicting revisions one after the other, each with the
-// version they descend from. Without that version, or where edits overlap, or
-// where one was deleted and the other edited, it is [problem.Conflict].
+// mergeLeaves merges conflicting revisions one after the other, each over their
+// common version. The error is [problem.Conflict] if that version is not
+// available, if edits overlap, or if one was deleted and the other edited.
 func (s *Service) mergeLeaves(ctx context.Context, accountID, id string, leaves []document.Doc) (document.Doc, error) {
 	ancestry, err := s.Couch.Account(accountID).Ancestry(ctx, id)
 	if err != nil {
@@ -151,7 +150,7 @@ func (s *Service) mergeLeaves(ctx context.Context, accountID, id string, leaves 
 	return merged, nil
 }
 
-// deletedAndEdited is the conflict of two leaves of which one is deleted: its
+// deletedAndEdited is the conflict of two leaves one of which is deleted. Its
 // paths are those that the other changed since their common version.
 func (s *Service) deletedAndEdited(
 	ctx context.Context, accountID string, ancestry map[string][]string, winner, one, other document.Doc, side func(document.Doc) document.Doc,

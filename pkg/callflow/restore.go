@@ -14,9 +14,9 @@ import (
 )
 
 // Restore makes an old version the stored one, as a new revision, or brings a
-// deleted callflow back. rev is the version wanted; "" is the newest there
-// is. It runs the whole pipeline: a number that has found a new holder is
-// reported, and nothing is written. A version that is not to be had is
+// deleted callflow back. rev is the version wanted; "" is the newest one. It
+// runs the whole pipeline: if a number has a new holder, the error says so and
+// nothing is written. A version that is not available is
 // [problem.BadIdentifier].
 func (s *Service) Restore(ctx context.Context, w Write, rev string) (Saved, error) {
 	version, err := s.toRestore(ctx, w.AccountID, w.ID, rev)
@@ -31,7 +31,7 @@ func (s *Service) toRestore(ctx context.Context, accountID, id, rev string) (doc
 	if rev != "" {
 		version, err := s.Version(ctx, accountID, id, rev)
 		if err == nil && isTombstone(version) {
-			return nil, save.BadIdentifier(rev) // nothing to go back to
+			return nil, save.BadIdentifier(rev) // there is no older version
 		}
 		return version, err
 	}
@@ -94,7 +94,7 @@ func (s *Service) ListDeleted(ctx context.Context, accountID string) ([]Deleted,
 }
 
 // restorable describes a deleted document if it is a callflow that can be
-// brought back. What CouchDB deleted may not say what it was.
+// brought back. A document that CouchDB deleted may not say what it was.
 func (s *Service) restorable(ctx context.Context, accountID string, doc document.Doc) (Deleted, bool, error) {
 	version := doc
 	switch {

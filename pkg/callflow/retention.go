@@ -9,11 +9,10 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 )
 
-// expire deletes the oldest month of history if it is older than
-// HistoryMonths. It runs when a month begins; what fails is logged, and tried
-// again by the next process. A clock that jumps ahead must not cost history:
-// what counts is when the newest entry was written, and no run deletes more
-// than a month.
+// expire deletes the oldest month of history if it is older than HistoryMonths.
+// It runs when a month begins; a failure is logged, and the next process tries
+// again. A clock that jumps ahead must not delete history: the age is counted
+// from when the newest entry was written, and a run deletes at most one month.
 func (s *Service) expire(ctx context.Context, accountID string, month time.Time) {
 	if s.HistoryMonths <= 0 {
 		return
@@ -52,8 +51,8 @@ func firstOfMonth(t time.Time) time.Time {
 	return time.Date(t.UTC().Year(), t.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)
 }
 
-// writtenAt is when some entry of the month was written, and whether there is
-// any.
+// writtenAt is when one of the month's entries was written; some is false if
+// there is none.
 func (m monthly) writtenAt(ctx context.Context) (at time.Time, some bool, err error) {
 	for entry, err := range m.entries(ctx, "") {
 		if err != nil {

@@ -5,14 +5,14 @@
 //
 // Create, replace, patch, restore and validate run one pipeline (design
 // section 3). Each step adds what is wrong to one list, and nothing is
-// written while that list is not empty. A write that meets another one begins
-// again on the fresh document, so no concurrent edit is lost unseen.
+// written while that list is not empty. A write that meets a concurrent one
+// starts again on the fresh document, so no edit is lost silently.
 //
 // # Numbers and patterns are unique
 //
 // A reservation per number and per pattern names the callflow that holds it;
-// [reserve] says how. Neither a view nor a clock is waited for: what Kazoo
-// writes carries no reservations and is found through the index.
+// [reserve] says how. Kazoo writes no reservations; its documents are found
+// through the index.
 //
 // # Errors
 //
@@ -52,7 +52,7 @@ type Service struct {
 	// current one; 0 keeps all.
 	HistoryMonths int
 
-	// Words are what paths have in a callflow id's place.
+	// Words are the path segments that stand where a callflow's id can stand.
 	Words []string
 
 	saves       save.Service
@@ -72,8 +72,8 @@ func (s *Service) Create(ctx context.Context, w Write) (Saved, error) {
 	return s.save(ctx, w, actionCreated)
 }
 
-// Replace saves a callflow's public fields anew; those that Data lacks
-// disappear. With a base revision other than the stored one it merges.
+// Replace replaces a callflow's public fields; those that Data lacks are
+// removed. With a base revision other than the stored one it merges.
 func (s *Service) Replace(ctx context.Context, w Write) (Saved, error) {
 	return s.save(ctx, w, actionUpdated)
 }
@@ -97,8 +97,8 @@ func (s *Service) Get(ctx context.Context, accountID, id string) (document.Doc, 
 	return doc, nil
 }
 
-// isCallflow reports whether a document is a callflow, living or not. One
-// without a type passes, as in Kazoo (contract 2.2), but for CouchDB's own.
+// isCallflow reports whether a document is a callflow, deleted or not. One
+// without a type counts, as in Kazoo (contract 2.2), except design documents.
 func isCallflow(id string, doc document.Doc) bool {
 	_, typed := doc["pvt_type"]
 	return doc.Type() == Type || !typed && !strings.HasPrefix(id, "_")

@@ -20,13 +20,13 @@ import (
 // pattern. It may lag behind what other processes wrote.
 type Index interface {
 	// Holders returns the ids of the callflows that hold each of the numbers
-	// and patterns; what nobody holds may be left out.
+	// and patterns; those that nobody holds may be left out.
 	Holders(ctx context.Context, accountID string, numbers, patterns []string) (byNumber, byPattern map[string][]string, err error)
-	// Apply tells the index what was just written, deleted documents
-	// included, so that this process reads its own writes.
+	// Apply updates the index with a document just written, also a deleted
+	// one, so that this process reads its own writes.
 	Apply(accountID string, doc document.Doc)
-	// Advise returns what is worth knowing about the routes of an account if a
-	// callflow were saved as doc is, each finding at its path in doc.
+	// Advise returns findings about the routes of an account, as they would be if
+	// doc were saved as the callflow, each at its path in doc.
 	Advise(ctx context.Context, accountID, id string, doc document.Doc) ([]problem.Warning, error)
 	// Names describes documents of the account, by id; those that do not exist
 	// are left out. The descriptions must not be changed.
@@ -83,7 +83,7 @@ func (s *Service) holders(ctx context.Context, accountID string, keys []reserve.
 	return out, nil
 }
 
-// viewHolders asks the views that Kazoo's own check asks (contract 2.1-5).
+// viewHolders reads the views that Kazoo's own check reads (contract 2.1-5).
 func viewHolders(ctx context.Context, db *couch.DB, texts map[string][]string) (map[reserve.Key][]string, error) {
 	views := map[string]string{numbersKey: "listing_by_number", patternsKey: "listing_by_pattern"}
 	out := map[reserve.Key][]string{}
@@ -106,9 +106,8 @@ func viewHolders(ctx context.Context, db *couch.DB, texts map[string][]string) (
 	return out, nil
 }
 
-// uniqueViolations words what failed claims found (contract 9.2):
-// one violation for the numbers, one for the patterns, naming every callflow
-// that holds a key.
+// uniqueViolations makes violations of failed claims (contract 9.2): one for the
+// numbers and one for the patterns, each naming every callflow that holds a key.
 func uniqueViolations(ctx context.Context, db *couch.DB, claims []*reserve.Claim) ([]problem.Violation, error) {
 	held := map[string][]*reserve.Claim{}
 	suspects := map[string]bool{}

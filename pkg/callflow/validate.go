@@ -9,7 +9,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// Verdict is what the pipeline says of a callflow that is not saved.
+// Verdict is the pipeline's result for a callflow that is not saved.
 type Verdict struct {
 	Valid    bool
 	Document document.Doc   // the public fields as they would be stored, with id if the request names one
@@ -17,8 +17,8 @@ type Verdict struct {
 	Warnings []problem.Warning
 }
 
-// Validate runs the pipeline without the save. A callflow that is being
-// edited names itself by Data's id; its own numbers are then no conflict.
+// Validate runs the pipeline without the save. Data's id names the callflow
+// that is being edited, whose own numbers are then no conflict.
 func (s *Service) Validate(ctx context.Context, w Write) (Verdict, error) {
 	v := s.newEdit(w, actionUpdated, s.now())
 	v.ID = ""
@@ -49,7 +49,7 @@ func (s *Service) Validate(ctx context.Context, w Write) (Verdict, error) {
 	}, nil
 }
 
-// forgetID takes a made-up id out of warnings: nobody knows it.
+// forgetID removes a generated id from warnings: the client does not know it.
 func forgetID(warnings []problem.Warning, id string) {
 	for i, w := range warnings {
 		maps.DeleteFunc(w.Members, func(_ string, v any) bool { return v == id })
@@ -57,8 +57,8 @@ func forgetID(warnings []problem.Warning, id string) {
 	}
 }
 
-// judgeID reports an id that no save could use: neither a new callflow could
-// have it nor is there one to be edited.
+// judgeID reports an id that cannot be saved: it is not free for a new
+// callflow, and no live callflow has it.
 func (v *edit) judgeID(ctx context.Context) error {
 	doc, err := v.DB.Get(ctx, v.ID)
 	switch {

@@ -40,8 +40,8 @@ func (s *Service) History(ctx context.Context, accountID, id string) ([]HistoryI
 	return items, nil
 }
 
-// Version returns one version of a callflow, from storage or from history,
-// with its private keys. One that is not to be had is [problem.BadIdentifier].
+// Version returns one version of a callflow, from storage or from history, with
+// its private keys. One that is not available is [problem.BadIdentifier].
 func (s *Service) Version(ctx context.Context, accountID, id, rev string) (document.Doc, error) {
 	stored, err := s.current(ctx, accountID, id)
 	if err != nil {
@@ -68,7 +68,7 @@ func (s *Service) Diff(ctx context.Context, accountID, id, from, to string) ([]d
 func (s *Service) current(ctx context.Context, accountID, id string) (document.Doc, error) {
 	leaves, err := s.Couch.Account(accountID).Leaves(ctx, id)
 	if problem.Is(err, problem.BadIdentifier) {
-		return nil, nil //nolint:nilnil // absence is an answer here, history may know more
+		return nil, nil //nolint:nilnil // absence is an answer here: history may have it
 	}
 	if err != nil {
 		return nil, err
@@ -158,8 +158,8 @@ func (s *Service) addForgotten(ctx context.Context, accountID string, known *ver
 	return nil
 }
 
-// versionSet is versions of one callflow, each once. A version that comes
-// again whole takes the place of an incomplete one.
+// versionSet is versions of one callflow, each once. A whole version replaces an
+// incomplete one.
 type versionSet struct {
 	list  []document.Doc
 	index map[string]int
@@ -183,8 +183,8 @@ func (k *versionSet) ordered() []document.Doc {
 	return slices.SortedStableFunc(slices.Values(k.list), newestFirst)
 }
 
-// orphans are the versions of others whose predecessor is not known. What we
-// wrote kept its predecessor: if that is missing, its month has expired.
+// orphans are the versions of others whose predecessor is not known. A write of
+// our own kept its predecessor: if that is missing, its month has expired.
 func (k *versionSet) orphans() []document.Doc {
 	var out []document.Doc
 	list := k.ordered()
@@ -203,8 +203,8 @@ func newestFirst(a, b document.Doc) int {
 	return cmp.Or(cmp.Compare(b.Generation(), a.Generation()), cmp.Compare(at(b), at(a)), cmp.Compare(b.Rev(), a.Rev()))
 }
 
-// describeVersion reads who made a version from its private fields. What
-// Kazoo wrote has no trace of ours, or an old one.
+// describeVersion reads who made a version from its private fields. A
+// version that Kazoo wrote has no trace of ours, or an old one.
 func describeVersion(doc document.Doc) HistoryItem {
 	item := HistoryItem{
 		Revision: doc.Rev(), Action: string(actionUpdated), RequestID: doc.String("pvt_request_id"),
