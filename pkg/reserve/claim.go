@@ -6,7 +6,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 )
 
-// Key is what only one document of a database may hold. Two keys that are
+// Key is a key that only one document of a database may hold. Two keys that are
 // equal (==) are the same.
 type Key interface {
 	// ReservationID is the id of the key's reservation, the same in every
@@ -47,9 +47,9 @@ const (
 	refused
 )
 
-// Claim is one writer's way to one key. It only decides; what it asks for is
-// done by whoever drives it: a [Store], or a test that walks all the ways in
-// which several of them can meet.
+// Claim is one writer's claim to one key. It only decides. The requests are
+// made by its driver: a [Store], or a test that walks all interleavings of
+// several claims.
 type Claim struct {
 	Key    Key
 	Self   string   // the document that wants the key
@@ -70,7 +70,7 @@ func (c *Claim) Failed() bool { return c.state == refused || c.state == lost }
 func (c *Claim) Lost() bool { return c.state == lost }
 
 // Optimistic makes the claim begin by creating the reservation. That saves a
-// read where there mostly is none.
+// read if there usually is none.
 func (c *Claim) Optimistic() { c.state = taking }
 
 // Possible lists the documents that may hold a failed claim's key, the one
@@ -92,9 +92,9 @@ func (c *Claim) suspects() []string {
 	return ids
 }
 
-// read is the answer in the states reading and confirming. A reservation that
-// was written meanwhile is lost, even if it names the document again: it may
-// have been given back by one who did not know who else relies on it.
+// read handles the answer in the states reading and confirming. A reservation
+// that was written meanwhile is lost, even if it names this document again:
+// another writer may have taken it in between and given it back.
 func (c *Claim) read(r reservation) {
 	unchanged, own := r.rev == c.seen.rev, r.holder == c.Self
 	c.seen = r
@@ -112,7 +112,7 @@ func (c *Claim) read(r reservation) {
 	}
 }
 
-// judge is the answer in the states judging and judgingAgain: the suspect
+// judge handles the answer in the states judging and judgingAgain: the suspect
 // that holds the key, or "", and whether the reservation's lease still runs.
 func (c *Claim) judge(holder string, leased bool) {
 	again, own := c.state == judgingAgain, c.seen.holder == c.Self
@@ -140,7 +140,7 @@ func (c *Claim) wanted() reservation {
 	return reservation{rev: c.seen.rev, holder: c.Self, previous: c.seen.holder, since: c.now}
 }
 
-// wrote is the answer in the states taking and returning: the revision
+// wrote handles the answer in the states taking and returning: the revision
 // written, or "" for a conflict.
 func (c *Claim) wrote(rev string) {
 	suspects := c.suspects()

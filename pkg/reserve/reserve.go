@@ -29,24 +29,24 @@
 //	                                       written since
 //	                                       anything else        lost: undo the write
 //
-// Why that is safe. Suppose that two writers read "confirmed". One of them
-// took the reservation later. Whoever took it next after the earlier one
-// looked at the earlier one's document after that and did not find the key
-// there; so the earlier one wrote its document later still, and read its
-// reservation after that: it was not as it had left it. What is compared is
-// the revision, not the holder: a reservation that was taken and given back in
-// between does not pass.
+// Why that is safe. Suppose that two writers A and B both read "confirmed", and
+// that A took the reservation first. Let C be the writer that took it next
+// after A (B or another). C looked at A's document after taking it, and did not
+// find the key there; so A wrote its document after that, and confirmed later
+// still. But then A found the reservation as C had written it, and was not
+// confirmed: a contradiction. Claims compare the revision and not the holder,
+// so a reservation that was taken and given back in between is lost too.
 //
-// A reservation also names the document that held it before, so that a writer
-// that dies between judgingAgain and returning hides nobody. It is never
-// deleted: one that is gone says nothing about who may rely on it. A key that
-// is given up is free because its holder does not have it.
+// A reservation also names the document that held it before. If a writer dies
+// between judgingAgain and returning, the next one still looks at that
+// document. Reservations are never deleted, since they say which documents to
+// look at. A key that was given up is free because its holder no longer has it.
 //
-// A lease keeps others away from a writer that is not done yet. It serves
-// liveness alone: clocks may be wrong by any amount, and the worst is that a
-// free key is refused for a while or that a writer has to undo its write. A
-// test walks all interleavings of some writers, with a crash and with either
-// opinion about the lease at every step.
+// A lease keeps others away from a writer that has not finished. Safety does
+// not depend on it: clocks may be wrong by any amount, and then a free key is
+// refused for a while or a writer has to undo its write. A test walks all
+// interleavings of some writers, with a crash and with either view of the lease
+// at every step.
 //
 // What Kazoo writes carries no reservations and is found through a view or an
 // index ([Claim.Others]).

@@ -29,8 +29,8 @@ type Store struct {
 // that nobody disputes needs two or three rounds.
 const maxRounds = 40
 
-// Take drives claims until each is held or has failed. Once one has failed,
-// no more reservations are taken, but what was taken wrongly is given back.
+// Take drives claims until each is held or has failed. Once one has failed, no
+// more reservations are taken, but those taken wrongly are given back.
 func (s Store) Take(ctx context.Context, claims []*Claim) error {
 	for range maxRounds {
 		if err := s.Look(ctx, claims); err != nil {
@@ -50,10 +50,10 @@ func (s Store) Take(ctx context.Context, claims []*Claim) error {
 			return err
 		}
 	}
-	return &problem.Error{Code: problem.Conflict, Msg: "the reservations keep changing hands"}
+	return &problem.Error{Code: problem.Conflict, Msg: "the reservations change all the time"}
 }
 
-// Look drives claims as far as they come without writing. [Claim.Failed]
+// Look drives claims as far as possible without writing. [Claim.Failed]
 // tells which keys others hold.
 func (s Store) Look(ctx context.Context, claims []*Claim) error {
 	if unread := in(claims, reading); len(unread) > 0 {
@@ -71,8 +71,8 @@ func in(claims []*Claim, states ...state) []*Claim {
 	return slices.DeleteFunc(slices.Clone(claims), func(c *Claim) bool { return !slices.Contains(states, c.state) })
 }
 
-// turn is what is taken next. Where there is a lease, keys are taken one
-// after the other: two writers that each hold one key of two would refuse
+// turn returns the claims to take next. Where there is a lease, keys are taken
+// one after the other: two writers that each hold one key of two would refuse
 // each other.
 func (s Store) turn(claims []*Claim) []*Claim {
 	if s.Lease > 0 {
@@ -124,8 +124,8 @@ func (s Store) Confirm(ctx context.Context, claims []*Claim) error {
 }
 
 // Release ends the leases of reservations that are still held by self, whose
-// keys it has given up or never got. The reservations stay: only one that can
-// be judged may change hands safely.
+// keys it has given up or never got. The reservations stay: they say which
+// document the next holder has to look at.
 func (s Store) Release(ctx context.Context, self string, keys []Key) error {
 	ids := make([]string, len(keys))
 	for i, k := range keys {
@@ -142,7 +142,7 @@ func (s Store) Release(ctx context.Context, self string, keys []Key) error {
 			ended = append(ended, doc)
 		}
 	}
-	_, err = s.DB.Bulk(ctx, ended) // who has written one meanwhile knows better
+	_, err = s.DB.Bulk(ctx, ended) // one that was written meanwhile is left as it is
 	return err
 }
 

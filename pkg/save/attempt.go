@@ -14,16 +14,17 @@ import (
 	"github.com/callflowd/callflowd/pkg/reserve"
 )
 
-// Hooks are what a kind of document does its own way. Those that are nil do
-// nothing, or what their comment says.
+// Hooks are where kinds of documents differ. A nil hook does nothing, or what its
+// comment says.
 type Hooks struct {
-	// Keys lists what a document holds alone; a deleted one holds nothing.
+	// Keys lists the keys that only this document may hold; a deleted one holds
+	// none.
 	Keys func(doc document.Doc) []reserve.Key
 	// Holders names the documents that may hold keys, from a view or an index.
 	Holders func(ctx context.Context, keys []reserve.Key) (map[reserve.Key][]string, error)
-	// Taken words keys that others hold.
+	// Taken makes violations of keys that others hold.
 	Taken func(ctx context.Context, failed []*reserve.Claim) ([]problem.Violation, error)
-	// Drop takes a key out of a document that cannot have it back.
+	// Drop removes a key that another document has taken from a document.
 	Drop func(doc document.Doc, key reserve.Key)
 	// Lease is how long others respect a reservation without its document.
 	Lease time.Duration
@@ -35,15 +36,15 @@ type Hooks struct {
 	Put func(ctx context.Context, doc document.Doc) error
 	// Remove takes a new document away again; nil deletes it from DB.
 	Remove func(ctx context.Context, doc document.Doc) error
-	// Settle ends a save that is sure of its keys. If it fails, the save is
+	// Settle is called when the keys are confirmed. If it fails, the save is
 	// undone.
 	Settle func(ctx context.Context) error
-	// Written is told of a document that is acknowledged.
+	// Written is called with a document whose write is acknowledged.
 	Written func(doc document.Doc)
 	Log     *zap.Logger
 }
 
-// Attempt is one way through a save.
+// Attempt is one attempt to save a document.
 type Attempt struct {
 	Write
 	Hooks Hooks
@@ -150,8 +151,8 @@ func (a *Attempt) commit(ctx context.Context) error {
 	return nil
 }
 
-// takeAndKeep takes the reservations, and at the same time keeps the replaced
-// version. Either is harmless without the other.
+// takeAndKeep takes the reservations and at the same time saves the replaced
+// version to history. Each is harmless if the other fails.
 func (a *Attempt) takeAndKeep(ctx context.Context) error {
 	var kept error
 	var keeping sync.WaitGroup
@@ -193,9 +194,9 @@ func (a *Attempt) take(ctx context.Context) error {
 	return problem.Validation(violations)
 }
 
-// put writes the document over the loaded revision. A conflict sends the save
-// back to its beginning, unless nothing but this very write is there: then a
-// lost answer made us write twice.
+// put writes the document over the loaded revision. After a conflict
+// the save starts again, unless the stored document is this write: then it was
+// written, and only the answer was lost.
 func (a *Attempt) put(ctx context.Context) error {
 	err := a.write(ctx, a.Doc)
 	if err == nil {
@@ -236,10 +237,10 @@ func sameWrite(ours, stored document.Doc) bool {
 	return ours.String("pvt_request_id") != "" && document.Equal(map[string]any(a), map[string]any(b))
 }
 
-// acknowledge reads the reservations of new keys again. If one was lost the
-// write is undone and the save begins again, to find out who has the key. A
-// key that the stored document had all along cannot be lost: whoever takes
-// its reservation looks at the document after that.
+// acknowledge reads the reservations of new keys again. If one was lost, the
+// write is undone and the save starts again, to find out who has the key. A key
+// that the stored document has already cannot be lost: whoever takes its
+// reservation looks at the document after that.
 func (a *Attempt) acknowledge(ctx context.Context) error {
 	if len(a.claims) > 0 {
 		if err := a.reservations().Confirm(ctx, a.claims); err != nil {
@@ -273,8 +274,8 @@ func (a *Attempt) givenUp() []reserve.Key {
 	return slices.DeleteFunc(a.Hooks.Keys(a.Stored), func(k reserve.Key) bool { return k.HeldBy(a.Doc) })
 }
 
-// release ends the leases of keys that the document does not have. Trouble
-// with that makes others wait for their end.
+// release ends the leases of keys that the document does not have. If that fails,
+// others have to wait until the leases end.
 func (a *Attempt) release(ctx context.Context, keys []reserve.Key) {
 	if len(keys) == 0 || a.Hooks.Lease <= 0 {
 		return
@@ -282,7 +283,7 @@ func (a *Attempt) release(ctx context.Context, keys []reserve.Key) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	if err := a.reservations().Release(ctx, a.ID, keys); err != nil {
-		a.log().Warn("a lease runs on", zap.String("document", a.ID), zap.Error(err))
+		a.log().Warn("a lease could not be ended", zap.String("document", a.ID), zap.Error(err))
 	}
 }
 

@@ -13,9 +13,9 @@ import (
 // clientID is what an id chosen by a client looks like (contract 9.18).
 var clientID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 
-// ChosenID returns the id that a new document's data asks for, "" for none.
-// What cannot be an id, or is one of the words that paths have in an id's
-// place, is a violation.
+// ChosenID returns the id that a new document's data asks for, "" for none. A
+// value that is not allowed as an id, or is a path segment of the API (words),
+// is a violation.
 func ChosenID(data document.Doc, words []string) (string, []problem.Violation) {
 	var given any
 	for _, key := range []string{"_id", "id"} {
@@ -31,7 +31,7 @@ func ChosenID(data document.Doc, words []string) (string, []problem.Violation) {
 	case !clientID.MatchString(id):
 		return "", badID(given, "an id has 1 to 128 letters, digits, dots, dashes and underscores, and begins with a letter or digit")
 	case slices.Contains(words, id):
-		return "", badID(given, "the id is a word that paths use: "+id)
+		return "", badID(given, "the id is a reserved path segment: "+id)
 	}
 	return id, nil
 }
@@ -50,7 +50,7 @@ func RandomHex(n int) string {
 	return hex.EncodeToString(b)
 }
 
-// BadIdentifier is the error for a document that is not there.
+// BadIdentifier is the error for a missing document.
 func BadIdentifier(id string) error {
 	return &problem.Error{
 		Code: problem.BadIdentifier, Msg: "no live document " + id,

@@ -10,8 +10,8 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// Living returns a document's leaf revisions that are no tombstones, the
-// winner first; none if the document is not there.
+// Living returns a document's leaf revisions that are not tombstones, the winner
+// first; none if there is no document.
 func Living(ctx context.Context, db *couch.DB, id string) ([]document.Doc, error) {
 	leaves, err := db.Leaves(ctx, id)
 	if problem.Is(err, problem.BadIdentifier) {
@@ -38,14 +38,14 @@ func DeleteLeaves(ctx context.Context, db *couch.DB, leaves []document.Doc) erro
 	return nil
 }
 
-// leafTries bounds how often leaves are deleted that replication brings
-// meanwhile.
+// leafTries bounds how often leaves that replication brings meanwhile are
+// deleted.
 const leafTries = 3
 
-// RemoveRest deletes what is left of a document that was removed for good:
-// the leaves that lost against the one that was removed would come back in its
-// place. keep, if set, saves each of them first. What cannot be removed is a
-// warning: the document lives on.
+// RemoveRest deletes the other leaves of a document that was removed for good:
+// otherwise one of them would become the document. keep, if set, saves each of
+// them first. A leaf that cannot be removed is a warning, since the document
+// still exists then.
 func RemoveRest(ctx context.Context, db *couch.DB, id string, keep func(context.Context, document.Doc) error) []problem.Warning {
 	var left []document.Doc
 	var err error
@@ -77,7 +77,7 @@ func RemoveRest(ctx context.Context, db *couch.DB, id string, keep func(context.
 		Members: map[string]any{"id": id, "revisions": revs},
 	}
 	if len(revs) == 0 {
-		w.Message = "whether conflicting revisions of the document are left is not known"
+		w.Message = "it is not known whether conflicting revisions of the document are left"
 	}
 	return []problem.Warning{w}
 }

@@ -6,8 +6,8 @@ import (
 )
 
 // keyedLocks lets writers of one callflow in this process queue up instead of
-// conflicting in the database. It serves speed alone: what is correct does
-// not depend on it. The zero value is ready.
+// conflicting in the database. It only saves time: correctness does not
+// depend on it. The zero value is ready.
 type keyedLocks struct {
 	mu    sync.Mutex
 	holds map[string]*keyedLock

@@ -49,9 +49,9 @@ func References(ctx context.Context, db *couch.DB, id string) ([]Reference, erro
 // may have to be built first.
 const referencesWait = 5 * time.Second
 
-// Referenced warns of what still points at a document that is to be deleted,
-// or refuses if the request asks for that. find is mostly [References].
-// Trouble with the view costs no more than the warnings.
+// Referenced warns of documents that refer to one that is to be deleted, or
+// refuses if the request asks for that. find is usually [References]. If the
+// view cannot be read, the warnings are left out.
 func (a *Attempt) Referenced(ctx context.Context, find func(context.Context) ([]Reference, error)) error {
 	wait, cancel := context.WithTimeout(ctx, referencesWait)
 	defer cancel()

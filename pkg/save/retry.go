@@ -8,17 +8,16 @@ import (
 	"github.com/callflowd/callflowd/pkg/pause"
 )
 
-// maxAttempts bounds how often a save begins again because something else was
-// written meanwhile.
+// maxAttempts bounds how often a save starts again because of concurrent writes.
 const maxAttempts = 24
 
-// overtaken is the error of an attempt that another write has overtaken.
+// overtaken is the error of an attempt that a concurrent write made obsolete.
 type overtaken struct{ cause error }
 
 func (e overtaken) Error() string { return "overtaken: " + e.cause.Error() }
 func (e overtaken) Unwrap() error { return e.cause }
 
-// Again makes [Retry] begin again. cause is the error if it does not.
+// Again makes [Retry] start again. cause is the error after the last attempt.
 func Again(cause error) error { return overtaken{cause} }
 
 // Retry makes attempts until one ends otherwise than by [Again].
@@ -29,14 +28,14 @@ func Retry[T any](ctx context.Context, attempt func() (T, error)) (T, error) {
 		if !again {
 			return result, err
 		}
-		if n == maxAttempts || !part(ctx, n) {
+		if n == maxAttempts || !backOff(ctx, n) {
 			return result, late.cause
 		}
 	}
 }
 
-// part waits a random while that grows with the attempts, so that writers
-// that keep meeting part. It reports whether to go on.
-func part(ctx context.Context, attempt int) bool {
+// backOff waits for a random time that grows with the attempts, so that
+// concurrent writers get out of step. It reports whether to go on.
+func backOff(ctx context.Context, attempt int) bool {
 	return pause.For(ctx, rand.N(time.Duration(attempt)*4*time.Millisecond))
 }

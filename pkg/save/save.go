@@ -8,19 +8,19 @@
 //	1  the stored document                      to know its revision and its private fields
 //	2  reservations and their holders,          all that may forbid the save: nothing is
 //	   and what else the kind reads             written before it is known
-//	3  reservations of the keys that are new;   the key must be ours before others can see it
-//	   the replaced version, to history         on us; the version must be safe before it is gone
+//	3  reservations of the keys that are new;   the key must be ours before others can read it
+//	   the replaced version, to history         in our document; the version must be kept first
 //	4  the document                             over the revision of line 1
-//	5  the reservations of line 3 again         to acknowledge nothing that was taken from us
+//	5  the reservations of line 3 again         to acknowledge only what we still hold
 //
 // Lines 3 to 5 cannot change places: [reserve] says why for the reservations,
 // and history is kept first because a crash after the document's write would
-// lose the version before it. A new document has no line 1, and mostly no
-// reservations: they are created in line 3 without a look. Without new keys
-// line 5 is missing.
+// lose the version before it. A new document has no line 1, and usually no
+// reservations: line 3 creates them without reading them first. Without new keys
+// there is no line 5.
 //
-// A save that another one has overtaken begins again on the fresh document,
-// so that no edit is lost unseen.
+// A save that meets a concurrent one starts again on the fresh document, so
+// that no edit is lost silently.
 //
 // Errors are of type *[problem.Error].
 package save
@@ -33,7 +33,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// Actor is who asks, as private fields and history remember it. The zero
+// Actor is the caller, as private fields and history remember it. The zero
 // Actor is callflowd itself.
 type Actor struct {
 	AccountID, UserID   string // "" for nobody known
@@ -52,12 +52,12 @@ type Write struct {
 	// If-None-Match).
 	Check func(storedRev string) error
 	Actor Actor
-	// RefuseIfReferenced keeps a deletion from removing what other documents
-	// of the account refer to.
+	// RefuseIfReferenced refuses a deletion while other documents of the account
+	// refer to the document.
 	RefuseIfReferenced bool
 }
 
-// Checked asks the client's precondition.
+// Checked checks the client's precondition.
 func (w Write) Checked(rev string) error {
 	if w.Check == nil {
 		return nil
@@ -77,9 +77,9 @@ type Service struct {
 	locks keyedLocks
 }
 
-// Run makes attempts until one is not overtaken by another write. prepare
-// loads the stored document and completes the attempt, without writing; if it
-// finds problems, nothing is written.
+// Run makes attempts until one succeeds or fails for another reason than a
+// concurrent write. prepare loads the stored document and completes the
+// attempt, without writing; if it finds problems, nothing is written.
 func (s *Service) Run(ctx context.Context, w Write, prepare func(context.Context) (*Attempt, error)) (Saved, error) {
 	if w.ID != "" {
 		unlock, err := s.locks.lock(ctx, w.AccountID+"/"+w.ID)
@@ -103,7 +103,7 @@ func (s *Service) Run(ctx context.Context, w Write, prepare func(context.Context
 	})
 }
 
-// cleanUpTime bounds what goes on after a request has failed or ended.
+// cleanUpTime bounds the cleaning up after a request has failed or ended.
 const cleanUpTime = 10 * time.Second
 
 // detached is a context for cleaning up: the request's own may have ended.

@@ -10,9 +10,9 @@ import (
 	"github.com/callflowd/callflowd/pkg/reserve"
 )
 
-// undo takes an unacknowledged write back. If somebody has written on top of
-// it, that writer has made sure of the keys; if it fails, the document stands
-// as after a crash, and the conflicts list shows it.
+// undo reverts an unacknowledged write. If somebody has written over it,
+// nothing is to be done: that writer has checked the keys. If undo fails, the
+// document stays as after a crash, and the list of conflicts shows it.
 func (a *Attempt) undo(ctx context.Context) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
@@ -33,7 +33,8 @@ func (a *Attempt) undo(ctx context.Context) {
 
 // putBack restores the version before an unacknowledged write. Keys that the
 // write gave up may have found a new holder meanwhile: they are claimed like
-// any other, and those that are gone stay gone. A deleted version holds none.
+// any others, and those that are taken are dropped from the version. A deleted
+// version holds none.
 func (a *Attempt) putBack(ctx context.Context) error {
 	before, now := a.Stored.Clone(), a.Doc
 	for {
@@ -73,8 +74,8 @@ func (a *Attempt) claimsToGet(before, now document.Doc) []*reserve.Claim {
 	return claims
 }
 
-// drop removes the keys of claims that failed and reports whether there were
-// any.
+// drop removes the keys of failed claims from doc and reports whether there
+// were any.
 func (a *Attempt) drop(doc document.Doc, claims []*reserve.Claim) bool {
 	dropped := false
 	for _, c := range claims {
