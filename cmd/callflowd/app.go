@@ -31,7 +31,7 @@ const (
 	lastRetry  = 15 * time.Second
 )
 
-// tidyEvery is how often what crashes and time have left behind is cleared up.
+// tidyEvery is how often leftovers of crashes and expired documents are removed.
 const tidyEvery = time.Hour
 
 // app is the domain, wired, and the API on top of it.
@@ -41,9 +41,9 @@ type app struct {
 	auth     *auth.Service
 	routes   *route.Indexes
 	schemas  *siteSchemas
-	notices  *notice.Publisher // nil where nobody is to be told of changes
+	notices  *notice.Publisher // nil without --amqp-url
 	client   *couch.Client
-	snapshot *authorityFile // nil where the databases are embedded, and so never away
+	snapshot *authorityFile // nil with embedded databases, which are never away
 	server   *api.Server
 }
 
@@ -80,7 +80,7 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 	return a, nil
 }
 
-// oneIn is a flag's 0, for none, in the API's terms.
+// oneIn translates a flag, whose 0 means none, for the API, where that is -1.
 func oneIn(n int) int {
 	if n == 0 {
 		return -1
@@ -88,7 +88,7 @@ func oneIn(n int) int {
 	return n
 }
 
-// metrics is what the program tells of itself, beside the requests.
+// metrics are the collectors of the program, besides those of requests.
 func (a *app) metrics(store *storage) []prometheus.Collector {
 	all := append(indexMetrics(a.routes), buildInfo(), store.metrics.seconds, store.metrics.errors)
 	if a.notices != nil {
@@ -100,7 +100,7 @@ func (a *app) metrics(store *storage) []prometheus.Collector {
 	return all
 }
 
-// probes ask the parts of the program around the API.
+// probes are the health probes of the parts around the API.
 func (a *app) probes(opts *options, store *storage) []health.Probe {
 	all := opts.probes(store)
 	if a.notices != nil {
@@ -109,12 +109,12 @@ func (a *app) probes(opts *options, store *storage) []health.Probe {
 	return all
 }
 
-// close ends what runs beside the requests.
+// close ends the background work.
 func (a *app) close() { a.routes.Close() }
 
-// prepare makes sure that the databases and the master account are there, and
-// waits as long as it takes for a CouchDB that cannot be reached. Meanwhile
-// requests are answered as far as snapshots know the answer.
+// prepare makes sure that the databases and the master account exist. It waits as
+// long as a CouchDB cannot be reached; meanwhile requests are answered from
+// snapshots where possible.
 func (a *app) prepare(ctx context.Context, key apiKey) (account.Master, error) {
 	var master account.Master
 	err := a.untilReachable(ctx, func() (err error) {
@@ -165,12 +165,12 @@ func (a *app) follow(ctx context.Context) {
 	group.Wait()
 }
 
-// tidy finishes, now and then, what some process left half done when it
-// crashed, and forgets revocations of tokens that have expired.
+// tidy finishes, now and then, work that a process left unfinished when it
+// crashed, and removes revocations of tokens that have expired.
 func (a *app) tidy(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := errors.Join(a.accounts.Recover(ctx), a.auth.Purge(ctx)); err != nil && ctx.Err() == nil {
-			a.log.Warn("tidying up has to wait", zap.Error(err))
+			a.log.Warn("tidying up failed; trying again later", zap.Error(err))
 		}
 		pause.For(ctx, tidyEvery)
 	}

@@ -57,7 +57,7 @@ type benchLoad struct {
 
 var errNothingGood = errors.New("no request had a good answer")
 
-// run measures and prints. It fails where nothing was answered well.
+// run measures and prints. It fails if no request had a good answer.
 func (b *benchLoad) run(ctx context.Context, stdout io.Writer) error {
 	plan, err := b.plan()
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 // settings are values of flags by the flag's name, as text.
 type settings map[string]string
 
-// resolve gives kong the values of flags that the command line does not have.
+// resolve gives kong the values of flags that the command line lacks.
 func (s settings) resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	if value := s[flag.Name]; value != "" && !onlyTyped(flag.Name) {
 		return value, nil
@@ -62,7 +62,7 @@ func configFile(args, env []string) string {
 }
 
 // readConfig reads a YAML file whose keys are the names of flags. Its error
-// joins every mistake; what else it holds is returned with it.
+// joins every mistake; the correct settings are returned with it.
 func readConfig(path string, flags []string) (settings, error) {
 	if path == "" {
 		return nil, nil
@@ -162,8 +162,8 @@ func unknownKey(pair *ast.MappingValueNode, key string, flags []string) error {
 	return fmt.Errorf("line %d: there is no flag %q; the nearest is %q", lineOf(pair), key, nearest)
 }
 
-// distance is how many letters have to be added, taken away or replaced to
-// make b of a (Levenshtein).
+// distance is how many letters have to be added, removed or replaced to turn a
+// into b (Levenshtein).
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
@@ -184,8 +184,8 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// mistakesIn finds every setting that is wrong by itself, and takes it out.
-// Kong stops at the first one.
+// mistakesIn removes every setting that is wrong by itself and returns the
+// errors. Kong alone would stop at the first one.
 func mistakesIn(given settings) []error {
 	var mistakes []error
 	for _, flag := range slices.Sorted(maps.Keys(given)) {

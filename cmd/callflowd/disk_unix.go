@@ -4,8 +4,8 @@ package main
 
 import "syscall"
 
-// freeBytes is how much a file in dir may grow; false where nobody can tell,
-// as before dir is made.
+// freeBytes is how much a file in dir may grow; false if that is not known, as
+// before dir is made.
 func freeBytes(dir string) (free uint64, known bool) {
 	var stat syscall.Statfs_t
 	if err := syscall.Statfs(dir, &stat); err != nil || stat.Bsize <= 0 {

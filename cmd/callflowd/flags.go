@@ -192,8 +192,8 @@ func helpWithVariable(value *kong.Value) string {
 	return value.Help + " ($" + variable(value.Name) + ")"
 }
 
-// check finds what one flag alone cannot tell, every mistake of it, and reads
-// the secret files.
+// check returns every mistake that shows only when flags are seen together, and
+// reads the secret files.
 func (o *options) check() error {
 	var mistakes []error
 	wrong := func(is bool, format string, args ...any) {
@@ -209,7 +209,7 @@ func (o *options) check() error {
 		wrong(err != nil, "--amqp-url: %w", err)
 	}
 	for _, n := range o.Emergency {
-		wrong(!dialable.MatchString(n), "--emergency: %q is not a number: 2 to 15 digits, perhaps behind a plus sign", n)
+		wrong(!dialable.MatchString(n), "--emergency: %q is not a number: 2 to 15 digits, with or without a leading plus sign", n)
 	}
 	for _, host := range o.AllowInternalURL {
 		wrong(!namesHost(host), "--allow-internal-url: %q is not a host name, a .suffix of names, an address or a prefix like 10.1.0.0/16", host)
@@ -224,7 +224,7 @@ var dialable = regexp.MustCompile(`^\+?[0-9]{2,15}$`)
 // a dot before it.
 var hostForm = regexp.MustCompile(`(?i)^\.?(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9-]*[a-z][a-z0-9-]*$`)
 
-// namesHost accepts what [schema.URLPolicy] may allow.
+// namesHost reports whether an entry is one that [schema.URLPolicy] understands.
 func namesHost(entry string) bool {
 	_, notAddress := netip.ParseAddr(entry)
 	_, notPrefix := netip.ParsePrefix(entry)
@@ -237,7 +237,7 @@ func (o *common) check() error {
 	}
 	if o.CouchDBURL == "" {
 		if o.CouchDBPasswordFile != "" {
-			return errors.New("--couchdb-password-file: means nothing without --couchdb-url")
+			return errors.New("--couchdb-password-file: needs --couchdb-url")
 		}
 		return nil
 	}
@@ -271,11 +271,11 @@ func (o *common) check() error {
 func (o *options) checkCouchDBListen() error {
 	switch {
 	case o.CouchDBListen == "" && o.CouchDBAdminFile != "":
-		return errors.New("--couchdb-admin-file: means nothing without --couchdb-listen")
+		return errors.New("--couchdb-admin-file: needs --couchdb-listen")
 	case o.CouchDBListen == "":
 		return nil
 	case o.CouchDBURL != "":
-		return errors.New("--couchdb-listen: serves embedded databases, and with --couchdb-url there are none")
+		return errors.New("--couchdb-listen: serves embedded databases; it cannot be used with --couchdb-url")
 	case o.CouchDBAdminFile == "":
 		return errors.New("--couchdb-listen: needs --couchdb-admin-file")
 	}

@@ -41,9 +41,8 @@ curl -sw '\n' {BASE}/v2/schemas/callflows
 
 `
 
-// greet prints to out where the API is and, where the master account was
-// created just now, its credentials. A key that the operator chose is known,
-// and does not belong on a screen or in a log.
+// greet prints to out where the API is and, if the master account was just
+// created, its credentials. It does not print a key that the operator chose.
 func greet(out io.Writer, api net.Addr, master account.Master, chosen bool) error {
 	text := laterGreeting
 	if master.Created {

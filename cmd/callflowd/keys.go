@@ -15,7 +15,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-// onStorage runs a command on the databases, which must be there. Embedded
+// onStorage runs a command on the databases, which must exist. Embedded
 // ones belong to one process at a time, which has to be stopped first.
 func onStorage(ctx context.Context, opts *options, log *zap.Logger, do func(*couch.Client) error) (err error) {
 	if _, err := os.Stat(opts.DataDir); opts.CouchDBURL == "" && err != nil {
@@ -40,13 +40,13 @@ func rotateKey(ctx context.Context, opts *options, log *zap.Logger, stdout io.Wr
 		if err := tokens.Rotate(ctx); err != nil {
 			return opts.blame(fmt.Errorf("make a key: %w", err))
 		}
-		_, err := fmt.Fprintln(stdout, "Tokens are signed with a new key from now on. Those that are out stay good until they expire.")
+		_, err := fmt.Fprintln(stdout, "Tokens are signed with a new key from now on. Tokens issued before stay good until they expire.")
 		return err
 	})
 }
 
-// resetKey gives the master account a new API key and prints it: the way back
-// for who has lost it.
+// resetKey gives the master account a new API key and prints it, for operators
+// who have lost the key.
 func resetKey(ctx context.Context, opts *options, log *zap.Logger, stdout io.Writer) error {
 	return onStorage(ctx, opts, log, func(client *couch.Client) error {
 		accounts := &account.Service{Couch: client, Log: log.Named("account")}

@@ -34,7 +34,7 @@ type limits struct {
 	TrustedProxy []netip.Prefix `group:"Limits" placeholder:"CIDR" help:"Peers whose X-Forwarded-For is believed; may be repeated."`
 }
 
-// check refuses limits that would let nothing through.
+// check refuses limits that would allow no request.
 func (l *limits) check() error {
 	var mistakes []error
 	wrong := func(is bool, message string) {
@@ -72,8 +72,8 @@ func (l *limits) api() web.Limits {
 	}
 }
 
-// bucket is a token bucket; a burst of nothing is no limit, which the API
-// tells from an unset one by its sign.
+// bucket is a token bucket. A burst of 0 means no limit, which is -1 for the API,
+// where 0 means the default.
 func bucket(burst int, perSecond float64) web.Rate {
 	if burst == 0 {
 		return web.Rate{Burst: -1}

@@ -41,7 +41,7 @@ func listen(ctx context.Context, flag string, addr address) (net.Listener, error
 
 // serveAll answers on every endpoint until ctx ends or one of them fails. It
 // then takes no more requests, gives those in flight the grace period, cancels
-// what is left, and returns when all of it is over.
+// the rest, and returns when all have ended.
 func serveAll(ctx context.Context, log *zap.Logger, grace time.Duration, endpoints []endpoint) error {
 	requests, cancelRequests := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancelRequests()

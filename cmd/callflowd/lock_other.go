@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// lockDir makes dir; that no second process uses it is the operator's care
-// on systems without flock.
+// lockDir makes dir. Without flock, the operator has to make sure that no second
+// process uses it.
 func lockDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("--data-dir: %w", err)

@@ -11,7 +11,7 @@ import (
 )
 
 // lockDir keeps a second process off the embedded databases in dir. The lock
-// ends with the process, however it ends.
+// ends with the process, also when it crashes.
 func lockDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("--data-dir: %w", err)

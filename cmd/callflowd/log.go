@@ -17,9 +17,8 @@ const (
 )
 
 // newLogger writes one record a line to w: JSON, or readable text where
-// format is console, or auto and w a terminal. JSON is buffered, since a write
-// to the system for each record would cost more than a lookup; stop writes
-// what is left.
+// format is console, or auto and w a terminal. JSON is buffered, since a system
+// call for each record would cost more than a lookup; stop writes the rest.
 func newLogger(level zap.AtomicLevel, format string, w io.Writer) (log *zap.Logger, stop func()) {
 	cfg := zap.NewProductionEncoderConfig()
 	cfg.TimeKey = "time"
@@ -30,7 +29,7 @@ func newLogger(level zap.AtomicLevel, format string, w io.Writer) (log *zap.Logg
 		return zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(cfg), zapcore.Lock(zapcore.AddSync(w)), level)), func() {}
 	}
 	out := &zapcore.BufferedWriteSyncer{WS: zapcore.AddSync(w), Size: logBuffer, FlushInterval: logDelay}
-	stop = func() { _ = out.Stop() } // what cannot be written now cannot be told either
+	stop = func() { _ = out.Stop() } // there is nowhere to report the error
 	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(cfg), out, level)), stop
 }
 

@@ -27,10 +27,9 @@ func main() {
 	}
 }
 
-// run is the program: it reads args and env and runs the command they name.
-// That is to serve until ctx ends, wait for the requests in flight and return,
-// unless they say otherwise. What a person should read goes to stdout, the
-// structured log to stderr.
+// run is the program: it reads args and env and runs the command they name. The
+// default is to serve until ctx ends, wait for the requests in flight and return.
+// Text for people goes to stdout, the structured log to stderr.
 func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) error {
 	opts, err := parse(args, env, stdout)
 	if err != nil || opts == nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/route"
 )
 
-// indexMetrics tell what the route indexes take, and whether they hear of
+// indexMetrics show the size of the route indexes, and whether they follow
 // changes that others make.
 func indexMetrics(routes *route.Indexes) []prometheus.Collector {
 	gauge := func(name, help string, value func(route.Totals) float64) prometheus.Collector {
@@ -18,7 +18,7 @@ func indexMetrics(routes *route.Indexes) []prometheus.Collector {
 	}
 	return []prometheus.Collector{
 		gauge("accounts", "Accounts whose route index is in memory.", func(t route.Totals) float64 { return float64(t.Accounts) }),
-		gauge("bytes", "Bytes that the route indexes take, about.", func(t route.Totals) float64 { return float64(t.Bytes) }),
+		gauge("bytes", "About how many bytes the route indexes take.", func(t route.Totals) float64 { return float64(t.Bytes) }),
 		gauge("numbers", "Numbers in the route indexes.", func(t route.Totals) float64 { return float64(t.Numbers) }),
 		gauge("patterns", "Patterns in the route indexes.", func(t route.Totals) float64 { return float64(t.Patterns) }),
 		gauge("patterns_extended", "Patterns with syntax beyond RE2, which run one by one within a limit of work.", func(t route.Totals) float64 { return float64(t.Extended) }),
@@ -30,11 +30,11 @@ func indexMetrics(routes *route.Indexes) []prometheus.Collector {
 			return 0
 		}),
 		gauge("lag_seconds", "Seconds since the route index that is furthest behind was known to agree with the database.", func(t route.Totals) float64 { return t.Lag.Seconds() }),
-		gauge("unsaved_seconds", "Age in seconds of the oldest snapshot of routes that is behind its index; 0 where none is.", func(t route.Totals) float64 { return t.Unsaved.Seconds() }),
+		gauge("unsaved_seconds", "Age in seconds of the oldest snapshot of routes that is behind its index; 0 if none is.", func(t route.Totals) float64 { return t.Unsaved.Seconds() }),
 	}
 }
 
-// buildInfo is 1, with what was built and how in its labels.
+// buildInfo is 1, with the version in its labels.
 func buildInfo() prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "callflowd_build_info", Help: "1; the labels say which version this is and what built it.",
@@ -42,8 +42,8 @@ func buildInfo() prometheus.Collector {
 	}, func() float64 { return 1 })
 }
 
-// storageMetrics tell how fast the database answers, and how often it fails,
-// by operation.
+// storageMetrics show how fast the database answers and how often it fails, by
+// operation.
 type storageMetrics struct {
 	seconds *prometheus.HistogramVec
 	errors  *prometheus.CounterVec
@@ -53,7 +53,7 @@ func newStorageMetrics() *storageMetrics {
 	operation := []string{"operation"}
 	return &storageMetrics{
 		prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "callflowd_storage_seconds", Help: "Time until the database began to answer, feeds excepted.",
+			Name: "callflowd_storage_seconds", Help: "Time until the database began to answer, except feeds.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5, 30},
 		}, operation),
 		prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -73,7 +73,7 @@ func (m *storageMetrics) observe(operation string, took time.Duration, failed bo
 // authorityAge is the age of the snapshot of keys and accounts.
 func authorityAge(f *authorityFile) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "callflowd_authority_snapshot_age_seconds", Help: "Seconds since what authorises callers was last written to the data directory; -1 where it never was.",
+		Name: "callflowd_authority_snapshot_age_seconds", Help: "Seconds since the snapshot of keys and accounts was last written to the data directory; -1 if it never was.",
 	}, func() float64 {
 		age, ok := f.age()
 		if !ok {

@@ -11,7 +11,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/notice"
 )
 
-// noticeMetrics tell how telling others of changes goes, by broker.
+// noticeMetrics show how publishing notices goes, by broker.
 func noticeMetrics(p *notice.Publisher) []prometheus.Collector {
 	var all []prometheus.Collector
 	for i, state := range p.States() {
@@ -31,15 +31,16 @@ func noticeMetrics(p *notice.Publisher) []prometheus.Collector {
 			return 0
 		})
 		gauge("backlog_databases", "Databases whose changes are not announced yet, or may not be.", func(s notice.State) float64 { return float64(s.Databases) })
-		gauge("backlog_seconds", "How long the one of them has waited that has waited longest.", func(s notice.State) float64 { return s.Behind.Seconds() })
+		gauge("backlog_seconds", "How long the longest waiting of these databases has waited.", func(s notice.State) float64 { return s.Behind.Seconds() })
 		counter("published_total", "Notices that the broker has confirmed.", func(s notice.State) float64 { return float64(s.Published) })
-		counter("failed_total", "Attempts to publish that failed and are made again.", func(s notice.State) float64 { return float64(s.Failed) })
+		counter("failed_total", "Attempts to publish that failed and will be repeated.", func(s notice.State) float64 { return float64(s.Failed) })
 	}
 	return all
 }
 
-// noticesWork tells /readyz of brokers that are away and of what waits for
-// them. It is no reason to send requests elsewhere: saving and looking up go on.
+// noticesWork is the part of /readyz about brokers that are away and the
+// notices that wait for them. It does not make callflowd unready: saving and
+// looking up go on.
 func (a *app) noticesWork(context.Context) error {
 	var waiting []string
 	for i, s := range a.notices.States() {
@@ -52,8 +53,8 @@ func (a *app) noticesWork(context.Context) error {
 	if waiting == nil {
 		return nil
 	}
-	return notWorking(strings.Join(waiting, "; ")) // without addresses, which are nobody's business
+	return notWorking(strings.Join(waiting, "; ")) // without addresses: /readyz asks for no token
 }
 
-// behindTooLong is when telling others of changes does not keep up.
+// behindTooLong is from which delay on /readyz reports that notices are late.
 const behindTooLong = time.Minute

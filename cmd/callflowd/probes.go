@@ -12,8 +12,8 @@ import (
 // ahead log or a snapshot may soon fail to grow.
 const leastFree = 64 << 20
 
-// probes ask the parts that only the program knows: the disk, and the files of
-// embedded databases.
+// probes are the health probes of the disk and of the files of embedded
+// databases.
 func (o *options) probes(store *storage) []health.Probe {
 	all := []health.Probe{{Part: "disk", Ask: func(context.Context) error { return roomIn(freeBytes(o.DataDir)) }}}
 	if store.lite != nil {
@@ -22,15 +22,16 @@ func (o *options) probes(store *storage) []health.Probe {
 	return all
 }
 
-// roomIn judges how much is free, where that can be found out.
+// roomIn is an error if too little is free, as far as that is known.
 func roomIn(free uint64, known bool) error {
 	if !known || free >= leastFree {
 		return nil
 	}
-	return notWorking(fmt.Sprintf("the data directory has %d MB left, of which it needs %d", free>>20, leastFree>>20))
+	return notWorking(fmt.Sprintf("the data directory has %d MB left and needs %d", free>>20, leastFree>>20))
 }
 
-// undamaged keeps the names, which hold account ids, for the log.
+// undamaged is an error if databases are damaged. It does not name them, since
+// their names hold account ids.
 func undamaged(damages []error) error {
 	if len(damages) == 0 {
 		return nil

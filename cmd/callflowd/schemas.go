@@ -15,8 +15,8 @@ import (
 // maxOverrides bounds the schemas of a site's own; Kazoo ships some 800.
 const maxOverrides = 5000
 
-// siteSchemas keeps a registry in step with the database system_schemas,
-// whose documents add to the embedded schemas or stand in their place.
+// siteSchemas keeps a registry up to date with the database system_schemas, whose
+// documents add to the embedded schemas or replace them.
 type siteSchemas struct {
 	embedded *schema.Registry
 	live     *schema.Live
@@ -25,7 +25,7 @@ type siteSchemas struct {
 }
 
 // follow loads the schemas and loads them again after each change, until ctx
-// ends. While the database is away the last ones stay in force.
+// ends. While the database is away the last ones are used.
 func (s *siteSchemas) follow(ctx context.Context) {
 	feed := couch.Follower{
 		DB:    s.db,
@@ -38,8 +38,8 @@ func (s *siteSchemas) follow(ctx context.Context) {
 	feed.Run(ctx)
 }
 
-// load puts the site's schemas in force. A broken one is logged, and the one
-// it would replace stays.
+// load reads the site's schemas into the registry. A broken one is logged, and
+// the one it would replace stays.
 func (s *siteSchemas) load(ctx context.Context) error {
 	overrides := map[string]document.Doc{}
 	for row, err := range s.db.AllDocs(ctx, couch.Query{IncludeDocs: true, Limit: maxOverrides}) {
@@ -57,7 +57,7 @@ func (s *siteSchemas) load(ctx context.Context) error {
 	}
 	registry, warnings := s.embedded.With(overrides)
 	for _, w := range warnings {
-		s.log.Warn("a schema of the site's own does not count", zap.Any("schema", w.Members["schema"]), zap.String("reason", w.Message))
+		s.log.Warn("a schema of the site is ignored", zap.Any("schema", w.Members["schema"]), zap.String("reason", w.Message))
 	}
 	s.live.Replace(registry)
 	return nil

@@ -13,9 +13,9 @@ import (
 	"github.com/callflowd/callflowd/pkg/api/web"
 )
 
-// serve opens the listeners, then the storage, then makes sure of the master
-// account while the API already listens: until that is done it answers 503,
-// but with CouchDB down lookups are answered from snapshots.
+// serve opens the listeners, then the storage, and then makes sure of the master
+// account. The API already listens and answers 503 until that is done; while
+// CouchDB is down, lookups are answered from snapshots.
 func serve(ctx context.Context, opts *options, log *zap.Logger, stdout io.Writer) (err error) {
 	listeners, err := opts.openListeners(ctx)
 	if err != nil {
@@ -56,8 +56,8 @@ func serve(ctx context.Context, opts *options, log *zap.Logger, stdout io.Writer
 	return group.Wait()
 }
 
-// listeners are the open listeners by name: api, and admin and couchdb where
-// they are asked for.
+// listeners are the open listeners by name: api, and if asked for admin and
+// couchdb.
 type listeners map[string]net.Listener
 
 func (o *options) openListeners(ctx context.Context) (listeners, error) {
@@ -97,7 +97,7 @@ func (l listeners) addresses() map[string]string {
 	return addrs
 }
 
-// endpoints says what answers where, until ctx ends.
+// endpoints pairs the listeners with their handlers, until ctx ends.
 func (l listeners) endpoints(ctx context.Context, opts *options, app *app, store *storage) []endpoint {
 	handlers := map[string]http.Handler{"api": app.server.Handler(), "admin": adminHandler(opts.level, app.server.Admin())}
 	if store.lite != nil {

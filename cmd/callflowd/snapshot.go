@@ -16,7 +16,8 @@ import (
 	"github.com/callflowd/callflowd/pkg/pause"
 )
 
-// snapshotEvery is how much of what authorises a caller a crash may forget.
+// snapshotEvery is how old the snapshot of keys and accounts may be after a
+// crash.
 const snapshotEvery = time.Minute
 
 // authority is what authenticating and authorising needs while the database
@@ -34,7 +35,7 @@ type authorityFile struct {
 	log      *zap.Logger
 }
 
-// restore takes the file into memory. A missing file is fine.
+// restore reads the file into memory. A missing file is fine.
 func (f *authorityFile) restore() {
 	raw, err := os.ReadFile(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -49,7 +50,7 @@ func (f *authorityFile) restore() {
 		err = f.auth.Restore(known.Auth)
 	}
 	if err != nil {
-		f.log.Warn("the snapshot of keys and accounts is of no use", zap.Error(err))
+		f.log.Warn("the snapshot of keys and accounts cannot be used", zap.Error(err))
 		return
 	}
 	f.log.Info("going on with a snapshot of keys and accounts", zap.Time("taken", known.Auth.Taken))
@@ -65,7 +66,7 @@ func (f *authorityFile) keep(ctx context.Context) {
 	}
 }
 
-// age is how old the file is; false where there is none.
+// age is how old the file is; false if there is none.
 func (f *authorityFile) age() (time.Duration, bool) {
 	info, err := os.Stat(f.path)
 	if err != nil {
@@ -87,7 +88,7 @@ func (f *authorityFile) write() error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(file.Name()) // gone already where all went well
+	defer os.Remove(file.Name()) // renamed already if all went well
 	_, err = file.Write(raw)
 	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err

@@ -56,7 +56,7 @@ func openStorage(opts *options, log *zap.Logger) (*storage, error) {
 	return &storage{client, lite, lock, metrics, notices}, err
 }
 
-// openNotices prepares to announce what is written, where that is asked for.
+// openNotices prepares to publish notices of writes, if --amqp-url is given.
 func openNotices(opts *options, log *zap.Logger) (*notice.Publisher, func(couch.Wrote), error) {
 	if len(opts.AMQPURL) == 0 {
 		return nil, nil, nil
@@ -68,8 +68,8 @@ func openNotices(opts *options, log *zap.Logger) (*notice.Publisher, func(couch.
 	return notices, notices.Wrote, nil
 }
 
-// blame names the flag that is wrong if the storage refuses what callflowd
-// needs.
+// blame adds the flag that is wrong to an error of the storage that refuses
+// callflowd.
 func (o *common) blame(err error) error {
 	if o.CouchDBURL == "" {
 		return err
@@ -77,7 +77,7 @@ func (o *common) blame(err error) error {
 	return fmt.Errorf("--couchdb-url: %w", err)
 }
 
-// close waits for what still uses the embedded databases.
+// close waits until nothing uses the embedded databases and closes them.
 func (s *storage) close() error {
 	if s.lite == nil {
 		return nil
