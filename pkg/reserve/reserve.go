@@ -33,7 +33,7 @@
 // that A took the reservation first. Let C be the writer that took it next
 // after A (B or another). C looked at A's document after taking it, and did not
 // find the key there; so A wrote its document after that, and confirmed later
-// still. But then A found the reservation as C had written it, and was not
+// still. But then A found a reservation that it had not written, and was not
 // confirmed: a contradiction. Claims compare the revision and not the holder,
 // so a reservation that was taken and given back in between is lost too.
 //
