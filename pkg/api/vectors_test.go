@@ -1,42 +1,17 @@
 package api
 
 import (
-	"bufio"
 	"encoding/json"
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/document/vectortest"
 )
-
-// vectors reads a file of recorded answers.
-func vectors[T any](t *testing.T, name string) []T {
-	t.Helper()
-	f, err := os.Open("../../testdata/vectors/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	var rows []T
-	for lines.Scan() {
-		var row T
-		if err := json.Unmarshal(lines.Bytes(), &row); err != nil {
-			t.Fatal(err)
-		}
-		rows = append(rows, row)
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return rows
-}
 
 // TestFilterVectorsOverHTTP stores the recorded documents, as a Kazoo would,
 // and lists them with the recorded queries: the way from a query string to the
@@ -55,7 +30,7 @@ func TestFilterVectorsOverHTTP(t *testing.T) {
 	}
 	w := newWorld(t, nil)
 	w.undescribed = true
-	rows := vectors[row](t, "filter.jsonl")
+	rows := vectortest.Read[row](t, "filter.jsonl")
 	var docs []document.Doc
 	for _, r := range rows {
 		doc := r.Doc.Clone()
@@ -92,7 +67,7 @@ func TestRequestVectorsOverHTTP(t *testing.T) {
 	}
 	w := newWorld(t, nil)
 	w.undescribed = true
-	for _, r := range vectors[row](t, "request.jsonl") {
+	for _, r := range vectortest.Read[row](t, "request.jsonl") {
 		delete(r.Output, "id") // 9.5: the id is the stored document's
 		body, err := json.Marshal(map[string]any{"data": r.Input})
 		if err != nil {

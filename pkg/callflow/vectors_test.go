@@ -1,12 +1,10 @@
 package callflow
 
 import (
-	"bufio"
-	"encoding/json"
-	"os"
 	"testing"
 
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/document/vectortest"
 	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/schema"
 )
@@ -28,23 +26,13 @@ func TestRequestVectors(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &Service{Schemas: schema.NewLive(registry)}
-	f, err := os.Open("../../testdata/vectors/request.jsonl")
-	if err != nil {
-		t.Fatal(err)
+	type vector struct {
+		ID            int
+		Input, Output document.Doc
+		OK, Crash     bool
+		Errors        map[string]map[string]any
 	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var row struct {
-			ID            int
-			Input, Output document.Doc
-			OK, Crash     bool
-			Errors        map[string]map[string]any
-		}
-		if err := json.Unmarshal(lines.Bytes(), &row); err != nil {
-			t.Fatal(err)
-		}
+	for _, row := range vectortest.Read[vector](t, "request.jsonl") {
 		delete(row.Output, "id") // 9.5: the stored document's id is its _id alone
 		out, problems := s.clean(publicOf(row.Input), number.DialPlan{})
 		found := map[string]map[string]bool{}
@@ -68,9 +56,6 @@ func TestRequestVectors(t *testing.T) {
 				}
 			}
 		}
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/url"
 	"testing"
+
+	"github.com/callflowd/callflowd/pkg/document/vectortest"
 )
 
 // decided lists the rows where contract 9.8 differs from Kazoo's answer.
@@ -20,7 +22,7 @@ func TestFilterVectors(t *testing.T) {
 		Query map[string]string
 		Match bool
 	}
-	for _, r := range readVectors[row](t, "filter.jsonl") {
+	for _, r := range vectortest.Read[row](t, "filter.jsonl") {
 		query := url.Values{}
 		for k, v := range r.Query {
 			query.Set(k, v)

@@ -1,45 +1,21 @@
 package document
 
 import (
-	"bufio"
 	"encoding/json"
-	"os"
 	"reflect"
 	"testing"
 
 	"pgregory.net/rapid"
-)
 
-// readVectors decodes each line of a recorded vector file into a T.
-func readVectors[T any](t *testing.T, name string) []T {
-	t.Helper()
-	f, err := os.Open("../../testdata/vectors/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	var rows []T
-	for lines.Scan() {
-		var row T
-		if err := json.Unmarshal(lines.Bytes(), &row); err != nil {
-			t.Fatal(err)
-		}
-		rows = append(rows, row)
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return rows
-}
+	"github.com/callflowd/callflowd/pkg/document/vectortest"
+)
 
 func TestPatchVectors(t *testing.T) {
 	type row struct {
 		ID                    int
 		Stored, Patch, Merged Doc
 	}
-	for _, r := range readVectors[row](t, "merge.jsonl") {
+	for _, r := range vectortest.Read[row](t, "merge.jsonl") {
 		// Kazoo lets a patch's id through (contract 11.4 decides otherwise).
 		want := r.Merged
 		if r.Patch["id"] != nil || r.Patch["_id"] != nil {

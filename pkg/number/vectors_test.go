@@ -1,10 +1,10 @@
 package number
 
 import (
-	"bufio"
 	"encoding/json"
-	"os"
 	"testing"
+
+	"github.com/callflowd/callflowd/pkg/document/vectortest"
 )
 
 type vector struct {
@@ -16,30 +16,8 @@ type vector struct {
 	Crash        bool
 }
 
-// readVectors reads one file of the answers recorded from Kazoo.
-func readVectors(t *testing.T, name string) []vector {
-	t.Helper()
-	f, err := os.Open("../../testdata/vectors/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var rows []vector
-	for sc := bufio.NewScanner(f); sc.Scan(); {
-		var v vector
-		if err := json.Unmarshal(sc.Bytes(), &v); err != nil {
-			t.Fatal(err)
-		}
-		rows = append(rows, v)
-	}
-	if len(rows) == 0 {
-		t.Fatal("no rows")
-	}
-	return rows
-}
-
 func TestNormalizeVectors(t *testing.T) {
-	for _, v := range readVectors(t, "normalize.jsonl") {
+	for _, v := range vectortest.Read[vector](t, "normalize.jsonl") {
 		if v.Crash {
 			Normalize(v.Input, DialPlan{})
 			continue
@@ -56,7 +34,7 @@ func TestNormalizeVectors(t *testing.T) {
 
 // A plan that crashed Kazoo loses the broken rule only (contract 11.14).
 func TestDialPlanVectors(t *testing.T) {
-	for _, v := range readVectors(t, "dialplan.jsonl") {
+	for _, v := range vectortest.Read[vector](t, "dialplan.jsonl") {
 		plan, warnings := ParseDialPlan(v.DialPlan)
 		if v.Crash != (len(warnings) > 0) {
 			t.Errorf("%d: warnings %v", v.ID, warnings)

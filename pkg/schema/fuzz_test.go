@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/document/vectortest"
 )
 
 // FuzzValidate feeds mutated documents through decoder, validator and
@@ -15,7 +16,7 @@ import (
 // schemas should. It begins with recorded documents. The fuzzer changes their
 // text, and seed their structure, which stays JSON that way.
 func FuzzValidate(f *testing.F) {
-	for i, v := range readVectors(f, "validate.jsonl") {
+	for i, v := range vectortest.Read[vector](f, "validate.jsonl") {
 		if i%7 == 0 {
 			raw, err := json.Marshal(v.Input)
 			if err != nil {

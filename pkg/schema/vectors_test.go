@@ -1,14 +1,11 @@
 package schema
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"os"
 	"testing"
 
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/document/vectortest"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
@@ -24,25 +21,6 @@ type vector struct {
 }
 
 type kazooProblem struct{ Path, Code string }
-
-func readVectors(t testing.TB, file string) []vector {
-	t.Helper()
-	raw, err := os.ReadFile("../../testdata/vectors/" + file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []vector
-	scanner := bufio.NewScanner(bytes.NewReader(raw))
-	scanner.Buffer(nil, 16<<20)
-	for scanner.Scan() {
-		var v vector
-		if err := json.Unmarshal(scanner.Bytes(), &v); err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, v)
-	}
-	return out
-}
 
 // public is the document Kazoo validates: without private keys, and with the
 // first id that its document helpers find (contract 2.1).
@@ -111,7 +89,7 @@ func TestVectors(t *testing.T) {
 			except[id] = clause
 		}
 	}
-	for _, v := range readVectors(t, "validate.jsonl") {
+	for _, v := range vectortest.Read[vector](t, "validate.jsonl") {
 		out, vs := r.Validate("callflows", public(v.Input))
 		wrong := v.compare(out, vs)
 		switch clause := except[v.ID]; {

@@ -1,13 +1,12 @@
 package pattern
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"testing"
+
+	"github.com/callflowd/callflowd/pkg/document/vectortest"
 )
 
 type vector struct {
@@ -21,24 +20,6 @@ type vector struct {
 		CaptureGroups map[string]string `json:"capture_groups"`
 	}
 	Crash bool
-}
-
-func readVectors(t *testing.T) []vector {
-	t.Helper()
-	f, err := os.Open("../../../testdata/vectors/patterns.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var rows []vector
-	for sc := bufio.NewScanner(f); sc.Scan(); {
-		var v vector
-		if err := json.Unmarshal(sc.Bytes(), &v); err != nil {
-			t.Fatal(err)
-		}
-		rows = append(rows, v)
-	}
-	return rows
 }
 
 // vectorRows gives patterns the rows of a view in the order they come in.
@@ -70,7 +51,7 @@ func different() map[int]string {
 
 func TestPatternVectors(t *testing.T) {
 	other := different()
-	for _, v := range readVectors(t) {
+	for _, v := range vectortest.Read[vector](t, "patterns.jsonl") {
 		if why, ok := other[v.ID]; ok {
 			t.Logf("%d: %s", v.ID, why)
 			continue
