@@ -45,14 +45,9 @@ func (s *Indexes) follow(ctx context.Context) {
 
 // updated handles one database update.
 func (s *Indexes) updated(u couch.DBUpdate) {
-	id, month, ok := couch.AccountOf(u.DB)
-	if !ok || month != "" {
-		return
-	}
-	s.mu.RLock()
-	l := s.accounts[id]
-	s.mu.RUnlock()
+	id, l := s.ofDatabase(u.DB)
 	switch {
+	case id == "":
 	case u.Type == "deleted":
 		s.removeSnapshot(id)
 		if l != nil {
@@ -61,6 +56,16 @@ func (s *Indexes) updated(u couch.DBUpdate) {
 	case l != nil:
 		l.changed(u.Type == "created")
 	}
+}
+
+// ofDatabase returns the account whose database has that name, and its index if it
+// is in memory; "" for other databases.
+func (s *Indexes) ofDatabase(db string) (id string, l *live) {
+	id, month, ok := couch.AccountOf(db)
+	if !ok || month != "" {
+		return "", nil
+	}
+	return id, s.held(id)
 }
 
 // followSeparately has every account follow a feed of its own.

@@ -4,10 +4,7 @@ package route
 // called on a hint that somebody may have changed the account. However many hints
 // come while it reads, it reads once more after them.
 func (s *Indexes) Look(accountID string) {
-	s.mu.RLock()
-	l := s.accounts[accountID]
-	s.mu.RUnlock()
-	if l != nil {
+	if l := s.held(accountID); l != nil {
 		l.changed(false)
 	}
 }

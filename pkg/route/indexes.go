@@ -153,9 +153,7 @@ func (s *Indexes) spawnLocked(task func(ctx context.Context)) {
 // account has no database the error is [problem.MissingDatabase]; where the
 // datastore is down and there is no snapshot, [problem.Unavailable].
 func (s *Indexes) account(ctx context.Context, id string) (*live, error) {
-	s.mu.RLock()
-	l := s.accounts[id]
-	s.mu.RUnlock()
+	l := s.held(id)
 	if l == nil {
 		if l = s.begin(id); l == nil {
 			return nil, &problem.Error{Code: problem.Unavailable, Msg: "the indexes are closed"}
@@ -173,6 +171,13 @@ func (s *Indexes) account(ctx context.Context, id string) (*live, error) {
 		l.attend()
 	}
 	return l, l.failed
+}
+
+// held returns an account in memory, loaded or not; nil if it is not there.
+func (s *Indexes) held(id string) *live {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.accounts[id]
 }
 
 // begin starts loading an account, unless another caller has. The load goes
@@ -334,9 +339,7 @@ func (l *live) unsaved() time.Duration {
 // once. It takes the document as saved, with its private keys and new _rev; a
 // soft-deleted one and {_id, _rev, _deleted:true} take the callflow away.
 func (s *Indexes) Apply(accountID string, doc document.Doc) {
-	s.mu.RLock()
-	l := s.accounts[accountID]
-	s.mu.RUnlock()
+	l := s.held(accountID)
 	if l == nil {
 		s.docs.Delete(docKey{accountID, doc.ID()})
 		return

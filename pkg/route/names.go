@@ -41,9 +41,7 @@ func (s *Indexes) Names(ctx context.Context, accountID string, ids []string) (ma
 
 // book returns an account's book if the account's changes are followed, else nil.
 func (s *Indexes) book(accountID string) *names.Book {
-	s.mu.RLock()
-	l := s.accounts[accountID]
-	s.mu.RUnlock()
+	l := s.held(accountID)
 	if l == nil {
 		if _, again := s.asked.Get(accountID); again {
 			s.asked.Delete(accountID)
@@ -81,13 +79,7 @@ func (l *live) follows() bool {
 
 // wrote forgets what a document was called that this process has written.
 func (s *Indexes) wrote(w couch.Wrote) {
-	id, month, ok := couch.AccountOf(w.DB)
-	if !ok || month != "" {
-		return
-	}
-	s.mu.RLock()
-	l := s.accounts[id]
-	s.mu.RUnlock()
+	_, l := s.ofDatabase(w.DB)
 	switch {
 	case l == nil:
 	case w.Doc == nil:
