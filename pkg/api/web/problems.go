@@ -19,7 +19,7 @@ type shape struct {
 	text    string // "" = data stays as it is
 }
 
-// shapeOf is the one table from problems to responses.
+// shapeOf is the one table from problems to responses, [storageShape] included.
 func shapeOf(code problem.Code) shape {
 	switch code {
 	case problem.Invalid:
@@ -70,6 +70,14 @@ func shapeOf(code problem.Code) shape {
 		return shape{http.StatusNotImplemented, "not_supported", "this transfer coding is not supported"}
 	case problem.VersionNotSupported:
 		return shape{http.StatusHTTPVersionNotSupported, "version_not_supported", "this version of HTTP is not supported"}
+	}
+	return storageShape(code)
+}
+
+// storageShape is the part of the table about storage, and about every other fault
+// of the server.
+func storageShape(code problem.Code) shape {
+	switch code {
 	case problem.MissingDatabase:
 		return shape{http.StatusServiceUnavailable, "datastore_missing", "a database is missing"}
 	case problem.MissingView:

@@ -25,24 +25,35 @@ func (p *pattern) characters(n *syntax.RegexNode, next step, back bool) step {
 	case syntax.NtOnelazy, syntax.NtNotonelazy, syntax.NtSetlazy:
 		low, high, lazy = n.M, n.N, true
 	}
+	if lazy {
+		return lazyRun(is, low, high, next, back)
+	}
+	return greedyRun(is, low, high, atomic, next, back)
+}
+
+// lazyRun matches from low to high characters, as few as possible.
+func lazyRun(is func(rune) bool, low, high int, next step, back bool) step {
+	return func(m *matcher, pos int) bool {
+		for i := 0; ; i++ {
+			m.count(1)
+			if i >= low && next(m, pos) {
+				return true
+			}
+			c, after, ok := m.read(pos, back)
+			if i >= high || !ok || !is(c) {
+				return false
+			}
+			pos = after
+		}
+	}
+}
+
+// greedyRun matches from low to high characters, as many as possible. An atomic
+// one tries no fewer when what follows does not match.
+func greedyRun(is func(rune) bool, low, high int, atomic bool, next step, back bool) step {
 	direction := 1
 	if back {
 		direction = -1
-	}
-	if lazy {
-		return func(m *matcher, pos int) bool {
-			for i := 0; ; i++ {
-				m.count(1)
-				if i >= low && next(m, pos) {
-					return true
-				}
-				c, after, ok := m.read(pos, back)
-				if i >= high || !ok || !is(c) {
-					return false
-				}
-				pos = after
-			}
-		}
 	}
 	return func(m *matcher, pos int) bool {
 		n := 0
