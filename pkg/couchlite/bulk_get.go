@@ -219,19 +219,7 @@ func (q *request) bulkGetPart(mixed *multiparts, l *lookup, r store.OpenRev) err
 	if r.Missing {
 		return mixed.failure(l.missing(r))
 	}
-	parts, err := q.documentParts(r.Revision, l.show)
-	if err != nil {
-		return err
-	}
-	if len(parts.follow) == 0 {
-		mixed.next("Content-Type: application/json")
-		mixed.write(parts.doc)
-		return nil
-	}
-	boundary := store.RandomHex(16)
-	mixed.next("X-Doc-ID: "+headerText(l.name), "X-Rev-ID: "+r.Rev, `Content-Type: multipart/related; boundary="`+boundary+`"`)
-	parts.write(q.w, boundary)
-	return nil
+	return q.writePart(mixed, r.Revision, l.show, "X-Doc-ID: "+headerText(l.name), "X-Rev-ID: "+r.Rev)
 }
 
 // failure writes a part that says what is missing.

@@ -100,6 +100,24 @@ func headerSafe(contentType string) string {
 	return contentType
 }
 
+// writePart writes one revision as a part of mixed: as JSON or, with attachments,
+// as a multipart/related of its own, which gets the headers besides its type.
+func (q *request) writePart(mixed *multiparts, r store.Revision, o store.DocOptions, headers ...string) error {
+	parts, err := q.documentParts(r, o)
+	if err != nil {
+		return err
+	}
+	if len(parts.follow) == 0 {
+		mixed.next("Content-Type: application/json")
+		mixed.write(parts.doc)
+		return nil
+	}
+	boundary := store.RandomHex(16)
+	mixed.next(append(headers, `Content-Type: multipart/related; boundary="`+boundary+`"`)...)
+	parts.write(q.w, boundary)
+	return nil
+}
+
 // getRelated serves a document with attachments=true to a client that asks
 // for multipart/related.
 func (q *request) getRelated(r store.Revision, o store.DocOptions) error {

@@ -66,25 +66,12 @@ func (q *request) openRevsMixed(revs []store.OpenRev, o store.DocOptions) error 
 	return nil
 }
 
-// mixedPart writes one revision: JSON, or with attachments a
-// multipart/related of its own.
+// mixedPart writes one revision, or that it is missing.
 func (q *request) mixedPart(mixed *multiparts, r store.OpenRev, o store.DocOptions) error {
 	if r.Missing {
 		mixed.next(`Content-Type: application/json; error="true"`)
 		mixed.write(append(ejson.AppendString([]byte(`{"missing":`), r.Rev), '}'))
 		return nil
 	}
-	parts, err := q.documentParts(r.Revision, o)
-	if err != nil {
-		return err
-	}
-	if len(parts.follow) == 0 {
-		mixed.next("Content-Type: application/json")
-		mixed.write(parts.doc)
-		return nil
-	}
-	boundary := store.RandomHex(16)
-	mixed.next(`Content-Type: multipart/related; boundary="` + boundary + `"`)
-	parts.write(q.w, boundary)
-	return nil
+	return q.writePart(mixed, r.Revision, o)
 }
