@@ -83,8 +83,22 @@ func (b *bench) newNumbers() string {
 	return fmt.Sprintf("+1{{seq:%d%07d}}", 300+b.areas, firstLine)
 }
 
-// open prepares a run; the caller must call what it returns.
-func (c *Common) open() (tidy func() error, err error) {
+// open prepares a run: the work directory and a CouchDB without accounts. The
+// caller must call tidy, which removes what the run has made.
+func (c *Common) open(ctx context.Context) (tidy func() error, err error) {
+	remove, err := c.openWorkDir()
+	if err != nil {
+		return nil, err
+	}
+	restore, err := c.reserveCouchDB(ctx)
+	if err != nil {
+		return nil, errors.Join(err, remove())
+	}
+	return func() error { return errors.Join(restore(), remove()) }, nil
+}
+
+// openWorkDir makes the work directory. remove removes it if it is a temporary one.
+func (c *Common) openWorkDir() (remove func() error, err error) {
 	if c.Binary == "" {
 		if c.Binary, err = os.Executable(); err != nil {
 			return nil, err
@@ -122,24 +136,17 @@ func Compare(ctx context.Context, s Settings, out io.Writer) (err error) {
 	if err := s.check(); err != nil {
 		return err
 	}
-	tidy, err := s.open()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, tidy()) }()
 	b := &bench{Settings: s, out: out}
 	sections, err := s.chosen(b.sections())
 	if err != nil {
 		return err
 	}
-	restore, err := b.reserveCouchDB(ctx)
+	tidy, err := b.open(ctx)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, tidy()) }()
 	rows := b.measure(ctx, sections)
-	if err := restore(); err != nil {
-		fmt.Fprintln(out, "CouchDB could not be tidied up:", err)
-	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -74,16 +74,11 @@ func Scale(ctx context.Context, s Scaling, out io.Writer) (err error) {
 	if err := s.check(); err != nil {
 		return err
 	}
-	tidy, err := s.open()
+	tidy, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, tidy()) }()
-	restore, err := s.reserveCouchDB(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, restore()) }()
 	embedded := &scaling{Scaling: s, where: "embedded databases"}
 	if embedded.dataDir, err = s.place("scale"); err != nil {
 		return err
