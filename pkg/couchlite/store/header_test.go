@@ -39,7 +39,7 @@ func waysToSpoil() []spoiled {
 		{"emptied", func(t *testing.T, path, _ string) { write(t, path, nil) }, "it is empty", false},
 		{"text", func(t *testing.T, path, _ string) { write(t, path, []byte(strings.Repeat("text ", 100))) }, "no database file", false},
 		{"short text", func(t *testing.T, path, _ string) { write(t, path, []byte("text")) }, "no database file", false},
-		{"cut short", func(t *testing.T, path, _ string) { write(t, path, read(t, path)[:8192]) }, "cut short", false},
+		{"cut short", func(t *testing.T, path, _ string) { write(t, path, read(t, path)[:8192]) }, "cut off", false},
 		{"another program's", func(t *testing.T, path, _ string) {
 			write(t, path, nil)
 			execIn(t, path, `CREATE TABLE t(n); PRAGMA application_id = 1234`)
