@@ -133,3 +133,6 @@ func (r *rule) capture(number string) (string, bool) {
 	}
 	return number[start:end], true
 }
+
+// Empty reports whether the plan has no rule.
+func (p DialPlan) Empty() bool { return len(p.rules) == 0 }

@@ -133,3 +133,19 @@ func (d *Draft) NumbersOf(id string) []string {
 	}
 	return numbers
 }
+
+// Touched returns the numbers of the callflows that one of two drafts replaces,
+// before and after, sorted. Other numbers go where they went. no_match is none
+// of them.
+func (d *Draft) Touched(other *Draft) []string {
+	numbers := map[string]bool{}
+	for _, side := range []*Draft{d, other} {
+		for id := range side.replaced {
+			for _, n := range append(d.NumbersOf(id), other.NumbersOf(id)...) {
+				numbers[n] = true
+			}
+		}
+	}
+	delete(numbers, NoMatch)
+	return slices.Sorted(maps.Keys(numbers))
+}

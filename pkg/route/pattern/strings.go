@@ -64,3 +64,10 @@ func (m *Machine) useful() []bool {
 	}
 	return out
 }
+
+// States is how many states a machine has. The first is 0.
+func (m *Machine) States() int { return len(m.next) }
+
+// Next returns the state after one more symbol of the machine's alphabet, or
+// [Dead].
+func (m *Machine) Next(at int32, symbol int) int32 { return m.follow(at, symbol) }
