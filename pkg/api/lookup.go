@@ -238,20 +238,8 @@ func (s *Server) routeQuery(data document.Doc) (numbers []string, drafts []docum
 		}
 		numbers = append(numbers, n)
 	}
-	draft, ok := data["draft"].([]any)
-	if one, isObject := data["draft"].(map[string]any); isObject {
-		draft, ok = []any{one}, true
-	}
-	if !ok && data["draft"] != nil {
-		wrong = append(wrong, problem.Violation{Path: "draft", Code: "type", Message: "a draft is a list of callflows"})
-	}
-	for i, v := range draft {
-		doc, isObject := v.(map[string]any)
-		if !isObject {
-			wrong = append(wrong, problem.Violation{Path: problem.Join("draft", i), Code: "type", Message: "a draft is a callflow"})
-		}
-		drafts = append(drafts, doc)
-	}
+	drafts, wrongDrafts := draftsOf(data)
+	wrong = append(wrong, wrongDrafts...)
 	return numbers, drafts, problem.Validation(wrong)
 }
 

@@ -49,6 +49,10 @@ func pagingQuery() []string {
 func (s *Server) lookupRoutes() []web.Row {
 	return []web.Row{
 		{
+			Method: post, Path: web.ImpactPath, Handle: s.compareAllRoutes, Access: web.OfAccount,
+			Summary: "Every number that goes elsewhere under a draft", Body: "ImpactQuery", Data: "Impact",
+		},
+		{
 			Method: get, Path: web.LookupPath, Handle: s.getRoute, Access: web.OfAccount, Traits: web.Lookups,
 			Summary: "The callflow that takes a dialled number", Own: []string{"at"}, Flags: []string{"explain", "consistent"}, Data: "Route",
 		},

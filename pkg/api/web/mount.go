@@ -111,6 +111,11 @@ func (s *Server) outside(c *Call, bareToo bool) (res *endpoint, ok bool, err err
 // LookupPath is the path of a lookup, which switches ask most.
 const LookupPath = "/accounts/{account_id}/routes/{number}"
 
+// ImpactPath is the one path that looks like a lookup and is none.
+const ImpactPath = "/accounts/{account_id}/routes/" + impactWord
+
+const impactWord = "impact"
+
 // splitLookup takes the path of a lookup apart. The router would do the same,
 // but slower than the whole rest of a lookup. A path with escapes is left to it.
 func splitLookup(path string) (accountID, number string, ok bool) {
@@ -120,7 +125,7 @@ func splitLookup(path string) (accountID, number string, ok bool) {
 	}
 	accountID, rest, _ = strings.Cut(rest, "/")
 	number, ok = strings.CutPrefix(rest, "routes/")
-	return accountID, number, ok && accountID != "" && number != "" && !strings.Contains(number, "/")
+	return accountID, number, ok && accountID != "" && number != "" && number != impactWord && !strings.Contains(number, "/")
 }
 
 // ask asks the router.
