@@ -19,7 +19,7 @@ type settings map[string]string
 
 // resolve gives kong the values of flags that the command line lacks.
 func (s settings) resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	if value := s[flag.Name]; value != "" && !onlyTyped(flag.Name) {
+	if value := s[flag.Name]; value != "" && !onlyTyped(flag.Name) && !flag.Tag.Has(typed) {
 		return value, nil
 	}
 	return nil, nil
@@ -192,8 +192,8 @@ func mistakesIn(given settings) []error {
 		if given[flag] == "" {
 			continue
 		}
-		var cli commandLine
-		one, err := newParser(&cli, settings{flag: given[flag]}, io.Discard, func(int) {})
+		var line commandLine
+		one, err := newParser(&line, settings{flag: given[flag]}, io.Discard, func(int) {})
 		if err == nil {
 			_, err = one.Parse([]string{serveCommand})
 		}

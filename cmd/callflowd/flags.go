@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/callflowd/callflowd/pkg/bench/load"
+	"github.com/callflowd/callflowd/pkg/cli"
 	"github.com/callflowd/callflowd/pkg/notice"
 	"github.com/callflowd/callflowd/pkg/number"
 )
@@ -32,6 +33,9 @@ type commandLine struct {
 	RotateKey   common           `cmd:"" help:"Make a new key for signing tokens, and stop."`
 	ResetKey    common           `cmd:"" help:"Give the master account a new API key, print it, and stop: the way back if it was lost."`
 	Bench       benchCommands    `cmd:"" help:"Measure a server, or this program beside what it is compared with."`
+
+	cli.Commands
+	Completion completion `cmd:"" help:"Print what makes a shell complete this program's commands and flags."`
 }
 
 // The commands, as kong names them.
@@ -58,6 +62,7 @@ type common struct {
 type options struct {
 	command string // which one, of the above
 	bench   benchRun
+	client  cli.Command // to run instead of all else, if not nil
 
 	Listen address `default:"127.0.0.1:8000" help:"Where the API listens."`
 
@@ -118,9 +123,9 @@ func parse(args, env []string, stdout io.Writer) (*options, error) {
 
 // parseWith parses args, with what the environment and the file give.
 func parseWith(args []string, given settings, stdout io.Writer) (*options, error) {
-	var cli commandLine
+	var line commandLine
 	done := false
-	parser, err := newParser(&cli, given, stdout, func(int) { done = true })
+	parser, err := newParser(&line, given, stdout, func(int) { done = true })
 	if err != nil {
 		return nil, err
 	}
@@ -132,24 +137,30 @@ func parseWith(args []string, given settings, stdout io.Writer) (*options, error
 		return nil, err
 	}
 	if name, ok := strings.CutPrefix(chosen.Command(), "bench "); ok {
-		return &options{bench: cli.Bench.run(name)}, nil
+		return &options{bench: line.Bench.run(name)}, nil
 	}
-	for command, settings := range map[string]common{rotateCommand: cli.RotateKey, resetCommand: cli.ResetKey} {
+	if command, ok := chosen.Selected().Target.Addr().Interface().(cli.Command); ok {
+		if c, ok := command.(*completion); ok {
+			c.model = parser.Model
+		}
+		return &options{client: command}, nil
+	}
+	for command, settings := range map[string]common{rotateCommand: line.RotateKey, resetCommand: line.ResetKey} {
 		if chosen.Command() == command {
 			opts := &options{command: command, common: settings}
 			return opts, opts.common.check()
 		}
 	}
 	if chosen.Command() == checkCommand {
-		cli.CheckConfig.command = checkCommand
-		return &cli.CheckConfig, cli.CheckConfig.check()
+		line.CheckConfig.command = checkCommand
+		return &line.CheckConfig, line.CheckConfig.check()
 	}
-	cli.Serve.command = serveCommand
-	return &cli.Serve, cli.Serve.check()
+	line.Serve.command = serveCommand
+	return &line.Serve, line.Serve.check()
 }
 
-func newParser(cli *commandLine, given settings, stdout io.Writer, exit func(int)) (*kong.Kong, error) {
-	return kong.New(cli,
+func newParser(line *commandLine, given settings, stdout io.Writer, exit func(int)) (*kong.Kong, error) {
+	return kong.New(line,
 		kong.Name("callflowd"),
 		kong.Description("Keeps callflows and tells which one takes a dialled number."),
 		kong.Vars{"version": version(), "emergency": strings.Join(number.Emergency(), ","), "placeholders": load.Placeholders},
@@ -173,12 +184,17 @@ func flagNames(of string) ([]string, error) {
 		}
 		for _, group := range command.AllFlags(true) {
 			for _, flag := range group {
-				names = append(names, flag.Name)
+				if !flag.Tag.Has(typed) {
+					names = append(names, flag.Name)
+				}
 			}
 		}
 	}
 	return names, nil
 }
+
+// typed is the tag of flags that only the command line sets.
+const typed = "typed"
 
 // variable is the environment variable of a flag.
 func variable(flag string) string {
@@ -186,7 +202,7 @@ func variable(flag string) string {
 }
 
 func helpWithVariable(value *kong.Value) string {
-	if value.Flag == nil || value.Name == "help" || value.Name == "version" {
+	if value.Flag == nil || value.Name == "help" || value.Name == "version" || value.Tag.Has(typed) {
 		return value.Help
 	}
 	return value.Help + " ($" + variable(value.Name) + ")"

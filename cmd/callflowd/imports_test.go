@@ -13,7 +13,7 @@ const module = "github.com/callflowd/callflowd/"
 // only packages of the layers below its own, and those listed in sideways.
 var layers = [][]string{
 	{"cmd/callflowd"},
-	{"pkg/api", "pkg/bench"},
+	{"pkg/api", "pkg/bench", "pkg/cli"},
 	{"pkg/callflow", "pkg/account", "pkg/auth", "pkg/resource", "pkg/draw", "pkg/notice"},
 	{"pkg/save", "pkg/route", "pkg/schema", "pkg/number", "pkg/couch", "pkg/reserve", "couchviews", "schemas"},
 	{"pkg/document", "pkg/problem", "pkg/lru", "pkg/pause", "pkg/pcre", "pkg/collation"},
@@ -38,7 +38,7 @@ var rooms = []string{"view", "store", "sandbox", "mango", "users", "rows", "faul
 // module reaches them through it.
 var homes = map[string][]string{
 	"github.com/alecthomas/kong":      {"cmd/callflowd"},
-	"github.com/goccy/go-yaml":        {"cmd/callflowd"},
+	"github.com/goccy/go-yaml":        {"cmd/callflowd", "pkg/cli"},
 	"github.com/gorilla/mux":          {"pkg/api/web", "pkg/bench"}, // there as the baseline
 	"github.com/golang-jwt/jwt/v5":    {"pkg/auth"},
 	"github.com/dlclark/regexp2/v2":   {"pkg/couchlite"}, // whose syntax trees the sandbox matches

@@ -23,7 +23,7 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second signal does not wait
 	if err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "callflowd:", err)
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
 }
 
@@ -34,6 +34,9 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) erro
 	opts, err := parse(args, env, stdout)
 	if err != nil || opts == nil {
 		return err
+	}
+	if opts.client != nil {
+		return opts.client.Run(ctx, clientEnv(env, stdout, stderr))
 	}
 	if opts.bench != nil {
 		return opts.bench(ctx, stdout)

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 )
 
@@ -25,7 +27,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	testscript.Main(m, map[string]func(){"callflowd": main})
 }
 
 // startLimit is how long a test waits for the program to start or stop: on any
