@@ -82,33 +82,40 @@ func TestRun(t *testing.T) {
 		{"nothing", account(callflow("a", []string{"100"}, nil)), []document.Doc{draft("a", []string{"100"}, nil)}, []string{}},
 		{
 			"numbers move", account(callflow("a", []string{"100", "101"}, nil), callflow("b", []string{"200"}, nil)),
-			[]document.Doc{draft("a", []string{"200"}, nil), draft("b", []string{"100"}, nil)}, []string{"a>: 101", "a>b: 100", "b>a: 200"},
+			[]document.Doc{draft("a", []string{"200"}, nil), draft("b", []string{"100"}, nil)},
+			[]string{"a>: 101", "a>b: 100", "b>a: 200"},
 		},
 		{
-			"spellings of a number", account(), []document.Doc{draft("a", []string{"+14155550100"}, nil)},
+			"spellings of a number", account(),
+			[]document.Doc{draft("a", []string{"+14155550100"}, nil)},
 			[]string{">a: 4155550100 14155550100 +14155550100 0014155550100 01114155550100"},
 		},
 		{
 			"a pattern of few", account(), []document.Doc{draft("a", nil, []string{`^7[0-4]$`})}, []string{">a: 70 71 72 73 74"},
 		},
 		{
-			"a pattern of many", account(), []document.Doc{draft("a", nil, []string{`^9(\d{10,11})$`})},
+			"a pattern of many", account(),
+			[]document.Doc{draft("a", nil, []string{`^9(\d{10,11})$`})},
 			[]string{">a:  of 110000000000 " + `^9\d{10,11}$`},
 		},
 		{
-			"but for a number", account(callflow("b", []string{"9123"}, nil)), []document.Doc{draft("a", nil, []string{`^9\d+$`})},
+			"but for a number", account(callflow("b", []string{"9123"}, nil)),
+			[]document.Doc{draft("a", nil, []string{`^9\d+$`})},
 			[]string{">a:  " + `^9\d+$ but 9123`},
 		},
 		{
-			"the longer capture wins", account(callflow("a", nil, []string{`^9(\d+)$`})), []document.Doc{draft("b", nil, []string{`^(91\d)$`})},
+			"the longer capture wins", account(callflow("a", nil, []string{`^9(\d+)$`})),
+			[]document.Doc{draft("b", nil, []string{`^(91\d)$`})},
 			[]string{"a>b: 910 911 912 913 914 915 916 917 918 919"},
 		},
 		{
-			"by the normalised form", account(callflow("a", nil, []string{`^\+1415(\d{7})$`})), []document.Doc{draft("a", nil, []string{`^\+1415555010\d$`})},
+			"by the normalised form", account(callflow("a", nil, []string{`^\+1415(\d{7})$`})),
+			[]document.Doc{draft("a", nil, []string{`^\+1415555010\d$`})},
 			nil,
 		},
 		{
-			"what nothing else takes", account(everything, callflow("a", nil, []string{`^1\d*$`})), []document.Doc{{"id": "all", "_deleted": true}},
+			"what nothing else takes", account(everything, callflow("a", nil, []string{`^1\d*$`})),
+			[]document.Doc{{"id": "all", "_deleted": true}},
 			[]string{"all>:  " + `^(?:(?:[02-9]|\++\d)\d*|\++)$`},
 		},
 		{"a callflow goes", account(callflow("a", []string{"5"}, []string{`^6$`})), []document.Doc{{"id": "a", "_deleted": true}}, []string{"a>: 5 6"}},
