@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -144,16 +143,16 @@ func (b *bench) start(ctx context.Context) ([]Row, error) {
 // measureStart starts a program, waits until it says that it is ready, and
 // stops it.
 func (c *Common) measureStart(ctx context.Context, dataDir string, args ...string) (took time.Duration, err error) {
-	admin, err := freePort(ctx)
-	if err != nil {
-		return 0, err
-	}
 	began := time.Now()
-	p, err := c.spawn(ctx, "start", append(append(serveArgs(dataDir), "--admin-listen="+admin), args...)...)
+	child, err := c.spawn(ctx, "start", append(serveArgs(dataDir), args...)...)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, p.stop()) }()
+	defer func() { err = errors.Join(err, child.stop()) }()
+	p := &program{process: child}
+	if err := child.await(ctx, child.stderr, p.started); err != nil {
+		return 0, err
+	}
 	client := plainClient()
 	defer client.CloseIdleConnections()
 	_, err = until(ctx, "ready", func(ctx context.Context) (bool, error) {
@@ -162,26 +161,17 @@ func (c *Common) measureStart(ctx context.Context, dataDir string, args ...strin
 			return false, fmt.Errorf("the program ended: %s", p.lastWords())
 		default:
 		}
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+admin+"/readyz", nil)
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.admin+"/readyz", nil)
 		if err != nil {
 			return false, err
 		}
 		res, err := client.Do(r)
 		if err != nil {
-			return false, nil //nolint:nilerr // it does not listen yet
+			return false, err
 		}
 		return res.StatusCode == http.StatusOK, res.Body.Close()
 	})
 	return time.Since(began), err
-}
-
-// freePort returns an address that nobody listens on.
-func freePort(ctx context.Context) (string, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return listener.Addr().String(), listener.Close()
 }
 
 // longList is how much longer the list is whose memory is compared.
