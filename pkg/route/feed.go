@@ -16,6 +16,11 @@ const (
 	lastPause  = 5 * time.Second
 )
 
+// noticePause is how long a notice of _db_updates waits where the account's own
+// feed is followed. That one has usually told of the change by then: all
+// notices of the time are answered by one request.
+const noticePause = 250 * time.Millisecond
+
 // unusedAfter is after how long without a lookup an account loses its own feed.
 const unusedAfter = 25 * time.Second
 
@@ -120,6 +125,9 @@ func (l *live) changed(created bool) {
 func (l *live) catchUp() {
 	wait := pause.Growing{First: firstPause, Last: lastPause}
 	for {
+		if l.attended.Load() {
+			pause.For(l.ctx, noticePause)
+		}
 		l.mu.Lock()
 		if !l.dirty || l.ctx.Err() != nil {
 			l.refreshing = false
