@@ -28,6 +28,8 @@ func TestCanonical(t *testing.T) {
 		{"small with a fraction", `[4.9e-324,5.0e-324,1.5e-310]`, `[5.0e-324,5.0e-324,1.5e-310]`},
 		{"small without a fraction", `[3e-310,1e-308]`, `[3.0e-310,1.0e-308]`},
 		{"long with an exponent", `123456789012345678901234567890123e1`, `1.2345678901234569e+33`},
+		{"long with an exponent, as Erlang rounds it", `[329510816238715777292004259265407471e0,-491270310194358593513314029838411120e0]`, `[3.2951081623871574e+35,-4.9127031019435855e+35]`},
+		{"long and zero", `[-0e-` + strings.Repeat("0", 32) + `1]`, `[0.0]`},
 		{"words", `[true,false,null]`, `[true,false,null]`},
 		{"escapes", `"\/\"\\\b\f\n\r\t\u0001\u00e9\ud83d\ude00"`, "\"/\\\"\\\\\\b\\f\\n\\r\\t\\u0001é😀\""},
 		{"nul", `"\u0000"`, `"\u0000"`},

@@ -2,7 +2,9 @@ package ejson
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -182,11 +184,29 @@ func readFloat(text string) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	integer, err := strconv.ParseFloat(mantissa, 64)
-	if f = integer * power; err == nil && math.IsInf(f, 0) {
+	if f = integerFloat(mantissa) * power; math.IsInf(f, 0) {
 		err = strconv.ErrRange
 	}
 	return f, err
+}
+
+// integerFloat is the float64 that Erlang makes of an integer: of a long one it
+// rounds every 64 bits (big_to_double), so that it can miss the nearest.
+func integerFloat(digits string) float64 {
+	n, _ := new(big.Int).SetString(digits, 10)
+	abs := n.Bytes()
+	f := 0.0
+	for len(abs) > 0 {
+		size := (len(abs)-1)%8 + 1
+		var word [8]byte
+		copy(word[8-size:], abs[:size])
+		f = float64(f*0x1p64) + float64(binary.BigEndian.Uint64(word[:]))
+		abs = abs[size:]
+	}
+	if n.Sign() < 0 {
+		return -f
+	}
+	return f
 }
 
 // digits skips digits and reports whether there was one.
