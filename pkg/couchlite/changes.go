@@ -81,15 +81,15 @@ type changesFeed struct {
 // emit writes the changes since the last and returns how many there were.
 // done means that the limit is reached.
 func (f *changesFeed) emit(ctx context.Context, out *feedWriter) (n int, done bool, err error) {
-	if f.limit == 0 {
-		return 0, true, nil
-	}
 	if f.filter != nil && f.filter.direct() {
 		from := f.span()
 		if f.unseen, err = f.db.CountChanges(ctx, from.After, from.Before); err != nil {
 			return 0, false, err
 		}
 		defer func() { f.unseen -= int64(n) }()
+	}
+	if f.limit == 0 {
+		return 0, true, nil
 	}
 	for {
 		reached := f.db.Current().Seq
@@ -217,7 +217,9 @@ func (f *changesFeed) lastSeq() string { return f.seq(f.last) }
 // pending counts the changes after the last one written.
 func (f *changesFeed) pending(ctx context.Context) (int64, error) {
 	if f.filter != nil && f.filter.direct() {
-		return f.unseen, nil // as CouchDB counts them
+		// fabric_rpc:changes counts all changes at the beginning and takes away
+		// the documents that it then looks up: the others stay counted.
+		return f.unseen, nil
 	}
 	from, to := f.last, int64(math.MaxInt64)
 	if f.descending {

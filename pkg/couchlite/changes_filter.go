@@ -98,27 +98,34 @@ func (q *request) forFunction() map[string]any {
 	}
 }
 
+// maxDirectIDs is up to how many documents CouchDB looks up by their ids; with
+// more it goes through all changes (changes_doc_ids_optimization_threshold).
+const maxDirectIDs = 1000
+
 // idFilter shows the documents with these ids.
-type idFilter map[string]bool
+type idFilter struct {
+	ids map[string]bool
+	few bool
+}
 
 func newIDFilter(raw json.RawMessage) (filter, error) {
 	var ids []string
 	if json.Unmarshal(raw, &ids) != nil || ids == nil {
 		return nil, fault.BadRequest("`doc_ids` filter parameter is not a list of doc ids.")
 	}
-	f := idFilter{}
+	f := idFilter{ids: make(map[string]bool, len(ids)), few: len(ids) <= maxDirectIDs}
 	for _, id := range ids {
-		f[id] = true
+		f.ids[id] = true
 	}
 	return f, nil
 }
 
-func (f idFilter) match(c store.ChangeRow) (bool, error) { return f[c.Rev.ID], nil }
+func (f idFilter) match(c store.ChangeRow) (bool, error) { return f.ids[c.Rev.ID], nil }
 
 func (idFilter) needsBody() bool { return false }
 
-func (idFilter) direct() bool { return true }
-func (idFilter) close()       {}
+func (f idFilter) direct() bool { return f.few }
+func (idFilter) close()         {}
 
 // designFilter shows design documents.
 type designFilter struct{}
