@@ -78,6 +78,12 @@ type Change struct {
 	Body    []byte // as a map function sees it; nil when deleted
 }
 
+// changeColumns reads what a [Change] is made of.
+const changeColumns = `
+	SELECT d.seq, d.id, d.rev, d.deleted, CASE WHEN d.deleted THEN NULL ELSE b.body END, b.attachments,
+	  CASE WHEN d.leaves > 1 THEN d.tree END
+	FROM docs d JOIN bodies b ON b.num = d.body`
+
 // ChangesSince calls fn for every document changed after since, in order of
 // the change, all from one snapshot, and returns the snapshot's update
 // sequence. fn must not wait for a write to this database.
@@ -86,10 +92,7 @@ func (db *Database) ChangesSince(ctx context.Context, since int64, fn func(Chang
 		if err := tx.QueryRowContext(ctx, `SELECT seq FROM state`).Scan(&last); err != nil {
 			return err
 		}
-		rows, err := tx.QueryContext(ctx, `
-			SELECT d.seq, d.id, d.rev, d.deleted, CASE WHEN d.deleted THEN NULL ELSE b.body END, b.attachments,
-			  CASE WHEN d.leaves > 1 THEN d.tree END
-			FROM docs d JOIN bodies b ON b.num = d.body WHERE d.seq > ? ORDER BY d.seq`, since)
+		rows, err := tx.QueryContext(ctx, changeColumns+` WHERE d.seq > ? ORDER BY d.seq`, since)
 		if err != nil {
 			return err
 		}
@@ -106,6 +109,48 @@ func (db *Database) ChangesSince(ctx context.Context, since int64, fn func(Chang
 		return rows.Err()
 	})
 	return last, err
+}
+
+// Missing returns those of the ids that no document has, not even a deleted
+// one.
+func (db *Database) Missing(ctx context.Context, ids []string) (missing []string, err error) {
+	err = db.inTx(ctx, func(tx *sql.Tx) error {
+		find, err := tx.PrepareContext(ctx, `SELECT count(*) FROM docs WHERE id = ?`)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = find.Close() }()
+		for _, id := range ids {
+			var n int
+			if err := find.QueryRowContext(ctx, id).Scan(&n); err != nil {
+				return err
+			}
+			if n == 0 {
+				missing = append(missing, id)
+			}
+		}
+		return nil
+	})
+	return missing, err
+}
+
+// Mapped returns a document as a map function sees it; its body is nil if it
+// is deleted or not there.
+func (db *Database) Mapped(ctx context.Context, id string) (c Change, err error) {
+	err = db.inTx(ctx, func(tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, changeColumns+` WHERE d.id = ?`, id)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		if rows.Next() {
+			if c, err = scanChange(rows); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+	return c, err
 }
 
 func scanChange(rows *sql.Rows) (Change, error) {

@@ -27,12 +27,12 @@ func (s *Set) Answer(ctx context.Context, d *Design, name string, queries []Quer
 			return err
 		}
 	}
-	x, err := s.fresh(ctx, d, queries)
+	x, err := s.fresh(ctx, d, v, queries)
 	if err != nil {
 		return err
 	}
 	defer s.leave(x)
-	if err := x.failed(v.number); err != nil {
+	if err := x.broken(v.number); err != nil {
 		return err
 	}
 	return x.read(ctx, func(snap snapshot) error {

@@ -43,19 +43,18 @@ type viewIndex struct {
 	log    *zap.Logger
 
 	users    int         // who hold it; guarded by set.mu
-	purgeSeq int64       // of the database when the index was begun
 	ranks    *rankWriter // as last committed, or nil; for the running build
 
 	mu       sync.Mutex
 	seq      int64  // what the index has seen of the database
+	purgeSeq int64  // up to where purged documents are not in it any more
 	building *build // nil when none runs
-	strikes  map[int]int
+	failures failures
 
 	// unwritable is the database's sequence when the disk last refused the
 	// index. The index is not written again until the database, on the same
 	// disk, has a greater one. -1: never refused.
 	unwritable int64
-	broken     map[int]string // why a view has no rows: its function does not end
 }
 
 // build is one run over the changes; err is set before done is closed.
@@ -66,7 +65,7 @@ type build struct {
 
 func newIndex(s *Set, d *Design) *viewIndex {
 	return &viewIndex{
-		set: s, design: d, strikes: map[int]int{}, broken: map[int]string{}, unwritable: -1,
+		set: s, design: d, failures: failures{}, unwritable: -1,
 		log: s.db.Log().With(zap.String("design", d.name), zap.String("index", d.digest)),
 	}
 }
@@ -157,16 +156,10 @@ func (x *viewIndex) load(ctx context.Context) error {
 		_, err := x.file.W.ExecContext(ctx, `UPDATE meta SET incarnation = ?, purge_seq = ?`, st.Incarnation, st.PurgeSeq)
 		return err
 	}
-	if incarnation != st.Incarnation || x.purgeSeq != st.PurgeSeq || x.seq > st.Seq || broken > 0 {
+	if incarnation != st.Incarnation || x.seq > st.Seq || broken > 0 {
 		return errStaleIndex
 	}
 	return nil
-}
-
-// purged reports whether documents were purged since the index was begun. Such
-// an index cannot be brought up to date.
-func (x *viewIndex) purged() bool {
-	return !x.busy() && x.purgeSeq != x.set.db.Current().PurgeSeq
 }
 
 // busy reports whether somebody reads the index or a build runs. set.mu is
@@ -207,7 +200,7 @@ func (x *viewIndex) catchUp(ctx context.Context, seq int64) error {
 func (x *viewIndex) start(seq int64) *build {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.seq >= seq {
+	if x.seq >= seq && (x.unwritable >= seq || !x.failures.due()) {
 		return nil
 	}
 	if x.building == nil && x.unwritable >= seq {
@@ -235,7 +228,7 @@ func (x *viewIndex) run(b *build) {
 		err = fault.NoDatabase()
 	}
 	x.mu.Lock()
-	x.seq = max(x.seq, seq)
+	x.seq = seq
 	if store.Unwritable(err) {
 		x.unwritable = x.set.db.Current().Seq
 	}
@@ -245,18 +238,9 @@ func (x *viewIndex) run(b *build) {
 	close(b.done)
 }
 
-// failed returns why a view cannot be read, or nil.
-func (x *viewIndex) failed(number int) error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if reason, ok := x.broken[number]; ok {
-		return fault.New(500, "os_process_error", reason)
-	}
-	return nil
-}
-
 // freshen brings the index up to date if one of the queries wants that.
-func (x *viewIndex) freshen(ctx context.Context, queries []Query) error {
+func (x *viewIndex) freshen(ctx context.Context, v view, queries []Query) error {
+	x.asked(v.number)
 	seq := x.set.db.Current().Seq
 	for _, query := range queries {
 		switch query.update {

@@ -42,6 +42,7 @@ func (u *indexUpdate) mapBatches(ctx context.Context, work <-chan *batch) error 
 	for b := range work {
 		b.entries = make([][]entry, len(b.changes))
 		for i, c := range b.changes {
+			u.index.changed(c.ID)
 			if c.Body == nil || b.err != nil {
 				continue
 			}
@@ -60,7 +61,7 @@ func (m *mapper) giveBack() {
 
 // prepare gets a machine, unless there is one that is not stuck.
 func (m *mapper) prepare(ctx context.Context) error {
-	m.skip = m.index.brokenViews()
+	m.skip = m.index.failing()
 	if m.machine != nil && !m.machine.Stuck() {
 		return nil
 	}
@@ -171,24 +172,5 @@ func (m *mapper) failed(view int, id string, err error) {
 	if view < 0 || !errors.As(err, &limit) {
 		return
 	}
-	x := m.index
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.strikes[view]++; x.strikes[view] >= maxStrikes || m.machine.Stuck() {
-		x.broken[view] = fmt.Sprintf("The map function of '%s' exceeds its limit of %s, last on document '%s'.",
-			x.design.mapNames[view], limit.Limit, id)
-	}
-}
-
-func (x *viewIndex) brokenViews() map[int]bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if len(x.broken) == 0 {
-		return nil
-	}
-	skip := make(map[int]bool, len(x.broken))
-	for view := range x.broken {
-		skip[view] = true
-	}
-	return skip
+	m.index.strike(view, id, limit, m.machine.Stuck())
 }

@@ -132,9 +132,7 @@ func (s *Set) index(ctx context.Context, d *Design) (*viewIndex, error) {
 	if s.closed {
 		return nil, fault.NoDatabase()
 	}
-	if x := s.indexes[d.digest]; x != nil && x.purged() {
-		_ = x.file.Close() // a new one is opened below
-	} else if x != nil {
+	if x := s.indexes[d.digest]; x != nil {
 		x.users++
 		return x, nil
 	}
@@ -150,12 +148,12 @@ func (s *Set) index(ctx context.Context, d *Design) (*viewIndex, error) {
 // fresh returns the index of a design document, brought up to date as the
 // queries want it. If the disk cannot be written, it is one in memory. The
 // caller must leave it.
-func (s *Set) fresh(ctx context.Context, d *Design, queries []Query) (*viewIndex, error) {
+func (s *Set) fresh(ctx context.Context, d *Design, v view, queries []Query) (*viewIndex, error) {
 	x, err := s.index(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	err = x.freshen(ctx, queries)
+	err = x.freshen(ctx, v, queries)
 	if err == nil {
 		s.forgetMemory(d, x)
 		return x, nil
@@ -167,7 +165,7 @@ func (s *Set) fresh(ctx context.Context, d *Design, queries []Query) (*viewIndex
 	if x, err = s.inMemory(ctx, d); err != nil {
 		return nil, err
 	}
-	if err := x.freshen(ctx, queries); err != nil {
+	if err := x.freshen(ctx, v, queries); err != nil {
 		s.leave(x)
 		return nil, err
 	}
@@ -182,10 +180,6 @@ func (s *Set) inMemory(ctx context.Context, d *Design) (*viewIndex, error) {
 		return nil, fault.NoDatabase()
 	}
 	x := s.memory[d.digest]
-	if x != nil && x.purged() {
-		_ = x.file.Close()
-		x = nil
-	}
 	if x == nil {
 		var err error
 		if x, err = openInMemory(context.WithoutCancel(ctx), s, d); err != nil {

@@ -17,7 +17,6 @@ const (
 	batchBytes   = 512 << 10 // of their bodies
 	commitDocs   = 8192      // documents in one transaction of the index
 	commitBytes  = 16 << 20  // of their entries
-	maxStrikes   = 5         // documents on which a function may exceed its limits
 	loggedErrors = 10        // of one update
 )
 
@@ -25,7 +24,10 @@ const (
 // documents, this one writes, in the order of the changes. It returns the
 // update sequence reached, also with an error.
 func (x *viewIndex) update(ctx context.Context) (seq int64, err error) {
-	u := &indexUpdate{index: x, seq: x.seq, fresh: x.seq == 0}
+	if err := x.retry(ctx); err != nil {
+		return x.seq, err
+	}
+	u := &indexUpdate{index: x, seq: x.seq, fresh: x.seq == 0, purge: x.set.db.Current().PurgeSeq}
 	g, ctx := errgroup.WithContext(ctx)
 	work, order := make(chan *batch, 4), make(chan *batch, 4)
 	g.Go(func() error {
@@ -47,6 +49,7 @@ type indexUpdate struct {
 	index *viewIndex
 	fresh bool  // the index was empty: there is nothing to replace
 	seq   int64 // committed; owned by writeBatches
+	purge int64 // of the database before anything was read
 	last  int64 // of the snapshot; set before order is closed
 
 	errors errorLog
@@ -101,6 +104,9 @@ func (u *indexUpdate) writeBatches(ctx context.Context, order <-chan *batch) err
 		return err
 	}
 	defer func() { w.rollback() }()
+	if err := u.forgetPurged(ctx, w); err != nil {
+		return err
+	}
 	for b := range order {
 		select {
 		case <-b.done:
@@ -138,7 +144,23 @@ func (u *indexUpdate) commit(w *indexWriter) error {
 		return fmt.Errorf("write view index: %w", err)
 	}
 	u.seq = w.seq
+	u.index.mu.Lock()
+	defer u.index.mu.Unlock()
+	u.index.purgeSeq = w.purge
 	return nil
+}
+
+// forgetPurged takes out what was purged since the last update: the changes do
+// not tell.
+func (u *indexUpdate) forgetPurged(ctx context.Context, w *indexWriter) error {
+	if u.fresh {
+		w.purge = u.purge
+		return nil
+	}
+	if w.purge == u.purge {
+		return nil
+	}
+	return w.forgetPurged(ctx, u.purge)
 }
 
 // logErrors says how many documents failed beyond those logged one by one.

@@ -18,6 +18,7 @@ type indexWriter struct {
 	index *viewIndex
 	fresh bool // there is nothing to replace
 	seq   int64
+	purge int64 // up to where purged documents are not in it any more
 	docs  int
 	size  int
 	ranks *rankWriter
@@ -37,7 +38,7 @@ func beginIndexWriter(x *viewIndex, fresh bool) (w *indexWriter, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("write view index: %w", err)
 	}
-	w = &indexWriter{ctx: ctx, tx: tx, index: x, fresh: fresh}
+	w = &indexWriter{ctx: ctx, tx: tx, index: x, fresh: fresh, purge: x.purgeSeq}
 	if err := w.prepare(); err != nil {
 		_ = tx.Rollback()
 		return nil, fmt.Errorf("write view index: %w", err)
@@ -142,10 +143,10 @@ func (w *indexWriter) commit() error {
 	if err := w.ranks.save(w.ctx, w.tx); err != nil {
 		return err
 	}
-	if _, err := w.tx.Exec(`UPDATE meta SET seq = ?`, w.seq); err != nil {
+	if _, err := w.tx.Exec(`UPDATE meta SET seq = ?, purge_seq = ?`, w.seq, w.purge); err != nil {
 		return err
 	}
-	if err := w.index.saveBroken(w.ctx, w.tx); err != nil {
+	if err := w.index.saveFailures(w.ctx, w.tx); err != nil {
 		return err
 	}
 	if err := w.tx.Commit(); err != nil {
@@ -157,15 +158,40 @@ func (w *indexWriter) commit() error {
 
 func (w *indexWriter) rollback() { _ = w.tx.Rollback() }
 
-// saveBroken records views that fail, so that their index is built from scratch
-// when it is opened the next time.
-func (x *viewIndex) saveBroken(ctx context.Context, tx *sql.Tx) error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for view, reason := range x.broken {
-		if _, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO broken VALUES(?, ?)`, view, reason); err != nil {
-			return err
+// forgetPurged takes the entries of documents away that the database does not
+// have any more, and notes that it has done so up to purge.
+func (w *indexWriter) forgetPurged(ctx context.Context, purge int64) error {
+	ids, err := w.documents()
+	if err != nil {
+		return fmt.Errorf("read view index: %w", err)
+	}
+	gone, err := w.index.set.db.Missing(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, id := range gone {
+		if err := w.forget(id); err != nil {
+			return fmt.Errorf("write view index: %w", err)
 		}
 	}
+	w.purge = purge
 	return nil
+}
+
+// documents returns the ids of the documents that have entries.
+func (w *indexWriter) documents() ([]string, error) {
+	rows, err := w.tx.Query(`SELECT DISTINCT id FROM entries`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var ids []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
 }
