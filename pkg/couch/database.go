@@ -2,9 +2,7 @@ package couch
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -122,23 +120,16 @@ func (d *DB) UpdateSeq(ctx context.Context) (string, error) {
 	return seq, err
 }
 
-// info returns the update sequence, and when the database was created: "0"
-// where the server does not say.
-func (d *DB) info(ctx context.Context) (seq, born string, err error) {
+// info returns the update sequence and which database it is of.
+func (d *DB) info(ctx context.Context) (seq string, of life, err error) {
 	ctx, cancel := d.client.limit(ctx)
 	defer cancel()
 	stats, err := d.kivik.Stats(ctx)
 	if err != nil {
-		return "", "", d.wrap(cause(ctx, err), "read the update sequence of", "")
+		return "", life{}, d.wrap(cause(ctx, err), "read the update sequence of", "")
 	}
 	if stats.UpdateSeq == "" {
-		return "", "", d.wrap(errors.New("the answer has none"), "read the update sequence of", "")
+		return "", life{}, d.wrap(errors.New("the answer has none"), "read the update sequence of", "")
 	}
-	var more struct {
-		Start any `json:"instance_start_time"`
-	}
-	if json.Unmarshal(stats.RawResponse, &more) == nil && more.Start != nil {
-		return stats.UpdateSeq, fmt.Sprint(more.Start), nil
-	}
-	return stats.UpdateSeq, "0", nil
+	return stats.UpdateSeq, lifeOf(stats.RawResponse), nil
 }

@@ -25,13 +25,18 @@ const followPage = 200
 // costs the server about as much as a write.
 const gather = 20 * time.Millisecond
 
+// lookEvery is how often a follower of a busy database asks for purges.
+const lookEvery = 25 * time.Second
+
 // maxBegins is how often a follower begins before it makes a pause.
 const maxBegins = 3
 
 // Follower reads the changes of one database in order. It misses none and may
 // read some twice. After a lost connection it continues where it was. It notices
 // that a database was deleted and created again, by a sequence that starts over,
-// and then begins from the start.
+// and then begins from the start. It does the same after documents were purged,
+// which is no change: it asks for the number of purges when a wait has ended
+// without a change, and every 25 seconds.
 //
 // Set the fields before the first call. Begin, Take, Current and Lost are
 // called by one goroutine at a time.
@@ -54,7 +59,7 @@ type Follower struct {
 
 	reading sync.Mutex   // one reader at a time
 	lost    problem.Code // of the last error, "" if the last attempt went well; guarded by reading
-	born    string       // when the database was created, "" if not asked yet; guarded by reading
+	looked  time.Time    // when the database was last asked which it is; guarded by reading
 
 	mu    sync.Mutex // never held for long
 	place place      // guarded by mu
@@ -63,22 +68,25 @@ type Follower struct {
 // place is how far a follower has read.
 type place struct {
 	since    string // "" if there is no sequence to continue from
+	life     life   // of the database
 	caughtUp bool   // all changes before since were read
+	unsure   bool   // changes were read after the last question for purges
 	restarts int
 }
 
-// Resume has the follower continue after seq instead of beginning.
-func (f *Follower) Resume(seq string) { f.restart(seq) }
+// Resume has the follower continue after seq instead of beginning, if the
+// database still has the life that [Follower.Life] returned. "" is not known.
+func (f *Follower) Resume(seq, ofLife string) { f.restart(seq, parseLife(ofLife)) }
 
 // Restart has the follower begin from the start, since the database was created
 // or deleted. Call [Follower.CatchUp] after it, unless [Follower.Run] is
 // running.
-func (f *Follower) Restart() { f.restart("") }
+func (f *Follower) Restart() { f.restart("", life{}) }
 
-func (f *Follower) restart(seq string) {
+func (f *Follower) restart(seq string, of life) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.place = place{since: seq, restarts: f.place.restarts + 1}
+	f.place = place{since: seq, life: of, restarts: f.place.restarts + 1}
 }
 
 // Following reports whether all changes up to the last answer were handled, and
@@ -88,6 +96,14 @@ func (f *Follower) Following() bool { return f.at().caughtUp }
 // Seq returns the sequence up to which all changes were taken, "" for none.
 func (f *Follower) Seq() string { return f.at().since }
 
+// Life identifies the database that is followed, for [Follower.Resume]. It
+// changes when the database is created again and when documents are purged.
+func (f *Follower) Life() string { return f.at().life.String() }
+
+// Unsure reports whether changes were read after the last question for purges.
+// Where [Follower.Run] is not running, [Follower.CatchUp] asks again.
+func (f *Follower) Unsure() bool { return f.at().unsure }
+
 func (f *Follower) at() place {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -95,11 +111,12 @@ func (f *Follower) at() place {
 }
 
 // advance moves on from a place, unless [Follower.Restart] was called meanwhile.
-func (f *Follower) advance(from place, seq string, caughtUp bool) {
+func (f *Follower) advance(from, to place) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.place.restarts == from.restarts {
-		f.place.since, f.place.caughtUp = seq, caughtUp
+		to.restarts = from.restarts
+		f.place = to
 	}
 }
 
@@ -164,13 +181,13 @@ func (f *Follower) read(ctx context.Context, from place) error {
 	if from.since == "" {
 		return f.begin(ctx, from)
 	}
-	if f.lost != "" || f.born == "" {
-		same, err := f.sameDatabase(ctx)
+	if f.lost != "" || f.looked.IsZero() {
+		same, err := f.sameDatabase(ctx, &from)
 		if err != nil {
 			return err
 		}
 		if !same {
-			f.advance(from, "", false)
+			f.advance(from, place{})
 			return nil
 		}
 	}
@@ -182,25 +199,29 @@ func (f *Follower) read(ctx context.Context, from place) error {
 }
 
 // sameDatabase asks whether the database is still the one that was read. The
-// sequence alone does not tell: that of a new database may be greater by now.
-func (f *Follower) sameDatabase(ctx context.Context) (bool, error) {
-	_, born, err := f.DB.info(ctx)
+// sequence alone does not tell: that of a new database may be greater by now,
+// and a purge does not show in it.
+func (f *Follower) sameDatabase(ctx context.Context, at *place) (bool, error) {
+	_, now, err := f.DB.info(ctx)
 	if err != nil {
 		return false, err
 	}
-	same := f.born == "" || f.born == born
-	f.born = born
-	return same, nil
+	f.looked = time.Now()
+	if at.life == (life{}) {
+		at.life = now
+	}
+	at.unsure = false
+	return now.continues(at.life), nil
 }
 
 func (f *Follower) begin(ctx context.Context, from place) error {
-	seq, born, err := f.DB.info(ctx)
+	seq, now, err := f.DB.info(ctx)
 	if err == nil && f.Begin != nil {
 		err = f.Begin(ctx)
 	}
 	if err == nil {
-		f.born = born
-		f.advance(from, seq, false)
+		f.looked = time.Now()
+		f.advance(from, place{since: seq, life: now})
 	}
 	return err
 }
@@ -208,15 +229,27 @@ func (f *Follower) begin(ctx context.Context, from place) error {
 // take passes a page to Take, unless the database was created anew.
 func (f *Follower) take(ctx context.Context, from place, page ChangesPage) error {
 	if startsOver(from.since, page) {
-		f.advance(from, "", false)
+		f.advance(from, place{})
 		return nil
 	}
+	to := from
+	to.since, to.caughtUp = page.LastSeq, len(page.Changes) < followPage
 	if len(page.Changes) > 0 {
+		to.unsure = true
 		if err := f.Take(ctx, page); err != nil {
 			return err
 		}
 	}
-	f.advance(from, page.LastSeq, len(page.Changes) < followPage)
+	if len(page.Changes) == 0 || time.Since(f.looked) > lookEvery {
+		same, err := f.sameDatabase(ctx, &to)
+		if err != nil {
+			return err
+		}
+		if !same {
+			to = place{}
+		}
+	}
+	f.advance(from, to)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -104,7 +105,7 @@ func TestFollowPages(t *testing.T) {
 		t.Errorf("taken %d changes: %q", len(f.taken), f.taken)
 	}
 	resumed := follow(db)
-	resumed.Resume(begin)
+	resumed.Resume(begin, f.Life())
 	check(t, resumed.CatchUp(ctx))
 	if len(resumed.taken) != 450 || resumed.begun != 0 {
 		t.Errorf("resumed: begun %d times, taken %d changes", resumed.begun, len(resumed.taken))
@@ -229,7 +230,7 @@ func TestFollowStartsOver(t *testing.T) {
 			server, db := newFlaky(t)
 			server.set(feed("7", tt.seq, "a"))
 			f := follow(db)
-			f.Resume(tt.since)
+			f.Resume(tt.since, "")
 			check(t, f.CatchUp(t.Context()))
 			if f.begun != 1 || f.Seq() != tt.seq {
 				t.Errorf("begun %d times, at %q", f.begun, f.Seq())
@@ -256,7 +257,7 @@ func TestFollowStrangeAnswers(t *testing.T) {
 				}
 			}
 			f := follow(db)
-			f.Resume("1-x")
+			f.Resume("1-x", "")
 			if err := f.CatchUp(t.Context()); err == nil && f.Seq() == "" {
 				t.Error("no error, and no place to go on from")
 			}
@@ -285,5 +286,89 @@ func TestFollowUpdates(t *testing.T) {
 	})
 	if !isNoUpdates(err) || begun != 3 || lost != 3 || len(taken) != 2 || taken[1].DB != "a" {
 		t.Errorf("%v: begun %d, lost %d, taken %+v", err, begun, lost, taken)
+	}
+}
+
+// TestFollowPurge begins anew where documents were purged: waiting for changes,
+// beside a change, and after a stop.
+func TestFollowPurge(t *testing.T) {
+	couchtest.SkipPouchDB(t, "it purges otherwise")
+	ctx, address := t.Context(), couchtest.URL(t)
+	client := couchtest.Open(t, address)
+	check(t, client.CreateDB(ctx, dbName))
+	db := client.DB(dbName)
+	a, b, c := put(t, db, `{"_id":"a"}`), put(t, db, `{"_id":"b"}`), put(t, db, `{"_id":"c"}`)
+	f := follow(db)
+	f.start(t)
+	begun := func(n int) func() bool { return func() bool { return f.sees(func() bool { return f.begun >= n }) } }
+	couchtest.Eventually(t, "it begins", begun(1))
+	purge(t, address, "a", a.Rev())
+	couchtest.Eventually(t, "it begins anew", begun(2))
+
+	idle := follow(db)
+	check(t, idle.CatchUp(ctx))
+	purge(t, address, "b", b.Rev())
+	put(t, db, `{"_id":"d"}`)
+	check(t, idle.CatchUp(ctx))
+	if idle.begun == 1 && !idle.Unsure() {
+		t.Error("it is sure although a change may hide a purge")
+	}
+	check(t, idle.CatchUp(ctx))
+	if idle.begun != 2 {
+		t.Errorf("begun %d times beside a change, want 2", idle.begun)
+	}
+
+	seq, life := idle.Seq(), idle.Life()
+	purge(t, address, "c", c.Rev())
+	resumed := follow(db)
+	resumed.Resume(seq, life)
+	check(t, resumed.CatchUp(ctx))
+	if resumed.begun != 1 {
+		t.Errorf("resumed behind a purge: begun %d times, want 1", resumed.begun)
+	}
+}
+
+// purge has the server at an address forget a leaf.
+func purge(t *testing.T, address, id, rev string) {
+	t.Helper()
+	body := strings.NewReader(fmt.Sprintf(`{%q:[%q]}`, id, rev))
+	res, err := http.Post(address+"/"+url.PathEscape(dbName)+"/_purge", "application/json", body)
+	check(t, err)
+	defer res.Body.Close()
+	if res.StatusCode >= 300 {
+		t.Fatalf("purge %s: %s", id, res.Status)
+	}
+}
+
+func TestLife(t *testing.T) {
+	info := func(start, purges string) func(http.ResponseWriter, *http.Request) {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/_changes") {
+				feed("", "5-x")(w, r)
+				return
+			}
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprintf(w, `{"db_name":"x","update_seq":"5-x","instance_start_time":%s,"purge_seq":%s,"doc_count":0,"sizes":{}}`, start, purges)
+		}
+	}
+	server, db := newFlaky(t)
+	f := follow(db)
+	for i, tt := range []struct {
+		start, purges string
+		begun         int
+	}{
+		{`"1"`, `"3-a"`, 1},
+		{`"1"`, `"3-b"`, 1}, // another text for the same number
+		{`"1"`, `"2-a"`, 1}, // another copy of a shard answers
+		{`"1"`, `"4-a"`, 2},
+		{`"1"`, `5`, 3}, // as CouchDB 1 counts
+		{`"2"`, `5`, 4},
+		{`"2"`, `null`, 4},
+	} {
+		server.set(info(tt.start, tt.purges))
+		check(t, f.CatchUp(t.Context()))
+		if f.begun != tt.begun {
+			t.Fatalf("row %d: begun %d times, want %d", i, f.begun, tt.begun)
+		}
 	}
 }

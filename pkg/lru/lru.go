@@ -85,6 +85,17 @@ func (m *Map[K, V]) Delete(key K) {
 	}
 }
 
+// DeleteFunc removes the keys that del wants removed.
+func (m *Map[K, V]) DeleteFunc(del func(K) bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for key, e := range m.items {
+		if del(key) {
+			m.remove(e)
+		}
+	}
+}
+
 // Len returns the number of entries.
 func (m *Map[K, V]) Len() int {
 	m.mu.Lock()

@@ -78,3 +78,14 @@ func TestWeighed(t *testing.T) {
 		}
 	})
 }
+
+func TestDeleteFunc(t *testing.T) {
+	m := NewWeighed(100, func(_ int, v string) int { return len(v) })
+	for i, v := range []string{"a", "bb", "ccc", "dddd"} {
+		m.Put(i, v)
+	}
+	m.DeleteFunc(func(k int) bool { return k%2 == 1 })
+	if _, ok := m.Get(1); ok || m.Len() != 2 || m.Size() != 4 {
+		t.Errorf("%v of %d entries, size %d", m.Values(), m.Len(), m.Size())
+	}
+}

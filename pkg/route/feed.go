@@ -177,3 +177,13 @@ func (l *live) stopUnused(ctx context.Context, stop context.CancelFunc) {
 		}
 	}
 }
+
+// askForPurges asks where changes came and none after them: a purge among them
+// has left no trace.
+func (s *Indexes) askForPurges() {
+	for _, l := range s.loaded() {
+		if !l.attended.Load() && l.feed.Unsure() {
+			l.changed(false)
+		}
+	}
+}

@@ -60,6 +60,7 @@ type Config struct {
 	Patience time.Duration
 
 	guard time.Duration // how long own writes are guarded; 0 means guardTime
+	wait  time.Duration // how long a feed waits for changes before it asks for purges; 0 means the usual
 }
 
 // Indexes holds the indexes of the accounts in use and keeps them fresh. Make
@@ -217,7 +218,8 @@ func (s *Indexes) drop(l *live) {
 }
 
 // tidyEvery is how often the size of the indexes, which grow after they were
-// loaded, is compared with the memory they may take.
+// loaded, is compared with the memory they may take. Accounts without a feed of
+// their own are asked for purges as often.
 const tidyEvery = 10 * time.Second
 
 func (s *Indexes) tidy(ctx context.Context) {
@@ -227,6 +229,7 @@ func (s *Indexes) tidy(ctx context.Context) {
 		select {
 		case <-tick.C:
 			s.evict(nil)
+			s.askForPurges()
 		case <-ctx.Done():
 			return
 		}

@@ -60,7 +60,7 @@ func newLive(s *Indexes, id string) *live {
 		ctx: ctx, cancel: cancel, ready: make(chan struct{}), written: map[string]write{},
 		journal: &journal{stem: s.stem(id)}, names: s.names.Book(),
 	}
-	l.feed = couch.Follower{DB: l.db, IncludeDocs: true, Begin: l.reload, Take: l.take, Current: l.agrees, Lost: l.lost}
+	l.feed = couch.Follower{DB: l.db, Longpoll: s.cfg.wait, IncludeDocs: true, Begin: l.reload, Take: l.take, Current: l.agrees, Lost: l.lost}
 	l.plan.Store(new(plan))
 	return l
 }
@@ -161,7 +161,7 @@ func (l *live) takeSnapshot(snap *snapshot) error {
 	l.install(fresh, time.Time{}) // the file lacks this process's later writes
 	l.plan.Store(new(plan))
 	l.setPlan(snap.plan)
-	l.feed.Resume(snap.seq)
+	l.feed.Resume(snap.seq, snap.life)
 	l.mu.Lock()
 	l.asOf, l.behind, l.doubted = snap.at, snap.behind, snap.behind
 	l.mu.Unlock()
@@ -193,6 +193,7 @@ func (l *live) reload(ctx context.Context) error {
 	}
 	fresh := index.New()
 	fresh.Update(entries)
+	l.owner.docs.DeleteFunc(func(k docKey) bool { return k.account == l.id })
 	l.install(fresh, at)
 	l.mu.Lock()
 	l.asOf, l.behind, l.saved = at, true, time.Time{}

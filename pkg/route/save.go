@@ -99,7 +99,7 @@ func (l *live) due() bool {
 
 // at is the point at which the index last agreed with the database.
 func (l *live) at() snapshotHeader {
-	return snapshotHeader{Seq: l.feed.Seq(), At: l.current()}
+	return snapshotHeader{Seq: l.feed.Seq(), Life: l.feed.Life(), At: l.current()}
 }
 
 // agreed records on disk the point at which the index agreed with the database.
@@ -123,7 +123,7 @@ func (l *live) save(ctx context.Context) error {
 	l.mu.Lock()
 	l.saved = time.Now()
 	l.mu.Unlock()
-	at := snapshotHeader{At: time.Now()}
+	at := snapshotHeader{Life: l.feed.Life(), At: time.Now()}
 	var err error
 	if at.Seq, err = l.db.UpdateSeq(ctx); err != nil {
 		return err

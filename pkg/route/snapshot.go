@@ -36,6 +36,7 @@ type snapshotHeader struct {
 	ID      string          `json:"id"`
 	Account string          `json:"account"`
 	Seq     string          `json:"seq"`
+	Life    string          `json:"life,omitempty"` // of the database, see [couch.Follower]
 	At      time.Time       `json:"at"`
 	Plan    json.RawMessage `json:"dial_plan,omitempty"`
 }
@@ -44,6 +45,7 @@ type snapshotHeader struct {
 type snapshot struct {
 	id      string
 	seq     string
+	life    string // of the database that seq is of; "" where it is not known
 	at      time.Time
 	plan    json.RawMessage
 	entries map[string]*index.Entry
@@ -141,7 +143,7 @@ func readSnapshot(path, account string) (*snapshot, error) {
 		return nil, fmt.Errorf("version %d of account %q", head.Version, head.Account)
 	}
 	snap := &snapshot{
-		id: head.ID, seq: head.Seq, at: head.At, plan: head.Plan,
+		id: head.ID, seq: head.Seq, life: head.Life, at: head.At, plan: head.Plan,
 		entries: map[string]*index.Entry{}, places: map[string]place{},
 	}
 	for {
