@@ -13,7 +13,7 @@ const maxAttachment = 1 << 20
 // Attachment returns a small attachment of a document's winning revision. If
 // there is none the error is [problem.BadIdentifier].
 func (d *DB) Attachment(ctx context.Context, id, name string) ([]byte, error) {
-	if !readable(id) {
+	if !readable(id) || dots(id) {
 		return nil, d.absent(id, "get an attachment of")
 	}
 	ctx, cancel := d.client.limit(ctx)

@@ -152,7 +152,7 @@ func docPath(db, id string) string {
 // readable reports whether an id names a document; other ids would reach another
 // endpoint of the database.
 func readable(id string) bool {
-	if id == "" || id == "." || id == ".." {
+	if id == "" {
 		return false
 	}
 	return id[0] != '_' || strings.HasPrefix(id, "_design/") || strings.HasPrefix(id, "_local/")

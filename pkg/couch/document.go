@@ -76,6 +76,9 @@ func (d *DB) read(ctx context.Context, id string, query url.Values) (json.RawMes
 	if !readable(id) {
 		return nil, d.absent(id, "get")
 	}
+	if dots(id) {
+		return d.readInBody(ctx, id, query.Get("rev"))
+	}
 	ctx, cancel := d.client.limit(ctx)
 	defer cancel()
 	res, err := d.client.http.DoReq(ctx, http.MethodGet, docPath(d.name, id), &chttp.Options{Query: query})
@@ -112,25 +115,44 @@ func (d *DB) Leaves(ctx context.Context, id string) ([]document.Doc, error) {
 }
 
 func (d *DB) openRevs(ctx context.Context, id, which string) ([]document.Doc, error) {
+	found, err := d.revisions(ctx, id, url.Values{"open_revs": {which}})
+	if err != nil {
+		return nil, err
+	}
+	docs := make([]document.Doc, len(found))
+	for i, raw := range found {
+		if err := docs[i].UnmarshalJSON(raw); err != nil {
+			return nil, d.wrap(err, "decode", id)
+		}
+	}
+	return docs, nil
+}
+
+// revisions returns those revisions of a document that the server has of the
+// ones that open_revs names.
+func (d *DB) revisions(ctx context.Context, id string, query url.Values) ([]json.RawMessage, error) {
 	if !readable(id) {
 		return nil, d.absent(id, "get revisions of")
 	}
 	ctx, cancel := d.client.limit(ctx)
 	defer cancel()
-	var rows []struct {
-		OK document.Doc `json:"ok"`
+	var rows []openRevision
+	var err error
+	if dots(id) {
+		rows, err = d.bulkGet(ctx, id, query)
+	} else {
+		err = d.client.http.DoJSON(ctx, http.MethodGet, docPath(d.name, id), &chttp.Options{Query: query}, &rows)
 	}
-	opts := &chttp.Options{Query: url.Values{"open_revs": {which}}}
-	if err := d.client.http.DoJSON(ctx, http.MethodGet, docPath(d.name, id), opts, &rows); err != nil {
+	if err != nil {
 		return nil, d.wrap(cause(ctx, err), "get revisions of", id)
 	}
-	docs := make([]document.Doc, 0, len(rows))
+	var found []json.RawMessage
 	for _, row := range rows {
 		if row.OK != nil {
-			docs = append(docs, row.OK)
+			found = append(found, row.OK)
 		}
 	}
-	return docs, nil
+	return found, nil
 }
 
 // byWinning orders leaves by CouchDB's rule: living before deleted, then the
@@ -168,6 +190,10 @@ func (d *DB) Put(ctx context.Context, doc document.Doc) error {
 	if err != nil || !readable(id) {
 		return &problem.Error{Code: problem.Internal, Msg: "put a document that cannot be one: " + d.at(id), Err: err}
 	}
+	if dots(id) {
+		_, err := d.putInBody(ctx, doc)
+		return err
+	}
 	ctx, cancel := d.client.limit(ctx)
 	defer cancel()
 	rev, err := d.kivik.Put(ctx, id, json.RawMessage(body))
@@ -185,6 +211,9 @@ func (d *DB) Put(ctx context.Context, doc document.Doc) error {
 func (d *DB) Delete(ctx context.Context, id, rev string) (newRev string, err error) {
 	if !readable(id) || !isRev(rev) {
 		return "", d.absent(id, "delete")
+	}
+	if dots(id) {
+		return d.putInBody(ctx, document.Doc{"_id": id, "_rev": rev, "_deleted": true})
 	}
 	ctx, cancel := d.client.limit(ctx)
 	defer cancel()

@@ -125,7 +125,7 @@ func reads(r *http.Request) bool {
 	}
 	path := r.URL.EscapedPath()
 	return r.Method == http.MethodPost && (strings.Contains(path, "/_view/") ||
-		strings.HasSuffix(path, "/_all_docs") || strings.HasSuffix(path, "/_changes"))
+		strings.HasSuffix(path, "/_all_docs") || strings.HasSuffix(path, "/_bulk_get") || strings.HasSuffix(path, "/_changes"))
 }
 
 // missingDatabase asks whether the request's database is missing, and returns

@@ -128,14 +128,25 @@ func splitLookup(path string) (accountID, number string, ok bool) {
 	return accountID, number, ok && accountID != "" && number != "" && number != impactWord && !strings.Contains(number, "/")
 }
 
-// ask asks the router.
+// ask asks the router. A word of the table that is percent-encoded where an id
+// can stand is an id: so documents of other sites are reached that are called
+// like a word. Elsewhere escapes that need not be say nothing.
 func (s *Server) ask(c *Call) (*endpoint, error) {
-	plain, err := url.PathUnescape(c.path)
+	if sent := pathAsSent(c.Request.URL.EscapedPath()); sent != c.path {
+		if res, err := s.askFor(c, sent); err == nil {
+			return res, nil
+		}
+	}
+	return s.askFor(c, c.path)
+}
+
+func (s *Server) askFor(c *Call, path string) (*endpoint, error) {
+	plain, err := url.PathUnescape(path)
 	if err != nil {
 		return nil, &problem.Error{Code: problem.NotFound, Err: err}
 	}
 	r, u := *c.Request, *c.Request.URL
-	u.Path, u.RawPath = plain, c.path
+	u.Path, u.RawPath = plain, path
 	r.URL = &u
 	var found mux.RouteMatch
 	if !s.router.Match(&r, &found) {

@@ -57,6 +57,14 @@ func unreserved(path string) string {
 
 const unreservedCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 
+// pathAsSent is what follows the version in an escaped path, with all its
+// escapes.
+func pathAsSent(escaped string) string {
+	_, rest, _ := strings.Cut(strings.TrimPrefix(escaped, "/"), "/")
+	path, _ := aliasOwn("/" + strings.TrimRight(rest, "/"))
+	return path
+}
+
 // parseQuery reads a query string. Unlike net/url it keeps a parameter that
 // holds a semicolon, or a percent sign that escapes nothing: without its
 // filter a list would show too much.
