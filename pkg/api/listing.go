@@ -110,15 +110,8 @@ func plus(v string) string {
 }
 
 // listCallflows serves GET …/callflows, with ?deleted=true what can be
-// restored, all of it at once.
+// restored.
 func (s *Server) listCallflows(c *web.Call) (*web.Answer, error) {
-	if c.Flag("deleted") {
-		found, err := s.cfg.Callflows.ListDeleted(c.Context(), c.Account())
-		if err != nil {
-			return nil, err
-		}
-		return web.Page(found, "", ""), nil
-	}
 	p, err := s.paging(c)
 	if err != nil {
 		return nil, err
@@ -127,12 +120,19 @@ func (s *Server) listCallflows(c *web.Call) (*web.Answer, error) {
 		StartKey: callflow.DecodeStartKey(p.start), EndKey: callflow.DecodeStartKey(p.end),
 		PageSize: p.size, Ascending: p.ascending, Filter: p.filter,
 	}
-	if p.all {
+	list := s.cfg.Callflows.List
+	switch {
+	case c.Flag("deleted"):
+		list = s.cfg.Callflows.ListDeleted
+		if p.all {
+			o.PageSize = 0
+		}
+	case p.all:
 		return web.Streamed(func(ctx context.Context) iter.Seq2[json.RawMessage, error] {
 			return s.cfg.Callflows.Stream(ctx, c.Account(), o)
 		}), nil
 	}
-	found, err := s.cfg.Callflows.List(c.Context(), c.Account(), o)
+	found, err := list(c.Context(), c.Account(), o)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package callflow
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -61,46 +62,82 @@ type Deleted struct {
 	Removed  bool   `json:"removed"`      // for good: its id can be used anew
 }
 
-// ListDeleted lists the callflows that can be restored, by id: those that are
-// soft-deleted, and those removed for good of which history has a version. It
-// reads the whole list of changes and is meant for people, not for switches.
-func (s *Service) ListDeleted(ctx context.Context, accountID string) ([]Deleted, error) {
-	out := []Deleted{}
-	for o := (couch.ChangesOptions{Limit: changesPage, IncludeDocs: true}); ; {
-		page, err := s.Couch.Account(accountID).Changes(ctx, o)
+// ListDeleted lists callflows that can be restored, by id: those that are
+// soft-deleted, and those removed for good of which history has a version. A
+// filter sees the version to restore; without a PageSize all are on one page.
+// Every page reads the whole list of
+// changes: this is meant for people, not for switches.
+func (s *Service) ListDeleted(ctx context.Context, accountID string, o ListOptions) (page Page, err error) {
+	found, err := s.deleted(ctx, accountID, o)
+	if err != nil {
+		return Page{}, err
+	}
+	page.Items = []json.RawMessage{}
+	for _, id := range slices.SortedFunc(maps.Keys(found), o.compare) {
+		item, ok, err := s.restorable(ctx, accountID, found[id], o.Filter)
+		if err != nil {
+			return Page{}, err
+		}
+		if !ok {
+			continue
+		}
+		if o.PageSize > 0 && len(page.Items) == o.PageSize {
+			page.NextStartKey = id
+			break
+		}
+		text, err := json.Marshal(item)
+		if err != nil {
+			return Page{}, err
+		}
+		page.Items = append(page.Items, text)
+	}
+	return page, nil
+}
+
+// deleted reads the changes for documents that may be deleted callflows, by id:
+// of those removed for good only the id is sure.
+func (s *Service) deleted(ctx context.Context, accountID string, o ListOptions) (map[string]document.Doc, error) {
+	found := map[string]document.Doc{}
+	for c := (couch.ChangesOptions{Limit: changesPage, IncludeDocs: true}); ; {
+		page, err := s.Couch.Account(accountID).Changes(ctx, c)
 		if err != nil {
 			return nil, err
 		}
-		for _, c := range page.Changes {
+		for _, change := range page.Changes {
 			var doc document.Doc
-			if ours(c.ID) || json.Unmarshal(c.Doc, &doc) != nil || doc.Live() {
+			if ours(change.ID) || !o.has(change.ID) || json.Unmarshal(change.Doc, &doc) != nil || doc.Live() {
+				delete(found, change.ID)
 				continue
 			}
-			item, found, err := s.restorable(ctx, accountID, doc)
-			if err != nil {
-				return nil, err
-			}
-			if found {
-				out = append(out, item)
+			if doc.Type() == Type || isTombstone(doc) && doc.Type() == "" {
+				found[change.ID] = doc
 			}
 		}
 		if len(page.Changes) < changesPage {
-			break
+			return found, nil
 		}
-		o.Since = page.LastSeq
+		c.Since = page.LastSeq
 	}
-	slices.SortFunc(out, func(a, b Deleted) int { return strings.Compare(a.ID, b.ID) })
-	return out, nil
+}
+
+// has reports whether an id is between the keys of a listing.
+func (o ListOptions) has(id string) bool {
+	return (o.StartKey == "" || o.compare(o.StartKey, id) <= 0) && (o.EndKey == "" || o.compare(id, o.EndKey) <= 0)
+}
+
+// compare orders ids as a listing does.
+func (o ListOptions) compare(a, b string) int {
+	if o.Ascending {
+		return strings.Compare(a, b)
+	}
+	return strings.Compare(b, a)
 }
 
 // restorable describes a deleted document if it is a callflow that can be
 // brought back. A document that CouchDB deleted may not say what it was.
-func (s *Service) restorable(ctx context.Context, accountID string, doc document.Doc) (Deleted, bool, error) {
+func (s *Service) restorable(ctx context.Context, accountID string, doc document.Doc, filter document.Filter) (Deleted, bool, error) {
 	version := doc
-	switch {
-	case doc.Type() != Type && !(isTombstone(doc) && doc.Type() == ""):
-		return Deleted{}, false, nil
-	case isTombstone(doc):
+	if isTombstone(doc) {
 		found, err := s.toRestore(ctx, accountID, doc.ID(), "")
 		if problem.Is(err, problem.BadIdentifier) || err == nil && found.Type() != Type {
 			return Deleted{}, false, nil
@@ -109,6 +146,12 @@ func (s *Service) restorable(ctx context.Context, accountID string, doc document
 			return Deleted{}, false, err
 		}
 		version = found
+	}
+	if !filter.Empty() {
+		text, err := json.Marshal(version)
+		if err != nil || !filter.Match(text) {
+			return Deleted{}, false, err
+		}
 	}
 	item := Deleted{
 		ID: doc.ID(), Name: version.String("name"), Numbers: version.Strings(numbersKey), Revision: version.Rev(), Removed: isTombstone(doc),
