@@ -42,8 +42,8 @@ type viewIndex struct {
 	file   *store.File
 	log    *zap.Logger
 
-	users    int         // who hold it; guarded by set.mu
-	ranks    *rankWriter // as last committed, or nil; for the running build
+	users int         // who hold it; guarded by set.mu
+	ranks *rankWriter // as last committed, or nil; for the running build
 
 	mu       sync.Mutex
 	seq      int64  // what the index has seen of the database
