@@ -1,6 +1,8 @@
 package couchlite
 
 import (
+	"io"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -34,4 +36,31 @@ func TestLimits(t *testing.T) {
 	if _, got := call(t, s, "POST", "/db/_bulk_docs", `{"docs":[`+big+`]}`); !strings.Contains(got, "document_too_large") {
 		t.Errorf("bulk: %s", got)
 	}
+}
+
+// A body that says it is too long is refused before it is sent.
+func TestTooLongIsNotRead(t *testing.T) {
+	s, err := Open(Options{MaxBody: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeServer(t, s)
+	must(t, s, "PUT", "/db", "")
+	for _, kind := range []string{"application/json", `multipart/related; boundary="b"`} {
+		r := httptest.NewRequest("PUT", "/db/a", unreadBody{t})
+		r.ContentLength = 1001
+		r.Header.Set("Content-Type", kind)
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if w.Code != 413 {
+			t.Errorf("%s: %d %s", kind, w.Code, w.Body)
+		}
+	}
+}
+
+type unreadBody struct{ t *testing.T }
+
+func (b unreadBody) Read([]byte) (int, error) {
+	b.t.Error("the body was read")
+	return 0, io.EOF
 }

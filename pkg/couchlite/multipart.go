@@ -1,6 +1,7 @@
 package couchlite
 
 import (
+	"bytes"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -132,17 +133,17 @@ func (q *request) getRelated(r store.Revision, o store.DocOptions) error {
 }
 
 // relatedBody reads a PUT of multipart/related: the document and then, part
-// by part, the attachments that it says follow.
-func (q *request) relatedBody(raw []byte, boundary string) (*store.Edit, error) {
-	bad := fault.BadRequest("Malformed multipart/related body.")
-	parts := multipart.NewReader(strings.NewReader(string(raw)), boundary)
-	first, err := parts.NextPart()
+// by part, the attachments that it says follow. Each attachment is held once.
+func (q *request) relatedBody(boundary string) (*store.Edit, error) {
+	const malformed = "Malformed multipart/related body."
+	src, err := q.bodyReader()
 	if err != nil {
-		return nil, bad
+		return nil, err
 	}
-	doc, err := io.ReadAll(first)
+	parts := multipart.NewReader(src, boundary)
+	doc, _, err := nextPart(parts, q.s.opts.MaxDocument)
 	if err != nil {
-		return nil, bad
+		return nil, unreadable(err, malformed)
 	}
 	e, err := store.ParseDocument(doc, q.s.opts.MaxDocument)
 	if err != nil {
@@ -152,19 +153,31 @@ func (q *request) relatedBody(raw []byte, boundary string) (*store.Edit, error) 
 		if !e.Attachments[i].Follows {
 			continue
 		}
-		part, err := parts.NextPart()
+		data, name, err := nextPart(parts, q.s.opts.MaxBody)
 		if err != nil {
-			return nil, bad
+			return nil, unreadable(err, malformed)
 		}
-		data, err := io.ReadAll(part)
-		if err != nil {
-			return nil, bad
-		}
-		if err := following(e, i, part.FileName()).Receive(data, q.s.opts.MaxBody); err != nil {
+		if err := following(e, i, name).Receive(data, q.s.opts.MaxBody); err != nil {
 			return nil, err
 		}
 	}
 	return e, nil
+}
+
+// nextPart reads a part, and the file name it has. Where the part says how
+// long it is, its bytes are not copied while they come.
+func nextPart(parts *multipart.Reader, limit int64) (data []byte, name string, err error) {
+	part, err := parts.NextPart()
+	if err != nil {
+		return nil, "", err
+	}
+	length, err := strconv.ParseInt(part.Header.Get("Content-Length"), 10, 64)
+	if err != nil || length < 0 || length > limit {
+		length = 0
+	}
+	buf := bytes.NewBuffer(make([]byte, 0, length+bytes.MinRead))
+	_, err = buf.ReadFrom(part)
+	return buf.Bytes(), part.FileName(), err
 }
 
 // following returns the attachment that a part carries: the one it names, or
@@ -180,13 +193,13 @@ func following(e *store.Edit, next int, name string) *store.Attachment {
 
 // documentBody reads the document of a PUT, in either form.
 func (q *request) documentBody() (*store.Edit, error) {
+	kind, params, _ := mime.ParseMediaType(q.Header.Get("Content-Type"))
+	if kind == "multipart/related" {
+		return q.relatedBody(params["boundary"])
+	}
 	raw, err := q.body()
 	if err != nil {
 		return nil, err
-	}
-	kind, params, _ := mime.ParseMediaType(q.Header.Get("Content-Type"))
-	if kind == "multipart/related" {
-		return q.relatedBody(raw, params["boundary"])
 	}
 	e, err := store.ParseDocument(raw, q.s.opts.MaxDocument)
 	if err != nil {

@@ -131,34 +131,65 @@ func (q *request) jsonOnly() error {
 	return nil
 }
 
-// body reads the whole request body, unpacked when it is compressed.
-func (q *request) body() ([]byte, error) {
+// bodyReader is the request body, unpacked when it is compressed. Reading it
+// fails where it is too long.
+func (q *request) bodyReader() (io.Reader, error) {
 	limit := q.s.opts.MaxBody
-	var src io.Reader = q.Body
-	if q.Body == nil {
-		return nil, nil
+	if q.ContentLength > limit {
+		return nil, fault.TooLarge() // before the client has sent it
 	}
 	switch enc := q.Header.Get("Content-Encoding"); enc {
 	case "", "identity":
+		return &limitedReader{q.Body, limit}, nil
 	case "gzip":
-		z, err := gzip.NewReader(src)
+		z, err := gzip.NewReader(q.Body)
 		if err != nil {
 			return nil, fault.BadRequest("Request body is not properly gzipped.")
 		}
-		src = z
+		return &limitedReader{z, limit}, nil
 	default:
 		return nil, fault.New(http.StatusUnsupportedMediaType, "bad_ctype", enc+" is not a supported content encoding.")
 	}
+}
+
+// limitedReader fails with [fault.TooLarge] behind a number of bytes.
+type limitedReader struct {
+	src  io.Reader
+	left int64
+}
+
+func (l *limitedReader) Read(p []byte) (int, error) {
+	n, err := l.src.Read(p)
+	if l.left -= int64(n); l.left < 0 {
+		return 0, fault.TooLarge()
+	}
+	return n, err
+}
+
+// unreadable tells a body that is too long from one that broke off.
+func unreadable(err error, otherwise string) error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return f
+	}
+	return fault.BadRequest(otherwise)
+}
+
+// body reads the whole request body, unpacked when it is compressed.
+func (q *request) body() ([]byte, error) {
+	if q.Body == nil {
+		return nil, nil
+	}
+	src, err := q.bodyReader()
+	if err != nil {
+		return nil, err
+	}
 	var buf bytes.Buffer
-	if q.ContentLength > 0 && q.ContentLength <= limit {
+	if q.ContentLength > 0 {
 		buf.Grow(int(min(q.ContentLength, 1<<20)) + bytes.MinRead)
 	}
-	n, err := io.Copy(&buf, io.LimitReader(src, limit+1))
-	if err != nil {
-		return nil, fault.BadRequest("The request body could not be read.")
-	}
-	if n > limit {
-		return nil, fault.TooLarge()
+	if _, err := io.Copy(&buf, src); err != nil {
+		return nil, unreadable(err, "The request body could not be read.")
 	}
 	return buf.Bytes(), nil
 }
