@@ -15,7 +15,7 @@ CC_FOUND := $(shell command -v $$($(GO) env CC) 2>/dev/null)
 RACE     := $(if $(and $(filter 1,$(shell $(GO) env CGO_ENABLED)),$(CC_FOUND)),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race check fmt lint vuln bench scale gobench cover e2e fuzz stress docs clean
+.PHONY: help build run test race check fmt lint vuln bench scale gobench cover e2e fuzz stress docs clean replicate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -83,6 +83,9 @@ fuzz: ## every fuzz target for FUZZTIME each (default 20s)
 stress: ## many writers, faulty storage and killed processes, for STRESS each (default 30s); 10,000 accounts with 1,024 descriptors
 	STRESS=$(STRESS) $(GO) test $(RACE) -count=1 -timeout 30m -run 'ManyWriters|FaultyStorage|E2EFight|E2EPatchOne' ./pkg/callflow ./cmd/callflowd
 	COUCHLITE_CROWD_ACCOUNTS=10000 COUCHLITE_CROWD_LIMIT=1024 $(GO) test -count=1 -timeout 30m -v -run TestFewDescriptors ./pkg/couchlite
+
+replicate: ## copy 100,000 documents with flat memory, 50 MB attachments, 10,000 documents over a line that is cut (REPLICATION_DOCS=…)
+	REPLICATION_BIG=1 REPLICATION_DOCS=$(or $(REPLICATION_DOCS),100000) $(GO) test -count=1 -timeout 60m -v ./pkg/replication/...
 
 docs: ## draw the picture in README from testdata
 	$(GO) test ./pkg/draw -count=1 -run TestDocsPicture -update

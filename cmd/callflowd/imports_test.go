@@ -14,7 +14,7 @@ const module = "github.com/callflowd/callflowd/"
 var layers = [][]string{
 	{"cmd/callflowd"},
 	{"pkg/api", "pkg/bench", "pkg/cli"},
-	{"pkg/callflow", "pkg/account", "pkg/auth", "pkg/resource", "pkg/draw", "pkg/notice"},
+	{"pkg/callflow", "pkg/account", "pkg/auth", "pkg/resource", "pkg/draw", "pkg/notice", "pkg/replication"},
 	{"pkg/save", "pkg/route", "pkg/schema", "pkg/number", "pkg/couch", "pkg/reserve", "couchviews", "schemas"},
 	{"pkg/document", "pkg/problem", "pkg/lru", "pkg/pause", "pkg/pcre", "pkg/collation"},
 }
