@@ -51,6 +51,7 @@ func (db *Database) compact(stop <-chan struct{}) error {
 			default:
 			}
 			err := db.writer.do(ctx, func(w *writer) (err error) {
+				w.touched = true
 				done, err = step(w)
 				return err
 			})

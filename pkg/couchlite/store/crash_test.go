@@ -40,6 +40,7 @@ func writeForEver(dir string) error {
 	if err != nil {
 		return err
 	}
+	s.mergeAfter = 30 // so that it dies in the middle of merging too
 	ctx := context.Background()
 	db, err := s.Acquire(ctx, "db")
 	if isMissingDatabase(err) {

@@ -24,7 +24,8 @@ CREATE TABLE state(
   only_row INTEGER PRIMARY KEY CHECK(only_row = 1),
   version INTEGER NOT NULL, incarnation TEXT NOT NULL,
   seq INTEGER NOT NULL, docs INTEGER NOT NULL, deleted INTEGER NOT NULL,
-  purge_seq INTEGER NOT NULL, revs_limit INTEGER NOT NULL, security TEXT NOT NULL, name TEXT NOT NULL DEFAULT '');
+  purge_seq INTEGER NOT NULL, revs_limit INTEGER NOT NULL, security TEXT NOT NULL, name TEXT NOT NULL DEFAULT '',
+  commits INTEGER NOT NULL DEFAULT 0, merged INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE docs(
   num INTEGER PRIMARY KEY, id TEXT NOT NULL, seq INTEGER NOT NULL, deleted INTEGER NOT NULL,
   rev TEXT NOT NULL, body INTEGER NOT NULL, leaves INTEGER NOT NULL, tree BLOB NOT NULL);
@@ -43,6 +44,9 @@ type State struct {
 	PurgeSeq      int64
 	RevsLimit     int64
 	Security      string
+
+	Commits int64 // transactions, all in all
+	merged  int64 // of them, when the log was last begun anew
 }
 
 // Database is one open database.
@@ -59,6 +63,7 @@ type Database struct {
 	beside Companion             // may be nil
 
 	compacting atomic.Bool
+	dropped    atomic.Bool // its files are gone, or going
 }
 
 // openDatabase opens the file of a database, or with create makes it. The error
@@ -81,7 +86,11 @@ func (s *Store) openDatabase(ctx context.Context, name string, create bool) (*Da
 	if err := checkHeader(name, s.databasePath(base)); err != nil {
 		return nil, err
 	}
-	file, err := s.OpenFile(ctx, s.databasePath(base), FileOptions{Sync: "FULL", Readers: 4})
+	leftLog, err := s.checkLeftLog(ctx, name, base)
+	if err != nil {
+		return nil, err
+	}
+	file, err := s.OpenFile(ctx, s.databasePath(base), FileOptions{Sync: "FULL", Readers: 4, OwnMerges: true})
 	if !create && Unwritable(err) {
 		s.log.Warn("database can only be read", zap.String("database", name), zap.Error(err))
 		file, err = s.OpenReadOnly(ctx, s.databasePath(base))
@@ -90,7 +99,7 @@ func (s *Store) openDatabase(ctx context.Context, name string, create bool) (*Da
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", name, db.damaged(err))
 	}
-	if err := db.start(ctx); err != nil {
+	if err := db.start(ctx, leftLog); err != nil {
 		_ = file.Close()
 		return nil, fmt.Errorf("open database %s: %w", name, db.damaged(err))
 	}
@@ -101,16 +110,21 @@ func (s *Store) openDatabase(ctx context.Context, name string, create bool) (*Da
 	return db, nil
 }
 
-func (db *Database) start(ctx context.Context) error {
+// start reads what the file says and begins to write. leftLog tells that the
+// file was left with a log, which is merged first.
+func (db *Database) start(ctx context.Context, leftLog bool) error {
 	if err := db.identify(ctx); err != nil {
 		return err
 	}
-	var st State
-	row := db.file.W.QueryRowContext(ctx, `SELECT incarnation, seq, docs, deleted, purge_seq, revs_limit, security FROM state`)
-	if err := row.Scan(&st.Incarnation, &st.Seq, &st.Docs, &st.Deleted, &st.PurgeSeq, &st.RevsLimit, &st.Security); err != nil {
+	st, err := db.loadState(ctx)
+	if err != nil {
 		return err
 	}
-	db.state.Store(&st)
+	known, _ := db.store.journal.Of(db.base)
+	if err := older(db.name, db.store.databasePath(db.base), st.Commits, known); err != nil {
+		return err
+	}
+	db.state.Store(st)
 	if err := db.read.prepare(db.file.R); err != nil {
 		return err
 	}
@@ -118,12 +132,40 @@ func (db *Database) start(ctx context.Context) error {
 		db.writer = refusingWriter(db)
 		return db.addCompanion()
 	}
-	w, err := startWriter(ctx, db)
+	merged := !leftLog
+	if leftLog {
+		if merged, err = merge(ctx, db.file.W); err != nil {
+			return err
+		}
+	}
+	w, err := startWriter(ctx, db, merged)
 	if err != nil {
 		return err
 	}
 	db.writer = w
 	return db.addCompanion()
+}
+
+// loadState reads the table state, to which the file of an earlier version is
+// given what it lacks.
+func (db *Database) loadState(ctx context.Context) (*State, error) {
+	const columns = `incarnation, seq, docs, deleted, purge_seq, revs_limit, security, `
+	read := func(counts string) (*State, error) {
+		var st State
+		row := db.file.W.QueryRowContext(ctx, `SELECT `+columns+counts+` FROM state`)
+		return &st, row.Scan(&st.Incarnation, &st.Seq, &st.Docs, &st.Deleted, &st.PurgeSeq, &st.RevsLimit, &st.Security, &st.Commits, &st.merged)
+	}
+	st, err := read(`commits, merged`)
+	if sqliteCode(err) != sqliteError {
+		return st, err
+	}
+	if db.file.ReadOnly {
+		return read(`0, 0`)
+	}
+	if err := db.addCounts(ctx); err != nil {
+		return nil, err
+	}
+	return read(`commits, merged`)
 }
 
 func (db *Database) addCompanion() error {
@@ -139,6 +181,7 @@ func (db *Database) close() error {
 	if db.beside != nil {
 		db.beside.Close()
 	}
+	db.settle()
 	return db.file.Close()
 }
 
@@ -174,7 +217,10 @@ func (db *Database) SetRevsLimit(ctx context.Context, n int64) error {
 }
 
 // retire refuses further writes: the database is being deleted.
-func (db *Database) retire() { db.writer.stop() }
+func (db *Database) retire() {
+	db.dropped.Store(true)
+	db.writer.stop()
+}
 
 // Gone returns the 404 of a deleted database if the database was deleted while
 // the request ran and so failed; otherwise it returns err.

@@ -32,6 +32,8 @@ func (s *Store) databasePath(base string) string {
 	return filepath.Join(s.dir, "databases", base+FileSuffix)
 }
 
+func (s *Store) journalPath() string { return filepath.Join(s.dir, "journal") }
+
 // scan finds the databases in the directory. It removes what a crash has left of
 // deleted databases and of those whose creation was not finished.
 func (s *Store) scan() error {

@@ -104,6 +104,7 @@ func (db *Database) SaveLocal(ctx context.Context, e *Edit) error {
 
 // applyLocal writes or deletes a local document.
 func (w *writer) applyLocal(ctx context.Context, e *Edit) error {
+	w.touched = true
 	if e.Deleted {
 		e.Rev = revtree.Rev{Hash: "0"}
 		_, err := w.stmt.dropLocal.ExecContext(ctx, e.ID)

@@ -141,13 +141,15 @@ func (s *Store) fill(ctx context.Context, sl *slot, create bool) (*slot, error) 
 	return sl, nil
 }
 
+const damagedCode = "damaged_database"
+
 func openFailure(err error) error {
 	var damage *DamageError
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return fault.NoDatabase()
 	case errors.As(err, &damage):
-		return fault.New(500, "damaged_database", damage.Error())
+		return fault.New(500, damagedCode, damage.Error())
 	case errors.Is(err, errManyFiles):
 		return fault.New(503, "service_unavailable", "Too many files are open; try again.")
 	}
@@ -225,16 +227,25 @@ func (s *Store) vacate(sl *slot) {
 
 // Destroy deletes a database. Requests that use it may still succeed.
 func (s *Store) Destroy(ctx context.Context, name string) error {
+	s.dropping.RLock()
+	defer s.dropping.RUnlock()
+	return s.destroy(ctx, name)
+}
+
+func (s *Store) destroy(ctx context.Context, name string) error {
 	db, err := s.Acquire(ctx, name)
 	if err != nil {
 		return err
+	}
+	if cut := s.cut.Load(); cut != nil {
+		cut.beforeDrop(ctx, db)
 	}
 	sl := db.slot
 	s.mu.Lock()
 	if sl.expired {
 		s.mu.Unlock()
 		s.leave(sl)
-		return s.Destroy(ctx, name) // which waits until it is open again
+		return s.destroy(ctx, name) // which waits until it is open again
 	}
 	defer s.leave(sl)
 	if sl.deleted {
@@ -247,6 +258,9 @@ func (s *Store) Destroy(ctx context.Context, name string) error {
 	s.mu.Unlock()
 	defer s.vacate(sl)
 	sl.db.retire()
+	if err := s.journal.Forget(sl.db.base); err != nil {
+		return err
+	}
 	if err := RemoveFile(s.databasePath(sl.db.base)); err != nil {
 		return err
 	}

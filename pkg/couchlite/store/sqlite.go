@@ -22,6 +22,8 @@ type FileOptions struct {
 	Sync    string
 	Readers int    // most read connections
 	Schema  string // statements that make the tables of a new file; none: it is not new
+
+	OwnMerges bool // the log is merged into the file when the caller says so
 }
 
 // File is one SQLite file in WAL mode: readers never wait for the
@@ -49,6 +51,9 @@ func (s *Store) OpenFile(ctx context.Context, path string, o FileOptions) (*File
 	settings := url.Values{
 		"_journal_mode": {"WAL"},
 		"_pragma":       {"busy_timeout(10000)", "synchronous(" + o.Sync + ")", "cache_size(-1000)", "temp_store(MEMORY)", "journal_size_limit(4194304)"},
+	}
+	if o.OwnMerges {
+		settings.Add("_pragma", "wal_autocheckpoint(0)")
 	}
 	if _, err := os.Stat(path); os.IsNotExist(err) {
 		settings.Set("_auto_vacuum", "INCREMENTAL") // SQLite writes it, even over the same

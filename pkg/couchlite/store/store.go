@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 
 	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/journal"
 )
 
 // Options configure a [Store].
@@ -38,12 +40,20 @@ type Companion interface {
 
 // Store is a directory of databases. It is safe for concurrent use.
 type Store struct {
-	opts     Options
-	log      *zap.Logger
-	dir      string
-	temp     bool // dir is removed by Close
-	updates  *UpdateLog
-	template template // an empty database's file
+	opts    Options
+	log     *zap.Logger
+	dir     string
+	temp    bool // dir is removed by Close
+	updates *UpdateLog
+	journal *journal.Journal
+
+	mergeAfter int
+
+	dropping sync.RWMutex // read-locked while a database is deleted
+	gate     sync.RWMutex // read-locked by transactions; a cut locks it
+	cut      atomic.Pointer[Cut]
+	checks   sync.WaitGroup // of copies, in the background
+	template template       // an empty database's file
 
 	mu      sync.Mutex              // guards what follows
 	files   map[string]string       // base of the file of every database, by name
@@ -68,7 +78,7 @@ const maxOpen = 400
 // exist. It opens no database yet.
 func Open(o Options) (*Store, error) {
 	s := &Store{
-		opts: o, log: o.Log, dir: o.Dir, temp: o.Dir == "",
+		opts: o, log: o.Log, dir: o.Dir, temp: o.Dir == "", mergeAfter: mergeAfter,
 		files: map[string]string{}, damages: map[string]*DamageError{}, slots: map[string]*slot{}, topics: map[string]chan struct{}{}, stop: make(chan struct{}), budget: descriptorBudget(),
 	}
 	s.opts.MaxOpen = cmp.Or(s.opts.MaxOpen, maxOpen)
@@ -83,9 +93,14 @@ func Open(o Options) (*Store, error) {
 			return nil, fmt.Errorf("couchlite: %w", err)
 		}
 	}
+	if s.journal, err = journal.Open(s.journalPath(), !s.temp); err != nil {
+		return nil, fmt.Errorf("couchlite: %w", err)
+	}
+	s.discard("backup")
 	if err := s.scan(); err != nil {
 		return nil, fmt.Errorf("couchlite: %w", err)
 	}
+	s.checkCopies()
 	s.updates = newUpdateLog(s.Names())
 	return s, nil
 }
@@ -114,6 +129,7 @@ func (s *Store) Close() error {
 		slots = append(slots, sl)
 	}
 	s.mu.Unlock()
+	s.checks.Wait()
 	var first error
 	for _, sl := range slots {
 		<-sl.ready
@@ -123,6 +139,9 @@ func (s *Store) Close() error {
 				first = err
 			}
 		}
+	}
+	if err := s.journal.Close(); err != nil && first == nil {
+		first = err
 	}
 	if s.temp {
 		if err := os.RemoveAll(s.dir); err != nil && first == nil {

@@ -15,7 +15,7 @@ const blankIncarnation = "................"
 // templateSchema is what an empty database's file holds.
 func templateSchema() string {
 	return databaseSchema + fmt.Sprintf(`
-INSERT INTO state VALUES(1, %d, '%s', 0, 0, 0, 0, 1000, '{"members":{"roles":["_admin"]},"admins":{"roles":["_admin"]}}', '%s');
+INSERT INTO state VALUES(1, %d, '%s', 0, 0, 0, 0, 1000, '{"members":{"roles":["_admin"]},"admins":{"roles":["_admin"]}}', '%s', 0, 0);
 PRAGMA application_id = %d;`, layoutVersion, blankIncarnation, blankName, applicationID)
 }
 

@@ -39,6 +39,11 @@ type writer struct {
 
 	refuses bool // the disk cannot be written
 
+	touched bool // this transaction changes more than st
+	pages   int  // of the log, about, that are not in the file
+	merged  bool // the file holds all of the log
+	logged  bool // the journal knows that the file needs its log
+
 	stopOnce chan struct{} // holds one token, taken by the first stop
 
 	// superseded is about how many revisions were superseded since the last
@@ -56,7 +61,7 @@ type writeStatements struct {
 	setLocal, dropLocal                *sql.Stmt
 }
 
-func startWriter(ctx context.Context, db *Database) (*writer, error) {
+func startWriter(ctx context.Context, db *Database, merged bool) (*writer, error) {
 	conn, err := db.file.W.Conn(ctx)
 	if err != nil {
 		return nil, err
@@ -64,8 +69,10 @@ func startWriter(ctx context.Context, db *Database) (*writer, error) {
 	w := &writer{
 		db: db, conn: conn, st: *db.state.Load(),
 		queue: make(chan *operation, maxBatch), quit: make(chan struct{}), ended: make(chan struct{}),
-		stopOnce: make(chan struct{}, 1),
+		stopOnce: make(chan struct{}, 1), merged: merged,
 	}
+	known, _ := db.store.journal.Of(db.base)
+	w.logged = known.Logged
 	w.stopOnce <- struct{}{}
 	if err := w.prepare(ctx); err != nil {
 		w.release()
@@ -90,7 +97,7 @@ func (w *writer) prepare(ctx context.Context) error {
 		{&s.begin, `BEGIN IMMEDIATE`},
 		{&s.commit, `COMMIT`},
 		{&s.rollback, `ROLLBACK`},
-		{&s.saveState, `UPDATE state SET seq = ?, docs = ?, deleted = ?, purge_seq = ?, revs_limit = ?, security = ?`},
+		{&s.saveState, `UPDATE state SET seq = ?, docs = ?, deleted = ?, purge_seq = ?, revs_limit = ?, security = ?, commits = ?, merged = ?`},
 		{&s.findDoc, `SELECT num, deleted, tree FROM docs WHERE id = ?`},
 		{&s.addDoc, `INSERT INTO docs(seq, deleted, rev, body, leaves, tree, id) VALUES(?, ?, ?, ?, ?, ?, ?)`},
 		{&s.setDoc, `UPDATE docs SET seq = ?, deleted = ?, rev = ?, body = ?, leaves = ?, tree = ? WHERE num = ?`},
@@ -189,6 +196,7 @@ func (w *writer) loop() {
 		select {
 		case op := <-w.queue:
 			w.batch(op)
+			w.mergeLog()
 			if w.crowded() {
 				w.superseded = 0
 				w.db.store.StartCompaction(w.db)
@@ -199,13 +207,23 @@ func (w *writer) loop() {
 	}
 }
 
-// keepCount stores how many revisions are superseded.
+// keepCount stores how many revisions are superseded. It does not wait for the
+// disk: closing the file does.
 func (w *writer) keepCount() {
-	if w.superseded == w.kept {
+	if w.superseded == w.kept || w.db.dropped.Load() {
 		return
 	}
+	ctx := context.Background()
 	count := min(w.superseded, math.MaxInt32)
-	if _, err := w.conn.ExecContext(context.Background(), fmt.Sprintf(`PRAGMA user_version = %d`, count)); err != nil {
+	_, err := w.conn.ExecContext(ctx, `PRAGMA synchronous = NORMAL`)
+	if err == nil {
+		err = w.commit(ctx, func() error {
+			_, err := w.conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA user_version = %d`, count))
+			w.touched = true
+			return err
+		})
+	}
+	if err != nil {
 		w.db.log.Warn("count superseded revisions", zap.Error(err))
 	}
 }
@@ -240,20 +258,13 @@ func (w *writer) batch(first *operation) {
 func (w *writer) transaction(ops []*operation) error {
 	ctx := context.Background() // a batch serves many requests and none may end it
 	before := w.st
-	if _, err := w.stmt.begin.ExecContext(ctx); err != nil {
-		return fmt.Errorf("begin: %w", err)
+	w.db.store.gate.RLock()
+	defer w.db.store.gate.RUnlock()
+	if cut := w.db.store.cut.Load(); cut != nil {
+		cut.beforeWrite(w.db)
 	}
-	err := w.runAll(ops)
-	if err == nil && w.st != before {
-		err = w.save(ctx)
-	}
-	if err == nil {
-		_, err = w.stmt.commit.ExecContext(ctx)
-	}
-	if err != nil {
-		w.st = before
-		_, rerr := w.stmt.rollback.ExecContext(ctx)
-		return errors.Join(err, rerr)
+	if err := w.commit(ctx, func() error { return w.runAll(ops) }); err != nil {
+		return err
 	}
 	if w.st != before {
 		st := w.st
@@ -265,8 +276,42 @@ func (w *writer) transaction(ops []*operation) error {
 	return nil
 }
 
+// commit runs fn in a transaction, which counts itself if it changes anything.
+func (w *writer) commit(ctx context.Context, fn func() error) error {
+	before := w.st
+	w.touched = false
+	if _, err := w.stmt.begin.ExecContext(ctx); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	err := fn()
+	changed := w.touched || w.st != before
+	if err == nil && changed {
+		err = w.save(ctx)
+	}
+	if err == nil {
+		_, err = w.stmt.commit.ExecContext(ctx)
+	}
+	if err != nil {
+		w.st = before
+		_, rerr := w.stmt.rollback.ExecContext(ctx)
+		return errors.Join(err, rerr)
+	}
+	if changed {
+		w.merged = false
+	}
+	return nil
+}
+
+// save writes the row of the table state.
 func (w *writer) save(ctx context.Context) error {
-	_, err := w.stmt.saveState.ExecContext(ctx, w.st.Seq, w.st.Docs, w.st.Deleted, w.st.PurgeSeq, w.st.RevsLimit, w.st.Security)
+	if err := w.needLog(); err != nil {
+		return err
+	}
+	if w.merged {
+		w.st.merged = w.st.Commits
+	}
+	w.st.Commits++
+	_, err := w.stmt.saveState.ExecContext(ctx, w.st.Seq, w.st.Docs, w.st.Deleted, w.st.PurgeSeq, w.st.RevsLimit, w.st.Security, w.st.Commits, w.st.merged)
 	return err
 }
 

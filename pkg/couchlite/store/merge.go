@@ -1,0 +1,330 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+	"modernc.org/sqlite"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/journal"
+)
+
+// A database's file and its write-ahead log belong together, and SQLite does
+// not notice when they do not: a file copied before the log was merged into it
+// and a log copied after opens cleanly and has lost what lay between.
+//
+// So every transaction counts itself in state.commits. SQLite begins the log
+// anew only after all of it was merged into the file. The first transaction
+// after a merge says so, in state.merged: the file held that many then. What
+// the file holds by itself is therefore at least merged, and at most commits,
+// both as the log tells them. The journal knows what must be there where that
+// cannot tell: when the whole file is old, or the log is gone.
+
+// mergeAfter is after how many pages the log is merged into the file, as
+// SQLite does by itself.
+const mergeAfter = 1000
+
+// mergeLog merges the log when it has grown long. What readers still look at
+// stays for the next time.
+func (w *writer) mergeLog() {
+	w.pages += w.pagesWritten()
+	if w.pages < w.db.store.mergeAfter {
+		return
+	}
+	whole, err := merge(context.Background(), w.conn)
+	if err != nil {
+		w.db.log.Warn("merge the log", zap.Error(err))
+	}
+	if !whole {
+		w.pages /= 2
+		return
+	}
+	w.pages, w.merged = 0, true
+	if err := w.db.store.journal.Reached(w.db.base, w.st.Commits); err != nil {
+		w.db.log.Warn("note what is merged", zap.Error(err))
+	}
+}
+
+// pagesWritten is how many pages were written since it was last asked.
+func (w *writer) pagesWritten() (pages int) {
+	err := w.conn.Raw(func(conn any) (err error) {
+		if status, ok := conn.(sqlite.DBStatus); ok {
+			pages, _, err = status.Status(sqlite.DBStatusCacheWrite, true)
+		}
+		return err
+	})
+	if err != nil {
+		return 1 // at least; the log is merged later
+	}
+	return pages
+}
+
+// rowQuerier is a connection, or a pool of one.
+type rowQuerier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// merge writes the log into the file, and reports whether that was all of it.
+func merge(ctx context.Context, q rowQuerier) (whole bool, err error) {
+	var busy, inLog, merged int64
+	if err := q.QueryRowContext(ctx, `PRAGMA wal_checkpoint(PASSIVE)`).Scan(&busy, &inLog, &merged); err != nil {
+		return false, err
+	}
+	return busy == 0 && inLog == merged, nil
+}
+
+// needLog records, before the first transaction, that the file needs its log
+// from now on.
+func (w *writer) needLog() error {
+	if w.logged {
+		return nil
+	}
+	if err := w.db.store.journal.Logged(w.db.base, w.st.Commits); err != nil {
+		return err
+	}
+	w.logged = true
+	return nil
+}
+
+// settle records, when the writer has stopped and nobody reads, that the file
+// holds all. If that cannot be done the log is kept.
+func (db *Database) settle() {
+	if db.dropped.Load() || !db.writer.logged {
+		return
+	}
+	ctx := context.Background()
+	whole, err := merge(ctx, db.file.W)
+	if err == nil && whole {
+		err = db.store.journal.Merged(db.base, db.writer.st.Commits)
+	}
+	if err == nil && whole {
+		return
+	}
+	db.log.Warn("the log stays beside the file", zap.Error(err))
+	if err := db.file.keepLog(ctx); err != nil {
+		db.log.Warn("keep the log", zap.Error(err))
+	}
+}
+
+// keepLog makes SQLite leave the log's file when the file is closed.
+func (f *File) keepLog(ctx context.Context) error {
+	conn, err := f.W.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	return conn.Raw(func(conn any) error {
+		control, ok := conn.(sqlite.FileControl)
+		if !ok {
+			return errors.ErrUnsupported
+		}
+		_, err := control.FileControlPersistWAL("main", 1)
+		return err
+	})
+}
+
+// counts are what a file says of its transactions.
+type counts struct{ commits, merged int64 }
+
+// checkCopy refuses a file that lacks its log, that is of another time than its
+// log, or that is older than the journal knows. It changes nothing.
+func (s *Store) checkCopy(ctx context.Context, name, base string) error {
+	path := s.databasePath(base)
+	known, _ := s.journal.Of(base)
+	log, err := os.Stat(path + "-wal")
+	if err != nil && known.Logged {
+		return mixed(name, "its log %s-wal is missing, and what was written last is in there", path)
+	}
+	file, ok := readCounts(ctx, path, "immutable=1")
+	if !ok {
+		return nil // SQLite says more when it opens it; or an earlier version made it
+	}
+	both := file
+	if log != nil && log.Size() > 0 {
+		if both, ok = readCounts(ctx, path, "mode=ro"); !ok {
+			return nil
+		}
+	}
+	switch {
+	case file.commits < both.merged:
+		return mixed(name, "%s and its log %[1]s-wal are copies of different times: the file has %d transactions, the log follows on %d", path, file.commits, both.merged)
+	case file.commits > both.commits:
+		return mixed(name, "%s and its log %[1]s-wal are copies of different times: the file has %d transactions, the log ends with %d", path, file.commits, both.commits)
+	}
+	return older(name, path, both.commits, known)
+}
+
+// checkLeftLog is checkCopy where a file was left with a log or should have
+// one, and tells whether it has. Others say enough once they are open.
+func (s *Store) checkLeftLog(ctx context.Context, name, base string) (left bool, err error) {
+	known, _ := s.journal.Of(base)
+	log, err := os.Stat(s.databasePath(base) + "-wal")
+	left = err == nil && log.Size() > 0
+	if left || known.Logged {
+		return left, s.checkCopy(ctx, name, base)
+	}
+	return false, nil
+}
+
+// older refuses a file that has fewer transactions than were acknowledged.
+func older(name, path string, commits int64, known journal.Record) error {
+	if commits >= known.Commits {
+		return nil
+	}
+	return mixed(name, "%s is an older copy: it has %d transactions of %d that were acknowledged", path, commits, known.Commits)
+}
+
+// mixed is damage that a restored backup mends.
+func mixed(name, format string, args ...any) error {
+	const remedy = ". Files copied while the program runs are no backup: restore one of 'callflowd backup', put files back together as they were when the program was stopped, " +
+		"or go on with what is there by 'callflowd accept %s'"
+	return &DamageError{name, fmt.Sprintf(format, args...) + fmt.Sprintf(remedy, name)}
+}
+
+// readCounts reads what a file says, opened in a way that changes nothing;
+// false when that cannot be read.
+func readCounts(ctx context.Context, path, how string) (c counts, ok bool) {
+	pool, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+how)
+	if err != nil {
+		return c, false
+	}
+	defer func() { _ = pool.Close() }()
+	pool.SetMaxOpenConns(1)
+	err = pool.QueryRowContext(ctx, `SELECT commits, merged FROM state`).Scan(&c.commits, &c.merged)
+	return c, err == nil
+}
+
+// addCounts gives the file of an earlier version the columns that count its
+// transactions. That version can still use it, and does not count.
+func (db *Database) addCounts(ctx context.Context) error {
+	_, err := db.file.W.ExecContext(ctx, `BEGIN IMMEDIATE;
+		ALTER TABLE state ADD COLUMN commits INTEGER NOT NULL DEFAULT 0;
+		ALTER TABLE state ADD COLUMN merged INTEGER NOT NULL DEFAULT 0;
+		COMMIT`)
+	if err != nil {
+		_, _ = db.file.W.ExecContext(ctx, `ROLLBACK`)
+	}
+	return err
+}
+
+// checkCopies checks every database at the start: at once those that a crash,
+// or a copy of a running program, left with a log, and those whose file is
+// missing; the others little by little, until the store stops.
+func (s *Store) checkCopies() {
+	var rest []string
+	for _, name := range s.Names() {
+		base := s.file(name)
+		known, listed := s.journal.Of(base)
+		if _, err := os.Stat(s.databasePath(base) + "-wal"); err == nil || known.Logged {
+			if checkHeader(name, s.databasePath(base)) == nil {
+				s.noteDamage(name, s.checkCopy(context.Background(), name, base))
+			}
+		} else if listed {
+			rest = append(rest, name)
+		}
+	}
+	for _, base := range s.journal.Names() {
+		name, ours := databaseName(base)
+		if _, err := os.Stat(s.databasePath(base)); ours && errors.Is(err, os.ErrNotExist) {
+			s.noteDamage(name, mixed(name, "its file %s is missing", s.databasePath(base)))
+		}
+	}
+	s.checks.Go(func() { s.checkSlowly(rest) })
+}
+
+// checkPause is the time between two checks in the background.
+const checkPause = 2 * time.Millisecond
+
+// checkSlowly looks for older copies among files that nobody has opened yet.
+func (s *Store) checkSlowly(names []string) {
+	tick := time.NewTicker(checkPause)
+	defer tick.Stop()
+	for _, name := range names {
+		select {
+		case <-s.stop:
+			return
+		case <-tick.C:
+		}
+		base := s.file(name)
+		known, listed := s.journal.Of(base)
+		if base == "" || !listed || s.inUse(name) {
+			continue // opening it checks the same
+		}
+		path := s.databasePath(base)
+		if file, ok := readCounts(context.Background(), path, "immutable=1"); ok && !s.inUse(name) {
+			if err := older(name, path, file.commits, known); err != nil {
+				s.noteDamage(name, err)
+			}
+		}
+	}
+}
+
+// inUse reports whether the database is open, or about to be.
+func (s *Store) inUse(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.slots[name] != nil
+}
+
+// Accept takes the file of a refused database as it is, together with its log,
+// and returns how many documents it holds. What was lost stays lost. Those who
+// follow its changes begin anew.
+func (s *Store) Accept(ctx context.Context, name string) (docs int64, err error) {
+	base := s.file(name)
+	if base == "" {
+		return 0, s.acceptLoss(name)
+	}
+	if err := checkHeader(name, s.databasePath(base)); err != nil {
+		return 0, err
+	}
+	file, err := s.OpenFile(ctx, s.databasePath(base), FileOptions{Sync: "FULL", Readers: 1})
+	if err != nil {
+		return 0, err
+	}
+	known, _ := s.journal.Of(base)
+	docs, commits, err := acceptFile(ctx, file, known.Commits)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return 0, err
+	}
+	if err := s.journal.Merged(base, commits); err != nil {
+		return 0, err
+	}
+	s.noteDamage(name, nil)
+	return docs, nil
+}
+
+// acceptLoss forgets a database whose file is missing.
+func (s *Store) acceptLoss(name string) error {
+	for _, base := range s.journal.Names() {
+		if listed, _ := databaseName(base); listed == name {
+			return s.journal.Forget(base)
+		}
+	}
+	return fmt.Errorf("there is no database %s", name)
+}
+
+// acceptFile makes the table state agree with the documents, after at least so
+// many transactions.
+func acceptFile(ctx context.Context, file *File, known int64) (docs, commits int64, err error) {
+	var verdict string
+	if err := file.W.QueryRowContext(ctx, `PRAGMA integrity_check(1)`).Scan(&verdict); err != nil {
+		return 0, 0, err
+	}
+	if verdict != "ok" {
+		return 0, 0, fmt.Errorf("the file is damaged beyond that: %s", verdict)
+	}
+	_, err = file.W.ExecContext(ctx, `UPDATE state SET incarnation = ?, commits = max(commits, ?) + 1,
+		seq = (SELECT max(seq) FROM (SELECT seq FROM docs UNION ALL SELECT seq FROM state)),
+		docs = (SELECT count(*) FROM docs WHERE deleted = 0), deleted = (SELECT count(*) FROM docs WHERE deleted <> 0)`,
+		RandomHex(len(blankIncarnation)/2), known)
+	if err == nil {
+		err = file.W.QueryRowContext(ctx, `SELECT docs, commits FROM state`).Scan(&docs, &commits)
+	}
+	return docs, commits, err
+}
