@@ -14,7 +14,7 @@ func TestLogLevelAtRunTime(t *testing.T) {
 	var out bytes.Buffer
 	level := zap.NewAtomicLevel()
 	log, stop := newLogger(level, "json", &out)
-	h := adminHandler(level, http.NotFoundHandler())
+	h := adminHandler(level, http.NotFoundHandler(), http.NotFoundHandler())
 	log.Debug("before")
 	rec := httptest.NewRecorder()
 	h.ServeHTTP(rec, httptest.NewRequest(http.MethodPut, "/log/level", strings.NewReader(`{"level":"debug"}`)))

@@ -55,6 +55,12 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) erro
 		return rotateKey(ctx, opts, log, stdout)
 	case resetCommand:
 		return resetKey(ctx, opts, log, stdout)
+	case backupCommand:
+		return backUp(ctx, opts.copies, log, stdout)
+	case restoreCommand:
+		return restore(ctx, opts.copies, stdout)
+	case acceptCommand:
+		return accept(ctx, opts.copies, log, stdout)
 	}
 	return serve(ctx, opts, log, stdout)
 }

@@ -27,6 +27,12 @@ func serve(ctx context.Context, opts *options, log *zap.Logger, stdout io.Writer
 		return err
 	}
 	defer func() { err = errors.Join(err, store.close()) }()
+	if store.lite != nil {
+		if listeners["control"], err = listenControl(ctx, opts.DataDir); err != nil {
+			delete(listeners, "control")
+			log.Warn("'callflowd backup' cannot reach this program; GET /backup on --admin-listen can", zap.Error(err))
+		}
+	}
 	app, err := newApp(opts, store, log)
 	if err != nil {
 		return err
@@ -99,7 +105,8 @@ func (l listeners) addresses() map[string]string {
 
 // endpoints pairs the listeners with their handlers, until ctx ends.
 func (l listeners) endpoints(ctx context.Context, opts *options, app *app, store *storage) []endpoint {
-	handlers := map[string]http.Handler{"api": app.server.Handler(), "admin": adminHandler(opts.level, app.server.Admin())}
+	backup := backupHandler(store.lite, app.log)
+	handlers := map[string]http.Handler{"api": app.server.Handler(), "admin": adminHandler(opts.level, backup, app.server.Admin()), "control": backup}
 	if store.lite != nil {
 		handlers["couchdb"] = store.lite.Until(ctx.Done())
 	}

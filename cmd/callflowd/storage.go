@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 
 	"go.uber.org/zap"
 
@@ -39,7 +38,7 @@ func openStorage(opts *options, log *zap.Logger) (*storage, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := couchlite.Options{Dir: filepath.Join(opts.DataDir, "couchdb"), Log: log.Named("couchlite")}
+	cfg := couchlite.Options{Dir: databasesDir(opts.DataDir), Log: log.Named("couchlite")}
 	if opts.CouchDBListen != "" {
 		cfg.Admin = &couchlite.Credentials{Name: opts.couchdbAdmin[0], Password: opts.couchdbAdmin[1]}
 	}

@@ -20,12 +20,14 @@ package couchlite
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 
 	"go.uber.org/zap"
 
+	"github.com/callflowd/callflowd/pkg/couchlite/backup"
 	"github.com/callflowd/callflowd/pkg/couchlite/store"
 	"github.com/callflowd/callflowd/pkg/couchlite/view"
 )
@@ -98,6 +100,18 @@ func (s *Server) Damaged() []error {
 		list[i] = damage
 	}
 	return list
+}
+
+// Backup begins a backup of every database as it is now, which the caller
+// closes. There is one at a time. version names the program in it.
+func (s *Server) Backup(version string) (*backup.Backup, error) {
+	return backup.Begin(s.store, version)
+}
+
+// Accept takes a database that is refused as a mixed, old or incomplete copy as
+// it is, and returns how many documents are left.
+func (s *Server) Accept(ctx context.Context, name string) (int64, error) {
+	return s.store.Accept(ctx, name)
 }
 
 var _ http.Handler = (*Server)(nil)

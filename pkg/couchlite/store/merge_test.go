@@ -195,7 +195,10 @@ func TestMixedCopies(t *testing.T) {
 				t.Errorf("damaged at the start: %v", found)
 			}
 			for range 2 {
-				_, err := s.Acquire(t.Context(), "db")
+				db, err := s.Acquire(t.Context(), "db")
+				if err == nil {
+					s.Release(db)
+				}
 				if f := fault.As(err); f.Status != 500 || !strings.Contains(f.Reason, tt.why) || !strings.Contains(f.Reason, "callflowd backup") {
 					t.Errorf("opened: %v", err)
 				}
