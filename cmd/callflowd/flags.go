@@ -69,7 +69,7 @@ type common struct {
 type options struct {
 	command string // which one, of the above
 	bench   benchRun
-	client  cli.Command // to run instead of all else, if not nil
+	client  cli.Command    // to run instead of all else, if not nil
 	copies  *backupOptions // of backup, restore and accept
 
 	Listen address `default:"127.0.0.1:8000" help:"Where the API listens."`
