@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/callflowd/callflowd/cmd/callflowd/host"
 	"github.com/callflowd/callflowd/pkg/couchlite"
 	"github.com/callflowd/callflowd/pkg/couchlite/backup"
 )
@@ -130,7 +131,7 @@ func receiveBackup(ctx context.Context, dataDir string) (archive io.ReadCloser, 
 
 // readBackup opens the databases itself, as nobody answers.
 func readBackup(ctx context.Context, dataDir string, log *zap.Logger, unanswered error) (io.ReadCloser, int, error) {
-	lock, err := lockDir(dataDir)
+	lock, err := host.LockDir(dataDir)
 	if err != nil {
 		return nil, 0, errors.Join(err, unanswered)
 	}
@@ -165,7 +166,7 @@ func (c closing) Close() error { return c.stop() }
 
 // restore fills an empty data directory from a backup.
 func restore(ctx context.Context, opts *backupOptions, stdout io.Writer) (err error) {
-	lock, err := lockDir(opts.DataDir)
+	lock, err := host.LockDir(opts.DataDir)
 	if err != nil {
 		return err
 	}
@@ -207,7 +208,7 @@ func accept(ctx context.Context, opts *backupOptions, log *zap.Logger, stdout io
 	if _, err := os.Stat(databasesDir(opts.DataDir)); err != nil {
 		return fmt.Errorf("--data-dir: %s holds no embedded databases: %w", opts.DataDir, err)
 	}
-	lock, err := lockDir(opts.DataDir)
+	lock, err := host.LockDir(opts.DataDir)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/callflowd/callflowd/cmd/callflowd/host"
 	"github.com/callflowd/callflowd/pkg/api/health"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
@@ -15,7 +16,7 @@ const leastFree = 64 << 20
 // probes are the health probes of the disk and of the files of embedded
 // databases.
 func (o *options) probes(store *storage) []health.Probe {
-	all := []health.Probe{{Part: "disk", Ask: func(context.Context) error { return roomIn(freeBytes(o.DataDir)) }}}
+	all := []health.Probe{{Part: "disk", Ask: func(context.Context) error { return roomIn(host.FreeBytes(o.DataDir)) }}}
 	if store.lite != nil {
 		all = append(all, health.Probe{Part: "databases", Ask: func(context.Context) error { return undamaged(store.lite.Damaged()) }})
 	}

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+
+	"github.com/callflowd/callflowd/cmd/callflowd/host"
 )
 
 func TestRoomIn(t *testing.T) {
@@ -26,10 +28,10 @@ func TestRoomIn(t *testing.T) {
 
 func TestFreeBytes(t *testing.T) {
 	dir := t.TempDir()
-	if free, known := freeBytes(dir); runtime.GOOS == "linux" && (!known || free == 0) {
+	if free, known := host.FreeBytes(dir); runtime.GOOS == "linux" && (!known || free == 0) {
 		t.Errorf("%d, %v", free, known)
 	}
-	if _, known := freeBytes(filepath.Join(dir, "none")); known {
+	if _, known := host.FreeBytes(filepath.Join(dir, "none")); known {
 		t.Error("a directory that is not there has room")
 	}
 }

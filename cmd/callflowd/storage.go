@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/callflowd/callflowd/cmd/callflowd/host"
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/couchlite"
 	"github.com/callflowd/callflowd/pkg/notice"
@@ -34,7 +35,7 @@ func openStorage(opts *options, log *zap.Logger) (*storage, error) {
 		client, err := couch.Open(couch.Config{URL: opts.CouchDBURL, Observer: metrics.observe, Wrote: wrote})
 		return &storage{client: client, metrics: metrics, notices: notices}, err
 	}
-	lock, err := lockDir(opts.DataDir)
+	lock, err := host.LockDir(opts.DataDir)
 	if err != nil {
 		return nil, err
 	}

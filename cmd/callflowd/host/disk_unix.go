@@ -1,12 +1,12 @@
 //go:build linux || darwin
 
-package main
+package host
 
 import "syscall"
 
-// freeBytes is how much a file in dir may grow; false if that is not known, as
+// FreeBytes is how much a file in dir may grow; false if that is not known, as
 // before dir is made.
-func freeBytes(dir string) (free uint64, known bool) {
+func FreeBytes(dir string) (free uint64, known bool) {
 	var stat syscall.Statfs_t
 	if err := syscall.Statfs(dir, &stat); err != nil || stat.Bsize <= 0 {
 		return 0, false

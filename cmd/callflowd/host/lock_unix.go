@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package host
 
 import (
 	"errors"
@@ -10,9 +10,9 @@ import (
 	"syscall"
 )
 
-// lockDir keeps a second process off the embedded databases in dir. The lock
+// LockDir keeps a second process off the embedded databases in dir. The lock
 // ends with the process, also when it crashes.
-func lockDir(dir string) (*os.File, error) {
+func LockDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("--data-dir: %w", err)
 	}

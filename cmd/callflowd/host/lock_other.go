@@ -1,6 +1,6 @@
 //go:build !unix
 
-package main
+package host
 
 import (
 	"fmt"
@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 )
 
-// lockDir makes dir. Without flock, the operator has to make sure that no second
+// LockDir makes dir. Without flock, the operator has to make sure that no second
 // process uses it.
-func lockDir(dir string) (*os.File, error) {
+func LockDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("--data-dir: %w", err)
 	}

@@ -1,0 +1,3 @@
+// Package host is what the program asks of the system that it runs on, where
+// systems differ: room on a disk, a lock on a directory.
+package host
