@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/save"
 )
@@ -37,6 +38,36 @@ type NumberConflict struct {
 type PatternConflict struct {
 	Pattern     string   `json:"pattern"`
 	CallflowIDs []string `json:"callflow_ids"`
+}
+
+// Unsettled is a document with conflicting revisions.
+type Unsettled struct {
+	Leaves  []document.Doc   // its living revisions with their private keys, the winner first
+	Merged  document.Doc     // what a merge would give; nil where it has something to ask
+	Clashes []map[string]any // then: the places that both sides changed
+}
+
+// Unsettled shows a document's conflicting revisions, and what a merge of them
+// would give. A document without a conflict is [problem.BadIdentifier].
+func (s *Service) Unsettled(ctx context.Context, accountID, id string) (Unsettled, error) {
+	leaves, err := save.Living(ctx, s.Couch.Account(accountID), id)
+	if err != nil {
+		return Unsettled{}, err
+	}
+	if len(leaves) < 2 || ours(id) {
+		return Unsettled{}, save.BadIdentifier(id)
+	}
+	out := Unsettled{Leaves: leaves}
+	if out.Merged, err = s.mergeLeaves(ctx, accountID, id, leaves); !problem.Is(err, problem.Conflict) {
+		return out, err
+	}
+	clashes, _ := problem.AsError(err).Data["conflicts"].([]any)
+	for _, one := range clashes {
+		if members, ok := one.(map[string]any); ok {
+			out.Clashes = append(out.Clashes, members)
+		}
+	}
+	return out, nil
 }
 
 // changesPage is how many changes are read at a time.
