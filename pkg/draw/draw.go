@@ -28,6 +28,7 @@ type Options struct {
 	Docs  Docs
 	Href  func(callflowID string) string // address of another callflow; nil for no links
 	More  func(path string) string       // address of the picture with From set to path; nil for no links
+	Took  string                         // number or pattern that took a call, whose way is marked; "" for none
 	From  string                         // path of the action that the picture begins with, as [Node].Path; "" for all
 	Nodes int                            // most nodes of the picture; 0 is 150, and 2,000 the most
 }
@@ -63,6 +64,7 @@ type Entry struct {
 	Kind   EntryKind
 	Text   string
 	Change Change
+	Took   bool // this one took the call
 }
 
 // EntryKind tells numbers from patterns.
@@ -89,6 +91,7 @@ type Node struct {
 
 	Change  Change
 	Changes []string // what changed, in words
+	Way     bool     // the call passes here whatever happens in it
 
 	Children []*Node
 }

@@ -2,6 +2,7 @@ package draw
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/document"
@@ -26,7 +27,31 @@ func Flow(doc document.Doc, o Options) *Picture {
 		p.Actions += count(a, maxCounted)
 	}
 	p.Roots = b.grow(begin)
+	p.mark(o.Took)
 	return p
+}
+
+// mark marks the way of a call that a number or a pattern took: the entry,
+// which comes first then, and the actions up to the first that goes on at one of
+// several, or only if nobody answers.
+func (p *Picture) mark(took string) {
+	took = scalar(took)
+	at := slices.IndexFunc(p.Entries, func(e Entry) bool { return e.Text == took && (e.Kind == Number || e.Kind == Pattern) })
+	if took == "" || at < 0 {
+		return
+	}
+	entry := p.Entries[at]
+	entry.Took = true
+	p.Entries = append([]Entry{entry}, slices.Delete(p.Entries, at, at+1)...)
+	if len(p.Roots) == 0 || p.Roots[0].Path != "flow" {
+		return
+	}
+	for n := p.Roots[0]; n.Shape != Fold; n = n.Children[0] {
+		n.Way = true
+		if n.Shape != Step || len(n.Children) != 1 {
+			return
+		}
+	}
 }
 
 func titleOf(doc document.Doc) string {

@@ -188,3 +188,15 @@ func entryText(p *Place) string {
 	}
 	return strings.Join(out, ", ")
 }
+
+// Beginnings are callflows with their first actions alone: a map names nothing
+// of what follows.
+func Beginnings(docs []document.Doc) []document.Doc {
+	var out []document.Doc
+	for _, doc := range docs {
+		if flow, ok := doc["flow"].(map[string]any); ok {
+			out = append(out, document.Doc{"flow": map[string]any{"module": flow["module"], "data": flow["data"]}})
+		}
+	}
+	return out
+}

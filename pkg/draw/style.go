@@ -38,6 +38,9 @@ const Style = `
 .callflow-picture .changed .box{stroke-width:1.6}
 .callflow-picture .inner{fill:none;stroke:#8a6100;stroke-width:1.6}
 .callflow-picture .moved .box{stroke:#6a3fb5;stroke-width:2.4;stroke-dasharray:1.5 3.5;stroke-linecap:round}
+.callflow-picture .way .box,.callflow-picture .entry.took rect{stroke-width:3.2}
+.callflow-picture .entry.took text{font-weight:bold}
+.callflow-picture .edge.way{stroke-width:3.6;stroke:#1b1f24}
 .callflow-picture .tab,.callflow-picture .node .tab{stroke:none}
 .callflow-picture .badge{fill:#1b1f24}
 .callflow-picture .sign{font-size:13px;font-weight:bold;text-anchor:middle;fill:#fff}
@@ -52,6 +55,7 @@ const Style = `
 .callflow-picture .mark{fill:#ff9d94}
 .callflow-picture .edge{stroke:#8b949e}
 .callflow-picture .head{fill:#8b949e}
+.callflow-picture .edge.way{stroke:#e6edf3}
 .callflow-picture .box{fill:#1c2229;stroke:#7d8793}
 .callflow-picture .bar{stroke:#9aa4af}
 .callflow-picture .ask .box{fill:#3a2f10;stroke:#d9a93a}

@@ -17,7 +17,7 @@ func (p *Picture) SVG() string {
 		b := build(root)
 		b.place(x, top)
 		if i == 0 && len(p.Entries) > 0 {
-			s.arrow(x+trunk+8, top-16, x+trunk+8, top+b.tab*0, "edge")
+			s.arrow(x+trunk+8, top-16, x+trunk+8, top+b.tab*0, edgeClass(root))
 		}
 		s.block(b)
 		x += b.w + 2*gapX
@@ -99,20 +99,23 @@ func (s *svg) head(p *Picture) (top, right float64) {
 	x := margin
 	y += 11
 	for _, e := range entries {
-		text := e.Change.symbol() + entryWords[e.Kind] + e.Text
+		text := e.symbol() + entryWords[e.Kind] + e.Text
 		if e.Kind == Number {
-			text = e.Change.symbol() + e.Text
+			text = e.symbol() + e.Text
 		}
 		text = cut(text, noteSize, 420)
 		w := width(text, noteSize) + 18
-		if e.Kind == Pattern {
+		switch {
+		case e.Kind == Pattern:
 			w = monoWidth(text, noteSize) + 18
+		case e.Took:
+			w = boldWidth(text, noteSize) + 18
 		}
 		if x > margin && x+w > mostRight {
 			x, y = margin, y+26
 		}
 		s.add(`<g class="entry %s %s"><rect x="%s" y="%s" width="%s" height="20" rx="%d"/><text x="%s" y="%s">%s</text></g>`,
-			entryClass[e.Kind], e.Change.class(), px(x), px(y), px(w), map[EntryKind]int{Number: 10, More: 10}[e.Kind]+2, px(x+9), px(y+14), escape(text))
+			entryClass[e.Kind], e.class(), px(x), px(y), px(w), map[EntryKind]int{Number: 10, More: 10}[e.Kind]+2, px(x+9), px(y+14), escape(text))
 		right = max(right, x+w)
 		x += w + 7
 	}
@@ -120,6 +123,22 @@ func (s *svg) head(p *Picture) (top, right float64) {
 }
 
 var entryClass = map[EntryKind]string{Number: "number", Pattern: "pattern", FeatureCode: "feature", More: "more"}
+
+// symbol is what stands before an entry in a picture.
+func (e Entry) symbol() string {
+	if e.Took {
+		return wayMark
+	}
+	return e.Change.symbol()
+}
+
+// class is how an entry is styled beside its kind.
+func (e Entry) class() string {
+	if e.Took {
+		return "took"
+	}
+	return e.Change.class()
+}
 
 // symbol is the mark of a change in a picture.
 func (c Change) symbol() string {

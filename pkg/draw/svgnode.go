@@ -51,6 +51,9 @@ func edgeClass(n *Node) string {
 	if n.Change == Removed {
 		class += " gone"
 	}
+	if n.Way {
+		class += " way"
+	}
 	return class
 }
 
@@ -68,6 +71,9 @@ func (s *svg) node(b *block) {
 	}
 	if len(n.Marks) > 0 {
 		classes = append(classes, "marked")
+	}
+	if n.Way {
+		classes = append(classes, "way")
 	}
 	if n.Href != "" {
 		s.add(`<a href="%s">`, escape(n.Href))

@@ -8,7 +8,7 @@ func (p *Picture) Text() string {
 	var out strings.Builder
 	out.WriteString(p.Title + "\n")
 	for _, e := range written(p.Entries) {
-		out.WriteString("  " + e.Change.sign() + entryWords[e.Kind] + e.Text + "\n")
+		out.WriteString("  " + e.sign() + entryWords[e.Kind] + e.Text + "\n")
 	}
 	if len(p.Roots) == 0 {
 		out.WriteString("\nno flow: the call ends at once\n")
@@ -39,6 +39,9 @@ func writeBelow(out *strings.Builder, nodes []*Node, indent string) {
 // line writes one node.
 func line(n *Node) string {
 	var out strings.Builder
+	if n.Way {
+		out.WriteString(wayMark)
+	}
 	out.WriteString(n.Change.sign())
 	if n.Edge.Words != "" {
 		out.WriteString(n.Edge.Words + ": ")
@@ -51,6 +54,17 @@ func line(n *Node) string {
 		out.WriteString(" (" + strings.Join(notes, "; ") + ")")
 	}
 	return out.String()
+}
+
+// wayMark stands before what a call passes.
+const wayMark = "→ "
+
+// sign is what stands before an entry in text.
+func (e Entry) sign() string {
+	if e.Took {
+		return wayMark
+	}
+	return e.Change.sign()
 }
 
 // sign is the mark of a change in text: "+ ", or "" for none.
