@@ -9,6 +9,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/auth"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // Call is one request on its way through the stages of [Server.Handler]. A
@@ -39,7 +40,9 @@ type Call struct {
 	vars     vars
 	Token    string // the caller's token, if it sent one
 	Identity auth.Identity
-	bucket   bucketState
+
+	Encrypted bool // the connection of a browser that asks for a page
+	bucket    bucketState
 
 	sent   recorder
 	values [2]string // of the headers X-Request-Id and Content-Length, to save allocations
@@ -50,6 +53,14 @@ func (c *Call) Context() context.Context { return c.Request.Context() }
 
 // Account is the id in the path.
 func (c *Call) Account() string { return c.Var("account_id") }
+
+// Actor is the caller, as private fields and history remember it.
+func (c *Call) Actor() save.Actor {
+	return save.Actor{
+		AccountID: c.Identity.AccountID, UserID: c.Identity.UserID,
+		RequestID: c.RequestID, ClientIP: c.Client.String(), Plain: c.Identity.Plain,
+	}
+}
 
 // Object returns data as the document that PUT, POST and PATCH speak of. PHP
 // sends an empty object as an empty array.

@@ -33,6 +33,15 @@ func (v *corsHeaders) set(h http.Header) {
 	h["Access-Control-Max-Age"] = v.maxAge
 }
 
+// clear takes them away again: a page is for its own site alone.
+func (v *corsHeaders) clear(h http.Header) {
+	h.Del("Access-Control-Allow-Origin")
+	h.Del("Access-Control-Allow-Methods")
+	h.Del("Access-Control-Allow-Headers")
+	h.Del("Access-Control-Expose-Headers")
+	h.Del("Access-Control-Max-Age")
+}
+
 // scripted reports whether a browser asks on behalf of a script.
 func scripted(h http.Header) bool {
 	for _, name := range [...]string{"Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"} {

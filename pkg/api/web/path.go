@@ -143,8 +143,11 @@ const (
 )
 
 // Credentials finds the caller's proof, first hit wins (contract 1.3). An
-// empty header counts as none (contract 10.12).
+// empty header counts as none (contract 10.12). A page takes the cookie alone.
 func (c *Call) Credentials() auth.Credentials {
+	if c.route != nil && c.route.Traits.has(Beside) {
+		return c.cookie()
+	}
 	var out auth.Credentials
 	if token := c.Request.Header.Get("X-Auth-Token"); token != "" {
 		out.Scheme, out.Value = schemeToken, token

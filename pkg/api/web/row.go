@@ -25,7 +25,7 @@ const (
 	Lookups                   // its own rate limit
 	Endless                   // streams or waits: no deadline
 	Bare                      // health and metrics: outside /v2, no body, no token
-	Beside                    // a page beside the API: outside /v2, no body, no token, not in the OpenAPI document
+	Beside                    // a page beside the API: outside /v2, token in a cookie, not in the OpenAPI document
 )
 
 func (t Trait) has(one Trait) bool { return t&one != 0 }
@@ -52,6 +52,9 @@ type Row struct {
 	Data    string   // schema of the answer's data; "" = outside the envelope
 	Media   []string // media types the answer also comes in, see [Call.Wants]
 	Created bool     // answers 201
+
+	// Fail makes a page of an error; nil puts it into the envelope.
+	Fail func(*Call, Failure) *Answer
 
 	count *routeMetrics // set when the table is mounted
 }

@@ -72,7 +72,8 @@ func (s *Server) answer(w http.ResponseWriter, c *Call, bareToo bool) error {
 	return s.respond(w, c, a)
 }
 
-// answerOutside serves what stands beside the API, without its stages.
+// answerOutside serves what stands beside the API: health and metrics without
+// any stages, pages with their own.
 func (s *Server) answerOutside(w http.ResponseWriter, c *Call, res *endpoint, err error) error {
 	if err != nil {
 		return err
@@ -81,6 +82,17 @@ func (s *Server) answerOutside(w http.ResponseWriter, c *Call, res *endpoint, er
 	if c.route == nil {
 		w.Header().Set("Allow", res.allow)
 		return &problem.Error{Code: problem.MethodNotAllowed}
+	}
+	if c.route.Traits.has(Beside) {
+		s.cors.clear(w.Header())
+		if err := s.stagesOfPage(w, c); err != nil {
+			return err
+		}
+	}
+	if c.route.Traits&(Endless|Bare) == 0 {
+		ctx, cancel := context.WithTimeout(c.Context(), s.cfg.Limits.Deadline)
+		defer cancel()
+		c.Request = c.Request.WithContext(ctx)
 	}
 	a, err := c.route.Handle(c)
 	if err != nil {
@@ -115,7 +127,6 @@ func (s *Server) fail(rec *recorder, c *Call, err error) (broken bool) {
 	e := classify(err)
 	shape := shapeOf(e.Code)
 	h := rec.Header()
-	c.cors.set(h)
 	h.Del("Location")
 	h.Del("Expires")
 	h.Del("ETag")
@@ -132,6 +143,13 @@ func (s *Server) fail(rec *recorder, c *Call, err error) (broken bool) {
 	case http.StatusRequestEntityTooLarge:
 		h.Set("Connection", "close")
 	}
+	if c.route != nil && c.route.Fail != nil {
+		h.Del("WWW-Authenticate") // a page has a form for that
+		if s.failPage(rec, c, e, shape.status) == nil {
+			return false
+		}
+	}
+	c.cors.set(h)
 	env := s.envelopeOf(c)
 	env.status, env.authToken = "error", ""
 	env.code, env.message = strconv.Itoa(shape.status), shape.message

@@ -118,13 +118,16 @@ type Server struct {
 	fixed     fixedHeaders
 	own       map[string]bool // parameters that are ours, of any row
 	cors      corsHeaders     // of a path outside the table
-	limiter   *auth.Limiter   // nil = no limit
-	lookups   *auth.Limiter   // nil = no limit
-	metrics   *metrics
-	zippers   sync.Pool // of *gzip.Writer
-	buffers   sync.Pool // of *buffer
-	phase     atomic.Int32
-	unlogged  atomic.Int64 // lookups since the last one logged
+
+	crossOrigin *http.CrossOriginProtection // of forms
+
+	limiter  *auth.Limiter // nil = no limit
+	lookups  *auth.Limiter // nil = no limit
+	metrics  *metrics
+	zippers  sync.Pool // of *gzip.Writer
+	buffers  sync.Pool // of *buffer
+	phase    atomic.Int32
+	unlogged atomic.Int64 // lookups since the last one logged
 }
 
 // newZipper compresses fast rather than well: a list is to arrive sooner.
@@ -146,6 +149,8 @@ func New(cfg Config, table []Row) *Server {
 		},
 		zippers: sync.Pool{New: newZipper},
 		buffers: sync.Pool{New: func() any { return &buffer{make([]byte, 0, bufferSize)} }},
+
+		crossOrigin: http.NewCrossOriginProtection(),
 	}
 	s.Enter(cmp.Or(cfg.Phase, Serving))
 	s.mount(table)

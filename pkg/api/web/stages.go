@@ -177,16 +177,21 @@ func parseHop(text string) (netip.Addr, bool) {
 	return hop.Addr().Unmap(), err == nil
 }
 
-// clientAddr is the peer's address, or what a trusted proxy says in front of
-// it: the last address of X-Forwarded-For that is no proxy itself. Where that
-// cannot be read, it is whoever passed it on.
-func (s *Server) clientAddr(r *http.Request) netip.Addr {
+// peerOf is the address that a connection comes from.
+func peerOf(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	addr := peer.Addr()
 	if err != nil { // no port
 		addr, _ = netip.ParseAddr(r.RemoteAddr)
 	}
-	addr = addr.Unmap()
+	return addr.Unmap()
+}
+
+// clientAddr is the peer's address, or what a trusted proxy says in front of
+// it: the last address of X-Forwarded-For that is no proxy itself. Where that
+// cannot be read, it is whoever passed it on.
+func (s *Server) clientAddr(r *http.Request) netip.Addr {
+	addr := peerOf(r)
 	if !s.trusted(addr) {
 		return addr
 	}
