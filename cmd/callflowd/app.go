@@ -23,6 +23,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/resource"
 	"github.com/callflowd/callflowd/pkg/route"
 	"github.com/callflowd/callflowd/pkg/schema"
+	"github.com/callflowd/callflowd/pkg/ui"
 )
 
 // The waits between attempts to reach a CouchDB that is down at the start.
@@ -38,6 +39,9 @@ const tidyEvery = time.Hour
 type app struct {
 	log      *zap.Logger
 	accounts *account.Service
+
+	callflows *callflow.Service
+
 	auth     *auth.Service
 	routes   *route.Indexes
 	schemas  *siteSchemas
@@ -66,18 +70,35 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 		a.snapshot = &authorityFile{filepath.Join(opts.DataDir, "authority.json"), a.auth, a.accounts, log}
 	}
 	a.routes = route.NewIndexes(indexes)
+	a.callflows = &callflow.Service{
+		Couch: store.client, Schemas: schemas, Accounts: a.accounts, Index: a.routes, Log: log.Named("callflow"),
+		HistoryMonths: opts.HistoryMonths, Words: api.Words(),
+	}
 	a.server = api.New(api.Config{
-		Callflows: &callflow.Service{
-			Couch: store.client, Schemas: schemas, Accounts: a.accounts, Index: a.routes, Log: log.Named("callflow"),
-			HistoryMonths: opts.HistoryMonths, Words: api.Words(),
-		},
-		Accounts: a.accounts, Auth: a.auth, Routes: a.routes, Schemas: schemas, Couch: store.client,
+		Callflows: a.callflows,
+		Accounts:  a.accounts, Auth: a.auth, Routes: a.routes, Schemas: schemas, Couch: store.client,
 		Resources: &resource.Service{Couch: store.client, Schemas: schemas, Words: api.Words(), Hash: auth.UserCredentials},
 		Log:       log.Named("api"), Version: version(), Limits: opts.Limits.api(), Proxies: opts.Limits.TrustedProxy,
 		AdminElsewhere: opts.AdminListen != "", Collectors: a.metrics(store), Probes: a.probes(opts, store), Emergency: opts.Emergency,
-		Apps: opts.Console.apps(), Phase: web.Starting, LogLookups: oneIn(opts.LogLookups),
+		Apps: opts.Console.apps(), Phase: web.Starting, LogLookups: oneIn(opts.LogLookups), Pages: a.pages(opts),
 	})
 	return a, nil
+}
+
+// pages makes the pages for browsers; nil where they are switched off.
+func (a *app) pages(opts *options) func(*api.Server) []web.Row {
+	if !opts.UI {
+		return nil
+	}
+	storage := "embedded databases"
+	if opts.CouchDBURL != "" {
+		storage = "a CouchDB server"
+	}
+	return func(s *api.Server) []web.Row {
+		return ui.Rows(ui.Config{
+			API: s, Callflows: a.callflows, Accounts: a.accounts, Auth: a.auth, Routes: a.routes, Version: version(), Storage: storage,
+		})
+	}
 }
 
 // oneIn translates a flag, whose 0 means none, for the API, where that is -1.

@@ -90,6 +90,8 @@ type options struct {
 	HistoryMonths    int      `default:"0" help:"Months of history that are kept besides the current one; 0 keeps all."`
 	AllowInternalURL []string `name:"allow-internal-url" placeholder:"HOST" help:"Hosts inside the network that callflows may send calls' events to: a name, .suffix, an address or a prefix like 10.1.0.0/16; may be repeated."`
 
+	UI bool `name:"ui" default:"true" negatable:"" help:"Serve the page for browsers at /ui/, beside the API."`
+
 	LogLookups int `default:"100" placeholder:"N" help:"Log one in so many lookups that went well and fast: 1 logs each, 0 none. Slow and failed ones are always logged, and the metrics count all."`
 
 	Emergency []string `default:"${emergency}" placeholder:"NUMBER" help:"Emergency numbers, which no pattern is to take unless it names them; may be repeated."`

@@ -13,13 +13,14 @@ const module = "github.com/callflowd/callflowd/"
 // only packages of the layers below its own, and those listed in sideways.
 var layers = [][]string{
 	{"cmd/callflowd"},
-	{"pkg/api", "pkg/bench", "pkg/cli"},
+	{"pkg/api", "pkg/ui", "pkg/bench", "pkg/cli"},
 	{"pkg/callflow", "pkg/account", "pkg/auth", "pkg/resource", "pkg/draw", "pkg/notice", "pkg/replication"},
 	{"pkg/save", "pkg/route", "pkg/schema", "pkg/number", "pkg/couch", "pkg/reserve", "couchviews", "schemas"},
 	{"pkg/document", "pkg/problem", "pkg/lru", "pkg/pause", "pkg/pcre", "pkg/collation"},
 }
 
 var sideways = map[string][]string{
+	"pkg/ui":       {"pkg/api"},
 	"pkg/callflow": {"pkg/account"},
 	"pkg/auth":     {"pkg/account"},
 	"pkg/resource": {"pkg/account", "pkg/auth"},

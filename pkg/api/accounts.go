@@ -57,7 +57,7 @@ func (s *Server) createAccount(c *web.Call) (*web.Answer, error) {
 	if parent == "" {
 		parent = c.Identity.AccountID
 	}
-	doc, err := s.cfg.Accounts.Create(c.Context(), parent, data, actorOf(c))
+	doc, err := s.cfg.Accounts.Create(c.Context(), parent, data, c.Actor())
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func changeAccount(c *web.Call, change func(context.Context, save.Write) (save.S
 		return nil, err
 	}
 	result, err := change(c.Context(), save.Write{
-		ID: c.Account(), Data: data, Check: c.Check, Actor: actorOf(c),
+		ID: c.Account(), Data: data, Check: c.Check, Actor: c.Actor(),
 	})
 	if err != nil {
 		return nil, err
@@ -135,7 +135,7 @@ func (s *Server) moveAccount(c *web.Call) (*web.Answer, error) {
 	if err := s.web.Authorise(c, to); err != nil {
 		return nil, err
 	}
-	doc, err := s.cfg.Accounts.Move(c.Context(), c.Account(), to, actorOf(c))
+	doc, err := s.cfg.Accounts.Move(c.Context(), c.Account(), to, c.Actor())
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +183,7 @@ func (s *Server) renewAPIKey(c *web.Call) (*web.Answer, error) {
 	if err := c.Identity.Administer(); err != nil {
 		return nil, err
 	}
-	key, err := s.cfg.Accounts.RenewAPIKey(c.Context(), c.Account(), actorOf(c))
+	key, err := s.cfg.Accounts.RenewAPIKey(c.Context(), c.Account(), c.Actor())
 	if err != nil {
 		return nil, err
 	}
@@ -283,7 +283,7 @@ func (m accountMetaflows) read(c *web.Call) (document.Doc, error) {
 
 func (m accountMetaflows) write(c *web.Call, doc document.Doc, read string) (document.Doc, error) {
 	saved, err := m.s.cfg.Accounts.Replace(c.Context(), save.Write{
-		ID: c.Account(), Data: doc, Check: unmoved(read), Actor: actorOf(c),
+		ID: c.Account(), Data: doc, Check: unmoved(read), Actor: c.Actor(),
 	})
 	return saved.Doc, err
 }

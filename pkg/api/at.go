@@ -11,10 +11,10 @@ import (
 	"github.com/callflowd/callflowd/pkg/route/pattern"
 )
 
-// timeOf reads ?at=: ISO 8601, or Gregorian seconds as Kazoo's documents have them
+// TimeOf reads ?at=: ISO 8601, or Gregorian seconds as Kazoo's documents have them
 // (contract 9.23). A raw plus sign of a time zone arrives as a space. A time in
 // the future is an error.
-func (s *Server) timeOf(c *web.Call) (at time.Time, given bool, err error) {
+func (s *Server) TimeOf(c *web.Call) (at time.Time, given bool, err error) {
 	if !c.Query.Has("at") {
 		return time.Time{}, false, nil
 	}

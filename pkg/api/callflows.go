@@ -9,14 +9,6 @@ import (
 	"github.com/callflowd/callflowd/pkg/save"
 )
 
-// actorOf is the caller, as private fields and history remember it.
-func actorOf(c *web.Call) save.Actor {
-	return save.Actor{
-		AccountID: c.Identity.AccountID, UserID: c.Identity.UserID,
-		RequestID: c.RequestID, ClientIP: c.Client.String(), Plain: c.Identity.Plain,
-	}
-}
-
 // writeOf gathers what a save of the callflow in the path needs.
 func writeOf(c *web.Call) (save.Write, error) {
 	data, err := c.Object()
@@ -32,7 +24,7 @@ func writeOf(c *web.Call) (save.Write, error) {
 	}
 	return save.Write{
 		AccountID: c.Account(), ID: c.Var("callflow_id"), Data: data, Base: base,
-		Check: c.Check, Actor: actorOf(c),
+		Check: c.Check, Actor: c.Actor(),
 	}, nil
 }
 
@@ -58,7 +50,7 @@ func (s *Server) createCallflow(c *web.Call) (*web.Answer, error) {
 // getCallflow serves GET …/callflows/{C}: the callflow, and metadata about the
 // documents it refers to (contract 2.3).
 func (s *Server) getCallflow(c *web.Call) (*web.Answer, error) {
-	if at, given, err := s.timeOf(c); err != nil || given {
+	if at, given, err := s.TimeOf(c); err != nil || given {
 		if err != nil {
 			return nil, err
 		}

@@ -27,7 +27,7 @@ func (s *Server) listChanges(c *web.Call) (*web.Answer, error) {
 		o.Limit = n
 	}
 	if c.Wants(web.EventStream) {
-		return s.streamChanges(c, o)
+		return s.StreamChanges(c, o)
 	}
 	switch feed := c.Value("feed"); feed {
 	case "", "normal":
@@ -46,11 +46,11 @@ func (s *Server) listChanges(c *web.Call) (*web.Answer, error) {
 	return &web.Answer{Data: found.Changes, Members: web.Members{LastSeq: found.LastSeq}}, nil
 }
 
-// streamChanges sends changes as they come (WHATWG HTML, section 9.2). A
+// StreamChanges sends changes as they come (WHATWG HTML, section 9.2). A
 // browser that connects again names the last change it has in Last-Event-ID.
 // The first page is read before the answer begins, so that an error can still
 // have its own status.
-func (s *Server) streamChanges(c *web.Call, o callflow.ChangesOptions) (*web.Answer, error) {
+func (s *Server) StreamChanges(c *web.Call, o callflow.ChangesOptions) (*web.Answer, error) {
 	if id := c.Request.Header.Get("Last-Event-ID"); id != "" {
 		o.Since = id
 	}

@@ -76,7 +76,7 @@ func tokenOf(p *resource.Position) string {
 func (of collection) write(c *web.Call) (resource.Write, error) {
 	data, err := c.Object()
 	return resource.Write{Kind: of.kind, Write: save.Write{
-		AccountID: c.Account(), ID: c.Var("document_id"), Data: data, Check: c.Check, Actor: actorOf(c),
+		AccountID: c.Account(), ID: c.Var("document_id"), Data: data, Check: c.Check, Actor: c.Actor(),
 	}}, err
 }
 

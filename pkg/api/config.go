@@ -46,6 +46,10 @@ type Config struct {
 	Collectors     []prometheus.Collector
 	Probes         []health.Probe // of parts that the API does not know, for /readyz
 
+	// Pages makes the rows of what stands beside the API: the pages, which do
+	// what the server's own handlers do. It may be nil.
+	Pages func(*Server) []web.Row
+
 	Phase web.Phase // the first one, see [Server.Enter]; zero is Serving
 }
 

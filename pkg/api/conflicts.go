@@ -4,6 +4,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/callflow"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // listConflicts serves GET …/conflicts: what replication left undecided.
@@ -27,18 +28,24 @@ func (s *Server) resolveConflict(c *web.Call) (*web.Answer, error) {
 			Path: "keep", Code: "required", Message: "name the revision to keep, or say merge: true",
 		}})
 	}
-	w.ID, w.Data, w.Base = c.Var("document_id"), nil, ""
-	if err := s.maySettle(c, w.ID); err != nil {
+	result, err := s.Settle(c, wanted, w.Check)
+	if err != nil {
 		return nil, err
+	}
+	return saved(result), nil
+}
+
+// Settle resolves the conflict of the document in the path, if the caller may.
+func (s *Server) Settle(c *web.Call, wanted callflow.Resolution, check func(rev string) error) (save.Saved, error) {
+	w := save.Write{AccountID: c.Account(), ID: c.Var("document_id"), Check: check, Actor: c.Actor()}
+	if err := s.maySettle(c, w.ID); err != nil {
+		return save.Saved{}, err
 	}
 	result, err := s.cfg.Callflows.Resolve(c.Context(), w, wanted)
 	if err == nil && w.ID == c.Account() {
 		_, err = s.cfg.Accounts.Get(c.Context(), w.ID) // updates the copy in the database accounts
 	}
-	if err != nil {
-		return nil, err
-	}
-	return saved(result), nil
+	return result, err
 }
 
 // maySettle keeps callers from choosing the revision that gives them more

@@ -166,3 +166,6 @@ func (s *Server) getOpenAPI(*web.Call) (*web.Answer, error) {
 
 // showMetrics serves GET /metrics in Prometheus' text form.
 func (s *Server) showMetrics(c *web.Call) (*web.Answer, error) { return s.web.ShowMetrics(c) }
+
+// Outcomes says of each part of the program whether it works, as /readyz does.
+func (s *Server) Outcomes() []health.Outcome { return s.health.Outcomes() }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 
@@ -84,7 +85,7 @@ func (s *Server) getRoute(c *web.Call) (*web.Answer, error) {
 	if err := problem.Validation(number.Check("number", dialled)); err != nil {
 		return nil, err
 	}
-	if at, given, err := s.timeOf(c); err != nil || given {
+	if at, given, err := s.TimeOf(c); err != nil || given {
 		if err != nil {
 			return nil, err
 		}
@@ -243,17 +244,22 @@ func (s *Server) routeQuery(data document.Doc) (numbers []string, drafts []docum
 	return numbers, drafts, problem.Validation(wrong)
 }
 
+// Analyse says what is wrong with an account's numbers and patterns.
+func (s *Server) Analyse(ctx context.Context, accountID string) (analysis.Report, error) {
+	plan, err := s.cfg.Routes.Plan(ctx, accountID)
+	if err != nil {
+		return analysis.Report{}, err
+	}
+	routes, err := s.cfg.Routes.Index(ctx, accountID)
+	if err != nil {
+		return analysis.Report{}, err
+	}
+	return analysis.Run(ctx, routes.Draft(nil, plan), analysis.Options{Plan: plan, Emergency: s.cfg.Emergency})
+}
+
 // analyseRoutes serves GET …/route_analysis.
 func (s *Server) analyseRoutes(c *web.Call) (*web.Answer, error) {
-	plan, err := s.cfg.Routes.Plan(c.Context(), c.Account())
-	if err != nil {
-		return nil, err
-	}
-	routes, err := s.cfg.Routes.Index(c.Context(), c.Account())
-	if err != nil {
-		return nil, err
-	}
-	report, err := analysis.Run(c.Context(), routes.Draft(nil, plan), analysis.Options{Plan: plan, Emergency: s.cfg.Emergency})
+	report, err := s.Analyse(c.Context(), c.Account())
 	if err != nil {
 		return nil, err
 	}

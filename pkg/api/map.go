@@ -38,19 +38,7 @@ func (s *Server) getMap(c *web.Call) (*web.Answer, error) {
 	if c.As() == "" {
 		return &web.Answer{Data: mapOf(docs), Digest: true}, nil
 	}
-	return drawn(c, draw.NewMap("", docs, s.drawOptions(c, beginnings(docs)...))), nil
-}
-
-// beginnings are the callflows with their first actions alone: a map names
-// nothing of what follows.
-func beginnings(docs []document.Doc) []document.Doc {
-	var out []document.Doc
-	for _, doc := range docs {
-		if flow, ok := doc["flow"].(map[string]any); ok {
-			out = append(out, document.Doc{"flow": map[string]any{"module": flow["module"], "data": flow["data"]}})
-		}
-	}
-	return out
+	return drawn(c, draw.NewMap("", docs, s.drawOptions(c, draw.Beginnings(docs)...))), nil
 }
 
 // mapOf makes the graph of callflows. Each way is there once.

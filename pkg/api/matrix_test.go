@@ -12,6 +12,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/auth"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/resource"
+	"github.com/callflowd/callflowd/pkg/ui"
 )
 
 // audience is who gets past authentication and authority on a route.
@@ -82,6 +83,7 @@ func expectations() matrix {
 	m.add(relatives, 404, "GET "+cf+"/history/{revision}")
 	m.add(relatives, 412, "PUT "+a, "POST "+a, "PATCH "+a, "DELETE "+a, "PUT "+a+"/callflows", "POST "+cf, "PATCH "+cf, "DELETE "+cf)
 	m.addMetaflows(a)
+	m.addPages()
 	for _, name := range kinds() {
 		all, one := a+"/"+name, a+"/"+name+"/{document_id}"
 		m.add(relatives, 200, "GET "+all, "GET "+one, "GET "+one+"/references")
@@ -89,6 +91,26 @@ func expectations() matrix {
 		m.addMetaflows(one)
 	}
 	return m
+}
+
+// addPages are the pages for browsers: a caller gets of an account what the API
+// would give, and who is not signed in is sent to do so.
+func (m matrix) addPages() {
+	const a = "/ui/accounts/{account_id}"
+	const cf = a + "/callflows/{callflow_id}"
+	m.add(everyone, 200, "GET /ui/sign-in")
+	m.add(everyone, 303, "GET /", "GET /ui")
+	m.add(everyone, 401, "POST /ui/sign-in")
+	m.add(everyone, 404, "GET /ui/static/{file}", "GET /ui/{rest:.*}")
+	m.add(tokens, 200, "GET /ui/system")
+	m.add(tokens, 303, "GET /ui/", "POST /ui/sign-out")
+	m.add(relatives, 303, "GET "+a)
+	for _, name := range []string{"/accounts", "/test", "/callflows", "/map", "/analysis", "/conflicts", "/deleted", "/changes"} {
+		m.add(relatives, 200, "GET "+a+name)
+	}
+	m.add(relatives, 200, "GET "+cf, "GET "+cf+"/compare")
+	m.add(relatives, 400, "POST "+cf+"/restore", "POST "+a+"/conflicts/{document_id}", "GET "+a+"/changes/stream")
+	m.add(relatives, 404, "GET "+cf+"/restore", "GET "+cf+"/versions/{revision}", "GET "+a+"/beside", "GET "+a+"/conflicts/{document_id}")
 }
 
 func (m matrix) addMetaflows(under string) {
@@ -117,7 +139,10 @@ type caller struct {
 }
 
 func TestAuthorisationMatrix(t *testing.T) {
-	w := newWorld(t, func(cfg *Config) { cfg.Limits.Rate.Burst = -1 })
+	w := newWorld(t, func(cfg *Config) {
+		cfg.Limits.Rate.Burst = -1
+		cfg.Pages = pagesOf(cfg)
+	})
 	parentID, parent := w.newAccount("parent")
 	selfID, self := parent.newAccount("self")
 	childID, _ := self.newAccount("child")
@@ -161,10 +186,10 @@ func TestAuthorisationMatrix(t *testing.T) {
 			continue
 		}
 		for _, from := range callers {
-			if got := w.ask(r, selfID, from.token()); !fits(got, who, from) {
+			if got := w.ask(r, selfID, from.token()); !fits(r, got, who, from) {
 				t.Errorf("%s by %s: %d %s", key, from.name, got.status, got.body)
 			}
-			if r.Method == put && strings.HasSuffix(r.Path, "/api_key") || r.Method == remove && r.Path == "/token_auth" {
+			if r.Method == put && strings.HasSuffix(r.Path, "/api_key") || r.Method == remove && r.Path == "/token_auth" || r.Path == "/ui/sign-out" {
 				clear(fresh) // a token or a key has just become void
 			}
 		}
@@ -173,12 +198,16 @@ func TestAuthorisationMatrix(t *testing.T) {
 
 // fits judges an answer: those outside get one of the 401s or the 403, those
 // inside what the matrix says.
-func fits(got response, want verdict, from caller) bool {
+func fits(r web.Row, got response, want verdict, from caller) bool {
 	switch {
 	case want.who == everyone:
 		return got.status == want.status
 	case want.who == proven && from.name == "none":
 		return got.status == http.StatusBadRequest
+	case !from.good && r.Traits&web.Beside != 0 && r.Method == get:
+		return got.status == http.StatusSeeOther && strings.HasPrefix(got.header.Get("Location"), "/ui/sign-in?next=")
+	case !from.good && r.Traits&web.Beside != 0:
+		return got.status == http.StatusUnauthorized
 	case !from.good:
 		message := `"message":"invalid credentials"` // of a token that is refused; none at all has another (contract 1.3)
 		if from.name == "none" {
@@ -198,6 +227,9 @@ func (w *world) ask(r web.Row, accountID, token string) response {
 	if parts := strings.Split(r.Path, "/"); len(parts) > 4 {
 		document = "x-" + parts[3]
 	}
+	if r.Traits&web.Beside != 0 {
+		return w.askPage(r, accountID, token)
+	}
 	path := strings.NewReplacer(
 		"{account_id}", accountID, "{callflow_id}", "x", "{document_id}", document, "{revision}", "1-a", "{number}", "100",
 		"{schema_id}", "callflows", "{token}", cmp.Or(token, "x"),
@@ -212,6 +244,27 @@ func (w *world) ask(r web.Row, accountID, token string) response {
 		return w.as(token).send(r.Method, path, "", "If-Match", `"0-none"`)
 	}
 	return w.as(token).send(r.Method, path, `{"data":{}}`, "If-Match", `"0-none"`)
+}
+
+// askPage asks as a browser does: with a cookie, and with a form that lacks
+// what is needed. The stream of changes is asked for from where nothing is.
+func (w *world) askPage(r web.Row, accountID, token string) response {
+	path := strings.NewReplacer(
+		"{account_id}", accountID, "{callflow_id}", "x", "{document_id}", "none", "{revision}", "1-a", "{file}", "x", "{rest:.*}", "x",
+	).Replace(r.Path)
+	if strings.HasSuffix(path, "/stream") {
+		path += "?since=nonsense"
+	}
+	return w.as("").send(r.Method, path, "", "Cookie", web.SessionCookie+"="+token)
+}
+
+// pagesOf makes the pages of a server's own parts.
+func pagesOf(cfg *Config) func(*Server) []web.Row {
+	return func(s *Server) []web.Row {
+		return ui.Rows(ui.Config{
+			API: s, Callflows: cfg.Callflows, Accounts: cfg.Accounts, Auth: cfg.Auth, Routes: cfg.Routes, Now: noon, Patience: time.Minute,
+		})
+	}
 }
 
 // loginTo gives a fresh token of any account, by the key in its document.

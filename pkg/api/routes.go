@@ -37,7 +37,7 @@ func (s *Server) routes() []web.Row {
 	for _, kind := range resource.Kinds() {
 		table = append(table, s.collectionRoutes(kind)...)
 	}
-	return table
+	return append(table, s.pages...)
 }
 
 // pagingQuery are the parameters of every listing.

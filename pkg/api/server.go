@@ -24,6 +24,7 @@ type Server struct {
 	web     *web.Server
 	health  *health.Monitor
 	openAPI func() ([]byte, error)
+	pages   []web.Row
 
 	tokenLife time.Duration // of a login, as the console is told
 }
@@ -39,6 +40,9 @@ func New(cfg Config) *Server {
 		s.tokenLife = cfg.Auth.TokenLife
 	}
 	s.health = s.monitor()
+	if cfg.Pages != nil {
+		s.pages = cfg.Pages(s)
+	}
 	s.openAPI = sync.OnceValues(func() ([]byte, error) { return openapi.Document(cfg.Version, s.routes()) })
 	s.web = web.New(web.Config{
 		Auth: cfg.Auth, Prepare: cfg.Accounts.Prepare, Log: cfg.Log, Node: cfg.Node, Version: cfg.Version, Now: cfg.Now,

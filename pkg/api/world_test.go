@@ -177,7 +177,8 @@ func (w *world) do(r *http.Request, body string) response {
 func (r *response) wellFormed(request *http.Request) {
 	r.t.Helper()
 	id := r.header.Get("X-Request-Id")
-	if id == "" || r.header.Get("Access-Control-Allow-Origin") != "*" {
+	page := r.header.Get("X-Frame-Options") != ""
+	if id == "" || (r.header.Get("Access-Control-Allow-Origin") != "*") != page {
 		r.t.Errorf("%s %s: headers %v", request.Method, request.URL, r.header)
 	}
 	if r.body == "" || r.header.Get("Content-Type") != "application/json" || r.header.Get("Content-Encoding") != "" {

@@ -1,0 +1,77 @@
+package ui
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/callflowd/callflowd/pkg/lru"
+	"github.com/callflowd/callflowd/pkg/route/analysis"
+)
+
+// findings keeps the latest analysis of each account, since one of many
+// patterns takes a while and lists of callflows show its findings.
+type findings struct {
+	run     func(ctx context.Context, accountID string) (analysis.Report, error)
+	mu      sync.Mutex
+	reports *lru.Map[string, *report]
+}
+
+// report is an analysis of an account as it was at a version of its list.
+type report struct {
+	version string
+	done    chan struct{}
+	analysis.Report
+	err error
+}
+
+const (
+	reportsKept   = 50
+	analysisLimit = time.Minute
+)
+
+func newFindings(run func(context.Context, string) (analysis.Report, error)) *findings {
+	return &findings{run: run, reports: lru.New[string, *report](reportsKept)}
+}
+
+// of returns the analysis of an account at a version, begun if there is none.
+// It reports false if that is not done within patience.
+func (f *findings) of(ctx context.Context, accountID, version string, patience time.Duration) (*report, bool, error) {
+	r := f.begin(ctx, accountID, version)
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case <-r.done:
+		return r, true, r.err
+	case <-late.C:
+		return nil, false, nil
+	case <-ctx.Done():
+		return nil, false, ctx.Err()
+	}
+}
+
+func (f *findings) begin(ctx context.Context, accountID, version string) *report {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if r, ok := f.reports.Get(accountID); ok && r.version == version && !r.failed() {
+		return r
+	}
+	r := &report{version: version, done: make(chan struct{})}
+	f.reports.Put(accountID, r)
+	go func() {
+		defer close(r.done)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), analysisLimit)
+		defer cancel()
+		r.Report, r.err = f.run(ctx, accountID)
+	}()
+	return r
+}
+
+func (r *report) failed() bool {
+	select {
+	case <-r.done:
+		return r.err != nil
+	default:
+		return false
+	}
+}
