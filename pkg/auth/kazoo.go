@@ -10,7 +10,9 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
+	"maps"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,8 +38,8 @@ type kazoo struct {
 	second time.Time                   // since when lookups are counted
 	looked int
 
-	secret string // of the site; "" for unknown
-	read   time.Time
+	secrets []string // of the site; none for unknown
+	read    time.Time
 }
 
 const (
@@ -127,38 +129,58 @@ const (
 	siteSecret = "secret_for_user_signature"
 )
 
-// site returns the secret of the site that identities are signed with, "" if
-// there is none. again asks the database even if it was asked a moment ago.
-func (s *Service) site(ctx context.Context, again bool) (string, error) {
+// site returns the secrets of the site that identities are signed with, none
+// if there are none. The first is the one to sign with. Kazoo lets a node or a
+// zone have its own beside the default one, and which of them signed a token
+// is not written in it. again asks the database even if it was asked a moment
+// ago.
+func (s *Service) site(ctx context.Context, again bool) ([]string, error) {
 	k := &s.kazoo
 	k.mu.Lock()
-	known, age := k.secret, s.Now().Sub(k.read)
+	known, age := k.secrets, s.Now().Sub(k.read)
 	k.mu.Unlock()
-	if known != "" && (age < secretFor && !again || age < time.Second) {
+	if len(known) > 0 && (age < secretFor && !again || age < time.Second) {
 		return known, nil
 	}
 	doc, err := s.Couch.DB("system_config").Get(ctx, authConfig)
 	switch {
 	case problem.Is(err, problem.BadIdentifier), problem.Is(err, problem.MissingDatabase):
-		return "", nil
-	case err != nil && known != "" && unreachable(err):
+		return nil, nil
+	case err != nil && len(known) > 0 && unreachable(err):
 		return known, nil
 	case err != nil:
-		return "", err
+		return nil, err
 	}
-	secret := document.Doc(doc.Object("default")).String(siteSecret)
+	secrets := siteSecrets(doc)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.secret, k.read = secret, s.Now()
-	return secret, nil
+	k.secrets, k.read = secrets, s.Now()
+	return secrets, nil
+}
+
+// maxSections bounds the nodes and zones whose secrets are tried.
+const maxSections = 100
+
+// siteSecrets are the secrets in the sections of a system_config document, the
+// default one first and the others in the order of their sections' names.
+func siteSecrets(config document.Doc) []string {
+	sections := append([]string{"default"}, slices.Sorted(maps.Keys(config))...)
+	var secrets []string
+	for _, section := range sections[:min(len(sections), maxSections)] {
+		secret := document.Doc(config.Object(section)).String(siteSecret)
+		if secret != "" && !slices.Contains(secrets, secret) {
+			secrets = append(secrets, secret)
+		}
+	}
+	return secrets
 }
 
 // makeSite writes a secret for the site if it has none, in the document that
 // Kazoo uses. Of several processes that do so at once, one wins.
 func (s *Service) makeSite(ctx context.Context) error {
 	for range 5 {
-		secret, err := s.site(ctx, true)
-		if err != nil || secret != "" {
+		secrets, err := s.site(ctx, true)
+		if err != nil || len(secrets) > 0 {
 			return err
 		}
 		config := s.Couch.DB("system_config")
@@ -211,14 +233,16 @@ func (s *Service) checkIdentity(ctx context.Context, c claims, doc document.Doc)
 		return tokenRejected("the token has no identity_sig", nil)
 	}
 	for _, again := range []bool{false, true} { // the secret may have been changed a moment ago
-		site, err := s.site(ctx, again)
+		sites, err := s.site(ctx, again)
 		if err != nil {
 			return err
 		}
 		own := doc.String("pvt_signature_secret")
-		want := identitySig(own, site, c.identityID())
-		if own != "" && site != "" && subtle.ConstantTimeCompare([]byte(want), []byte(*c.IdentitySig)) == 1 {
-			return nil
+		for _, site := range sites {
+			want := identitySig(own, site, c.identityID())
+			if own != "" && subtle.ConstantTimeCompare([]byte(want), []byte(*c.IdentitySig)) == 1 {
+				return nil
+			}
 		}
 	}
 	return tokenRejected("the secret of the token's identity has changed", nil)

@@ -288,6 +288,58 @@ func TestMasquerade(t *testing.T) {
 	}
 }
 
+// A node or a zone may have a secret of its own: tokens signed with either are
+// good, ours are signed with the default one.
+func TestSecretsOfZones(t *testing.T) {
+	c := newCluster(t)
+	config := c.Couch.DB("system_config")
+	doc, err := config.Get(t.Context(), "auth")
+	check(t, err)
+	const zone = "11112222333344445555666677778888"
+	doc["frankfurt"] = map[string]any{"secret_for_user_signature": zone}
+	doc["kazoo_apps@a.example"] = map[string]any{"system_key": "x"}
+	check(t, config.Put(t.Context(), doc))
+	claims := c.claims()
+	claims["identity_sig"] = kazooSig(ownSecret, zone, c.user.ID())
+	c.want(t, c.token(t, "RS256", claims), "")
+	c.want(t, c.token(t, "RS256", c.claims()), "")
+	claims["identity_sig"] = kazooSig(ownSecret, "", c.user.ID())
+	c.want(t, c.token(t, "RS256", claims), problem.TokenRejected)
+}
+
+// A login can name whom the token acts as, by password and by API key; the
+// session is then that user's. Accounts elsewhere cannot be named.
+func TestLoginAs(t *testing.T) {
+	c := newCluster(t)
+	user := c.addUser(t, c.customer, "bob", "pw")
+	account, err := c.accounts.Get(t.Context(), c.reseller)
+	check(t, err)
+	logins := map[string]func(as any) (auth.Session, error){
+		"user": func(as any) (auth.Session, error) {
+			return c.UserAuth(t.Context(), document.Doc{"credentials": c.user.String("pvt_md5_auth"), "account_name": "reseller", "as": as})
+		},
+		"API key": func(as any) (auth.Session, error) {
+			return c.APIAuth(t.Context(), document.Doc{"api_key": account.String("pvt_api_key"), "as": as})
+		},
+	}
+	whom := func(account, owner string) map[string]any {
+		return map[string]any{"account_id": account, "owner_id": owner}
+	}
+	for name, login := range logins {
+		session, err := login(whom(c.customer, user.ID()))
+		check(t, err)
+		for _, id := range []auth.Identity{session.Identity, c.want(t, session.Token, "")} {
+			if id.AccountID != c.customer || id.UserID != user.ID() || !id.Plain {
+				t.Errorf("%s: %+v", name, id)
+			}
+		}
+		for _, as := range []any{whom(c.other, "x"), whom(c.master, "x"), whom(c.reseller, c.user.ID()), whom("", "x"), whom(c.customer, ""), "x", nil, map[string]any{}} {
+			_, err := login(as)
+			wantCode(t, err, problem.Invalid)
+		}
+	}
+}
+
 // Our tokens are what Kazoo accepts: a key in its form, its claims, and an
 // identity signed with its secrets.
 func TestKazooAcceptsOurs(t *testing.T) {

@@ -21,6 +21,22 @@ type Session struct {
 	Identity Identity
 }
 
+// login is whom a session is opened for: an account, one of its users if user
+// is not nil, and whom the token acts as instead.
+type login struct {
+	account, user document.Doc
+	method        string
+	as            *as
+}
+
+// buyer is the document of the credential that was given.
+func (l login) buyer() document.Doc {
+	if l.user != nil {
+		return l.user
+	}
+	return l.account
+}
+
 // apiKeyLength is the length of every API key.
 const apiKeyLength = 64
 
@@ -36,20 +52,20 @@ func (s *Service) APIAuth(ctx context.Context, data document.Doc) (session Sessi
 	if err != nil {
 		return Session{}, err
 	}
-	return s.open(ctx, doc, nil, methodAPI)
+	return s.open(ctx, login{account: doc, method: methodAPI, as: asOf(data)})
 }
 
 func checkAPIAuth(data document.Doc) error {
 	vs := textField(data, "api_key", apiKeyLength, apiKeyLength, true)
 	for key, value := range data {
-		if key != "api_key" {
+		if key != "api_key" && key != "as" {
 			vs = append(vs, problem.Violation{
 				Path: problem.Join("", key), Code: "additionalProperties", Message: "there is no such field",
 				Members: map[string]any{"value": value},
 			})
 		}
 	}
-	return problem.Validation(vs)
+	return problem.Validation(append(vs, checkAs(data)...))
 }
 
 func (s *Service) accountByKey(ctx context.Context, key string) (document.Doc, error) {
@@ -95,7 +111,7 @@ func (s *Service) UserAuth(ctx context.Context, data document.Doc) (session Sess
 			return Session{}, err
 		}
 		if user != nil {
-			return s.open(ctx, doc, user, methodUser)
+			return s.open(ctx, login{account: doc, user: user, method: methodUser, as: asOf(data)})
 		}
 	}
 	return Session{}, invalidCredentials("no such user", nil)
@@ -119,7 +135,35 @@ func checkUserAuth(data document.Doc) error {
 			Path: "account_name", Code: "required", Message: "account_name, account_realm or phone_number is required",
 		})
 	}
-	return problem.Validation(vs)
+	return problem.Validation(append(vs, checkAs(data)...))
+}
+
+// checkAs wants data.as, if it is given, to name an account and a user: whom
+// the token acts as (kazoo-facts B.6).
+func checkAs(data document.Doc) (vs []problem.Violation) {
+	value, given := data["as"]
+	if !given {
+		return nil
+	}
+	as, isObject := value.(map[string]any)
+	if !isObject {
+		return []problem.Violation{{Path: "as", Code: "type", Message: "the field must be an object", Members: map[string]any{"target": "object"}}}
+	}
+	for _, key := range []string{"account_id", "owner_id"} {
+		for _, v := range textField(as, key, 1, 253, true) {
+			v.Path = "as." + v.Path
+			vs = append(vs, v)
+		}
+	}
+	return vs
+}
+
+func asOf(data document.Doc) *as {
+	value, given := data["as"].(map[string]any)
+	if !given {
+		return nil
+	}
+	return &as{document.Doc(value).String("account_id"), document.Doc(value).String("owner_id")}
 }
 
 // textField wants a string of that many bytes. Its value, a credential, is
@@ -251,24 +295,20 @@ func (s *Service) readBasic(ctx context.Context, encoded string) (identity Ident
 
 // open issues the token of a successful login and describes the account to the
 // client. A disabled or expired account is [problem.Locked].
-func (s *Service) open(ctx context.Context, doc, user document.Doc, method string) (Session, error) {
-	state, err := s.Accounts.State(ctx, doc.ID())
+func (s *Service) open(ctx context.Context, l login) (Session, error) {
+	state, err := s.Accounts.State(ctx, l.account.ID())
 	if err != nil {
 		return Session{}, err
 	}
 	if err := s.Accounts.Usable(ctx, state); err != nil {
 		return Session{}, err
 	}
-	buyer := doc
-	if user != nil {
-		buyer = user
-	}
-	token, identity, err := s.issue(ctx, doc.ID(), user.ID(), method, buyer)
+	token, identity, err := s.issue(ctx, l)
 	if err != nil {
 		return Session{}, err
 	}
-	identity.Superduper, identity.Plain = state.Superduper, plain(buyer)
-	return Session{Token: token, Data: s.about(state, user, doc), Identity: identity}, nil
+	identity.Superduper = state.Superduper && l.as == nil
+	return Session{Token: token, Data: s.about(state, l.user, l.account), Identity: identity}, nil
 }
 
 // roundFailure delays a failed call until a multiple of FailedLoginRound since

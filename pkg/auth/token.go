@@ -48,16 +48,19 @@ type claims struct {
 	// Bought ties the token to the credential it was bought with. Kazoo
 	// ignores it.
 	Bought string `json:"callflowd_sig,omitempty"`
-	As     *struct {
-		AccountID string `json:"account_id"`
-		OwnerID   string `json:"owner_id"`
-	} `json:"as,omitempty"`
+	As     *as    `json:"as,omitempty"`
 	jwt.RegisteredClaims
 }
 
-// issue signs a token. buyer is the document of the credential it was bought
-// with: when that changes, the token is void.
-func (s *Service) issue(ctx context.Context, accountID, userID, method string, buyer document.Doc) (string, Identity, error) {
+// as names the account and the user that a token acts as.
+type as struct {
+	AccountID string `json:"account_id"`
+	OwnerID   string `json:"owner_id"`
+}
+
+// issue signs a token. When the credential that it was bought with changes, it
+// is void.
+func (s *Service) issue(ctx context.Context, l login) (string, Identity, error) {
 	ring := s.keys.Load()
 	if ring == nil || ring.signer == nil {
 		return "", Identity{}, &problem.Error{Code: problem.Unavailable, Msg: "there is no signing key yet"}
@@ -67,12 +70,26 @@ func (s *Service) issue(ctx context.Context, accountID, userID, method string, b
 	now := s.Now()
 	expires := now.Add(s.TokenLife)
 	c := claims{
-		AccountID: accountID, OwnerID: userID, Method: method,
+		AccountID: l.account.ID(), OwnerID: l.user.ID(), Method: l.method, As: l.as,
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: issuer, ID: hex.EncodeToString(id), IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(expires),
 		},
 	}
-	if err := s.tie(ctx, &c, buyer); err != nil {
+	identity := c.identity()
+	identity.Plain = plain(l.buyer())
+	if l.as != nil {
+		var err error
+		if identity, err = s.masquerade(ctx, c, identity); problem.Is(err, problem.TokenRejected) {
+			err = problem.Validation([]problem.Violation{{
+				Path: "as.account_id", Code: "invalid", Message: "the account must be below the one that logs in",
+				Members: map[string]any{"value": l.as.AccountID},
+			}})
+		}
+		if err != nil {
+			return "", Identity{}, err
+		}
+	}
+	if err := s.tie(ctx, &c, l.buyer()); err != nil {
 		return "", Identity{}, err
 	}
 	token := jwt.NewWithClaims(jwt.SigningMethodRS256, c)
@@ -81,7 +98,6 @@ func (s *Service) issue(ctx context.Context, accountID, userID, method string, b
 	if err != nil {
 		return "", Identity{}, &problem.Error{Code: problem.Internal, Msg: "sign a token", Err: err}
 	}
-	identity := c.identity()
 	identity.token = sha256.Sum256([]byte(text))
 	return text, identity, nil
 }
@@ -90,7 +106,7 @@ func (s *Service) issue(ctx context.Context, accountID, userID, method string, b
 // credential they were bought with. If the identity has no secret and it cannot
 // be written, they are signed with the credential alone.
 func (s *Service) tie(ctx context.Context, c *claims, buyer document.Doc) error {
-	site, err := s.site(ctx, false)
+	sites, err := s.site(ctx, false)
 	if err != nil {
 		return err
 	}
@@ -108,10 +124,10 @@ func (s *Service) tie(ctx context.Context, c *claims, buyer document.Doc) error 
 	if err != nil {
 		return err
 	}
-	if site == "" || own == "" {
+	if len(sites) == 0 || own == "" {
 		return &problem.Error{Code: problem.Unavailable, Msg: "there is no secret to sign an identity with"}
 	}
-	sig := identitySig(own, site, c.identityID())
+	sig := identitySig(own, sites[0], c.identityID())
 	c.IdentitySig = &sig
 	return nil
 }
