@@ -20,6 +20,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/notice"
 	"github.com/callflowd/callflowd/pkg/pause"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/replication"
 	"github.com/callflowd/callflowd/pkg/resource"
 	"github.com/callflowd/callflowd/pkg/route"
 	"github.com/callflowd/callflowd/pkg/schema"
@@ -47,7 +48,8 @@ type app struct {
 	schemas  *siteSchemas
 	notices  *notice.Publisher // nil without --amqp-url
 	client   *couch.Client
-	snapshot *authorityFile // nil with embedded databases, which are never away
+	copying  *replication.Scheduler // nil where CouchDB itself replicates
+	snapshot *authorityFile         // nil with embedded databases, which are never away
 	server   *api.Server
 }
 
@@ -58,7 +60,7 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 	}
 	embedded = embedded.WithURLs(schema.URLPolicy{Allow: opts.AllowInternalURL})
 	schemas := schema.NewLive(embedded)
-	a := &app{log: log, notices: store.notices, client: store.client, schemas: &siteSchemas{embedded, schemas, store.client.DB("system_schemas"), log.Named("schema")}}
+	a := &app{log: log, notices: store.notices, client: store.client, copying: store.replications, schemas: &siteSchemas{embedded, schemas, store.client.DB("system_schemas"), log.Named("schema")}}
 	a.accounts = &account.Service{Couch: store.client, Log: log.Named("account"), Validate: schemas.Validate, RealmSuffix: opts.Console.RealmSuffix}
 	a.auth = &auth.Service{
 		Couch: store.client, Accounts: a.accounts, Log: log.Named("auth"),
@@ -179,6 +181,9 @@ func (a *app) follow(ctx context.Context) {
 	if a.notices != nil {
 		a.notices.Listen(a.routes.Look)
 		group.Go(func() { a.notices.Run(ctx, a.client) })
+	}
+	if a.copying != nil {
+		group.Go(func() { a.copying.Run(ctx) })
 	}
 	if a.snapshot != nil {
 		group.Go(func() { a.snapshot.keep(ctx) })

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/couchlite"
 	"github.com/callflowd/callflowd/pkg/notice"
+	"github.com/callflowd/callflowd/pkg/replication"
 )
 
 // storage is the one way to documents: a client of a CouchDB server, or of
@@ -20,6 +22,8 @@ type storage struct {
 	client *couch.Client
 	lite   *couchlite.Server // nil with --couchdb-url, as is lock
 	lock   *os.File
+
+	replications *replication.Scheduler // nil with --couchdb-url, which runs its own
 
 	metrics *storageMetrics
 	notices *notice.Publisher // nil without --amqp-url
@@ -53,7 +57,14 @@ func openStorage(opts *options, log *zap.Logger) (*storage, error) {
 		inside.URL = address.String()
 	}
 	client, err := couch.Open(inside)
-	return &storage{client, lite, lock, metrics, notices}, err
+	if err != nil {
+		return nil, errors.Join(err, lite.Close(), lock.Close())
+	}
+	replications := replication.New(replication.Config{
+		Couch: client, LocalURL: cmp.Or(inside.URL, "http://couchlite"), Local: lite.Transport(), UUID: lite.UUID(), Log: log.Named("replication"),
+	})
+	lite.Replications(replications)
+	return &storage{client, lite, lock, replications, metrics, notices}, nil
 }
 
 // openNotices prepares to publish notices of writes, if --amqp-url is given.

@@ -18,7 +18,10 @@ import (
 // cookieJar signs session cookies. Its key survives a restart, as CouchDB's
 // does: a replicator keeps using its cookie with a restarted server. Changing
 // the password changes the key.
-type cookieJar struct{ key []byte }
+type cookieJar struct {
+	key  []byte
+	uuid string // of the directory that holds the secret
+}
 
 // secretSize is how many random bytes the file "secret" holds.
 const secretSize = 32
@@ -33,7 +36,9 @@ func newCookieJar(dir string, admin *Credentials) (*cookieJar, error) {
 	if admin != nil {
 		fmt.Fprintf(key, "%q %q", admin.Name, admin.Password)
 	}
-	return &cookieJar{key.Sum(nil)}, nil
+	id := hmac.New(sha256.New, secret)
+	id.Write([]byte("uuid"))
+	return &cookieJar{key.Sum(nil), hex.EncodeToString(id.Sum(nil)[:16])}, nil
 }
 
 // readSecret reads the file. It creates the file if it is missing, or if a

@@ -11,8 +11,9 @@
 // keeps a thousand superseded revisions and at least one for each document.
 //
 // Of design documents, the views, the filter functions and
-// validate_doc_update are used. Left out: the replicator itself (_replicate,
-// _replicator, _scheduler), shards and the cluster's configuration, show,
+// validate_doc_update are used. Replications (_replicate, _replicator,
+// _scheduler) are run by a handler that the program brings along, see
+// [Server.Replications]. Left out: shards and the cluster's configuration, show,
 // list, update and rewrite functions, Mango queries (_find, _index, _explain
 // answer 501; selectors filter _changes), partitioned databases, and users
 // other than the one server admin; _security is stored but has no effect.
@@ -59,6 +60,8 @@ type Server struct {
 	cookies *cookieJar
 	guesses guesses
 
+	replications http.Handler // nil: none
+
 	serverEndpoints map[string]endpoint
 	endpoints       map[string]endpoint // below a database
 }
@@ -86,6 +89,13 @@ func Open(o Options) (*Server, error) {
 	}
 	return s, nil
 }
+
+// Replications sets what serves _replicate and _scheduler to admins, and does
+// what documents of _replicator say. Call it before the server serves.
+func (s *Server) Replications(h http.Handler) { s.replications = h }
+
+// UUID is the identity of the databases in Dir, whatever process serves them.
+func (s *Server) UUID() string { return s.cookies.uuid }
 
 // Close ends every feed, waits for requests that hold a database, and closes
 // the databases. Requests after it get 503.

@@ -28,16 +28,14 @@ func anyBody(name string) bool {
 // to everyone say so.
 func serverEndpoints() map[string]endpoint {
 	return map[string]endpoint{
-		"_active_tasks":   {"GET,HEAD", (*request).activeTasks},
-		"_all_dbs":        {"GET,HEAD", (*request).allDatabases},
-		"_db_updates":     {"GET", (*request).databaseUpdates},
-		"_dbs_info":       {"GET,HEAD,POST", (*request).databasesInfo},
-		"_membership":     {"GET", (*request).membership},
-		"_scheduler/docs": {"GET,HEAD", (*request).noReplications},
-		"_scheduler/jobs": {"GET,HEAD", (*request).noReplications},
-		"_session":        {"GET,HEAD,POST,DELETE", (*request).session},
-		"_up":             {"GET,HEAD", (*request).up},
-		"_uuids":          {"GET", (*request).uuids},
+		"_active_tasks": {"GET,HEAD", (*request).activeTasks},
+		"_all_dbs":      {"GET,HEAD", (*request).allDatabases},
+		"_db_updates":   {"GET", (*request).databaseUpdates},
+		"_dbs_info":     {"GET,HEAD,POST", (*request).databasesInfo},
+		"_membership":   {"GET", (*request).membership},
+		"_session":      {"GET,HEAD,POST,DELETE", (*request).session},
+		"_up":           {"GET,HEAD", (*request).up},
+		"_uuids":        {"GET", (*request).uuids},
 	}
 }
 
@@ -91,6 +89,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, drain <-chan stru
 		if err := req.mustBeAdmin(); err != nil {
 			return err
 		}
+	}
+	if segments[0] == "_replicate" || segments[0] == "_scheduler" {
+		return req.serveReplications(segments)
 	}
 	e, ok := s.serverEndpoints[strings.Join(segments, "/")]
 	if !ok {

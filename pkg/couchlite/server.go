@@ -2,7 +2,6 @@ package couchlite
 
 import (
 	"net/http"
-	"path"
 	"strconv"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/fault"
@@ -57,10 +56,32 @@ func (q *request) activeTasks() error {
 	return nil
 }
 
-// noReplications serves _scheduler: a server that runs no replications has
-// none to list.
-func (q *request) noReplications() error {
-	kind := path.Base(q.URL.Path)
+// serveReplications serves _replicate and what is below _scheduler by the
+// handler of [Server.Replications]. Without one there are none.
+func (q *request) serveReplications(segments []string) error {
+	methods := "GET,HEAD"
+	if segments[0] == "_replicate" {
+		methods = "POST"
+	}
+	switch {
+	case len(segments) == 1 && methods == "GET,HEAD", len(segments) > 1 && methods == "POST":
+		return fault.Missing()
+	case !allowed(q.Method, methods):
+		return q.notAllowed(methods)
+	}
+	if q.Method == http.MethodPost {
+		if err := q.jsonOnly(); err != nil {
+			return err
+		}
+	}
+	if q.s.replications != nil {
+		q.s.replications.ServeHTTP(q.w, q.Request)
+		return nil
+	}
+	kind := segments[len(segments)-1]
+	if methods == "POST" || kind != "jobs" && kind != "docs" {
+		return fault.New(http.StatusNotImplemented, "not_implemented", "This server runs no replications.")
+	}
 	writeRaw(q.w, http.StatusOK, []byte(`{"total_rows":0,"offset":0,"`+kind+`":[]}`))
 	return nil
 }
