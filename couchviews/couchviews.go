@@ -19,11 +19,11 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 )
 
-//go:embed account accounts token_auth
+//go:embed account accounts numbers token_auth
 var files embed.FS
 
 // Designs returns the design documents for databases of a class ("account",
-// "accounts", "token_auth"), sorted by id. The caller may change them.
+// "accounts", "numbers", "token_auth"), sorted by id. The caller may change them.
 func Designs(class string) ([]document.Doc, error) {
 	maps, err := fs.Glob(files, class+"/*/views/*/map.js")
 	if err != nil || len(maps) == 0 {

@@ -13,7 +13,7 @@ import (
 )
 
 func TestDesigns(t *testing.T) {
-	for _, class := range []string{"account", "accounts", "token_auth"} {
+	for _, class := range []string{"account", "accounts", "numbers", "token_auth"} {
 		designs, err := couchviews.Designs(class)
 		if err != nil || len(designs) == 0 {
 			t.Fatalf("%s: %v", class, err)

@@ -22,6 +22,9 @@ const (
 	BadRequest          Code = "bad_request"               // 400: no HTTP
 	EmptyTree           Code = "empty_tree_accounts_exist" // 400
 	HasDescendants      Code = "account_has_descendants"   // 400: an account that others are below
+	NoChangeRequired    Code = "no_change_required"        // 400: a number is as it is to be
+	InvalidTransition   Code = "invalid_state_transition"  // 400: of a number
+	ClientError         Code = "client error"              // 400: of numbers, each with its own reason
 	InvalidCredentials  Code = "invalid_credentials"       // 401: no token, or credentials that do not fit
 	TokenRejected       Code = "invalid credentials"       // 401: a token that is unknown, expired or forged
 	Forbidden           Code = "forbidden"                 // 403
@@ -29,9 +32,11 @@ const (
 	MalformedIdentifier Code = "bad identifier"            // 404: an account id or key that cannot be one
 	NotFound            Code = "not_found"                 // 404: no such path, or nothing matches
 	FaultyRequest       Code = "faulty_request"            // 404: paging parameters
+	NotReconcilable     Code = "not_reconcilable"          // 404: a number that cannot be one
 	MethodNotAllowed    Code = "invalid_method"            // 405
 	NotAcceptable       Code = "not_acceptable"            // 406
 	Conflict            Code = "datastore_conflict"        // 409
+	NumberExists        Code = "number_exists"             // 409
 	PreconditionFailed  Code = "precondition_failed"       // 412
 	TooLarge            Code = "request_entity_too_large"  // 413
 	UnsupportedMedia    Code = "unsupported_media_type"    // 415
@@ -40,7 +45,7 @@ const (
 	TooManyRequests     Code = "too_many_requests"         // 429
 	HeadersTooLarge     Code = "headers_too_large"         // 431
 	Internal            Code = "unspecified_fault"         // 500: any error that is not an *Error
-	NotSupported        Code = "not_supported"             // 501: a transfer coding
+	NotSupported        Code = "not_supported"             // 501: a transfer coding, or what needs a carrier
 	VersionNotSupported Code = "version_not_supported"     // 505: of HTTP
 	MissingDatabase     Code = "datastore_missing"         // 503
 	MissingView         Code = "datastore_missing_view"    // 503

@@ -87,6 +87,19 @@ func storageShape(code problem.Code) shape {
 	case problem.DatastoreFault:
 		return shape{http.StatusServiceUnavailable, "datastore_fault", "the datastore failed"}
 	}
+	return shapeOfNumber(code)
+}
+
+// shapeOfNumber is the part of the table that phone numbers need.
+func shapeOfNumber(code problem.Code) shape {
+	switch code {
+	case problem.NoChangeRequired, problem.InvalidTransition, problem.ClientError:
+		return shape{http.StatusBadRequest, string(code), ""}
+	case problem.NumberExists:
+		return shape{http.StatusConflict, string(code), "the number exists already"}
+	case problem.NotReconcilable:
+		return shape{http.StatusNotFound, string(code), "the number cannot be one"}
+	}
 	return shape{http.StatusInternalServerError, "unspecified_fault", "something went wrong; the log has it under request_id"}
 }
 

@@ -1,0 +1,1 @@
+function (doc) { emit(doc.pvt_module_name, 1); }

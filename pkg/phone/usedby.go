@@ -1,0 +1,214 @@
+package phone
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/lru"
+	"github.com/callflowd/callflowd/pkg/problem"
+)
+
+// dirty are the accounts whose callflows were written since their numbers were
+// last looked at.
+type dirty struct {
+	once     sync.Once
+	mu       sync.Mutex
+	accounts map[string]bool
+	wake     chan struct{}
+	without  *lru.Map[string, struct{}] // accounts that own no number
+}
+
+// maxWithout bounds how many accounts are remembered to own no number.
+const maxWithout = 100_000
+
+func (d *dirty) init() {
+	d.once.Do(func() {
+		d.accounts, d.wake = map[string]bool{}, make(chan struct{}, 1)
+		d.without = lru.New[string, struct{}](maxWithout)
+	})
+}
+
+func (d *dirty) add(accountID string) {
+	d.init()
+	if _, none := d.without.Get(accountID); none {
+		return
+	}
+	d.mu.Lock()
+	d.accounts[accountID] = true
+	d.mu.Unlock()
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (d *dirty) take() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := make([]string, 0, len(d.accounts))
+	for id := range d.accounts {
+		out = append(out, id)
+	}
+	clear(d.accounts)
+	return out
+}
+
+// owns forgets that an account owned no number.
+func (d *dirty) owns(accountID string) {
+	d.init()
+	d.without.Delete(accountID)
+}
+
+// Wrote takes a write of this process ([couch.Client.OnWrite]): where it is a
+// callflow's, the account's numbers are looked at soon. It never waits.
+func (s *Service) Wrote(w couch.Wrote) {
+	if w.Doc.Type() != "callflow" {
+		return
+	}
+	if id, month, ok := couch.AccountOf(w.DB); ok && month == "" {
+		s.dirty.add(id)
+	}
+}
+
+// Run keeps pvt_used_by as the callflows are that this process writes, beside
+// their saves. What it misses [Service.Repair] finds.
+func (s *Service) Run(ctx context.Context) {
+	s.dirty.init()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.dirty.wake:
+		}
+		for _, id := range s.dirty.take() {
+			if err := s.Settle(ctx, id); err != nil && ctx.Err() == nil {
+				s.log().Warn("the use of numbers is not up to date", zap.String("account", id), zap.Error(err))
+			}
+		}
+	}
+}
+
+// Settle brings pvt_used_by of an account's numbers up to date.
+func (s *Service) Settle(ctx context.Context, accountID string) error {
+	s.dirty.init()
+	if there, err := s.ready(ctx, accountID); !there {
+		return err
+	}
+	owned, err := s.copies(ctx, accountID)
+	if err != nil {
+		return err
+	}
+	if len(owned) == 0 {
+		s.dirty.without.Put(accountID, struct{}{})
+		return nil
+	}
+	numbers := make([]string, 0, len(owned))
+	for n := range owned {
+		numbers = append(numbers, n)
+	}
+	used, err := s.used(ctx, accountID, numbers)
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for n, item := range owned {
+		if used[n] != (item.UsedBy == callflowUse) {
+			failed = append(failed, s.setUse(ctx, accountID, n, used[n]))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// setUse writes one number's use, unless the number is somebody else's by now.
+func (s *Service) setUse(ctx context.Context, accountID, n string, used bool) error {
+	unchanged := errors.New("nothing to change")
+	_, err := s.edit(ctx, Request{AccountID: accountID, Number: n}, func(doc document.Doc) (document.Doc, error) {
+		if doc.String(assignedTo) != accountID || !setUse(doc, used) {
+			return nil, unchanged
+		}
+		return doc, nil
+	})
+	if errors.Is(err, unchanged) {
+		return s.mirror(ctx, accountID, n)
+	}
+	return err
+}
+
+// Repair makes the copies in accounts' databases, and the use of every number,
+// what the number databases and the callflows say: of one account, or of all
+// where accountID is "".
+func (s *Service) Repair(ctx context.Context, accountID string) error {
+	dbs, err := s.Couch.AllDBs(ctx)
+	if err != nil {
+		return err
+	}
+	accounts := map[string]bool{}
+	if accountID != "" {
+		accounts[accountID] = true
+	}
+	var failed []error
+	for _, name := range dbs {
+		if strings.HasPrefix(name, "numbers/") {
+			failed = append(failed, s.repairDB(ctx, name, accountID, accounts))
+		}
+	}
+	for id := range accounts {
+		s.dirty.owns(id)
+		failed = append(failed, s.remirror(ctx, id), s.Settle(ctx, id))
+	}
+	return errors.Join(failed...)
+}
+
+// repairDB makes the copies of the numbers in one database that are missing or
+// older than the number, and notes whose they are.
+func (s *Service) repairDB(ctx context.Context, name, accountID string, accounts map[string]bool) error {
+	for row, err := range s.Couch.DB(name).AllDocs(ctx, couch.Query{IncludeDocs: true}) {
+		if err != nil {
+			return err
+		}
+		doc, err := row.Document()
+		owner := doc.String(assignedTo)
+		if err != nil || !strings.HasPrefix(row.ID, "+") || !couch.IsAccountID(owner) || accountID != "" && owner != accountID {
+			continue
+		}
+		accounts[owner] = true
+		if err := s.mirror(ctx, owner, row.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remirror looks at every copy of a number in an account's database, so that
+// those go which are of numbers that are not its own.
+func (s *Service) remirror(ctx context.Context, accountID string) error {
+	if there, err := s.ready(ctx, accountID); !there {
+		return err
+	}
+	held, err := s.copies(ctx, accountID)
+	if err != nil {
+		return err
+	}
+	for n := range held {
+		if err := s.mirror(ctx, accountID, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ready makes sure that an account's database has the views, and reports
+// whether there is one.
+func (s *Service) ready(ctx context.Context, accountID string) (bool, error) {
+	err := s.Accounts.Prepare(ctx, accountID)
+	if problem.Is(err, problem.MissingDatabase) || problem.Is(err, problem.BadIdentifier) {
+		return false, nil
+	}
+	return err == nil, err
+}
