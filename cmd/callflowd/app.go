@@ -19,6 +19,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/notice"
 	"github.com/callflowd/callflowd/pkg/pause"
+	"github.com/callflowd/callflowd/pkg/phone"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/replication"
 	"github.com/callflowd/callflowd/pkg/resource"
@@ -44,6 +45,7 @@ type app struct {
 	callflows *callflow.Service
 
 	auth     *auth.Service
+	phones   *phone.Service
 	routes   *route.Indexes
 	schemas  *siteSchemas
 	notices  *notice.Publisher // nil without --amqp-url
@@ -76,9 +78,13 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 		Couch: store.client, Schemas: schemas, Accounts: a.accounts, Index: a.routes, Log: log.Named("callflow"),
 		HistoryMonths: opts.HistoryMonths, Words: api.Words(),
 	}
+	a.phones = &phone.Service{
+		Couch: store.client, Accounts: a.accounts, Validate: schemas.Validate, Log: log.Named("phone"), AnyMayAdd: opts.Console.AllowNumberAdditions,
+	}
+	store.client.OnWrite(a.phones.Wrote)
 	a.server = api.New(api.Config{
 		Callflows: a.callflows,
-		Accounts:  a.accounts, Auth: a.auth, Routes: a.routes, Schemas: schemas, Couch: store.client,
+		Accounts:  a.accounts, Auth: a.auth, Phones: a.phones, Routes: a.routes, Schemas: schemas, Couch: store.client,
 		Resources: &resource.Service{Couch: store.client, Schemas: schemas, Words: api.Words(), Hash: auth.UserCredentials},
 		Log:       log.Named("api"), Version: version(), Limits: opts.Limits.api(), Proxies: opts.Limits.TrustedProxy,
 		AdminElsewhere: opts.AdminListen != "", Collectors: a.metrics(store), Probes: a.probes(opts, store), Emergency: opts.Emergency,
@@ -177,6 +183,7 @@ func (a *app) follow(ctx context.Context) {
 	group.Go(func() { a.accounts.Follow(ctx) })
 	group.Go(func() { a.auth.Follow(ctx) })
 	group.Go(func() { a.schemas.follow(ctx) })
+	group.Go(func() { a.phones.Run(ctx) })
 	group.Go(func() { a.tidy(ctx) })
 	if a.notices != nil {
 		a.notices.Listen(a.routes.Look)
@@ -195,7 +202,7 @@ func (a *app) follow(ctx context.Context) {
 // crashed, and removes revocations of tokens that have expired.
 func (a *app) tidy(ctx context.Context) {
 	for ctx.Err() == nil {
-		if err := errors.Join(a.accounts.Recover(ctx), a.auth.Purge(ctx)); err != nil && ctx.Err() == nil {
+		if err := errors.Join(a.accounts.Recover(ctx), a.auth.Purge(ctx), a.phones.Repair(ctx, "")); err != nil && ctx.Err() == nil {
 			a.log.Warn("tidying up failed; trying again later", zap.Error(err))
 		}
 		pause.For(ctx, tidyEvery)

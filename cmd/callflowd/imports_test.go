@@ -14,7 +14,7 @@ const module = "github.com/callflowd/callflowd/"
 var layers = [][]string{
 	{"cmd/callflowd"},
 	{"pkg/api", "pkg/ui", "pkg/bench", "pkg/cli"},
-	{"pkg/callflow", "pkg/account", "pkg/auth", "pkg/resource", "pkg/draw", "pkg/notice", "pkg/replication"},
+	{"pkg/callflow", "pkg/account", "pkg/auth", "pkg/resource", "pkg/phone", "pkg/draw", "pkg/notice", "pkg/replication"},
 	{"pkg/save", "pkg/route", "pkg/schema", "pkg/number", "pkg/couch", "pkg/reserve", "couchviews", "schemas"},
 	{"pkg/document", "pkg/problem", "pkg/lru", "pkg/pause", "pkg/pcre", "pkg/collation"},
 }
@@ -23,6 +23,7 @@ var sideways = map[string][]string{
 	"pkg/ui":       {"pkg/api"},
 	"pkg/callflow": {"pkg/account"},
 	"pkg/auth":     {"pkg/account"},
+	"pkg/phone":    {"pkg/account"},
 	"pkg/resource": {"pkg/account", "pkg/auth"},
 	"pkg/route":    {"pkg/number", "pkg/couch"},
 	"pkg/schema":   {"schemas"},

@@ -13,6 +13,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/auth"
 	"github.com/callflowd/callflowd/pkg/callflow"
 	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/phone"
 	"github.com/callflowd/callflowd/pkg/resource"
 	"github.com/callflowd/callflowd/pkg/route"
 	"github.com/callflowd/callflowd/pkg/schema"
@@ -25,6 +26,7 @@ type Config struct {
 	Accounts  *account.Service
 	Auth      *auth.Service
 	Resources *resource.Service
+	Phones    *phone.Service
 	Routes    *route.Indexes
 	Schemas   *schema.Live
 	Couch     *couch.Client

@@ -2,13 +2,10 @@ package api
 
 import (
 	"cmp"
-	"encoding/json"
 	"maps"
 	"net/url"
 
 	"github.com/callflowd/callflowd/pkg/api/web"
-	"github.com/callflowd/callflowd/pkg/couch"
-	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/resource"
 )
@@ -58,42 +55,6 @@ func baseURL(c *web.Call) string {
 		host = "localhost"
 	}
 	return scheme + "://" + host + "/" + c.Version + "/"
-}
-
-// listPhoneNumbers serves GET …/phone_numbers: the numbers of the public
-// network that callflows of the account use.
-func (s *Server) listPhoneNumbers(c *web.Call) (*web.Answer, error) {
-	numbers := map[string]any{}
-	more := false
-	view := s.cfg.Couch.Account(c.Account()).View(c.Context(), "callflows", "listing_by_number", couch.Query{})
-	for row, err := range view {
-		if err != nil {
-			return nil, err
-		}
-		var key string
-		if json.Unmarshal(row.Key, &key) != nil || !number.Reconcilable(key) {
-			continue
-		}
-		if more = len(numbers) >= s.cfg.Limits.MaxPageSize; more {
-			break
-		}
-		numbers[key] = map[string]any{"assigned_to": c.Account(), "state": "in_service", "used_by": "callflow"}
-	}
-	return &web.Answer{Data: map[string]any{"numbers": numbers, "truncated": more}, Digest: true}, nil
-}
-
-// listClassifiers serves GET …/phone_numbers/classifiers: the kinds of numbers
-// by name. A console asks before it opens a user or a device.
-func (s *Server) listClassifiers(*web.Call) (*web.Answer, error) {
-	names := map[string]string{
-		"emergency": "Emergency", "tollfree_us": "US toll-free", "toll_us": "US toll", "caribbean": "Caribbean",
-		"did_us": "US local", "international": "International",
-	}
-	kinds := map[string]any{}
-	for _, name := range number.Classes() {
-		kinds[name] = map[string]any{"name": name, "friendly_name": cmp.Or(names[name], name)}
-	}
-	return &web.Answer{Data: kinds, Digest: true}, nil
 }
 
 // listUserDevices serves GET …/users/{id}/devices: the devices the user owns.

@@ -68,7 +68,7 @@ func expectations() matrix {
 	m.add(masters, 200, "DELETE "+a+"/reseller")
 	for _, name := range []string{
 		"", "/children", "/descendants", "/siblings", "/parents", "/tree", "/api_key", "/apps_store", "/phone_numbers",
-		"/phone_numbers/classifiers", "/users/{document_id}/devices", "/users/{document_id}/hotdesks", "/devices/status",
+		"/phone_numbers/classifiers", "/phone_numbers/classifiers/{number}", "/phone_numbers/carriers_info", "/users/{document_id}/devices", "/users/{document_id}/hotdesks", "/devices/status",
 		"/conferences/{document_id}/participants", "/alerts", "/channels", "/external_numbers", "/registrations", "/schemas",
 		"/limits", "/ledgers/total", "/multi_factor", "/security", "/apps_store/blacklist", "/service_plans", "/storage", "/entitlements",
 		"/cdrs/interaction", "/lists", "/resources",
@@ -82,6 +82,7 @@ func expectations() matrix {
 		"POST "+a+"/conflicts/{document_id}", "POST "+cf+"/restore")
 	m.add(relatives, 404, "GET "+cf+"/history/{revision}")
 	m.add(relatives, 412, "PUT "+a, "POST "+a, "PATCH "+a, "DELETE "+a, "PUT "+a+"/callflows", "POST "+cf, "PATCH "+cf, "DELETE "+cf)
+	m.addNumbers(a + "/phone_numbers")
 	m.addMetaflows(a)
 	m.addPages()
 	for _, name := range kinds() {
@@ -111,6 +112,14 @@ func (m matrix) addPages() {
 	m.add(relatives, 200, "GET "+cf, "GET "+cf+"/compare")
 	m.add(relatives, 400, "POST "+cf+"/restore", "POST "+a+"/conflicts/{document_id}", "GET "+a+"/changes/stream")
 	m.add(relatives, 404, "GET "+cf+"/restore", "GET "+cf+"/versions/{revision}", "GET "+a+"/beside", "GET "+a+"/conflicts/{document_id}")
+}
+
+// addNumbers: 100 can be no number of the public network.
+func (m matrix) addNumbers(all string) {
+	m.add(relatives, 412, "POST "+all+"/fix", "PUT "+all+"/collection", "POST "+all+"/collection", "PATCH "+all+"/collection",
+		"DELETE "+all+"/collection", "PUT "+all+"/collection/activate", "PUT "+all+"/collection/reserve")
+	one := all + "/{number}"
+	m.add(relatives, 404, "GET "+one, "PUT "+one, "POST "+one, "PATCH "+one, "DELETE "+one, "GET "+one+"/identify", "PUT "+one+"/activate", "PUT "+one+"/reserve")
 }
 
 func (m matrix) addMetaflows(under string) {

@@ -82,6 +82,9 @@ func (w *world) stage() (usual map[string]string, examples map[string]example) {
 		}
 	}
 	w.send(put, base+"/users", `{"data":{"first_name":"A","last_name":"B","username":"ann","password":"secret12"}}`).want(http.StatusCreated)
+	for _, n := range numberStages() {
+		w.send(put, base+"/phone_numbers/"+strings.Replace(n, "+", "%2B", 1), `{"data":{"create_with_state":"in_service"}}`).want(http.StatusCreated)
+	}
 	usual = map[string]string{
 		"account_id": account, "callflow_id": "x", "number": "100", "schema_id": "callflows", "revision": first, "token": w.token,
 		"domain": "pbx.example", "part": "logo", "document_id": "users",
@@ -148,6 +151,7 @@ func (w *world) examples(first, second string) map[string]example {
 		"PUT /schemas/{schema_id}/validation":             {body: `{"data":{"numbers":["1"]}}`},
 		"PUT " + acct + "/schemas/{schema_id}/validation": {body: `{"data":{"numbers":["1"]}}`},
 	}
+	addNumberExamples(out, acct+"/phone_numbers")
 	addMetaflowExamples(out, acct, "")
 	for _, kind := range resource.Kinds() {
 		all, one := acct+"/"+kind.Name, acct+"/"+kind.Name+"/{document_id}"
@@ -161,6 +165,35 @@ func (w *world) examples(first, second string) map[string]example {
 		addMetaflowExamples(out, one, kind.Name)
 	}
 	return out
+}
+
+// numberStages are the numbers that the stage owns, by what becomes of them.
+func numberStages() []string {
+	return []string{"+14150000001", "+14150000002", "+14150000003", "+14150000004"}
+}
+
+func addNumberExamples(out map[string]example, all string) {
+	one := all + "/{number}"
+	at := func(n string) map[string]string {
+		return map[string]string{"number": strings.Replace(n, "+", "%2B", 1)}
+	}
+	owned := numberStages()
+	list := func(n, more string) string { return `{"data":{"numbers":["` + n + `"]` + more + `}}` }
+	out["POST "+all+"/fix"] = example{}
+	out["PUT "+all+"/collection"] = example{body: list("+14150000008", "")}
+	out["POST "+all+"/collection"] = example{body: list(owned[0], `,"own":1`)}
+	out["PATCH "+all+"/collection"] = example{body: list(owned[0], `,"own":2`)}
+	out["PUT "+all+"/collection/activate"] = example{body: list(owned[1], "")}
+	out["PUT "+all+"/collection/reserve"] = example{body: list(owned[1], "")}
+	out["DELETE "+all+"/collection"] = example{body: list(owned[2], "")}
+	out["GET "+one] = example{replace: at(owned[0])}
+	out["GET "+one+"/identify"] = example{replace: at(owned[0])}
+	out["PUT "+one] = example{body: `{"data":{"create_with_state":"in_service"}}`, replace: at("+14150000009")}
+	out["POST "+one] = example{body: `{"data":{"own":1}}`, replace: at(owned[0])}
+	out["PATCH "+one] = example{body: `{"data":{"own":2}}`, replace: at(owned[0])}
+	out["PUT "+one+"/activate"] = example{replace: at(owned[1])}
+	out["PUT "+one+"/reserve"] = example{replace: at(owned[1])}
+	out["DELETE "+one] = example{replace: at(owned[3])}
 }
 
 func addMetaflowExamples(out map[string]example, under, document string) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/callflowd/callflowd/pkg/api/console"
+	"github.com/callflowd/callflowd/pkg/api/phones"
 	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/resource"
 )
@@ -31,13 +32,19 @@ const (
 func (s *Server) routes() []web.Row {
 	table := slices.Concat(
 		s.lookupRoutes(), s.callflowRoutes(), s.historyRoutes(), s.searchRoutes(), s.changesRoutes(),
-		s.loginRoutes(), s.accountRoutes(), s.treeRoutes(), s.consoleRoutes(), s.emptyRoutes(), console.Rows(s.tokenLife), s.schemaRoutes(), s.processRoutes(),
+		s.loginRoutes(), s.accountRoutes(), s.treeRoutes(), s.consoleRoutes(), s.emptyRoutes(), console.Rows(s.tokenLife), s.phoneRoutes(), s.schemaRoutes(), s.processRoutes(),
 		s.metaflowRoutes(acct, accountMetaflows{s}),
 	)
 	for _, kind := range resource.Kinds() {
 		table = append(table, s.collectionRoutes(kind)...)
 	}
 	return append(table, s.pages...)
+}
+
+// phoneRoutes are the numbers of accounts.
+func (s *Server) phoneRoutes() []web.Row {
+	numbers := &phones.API{Phones: s.cfg.Phones, Most: s.cfg.Limits.MaxPageSize}
+	return numbers.Rows()
 }
 
 // pagingQuery are the parameters of every listing.

@@ -120,14 +120,6 @@ func (s *Server) consoleRoutes() []web.Row {
 			Summary: "Apps of a web console", Data: "Apps",
 		},
 		{
-			Method: get, Path: acct + "/phone_numbers", Handle: s.listPhoneNumbers, Access: web.OfAccount,
-			Summary: "Phone numbers in use", Data: "PhoneNumbers",
-		},
-		{
-			Method: get, Path: acct + "/phone_numbers/classifiers", Handle: s.listClassifiers, Access: web.OfAccount,
-			Summary: "Kinds of phone numbers", Data: "Classifiers",
-		},
-		{
 			Method: get, Path: acct + "/users/{document_id}/devices", Handle: s.listUserDevices, Access: web.OfAccount, Traits: web.Endless,
 			Summary: "Devices a user owns", Query: pagingQuery(), Data: "Items",
 		},

@@ -17,6 +17,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/phone"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/resource"
 	"github.com/callflowd/callflowd/pkg/route"
@@ -67,6 +68,7 @@ func worldOn(t testing.TB, client *couch.Client, configure func(*Config)) *world
 		Auth:      newAuth(t, client, accounts),
 		Callflows: &callflow.Service{Couch: client, Schemas: live, Accounts: accounts, Index: indexes, Now: noon, Words: Words()},
 		Resources: &resource.Service{Couch: client, Schemas: live, Now: noon, Words: Words(), Hash: auth.UserCredentials},
+		Phones:    &phone.Service{Couch: client, Accounts: accounts, Validate: live.Validate, Now: noon},
 		Routes:    indexes,
 	}
 	if configure != nil {
