@@ -9,13 +9,19 @@ RUN      ?= .
 FUZZTIME ?= 20s
 STRESS   ?= 30s
 
+# What make mutants mutates: a package, or package:files of it (a regular
+# expression on their names without .go) where the whole would take hours.
+MUTANTS  ?= pkg/collation pkg/couchlite/revtree pkg/reserve pkg/save pkg/callflow:merge|resolve pkg/document:merge pkg/pcre pkg/auth \
+            pkg/couchlite/store:edit|seq|list|writer pkg/route/pattern pkg/route/index pkg/route/analysis pkg/route:guard|journal|read
+GREMLINS := github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
+
 # The race detector needs cgo and a C compiler; without them the tests run
 # without it, and say so.
 CC_FOUND := $(shell command -v $$($(GO) env CC) 2>/dev/null)
 RACE     := $(if $(and $(filter 1,$(shell $(GO) env CGO_ENABLED)),$(CC_FOUND)),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race check fmt lint vuln bench scale gobench cover e2e fuzz stress docs clean replicate
+.PHONY: help build run test race check fmt lint vuln bench scale gobench cover e2e fuzz mutants stress docs clean replicate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +84,17 @@ fuzz: ## every fuzz target for FUZZTIME each (default 20s)
 	    echo "== $$pkg $$target"; \
 	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 	  done; \
+	done
+
+mutants: ## mutation tests, one package after the other, hours for all; PKGS=pkg/collation or 'pkg/callflow:merge|resolve' for some
+	@for entry in $(foreach m,$(if $(filter ./...,$(PKGS)),$(MUTANTS),$(PKGS)),'$(m)'); do \
+	  pkg=$${entry%%:*}; files=; skip=; \
+	  case $$entry in *:*) files=$${entry#*:} ;; esac; \
+	  if [ -n "$$files" ]; then \
+	    for f in $$(cd $$pkg && ls *.go | grep -v _test.go | grep -Ev "^($$files)\.go$$"); do skip="$$skip -E (^|/)$${f%.go}[.]go$$"; done; \
+	  fi; \
+	  echo "== $$entry"; \
+	  nice -n 10 $(GO) run $(GREMLINS) unleash --workers 1 --test-cpu 1 --timeout-coefficient 15 -S lt $$skip ./$${pkg#./} || exit 1; \
 	done
 
 stress: ## many writers, faulty storage and killed processes, for STRESS each (default 30s); 10,000 accounts with 1,024 descriptors
