@@ -77,6 +77,80 @@ func TestModel(t *testing.T) {
 	})
 }
 
+// TestModelSurvivesReopening closes the store now and then between random edits:
+// what was acknowledged is there when it is opened again, sequences, local
+// documents and attachments included.
+func TestModelSurvivesReopening(t *testing.T) {
+	dir := t.TempDir()
+	s := storeIn(t, dir, 0)
+	defer func() { closeStore(t, s) }()
+	n := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		name := fmt.Sprintf("db%d", n)
+		db := hold(t, s, name)
+		m := &model{leaves: map[string][]modelLeaf{}, last: map[string]int64{}}
+		local, attached := "", ""
+		for step := range rapid.IntRange(1, 8).Draw(rt, "steps") {
+			switch rapid.SampledFrom([]string{"edit", "edit", "local", "attach", "reopen"}).Draw(rt, "step") {
+			case "edit":
+				modelStep(t, rt, db, m, step)
+			case "local":
+				local = fmt.Sprintf(`{"step":%d}`, step)
+				if err := db.SaveLocal(t.Context(), &Edit{ID: "_local/l", Body: []byte(local)}); err != nil {
+					rt.Fatal(err)
+				}
+			case "attach":
+				attached = fmt.Sprintf("text of step %d", step)
+				attach(t, rt, db, m, attached)
+			case "reopen":
+				s.Release(db)
+				closeStore(t, s)
+				s = storeIn(t, dir, 0)
+				db = hold(t, s, name)
+			}
+		}
+		checkModel(t, rt, db, m)
+		if r, err := db.Local(t.Context(), "_local/l"); string(r.Body) != local || (err == nil) != (local != "") {
+			rt.Errorf("local document %s %v, want %s", r.Body, err, local)
+		}
+		if attached != "" {
+			checkAttached(t, rt, db, attached)
+		}
+		s.Release(db)
+		if err := s.Destroy(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// attach writes the document "e", which modelStep does not touch, with text as
+// its attachment.
+func attach(t *testing.T, rt *rapid.T, db *Database, m *model, text string) {
+	e := &Edit{ID: "e", Body: []byte(`{}`), Attachments: []Attachment{{Name: "x", Type: "text/plain"}}}
+	e.Attachments[0].SetData([]byte(text))
+	if winner, ok := m.winner("e"); ok {
+		e.Base = winner.rev
+	}
+	if err := db.Save(t.Context(), e); err != nil {
+		rt.Fatal(err)
+	}
+	m.replace("e", e.Base, modelLeaf{e.Rev, false, `{}`})
+}
+
+func checkAttached(t *testing.T, rt *rapid.T, db *Database, want string) {
+	r, err := db.Winner(t.Context(), "e")
+	if err != nil || len(r.Attachments) != 1 {
+		rt.Fatalf("%+v %v", r, err)
+	}
+	if err := db.ReadAttachment(t.Context(), &r.Attachments[0]); err != nil {
+		rt.Fatal(err)
+	}
+	if text, err := r.Attachments[0].Plain(); string(text) != want || err != nil {
+		rt.Errorf("attachment %q %v, want %q", text, err, want)
+	}
+}
+
 // modelStep makes one edit in both.
 func modelStep(t *testing.T, rt *rapid.T, db *Database, m *model, step int) {
 	id := rapid.SampledFrom([]string{"a", "b", "_design/c", "d"}).Draw(rt, "id")
