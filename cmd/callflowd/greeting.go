@@ -43,7 +43,7 @@ curl -sw '\n' {BASE}/v2/schemas/callflows
 
 // greet prints to out where the API is and, if the master account was just
 // created, its credentials. It does not print a key that the operator chose.
-func greet(out io.Writer, api net.Addr, master account.Master, chosen bool) error {
+func greet(out io.Writer, base string, master account.Master, chosen bool) error {
 	text := laterGreeting
 	if master.Created {
 		text = firstGreeting
@@ -52,9 +52,17 @@ func greet(out io.Writer, api net.Addr, master account.Master, chosen bool) erro
 	if chosen {
 		shown, key = "the one that --master-api-key names", `'"$CALLFLOWD_MASTER_API_KEY"'`
 	}
-	fill := strings.NewReplacer("{BASE}", "http://"+reachable(api), "{ACCOUNT}", master.ID, "{SHOWN}", shown, "{KEY}", key)
+	fill := strings.NewReplacer("{BASE}", base, "{ACCOUNT}", master.ID, "{SHOWN}", shown, "{KEY}", key)
 	_, err := fill.WriteString(out, text)
 	return err
+}
+
+// base is where clients on this machine find the API.
+func (o *options) base(api net.Addr) string {
+	if o.TLS.TLSCert != "" {
+		return "https://" + reachable(api)
+	}
+	return "http://" + reachable(api)
 }
 
 // reachable is addr as a client on this machine writes it.

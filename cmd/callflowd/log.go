@@ -42,8 +42,15 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
+// stamped is the version that a build sets by -ldflags "-X main.stamped=…",
+// where the sources come without their history.
+var stamped string
+
 // version is the module's version, or the commit the binary was built from.
 func version() string {
+	if stamped != "" {
+		return stamped
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

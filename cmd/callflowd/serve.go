@@ -6,10 +6,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/callflowd/callflowd/cmd/callflowd/host"
 	"github.com/callflowd/callflowd/pkg/api/web"
 )
 
@@ -38,10 +40,25 @@ func serve(ctx context.Context, opts *options, log *zap.Logger, stdout io.Writer
 		return err
 	}
 	defer app.close()
+	manager := host.NewManager(os.Getenv)
+	cert, err := host.OpenCertificate(opts.TLS.TLSCert, opts.TLS.TLSKey, log.Named("tls"))
+	if err != nil {
+		return err
+	}
 	log.Info("listening", zap.Any("listening", listeners.addresses()), zap.String("version", version()))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return serveAll(ctx, log, opts.ShutdownTimeout, listeners.endpoints(ctx, opts, app, store))
+		return serveAll(ctx, log, opts.ShutdownTimeout, listeners.endpoints(ctx, opts, app, store, cert))
+	})
+	if cert != nil || manager.Known() { // otherwise SIGHUP ends the program, as a closed terminal should
+		group.Go(func() error {
+			cert.ReloadOnHangUp(ctx, log)
+			return nil
+		})
+	}
+	group.Go(func() error {
+		app.report(ctx, manager)
+		return nil
 	})
 	group.Go(func() error {
 		master, err := app.prepare(ctx, opts.MasterAPIKey)
@@ -52,7 +69,7 @@ func serve(ctx context.Context, opts *options, log *zap.Logger, stdout io.Writer
 			return opts.blame(err)
 		}
 		app.server.Enter(web.Serving)
-		if err := greet(stdout, listeners["api"].Addr(), master, opts.MasterAPIKey != ""); err != nil {
+		if err := greet(stdout, opts.base(listeners["api"].Addr()), master, opts.MasterAPIKey != ""); err != nil {
 			return err
 		}
 		log.Info("started", zap.Any("listening", listeners.addresses()), zap.String("master", master.ID))
@@ -104,7 +121,7 @@ func (l listeners) addresses() map[string]string {
 }
 
 // endpoints pairs the listeners with their handlers, until ctx ends.
-func (l listeners) endpoints(ctx context.Context, opts *options, app *app, store *storage) []endpoint {
+func (l listeners) endpoints(ctx context.Context, opts *options, app *app, store *storage, cert *host.Certificate) []endpoint {
 	backup := backupHandler(store.lite, app.log)
 	handlers := map[string]http.Handler{"api": app.server.Handler(), "admin": adminHandler(opts.level, backup, app.server.Admin()), "control": backup}
 	if store.lite != nil {
@@ -112,10 +129,47 @@ func (l listeners) endpoints(ctx context.Context, opts *options, app *app, store
 	}
 	var all []endpoint
 	for name, listener := range l {
+		handler := handlers[name]
+		if name == "api" || name == "couchdb" {
+			listener, handler = cert.Over(listener), cert.Secured(handler)
+		}
 		if name == "api" {
 			listener = app.server.Listener(listener)
 		}
-		all = append(all, endpoint{name, listener, handlers[name]})
+		all = append(all, endpoint{name, listener, handler})
 	}
 	return all
 }
+
+// report tells the service manager how the program is: it is ready as soon as
+// it listens, since it answers 503 or from snapshots while CouchDB is away.
+func (a *app) report(ctx context.Context, manager host.Manager) {
+	if err := manager.Tell("READY=1\nSTATUS=listening"); err != nil {
+		a.log.Warn("the service manager cannot be told", zap.Error(err))
+		return
+	}
+	manager.Live(ctx, a.lives)
+	<-ctx.Done()
+	_ = manager.Tell("STOPPING=1") // it sees the end anyway
+}
+
+// lives reports whether the API still answers.
+func (a *app) lives() bool {
+	r, err := http.NewRequest(http.MethodGet, "/healthz", nil)
+	if err != nil {
+		return false
+	}
+	answer := statusOnly{http.Header{}, new(http.StatusOK)}
+	a.server.Admin().ServeHTTP(answer, r)
+	return *answer.status == http.StatusOK
+}
+
+// statusOnly is an answer of which only the status is kept.
+type statusOnly struct {
+	header http.Header
+	status *int
+}
+
+func (a statusOnly) Header() http.Header         { return a.header }
+func (a statusOnly) Write(p []byte) (int, error) { return len(p), nil }
+func (a statusOnly) WriteHeader(status int)      { *a.status = status }
