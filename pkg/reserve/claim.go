@@ -54,6 +54,9 @@ type Claim struct {
 	Key    Key
 	Self   string   // the document that wants the key
 	Others []string // documents that may hold the key, from a view or an index
+	// Giving are documents that give the key up in the very write that Self
+	// takes it by, so that their having it does not matter.
+	Giving []string
 	// Holder is the document that holds the key, once the claim has failed.
 	Holder string
 
@@ -85,7 +88,7 @@ func (c *Claim) Possible() []string {
 func (c *Claim) suspects() []string {
 	var ids []string
 	for _, id := range append([]string{c.seen.holder, c.seen.previous}, c.Others...) {
-		if id != "" && id != c.Self && !slices.Contains(ids, id) {
+		if id != "" && id != c.Self && !slices.Contains(ids, id) && !slices.Contains(c.Giving, id) {
 			ids = append(ids, id)
 		}
 	}

@@ -57,6 +57,7 @@ type Attempt struct {
 	Warnings  []problem.Warning
 
 	claims []*reserve.Claim
+	giving func(key reserve.Key) []string // of a [Group]: documents that give a key up
 }
 
 func (a *Attempt) log() *zap.Logger {
@@ -115,6 +116,9 @@ func (a *Attempt) claimsOf(ctx context.Context) (added, kept []*reserve.Claim, e
 	for _, k := range keys {
 		others := slices.DeleteFunc(slices.Clone(holders[k]), func(id string) bool { return id == a.ID })
 		c := &reserve.Claim{Key: k, Self: a.ID, Others: others}
+		if a.giving != nil {
+			c.Giving = a.giving(k)
+		}
 		if a.Stored != nil && k.HeldBy(a.Stored) {
 			kept = append(kept, c)
 		} else {
@@ -209,17 +213,23 @@ func (a *Attempt) put(ctx context.Context) error {
 	if !problem.Is(err, problem.Conflict) {
 		return err
 	}
-	if a.Hooks.Put == nil {
-		leaves, failed := a.DB.Leaves(ctx, a.ID)
-		if failed == nil && sameWrite(a.Doc, leaves[0]) {
-			a.Doc.SetRev(leaves[0].Rev())
-			return nil
-		}
+	if a.Hooks.Put == nil && a.already(ctx) {
+		return nil
 	}
 	if a.Stored == nil {
 		return err
 	}
 	return Again(err)
+}
+
+// already reports whether nothing but this very write is stored.
+func (a *Attempt) already(ctx context.Context) bool {
+	leaves, err := a.DB.Leaves(ctx, a.ID)
+	if err != nil || !sameWrite(a.Doc, leaves[0]) {
+		return false
+	}
+	a.Doc.SetRev(leaves[0].Rev())
+	return true
 }
 
 func (a *Attempt) write(ctx context.Context, doc document.Doc) error {
