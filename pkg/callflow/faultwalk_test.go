@@ -231,7 +231,7 @@ func (h *house) numbersAreSound() {
 	var free, held []any
 	for _, number := range []string{"1", "2", "3", "4"} {
 		k, holders := key{numbersKey, number}, 0
-		for _, id := range []string{"c", "d"} {
+		for _, id := range []string{"c", "d", "e"} {
 			if doc, err := h.steady.Get(h.Context(), h.account, id); err == nil && k.HeldBy(doc) {
 				holders++
 				held = append(held, number)

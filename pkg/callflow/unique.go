@@ -25,6 +25,9 @@ type Index interface {
 	// Apply updates the index with a document just written, also a deleted
 	// one, so that this process reads its own writes.
 	Apply(accountID string, doc document.Doc)
+	// Together has do write documents and applies all that it returns at once:
+	// no lookup sees some of them and not the others.
+	Together(accountID string, do func() []document.Doc)
 	// Advise returns findings about the routes of an account, as they would be if
 	// doc were saved as the callflow, each at its path in doc.
 	Advise(ctx context.Context, accountID, id string, doc document.Doc) ([]problem.Warning, error)

@@ -70,6 +70,12 @@ func (*silent) Names(context.Context, string, []string) (map[string]names.Descri
 	return nil, nil
 }
 
+func (i *silent) Together(accountID string, do func() []document.Doc) {
+	for _, doc := range do() {
+		i.Apply(accountID, doc)
+	}
+}
+
 func (i *silent) Apply(_ string, doc document.Doc) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

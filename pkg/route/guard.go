@@ -28,30 +28,44 @@ type write struct {
 }
 
 // wrote applies a document that this process wrote.
-func (l *live) wrote(doc document.Doc) {
+func (l *live) wrote(doc document.Doc) { l.guard(writeOf(doc)) }
+
+func writeOf(doc document.Doc) write {
 	change := index.Change{ID: doc.ID()}
 	if e, ok := index.EntryOf(doc); ok {
 		change.Entry = &e
 	}
-	l.guard(write{doc.Rev(), time.Now(), change, doc})
+	return write{doc.Rev(), time.Now(), change, doc}
 }
 
 // record is the line of the journal about a write.
 func (w write) record() record { return recordOf(w.change, w.doc) }
 
-// guard applies a write, and has the document read again unless the feed confirms
-// it in time. It ignores a write if a later one of the same document came before.
-func (l *live) guard(w write) {
+// guard applies writes at once, and has the documents read again unless the feed
+// confirms them in time. It ignores a write if a later one of the same document
+// came before.
+func (l *live) guard(writes ...write) {
 	l.applying.Lock()
 	defer l.applying.Unlock()
-	id := w.change.ID
-	if later, ok := l.written[id]; ok && generation(later.rev) > generation(w.rev) {
+	l.guardLocked(writes...)
+}
+
+func (l *live) guardLocked(writes ...write) {
+	var changes []index.Change
+	for _, w := range writes {
+		id := w.change.ID
+		if later, ok := l.written[id]; ok && generation(later.rev) > generation(w.rev) {
+			continue
+		}
+		l.written[id] = w
+		l.note(w.record())
+		l.show(w.change, w.doc)
+		changes = append(changes, w.change)
+	}
+	if len(changes) == 0 {
 		return
 	}
-	l.written[id] = w
-	l.note(w.record())
-	l.show(w.change, w.doc)
-	l.index.Update([]index.Change{w.change})
+	l.index.Update(changes)
 	if !l.checking {
 		l.checking = true
 		l.owner.spawn(func(context.Context) { l.check() })

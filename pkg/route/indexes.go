@@ -350,6 +350,26 @@ func (s *Indexes) Apply(accountID string, doc document.Doc) {
 	l.wrote(doc.Clone())
 }
 
+// Together has do write documents of an account, and applies all that it
+// returns at once: a lookup sees none of them or all, whatever the change feed
+// tells meanwhile.
+func (s *Indexes) Together(accountID string, do func() []document.Doc) {
+	l := s.held(accountID)
+	if l == nil {
+		for _, doc := range do() {
+			s.docs.Delete(docKey{accountID, doc.ID()})
+		}
+		return
+	}
+	l.applying.Lock()
+	defer l.applying.Unlock()
+	var writes []write
+	for _, doc := range do() {
+		writes = append(writes, writeOf(doc.Clone()))
+	}
+	l.guardLocked(writes...)
+}
+
 // Holders returns, for each number and each pattern text, the ids of the
 // callflows that have it, lowest first. It may lag behind other processes'
 // writes.
