@@ -37,6 +37,9 @@ const (
 // tidyEvery is how often leftovers of crashes and expired documents are removed.
 const tidyEvery = time.Hour
 
+// settleEvery is how often interrupted batches are looked for.
+const settleEvery = time.Minute
+
 // app is the domain, wired, and the API on top of it.
 type app struct {
 	log      *zap.Logger
@@ -48,6 +51,7 @@ type app struct {
 	phones   *phone.Service
 	routes   *route.Indexes
 	schemas  *siteSchemas
+	alone    bool              // no other process has these databases
 	notices  *notice.Publisher // nil without --amqp-url
 	client   *couch.Client
 	copying  *replication.Scheduler // nil where CouchDB itself replicates
@@ -74,6 +78,7 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 		a.snapshot = &authorityFile{filepath.Join(opts.DataDir, "authority.json"), a.auth, a.accounts, log}
 	}
 	a.routes = route.NewIndexes(indexes)
+	a.alone = store.lite != nil && opts.CouchDBListen == ""
 	a.callflows = &callflow.Service{
 		Couch: store.client, Schemas: schemas, Accounts: a.accounts, Index: a.routes, Log: log.Named("callflow"),
 		HistoryMonths: opts.HistoryMonths, Words: api.Words(),
@@ -154,6 +159,9 @@ func (a *app) prepare(ctx context.Context, key apiKey) (account.Master, error) {
 		return err
 	})
 	if err == nil {
+		err = a.untilReachable(ctx, func() error { return a.callflows.RecoverBatches(ctx, a.alone) })
+	}
+	if err == nil {
 		err = a.untilReachable(ctx, func() error { return a.auth.Start(ctx) })
 	}
 	return master, err
@@ -185,6 +193,7 @@ func (a *app) follow(ctx context.Context) {
 	group.Go(func() { a.schemas.follow(ctx) })
 	group.Go(func() { a.phones.Run(ctx) })
 	group.Go(func() { a.tidy(ctx) })
+	group.Go(func() { a.settle(ctx) })
 	if a.notices != nil {
 		a.notices.Listen(a.routes.Look)
 		group.Go(func() { a.notices.Run(ctx, a.client) })
@@ -196,6 +205,15 @@ func (a *app) follow(ctx context.Context) {
 		group.Go(func() { a.snapshot.keep(ctx) })
 	}
 	group.Wait()
+}
+
+// settle finishes batches of callflows that a crash of some process interrupted.
+func (a *app) settle(ctx context.Context) {
+	for pause.For(ctx, settleEvery) {
+		if err := a.callflows.RecoverBatches(ctx, false); err != nil && ctx.Err() == nil {
+			a.log.Warn("settling interrupted batches has to wait", zap.Error(err))
+		}
+	}
 }
 
 // tidy finishes, now and then, work that a process left unfinished when it

@@ -124,6 +124,7 @@ func (w *world) examples(first, second string) map[string]example {
 	flow := `"flow":{"module":"response","data":{}}`
 	out := map[string]example{
 		"POST " + acct + "/routes":                        {body: `{"data":{"numbers":["100","7"]}}`},
+		"POST " + callflows + "/batch":                    {body: `{"data":[{"op":"create","id":"batched","data":{"numbers":["7001"]}}]}`},
 		"POST " + acct + "/routes/impact":                 {body: `{"data":{"draft":[{"id":"x","numbers":["100"]}]}}`},
 		"PUT " + acct + "/callflows":                      {body: `{"data":{"numbers":["200"],` + flow + `}}`},
 		"POST " + acct + "/callflows/validate":            {body: `{"data":{"numbers":["201"],` + flow + `}}`},

@@ -90,6 +90,10 @@ func (s *Server) callflowRoutes() []web.Row {
 			Summary: "Check a callflow without saving it", Body: "CallflowPatch", Data: "Verdict",
 		},
 		{
+			Method: post, Path: callflows + "/batch", Handle: s.batchCallflows, Access: web.OfAccount,
+			Summary: "Change many callflows, one by one or all at once", Flags: []string{"atomic"}, Body: "Batch", Data: "BatchResult", Partly: true,
+		},
+		{
 			Method: get, Path: oneCallflow, Handle: s.getCallflow, Access: web.OfAccount,
 			Summary: "Read a callflow, or draw it", Own: []string{"at", "as", "branch"}, Data: "Callflow", Media: web.Pictures(),
 		},

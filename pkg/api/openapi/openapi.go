@@ -117,6 +117,9 @@ func responses(r web.Row) object {
 		good:      object{"description": "Done", "content": content(r)},
 		"default": object{"description": "Not done; the code says why", "content": jsonContent(ref("schemas", "Error"))},
 	}
+	if r.Partly {
+		out["207"] = object{"description": "Some of it is done; each part says whether", "content": content(r)}
+	}
 	if r.Method == http.MethodGet {
 		out["304"] = object{"description": "The client has it already"}
 	}

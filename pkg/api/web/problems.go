@@ -123,6 +123,14 @@ func Message(err error) string {
 	return cmp.Or(message, shapeOf(e.Code).message)
 }
 
+// Told is what a client may hear of an error, as a part of an answer about
+// several things: the HTTP status and the data.
+func Told(err error) (status int, data map[string]any) {
+	e := classify(err)
+	s := shapeOf(e.Code)
+	return s.status, errorData(e, s)
+}
+
 // errorData is the data of an error envelope: always an object.
 func errorData(e *problem.Error, s shape) map[string]any {
 	data := maps.Clone(e.Data)

@@ -52,6 +52,7 @@ type Row struct {
 	Data    string   // schema of the answer's data; "" = outside the envelope
 	Media   []string // media types the answer also comes in, see [Call.Wants]
 	Created bool     // answers 201
+	Partly  bool     // answers 207 where only some of it could be done
 
 	// Fail makes a page of an error; nil puts it into the envelope.
 	Fail func(*Call, Failure) *Answer
