@@ -25,6 +25,7 @@ import (
 	"github.com/go-kivik/kivik/v4/couchdb"
 	"github.com/go-kivik/kivik/v4/couchdb/chttp"
 
+	"github.com/callflowd/callflowd/pkg/lru"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
@@ -53,9 +54,14 @@ type Client struct {
 	http    *chttp.Client // for requests that kivik has no call for
 	timeout time.Duration
 
+	beside *lru.Map[string, struct{}] // views that were found beside the design document they are named after
+
 	listening sync.Mutex
 	told      atomic.Pointer[[]func(Wrote)]
 }
+
+// besideKnown is how many views' places a client remembers.
+const besideKnown = 20_000
 
 // Open prepares a client; it does not ask the server anything. Credentials in
 // the URL are sent as Basic authentication and kept out of every error.
@@ -82,7 +88,7 @@ func Open(cfg Config) (*Client, error) {
 	if timeout <= 0 {
 		timeout = defaultTimeout
 	}
-	c := &Client{kivik: kc, http: hc, timeout: timeout}
+	c := &Client{kivik: kc, http: hc, timeout: timeout, beside: lru.New[string, struct{}](besideKnown)}
 	if cfg.Wrote != nil {
 		c.OnWrite(cfg.Wrote)
 	}

@@ -3,16 +3,30 @@ package couch
 import (
 	"context"
 	"encoding/json"
-	"maps"
 	"reflect"
+	"strings"
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
 // ownMark is a key of the design documents that callflowd wrote, which it keeps
-// up to date. Kazoo's lack it and are left alone.
+// up to date. Kazoo's lack it and are left as they are: a change would have
+// the cluster index every database again.
 const ownMark = "callflowd"
+
+// ownPrefix begins the names of the design documents that are callflowd's
+// alone. What Kazoo's design document NAME lacks is in ownPrefix_NAME.
+const ownPrefix = "callflowd"
+
+// companion is the design document that holds what Kazoo's lacks, "" if it is
+// one of ours.
+func companion(name string) string {
+	if strings.HasPrefix(name, ownPrefix) {
+		return ""
+	}
+	return ownPrefix + "_" + name
+}
 
 // syncTries bounds how often a design document is compared again because
 // somebody else wrote it meanwhile.
@@ -20,8 +34,9 @@ const syncTries = 5
 
 // SyncDesign puts a design document into the database. A document that
 // callflowd wrote earlier is replaced if its content differs. One that somebody
-// else wrote keeps what it has and gains the views of ddoc that it lacks. If
-// nothing differs, nothing is written and no index is rebuilt.
+// else wrote is left as it is; the views of ddoc that it lacks are put beside
+// it, where [DB.View] finds them. If nothing differs, nothing is written and
+// no index is rebuilt.
 func (d *DB) SyncDesign(ctx context.Context, ddoc document.Doc) error {
 	var err error
 	for range syncTries {
@@ -30,7 +45,10 @@ func (d *DB) SyncDesign(ctx context.Context, ddoc document.Doc) error {
 		if err != nil && !problem.Is(err, problem.BadIdentifier) {
 			return err
 		}
-		next := mergeDesign(stored, ddoc)
+		if foreign(stored) {
+			return d.syncCompanion(ctx, stored, ddoc)
+		}
+		next := nextDesign(stored, ddoc)
 		if next == nil {
 			return nil
 		}
@@ -39,6 +57,18 @@ func (d *DB) SyncDesign(ctx context.Context, ddoc document.Doc) error {
 		}
 	}
 	return err
+}
+
+// syncCompanion puts what somebody else's design document lacks beside it.
+func (d *DB) syncCompanion(ctx context.Context, stored, ddoc document.Doc) error {
+	views := lacking(stored, ddoc)
+	name := companion(strings.TrimPrefix(ddoc.ID(), "_design/"))
+	if len(views) == 0 || name == "" {
+		return nil
+	}
+	beside := ddoc.Clone()
+	beside["_id"], beside["views"] = "_design/"+name, views
+	return d.SyncDesign(ctx, beside)
 }
 
 // SyncDesigns does what [DB.SyncDesign] does for several design documents,
@@ -54,11 +84,10 @@ func (d *DB) SyncDesigns(ctx context.Context, ddocs []document.Doc) error {
 	}
 	var fresh, again []document.Doc
 	for _, ddoc := range ddocs {
-		switch next := mergeDesign(stored[ddoc.ID()], ddoc); {
-		case next == nil:
-		case stored[ddoc.ID()] == nil:
-			fresh = append(fresh, next)
-		default:
+		switch was := stored[ddoc.ID()]; {
+		case was == nil:
+			fresh = append(fresh, nextDesign(nil, ddoc))
+		case foreign(was) && len(lacking(was, ddoc)) > 0, !foreign(was) && nextDesign(was, ddoc) != nil:
 			again = append(again, ddoc)
 		}
 	}
@@ -79,40 +108,35 @@ func (d *DB) SyncDesigns(ctx context.Context, ddocs []document.Doc) error {
 	return nil
 }
 
-// mergeDesign returns the design document to write; nil if the stored one need
-// not change.
-func mergeDesign(stored, ddoc document.Doc) document.Doc {
+// foreign reports whether somebody else wrote a design document.
+func foreign(stored document.Doc) bool { return stored != nil && stored[ownMark] != true }
+
+// nextDesign returns the design document to write in place of one of ours, or
+// of none; nil if it need not change.
+func nextDesign(stored, ddoc document.Doc) document.Doc {
 	next := ddoc.Clone()
 	next[ownMark] = true
 	delete(next, "_rev")
-	if stored == nil {
+	switch {
+	case stored == nil:
 		return next
-	}
-	if stored[ownMark] == true {
-		if sameContent(stored, next) {
-			return nil
-		}
-		next.SetRev(stored.Rev())
-		return next
-	}
-	views := map[string]any{}
-	maps.Copy(views, stored.Object("views"))
-	changed := false
-	for name, view := range ddoc.Object("views") {
-		if !usable(views[name]) {
-			views[name] = view
-			changed = true
-		}
-	}
-	if !changed {
+	case sameContent(stored, next):
 		return nil
 	}
-	repaired := stored.Clone()
-	repaired["views"] = views
-	if repaired.String("language") == "" {
-		repaired["language"] = "javascript"
+	next.SetRev(stored.Rev())
+	return next
+}
+
+// lacking returns the views of ddoc that a stored design document does not have.
+func lacking(stored, ddoc document.Doc) map[string]any {
+	views := map[string]any{}
+	has := stored.Object("views")
+	for name, view := range ddoc.Object("views") {
+		if !usable(has[name]) {
+			views[name] = view
+		}
 	}
-	return repaired
+	return views
 }
 
 // usable reports whether a view of a foreign design document has a map

@@ -55,8 +55,50 @@ func (r Row) Document() (document.Doc, error) {
 // View streams the rows of a view, without holding more than one of them. An
 // error ends the sequence and is its last pair: [problem.MissingView],
 // [problem.MissingDatabase] or the datastore's failure. The time limit counts
-// only while a row is waited for.
+// only while a row is waited for. A view that Kazoo's design document lacks is
+// looked for in the one that [DB.SyncDesign] puts beside it.
 func (d *DB) View(ctx context.Context, ddoc, view string, q Query) iter.Seq2[Row, error] {
+	beside := companion(ddoc)
+	if beside == "" {
+		return d.view(ctx, ddoc, view, q)
+	}
+	return func(yield func(Row, error) bool) {
+		place := d.name + "/" + ddoc + "/" + view
+		first, second := ddoc, beside
+		if _, moved := d.client.beside.Get(place); moved {
+			first, second = beside, ddoc
+		}
+		missing := yieldUnlessMissing(d.view(ctx, first, view, q), yield)
+		if missing == nil {
+			return
+		}
+		if yieldUnlessMissing(d.view(ctx, second, view, q), yield) != nil {
+			yield(Row{}, missing)
+			return
+		}
+		if second == beside {
+			d.client.beside.Put(place, struct{}{})
+		} else {
+			d.client.beside.Delete(place)
+		}
+	}
+}
+
+// yieldUnlessMissing yields a view's rows, unless the view is missing: then it
+// yields nothing and returns the error.
+func yieldUnlessMissing(rows iter.Seq2[Row, error], yield func(Row, error) bool) (missing error) {
+	for row, err := range rows {
+		if problem.Is(err, problem.MissingView) {
+			return err
+		}
+		if !yield(row, err) {
+			break
+		}
+	}
+	return nil
+}
+
+func (d *DB) view(ctx context.Context, ddoc, view string, q Query) iter.Seq2[Row, error] {
 	name := ddoc + "/" + view
 	path := "_design/" + url.PathEscape(ddoc) + "/_view/" + url.PathEscape(view)
 	return d.rows(ctx, "query view "+name+" in", path, q, name)
