@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -215,6 +216,29 @@ func TestTwoCreateOneName(t *testing.T) {
 		t.Errorf("children %q", got)
 	}
 	wantSound(t, a)
+}
+
+// TestMasterIsSomebodys has another process start while the master account is
+// being made. It takes the copy for lost and writes it; the account is still
+// the first one's, which alone shows the key.
+func TestMasterIsSomebodys(t *testing.T) {
+	address := couchtest.URL(t)
+	first, second := &account.Service{Couch: couchtest.Open(t, address)}, &account.Service{Couch: couchtest.Open(t, address)}
+	var other account.Master
+	var failed error
+	var once sync.Once
+	first.Couch.OnWrite(func(w couch.Wrote) {
+		if w.Doc.Type() == "account" && w.DB != "accounts" {
+			once.Do(func() { other, failed = second.EnsureMaster(t.Context(), "") })
+		}
+	})
+	master, err := first.EnsureMaster(t.Context(), "")
+	if err != nil || failed != nil {
+		t.Fatal(err, failed)
+	}
+	if !master.Created || other.Created || master.ID != other.ID || master.APIKey != other.APIKey {
+		t.Errorf("%v and %v", master, other)
+	}
 }
 
 // TestMasterOnce starts several processes on one empty server.

@@ -49,7 +49,8 @@ func (s *Service) definition(ctx context.Context, id string) (document.Doc, erro
 		if !isLive(held) {
 			return nil, unknown(id)
 		}
-		return s.createDB(ctx, held, members(plan))
+		stored, _, err := s.createDB(ctx, held, members(plan))
+		return stored, err
 	}
 	if err != nil {
 		return nil, err

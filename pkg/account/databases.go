@@ -77,21 +77,23 @@ func (s *Service) Forget(id string) {
 
 // createDB makes an account's database with its design documents and the
 // account's document, its dial plan in that order. It may be repeated: what is
-// there already stays. It returns the document as it is stored.
-func (s *Service) createDB(ctx context.Context, doc document.Doc, order []string) (document.Doc, error) {
+// there already stays. It returns the document as it is stored, and whether
+// this call stored it.
+func (s *Service) createDB(ctx context.Context, doc document.Doc, order []string) (stored document.Doc, made bool, err error) {
 	db := s.Couch.Account(doc.ID())
 	if err := s.Couch.CreateDB(ctx, db.Name()); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := syncDesigns(ctx, db, "account"); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	own := withoutRev(doc)
 	if err := putOrdered(ctx, db, own, order); err != nil {
 		if !problem.Is(err, problem.Conflict) {
-			return nil, err
+			return nil, false, err
 		}
-		return db.Get(ctx, doc.ID())
+		stored, err = db.Get(ctx, doc.ID())
+		return stored, false, err
 	}
-	return own, nil
+	return own, true, nil
 }

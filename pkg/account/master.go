@@ -149,7 +149,9 @@ func (s *Service) oldestRoot(ctx context.Context) (string, error) {
 }
 
 // createMaster makes the account of that id, or completes what another
-// process began. Whoever writes the copy has created it.
+// process began. Whoever writes the document in the account's own database has
+// created it: a process that starts at the same time may take the copy for
+// lost and write it first.
 func (s *Service) createMaster(ctx context.Context, id, apiKey string) (document.Doc, bool, error) {
 	if apiKey == "" {
 		apiKey = NewAPIKey()
@@ -162,7 +164,7 @@ func (s *Service) createMaster(ctx context.Context, id, apiKey string) (document
 	doc["pvt_reseller"] = true
 	doc["pvt_reseller_id"] = id
 	s.stamp(doc, Actor{})
-	stored, err := s.createDB(ctx, doc, nil)
+	stored, made, err := s.createDB(ctx, doc, nil)
 	if err != nil {
 		return nil, false, err
 	}
@@ -174,8 +176,5 @@ func (s *Service) createMaster(ctx context.Context, id, apiKey string) (document
 		return nil, false, err
 	}
 	err = s.accounts().Put(ctx, withoutRev(stored))
-	if problem.Is(err, problem.Conflict) {
-		return stored, false, nil
-	}
-	return stored, err == nil, err
+	return stored, made, ignore(err, problem.Conflict)
 }
