@@ -69,6 +69,7 @@ var attacks = []string{
 	`function F() {} var o = {}; while (true) try { F.prototype = o; o = new F(); a.push(o) } catch (e) { o = {} }`, `while (true) { try { class B extends (a[a.length - 1] || Object) {}; a.push(B) } catch (e) { a.push(Object) } }`,
 	`var s = "x".repeat(1e6); while (true) a.push(s.toUpperCase(), s.slice(1) + "y", escape(s), s.at(1))`, `while (true) { a.push(Object.create(null, {a: {value: 1}}), Object.defineProperty([], 4000, {value: 1})) }`,
 	`/(?:a|b|ab)*c/.test("ab".repeat(4e6))`, `log("x".repeat(8e6)); while (true) log({a: "x".repeat(1e6)})`, `throw {toString: function() { return "x".repeat(8e6) + "y".repeat(8e6) }}`,
+	`while (true) a.push(new Array(1e5).keys(), [...new Array(1e5).entries()])`, `var b = new Array(1e5).fill(1); while (true) a.push(b.map((...x) => x))`,
 	`while (true) throw {get forbidden() { while (true) a.push("x".repeat(1e6)) }}`,
 }
 

@@ -36,6 +36,9 @@ var kept = []string{
 	"(() => { var x = {}; x.a = 1; x.b = 2; x.c = 3; return x })()", "Object.getOwnPropertyDescriptors(o)", "Object.getOwnPropertyNames(o)", "Object.freeze({a: 1, b: 2, c: i})", "Object.defineProperty({}, 'a', {get() {}, configurable: true})", "Object(i)", "Object()", "new Object(t)",
 	"new Map([[1, 2], [3, 4]])", "new Set(a)", "new Map().set(t, i).set(i, i)", "new WeakMap().set({}, 1)", "new WeakSet([{}])", "new Set([1, 2, 3]).values()", "new Date()", "new Date(i).toISOString()", "new Date().toString()", "new Number(i)", "new Boolean(true)",
 	"JSON.parse('[1,2,3,{\"a\":[]}]')", "JSON.parse(JSON.stringify(o))", "Promise.resolve(i)", "new Promise(() => {})", "new Promise(() => {}).then(() => {})", "(function() {}).bind(null, 1, 2, 3)", "new (function F() { this.a = 1; this.b = 2 })",
+	// what iterators and calls by builtins make
+	"[...a.entries()]", "[...new Set(a).entries()]", "[...new Map(Object.entries(o))]", "Array.from(a.entries())", "(() => { var [...r] = a.entries(); return r })()", "(() => { var r = []; for (var e of a.entries()) r.push(e); return r })()", "a.entries().next()",
+	"a.map((...x) => x)", "(() => { var r = []; a.forEach((...x) => r.push(x)); return r })()", "a.reduce((p, ...x) => [p, x], 0)", "s.replace(/x/g, (...x) => { kept.push(x); return '' })", "new Map(a.entries())", "Object.fromEntries(a.entries())",
 	// errors, at the depth of recursion
 	"new Error('x' + i)", "TypeError(s + i)", "(() => { try { null.x } catch (e) { return e } })()", "(() => { try { null.x } catch (e) { e.stack; return e } })()", "(() => { try { throw {} } catch (e) { return e } })()",
 	"(function f(n) { return n ? f(n - 1) : new Error() })(200)", "(function f(n) { if (n) return f(n - 1); try { null.x } catch (e) { return e } })(200)", "(() => { try { (function f(n) { return n ? f(n - 1) : null.x })(200) } catch (e) { e.stack; return e } })()",

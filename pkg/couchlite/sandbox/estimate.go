@@ -146,6 +146,18 @@ func plainResult(r *realm, _, result goja.Value) {
 	}
 }
 
+// stepResult counts the pair that a step of entries() makes. An array that was
+// there before is counted as well: the two cannot be told apart.
+func stepResult(r *realm, _, result goja.Value) {
+	step, ok := result.(*goja.Object)
+	if !ok {
+		return
+	}
+	if value, ok := step.Get("value").(*goja.Object); ok && value.ClassName() == "Array" {
+		r.charge(pairCost)
+	}
+}
+
 func stringResult(r *realm, _, result goja.Value) {
 	if s, ok := result.(goja.String); ok && s.Length() > maxString {
 		panic(r.rangeError("Invalid string length"))

@@ -50,7 +50,7 @@ var guardings = map[string]guarding{
 	"fill":     {before: func(r *realm, this goja.Value, args []goja.Value) { r.fillArray(this, len(args)) }},
 	"concat":   {before: beforeConcat, after: arrayResult},
 	"length":   {before: beforeLength},
-	"step":     {before: func(r *realm, _ goja.Value, _ []goja.Value) { r.charge(2 * elementCost) }},
+	"step":     {before: func(r *realm, _ goja.Value, _ []goja.Value) { r.charge(2 * elementCost) }, after: stepResult},
 	"entry":    {before: func(r *realm, _ goja.Value, _ []goja.Value) { r.charge(entryCost) }},
 	"names":    {before: beforeNames, after: arrayResult},
 	"pairs":    {before: beforeNames, after: pairsResult},

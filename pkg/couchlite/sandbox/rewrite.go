@@ -231,6 +231,9 @@ func (w *rewriter) parameters(list *ast.ParameterList) {
 		return
 	}
 	w.cost += 32 * len(list.List)
+	if list.Rest != nil { // a builtin that calls the function counts no array
+		w.cost += arrayCost
+	}
 	before := w.cost
 	w.walk(reflect.ValueOf(&list.List).Elem())
 	w.walk(reflect.ValueOf(&list.Rest).Elem())
