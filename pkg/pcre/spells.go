@@ -1,9 +1,11 @@
 package pcre
 
+import "slices"
+
 // Spells reports whether the pattern spells s out: one of its branches is
-// exactly s in single characters, perhaps after an optional prefix.
-// `^(911|\d+)$` and `^9?911$` spell 911; `^9\d\d$`, `^(55911|\d+)$`,
-// `^(8|9)11$` and `^911\d*$` do not. Where it cannot be determined
+// exactly s in single characters, perhaps after an optional prefix that is more
+// than any digits. `^(911|\d+)$` and `^9?911$` spell 911; `^9\d\d$`,
+// `^(55911|\d+)$`, `^(8|9)11$`, `^911\d*$` and `^\d*911$` do not. Where it cannot be determined
 // (look-around, back-references, atomic groups, calls) the answer is false. So
 // true is always right, and false may not be.
 func (r *Regexp) Spells(s string) bool {
@@ -87,7 +89,8 @@ func (n *spelling) branch(part *node, from places) places {
 }
 
 // repeat follows a part that is repeated a fixed number of times. Any other
-// repetition counts only where it is left out in front.
+// repetition counts only where it is left out in front, and not if it stands
+// for any digits: ^\d*911$ is about numbers that end in 911.
 func (n *spelling) repeat(part *node, from places) places {
 	switch {
 	case part.min == part.max:
@@ -99,8 +102,21 @@ func (n *spelling) repeat(part *node, from places) places {
 			from = to
 		}
 		return from
-	case part.min == 0:
+	case part.min == 0 && !anyDigit(part):
 		return from & front
 	}
 	return 0
+}
+
+// anyDigit reports whether a part has a place that every digit fits.
+func anyDigit(part *node) bool {
+	if part.op == opSet {
+		for i := 0; i+1 < len(part.set); i += 2 {
+			if part.set[i] <= '0' && part.set[i+1] >= '9' {
+				return true
+			}
+		}
+		return false
+	}
+	return slices.ContainsFunc(part.sub, anyDigit)
 }
