@@ -34,10 +34,13 @@ func (s *Server) TimeOf(c *web.Call) (at time.Time, given bool, err error) {
 const clockLeeway = 5 * time.Second
 
 func parseTime(text string) (time.Time, error) {
-	if n, err := strconv.ParseInt(text, 10, 40); err == nil {
-		return document.FromGregorian(n), nil
+	if n, err := strconv.ParseUint(text, 10, 39); err == nil {
+		return document.FromGregorian(int64(n)), nil
 	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05 07:00", "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"} {
+	if at := len(text) - len(" 01:00"); at > 0 && text[at] == ' ' {
+		text = text[:at] + "+" + text[at+1:] // sent raw in a query, a plus sign arrives as a space
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"} {
 		if at, err := time.Parse(layout, text); err == nil {
 			return at.UTC(), nil
 		}

@@ -243,6 +243,9 @@ func versions(t *testing.T, w *world) {
 	w.send(post, base+"/x/restore", `{"data":{}}`).want(http.StatusBadRequest)
 	w.send(get, base+"/x?at=yesterday", "").want(http.StatusBadRequest)
 	w.send(get, base+"/x?at=2024-03-01T12:00", "").want(http.StatusOK)
+	w.send(get, base+"/x?at=2024-03-01T13:00:00+01:00", "").want(http.StatusOK)
+	w.send(get, base+"/x?at=-1", "").want(http.StatusBadRequest)
+	w.send(get, base+"/x?at=2024-03-01&at=2024-03-02", "").want(http.StatusBadRequest)
 	w.past("/v2/accounts/"+w.master, base)
 	w.newCallflow(w.master, `{"id":"y","numbers":["2"],"flow":{"module":"callflow","data":{"id":"x"}}}`)
 	if got := w.send(get, base+"/x/references", "").want(http.StatusOK); got.data(0, "id") != "y" {

@@ -10,15 +10,24 @@ import (
 
 // readFlags reads the flags that the call's row declares, so that one that is
 // neither true nor false stops the request before anything is done (contract
-// 9.25). So does a parameter of ours that the row does not have: a client that
-// sends refuse_if_referenced or at relies on it.
+// 9.25). So does a parameter of ours that the row does not have, is given twice
+// or is spelled in another way: a client that sends refuse_if_referenced or at
+// relies on it.
 func (s *Server) readFlags(c *Call) error {
 	var wrong []problem.Violation
-	for name := range c.Query {
-		if s.own[name] && !slices.Contains(c.route.Own, name) && !slices.Contains(c.route.Flags, name) {
-			wrong = append(wrong, problem.Violation{
-				Path: name, Code: "forbidden", Message: name + " is not a parameter of this request",
-			})
+	refuse := func(name, code, message string) {
+		wrong = append(wrong, problem.Violation{Path: name, Code: code, Message: message})
+	}
+	for name, values := range c.Query {
+		of := ownName(name)
+		switch own := slices.Contains(c.route.Own, of); {
+		case !s.own[of]:
+		case !own && !slices.Contains(c.route.Flags, of):
+			refuse(name, "forbidden", Clip(name)+" is not a parameter of this request")
+		case of != name:
+			refuse(name, "forbidden", Clip(name)+" is not a parameter; its name is "+of)
+		case own && len(values) > 1:
+			refuse(name, "forbidden", name+" is given more than once")
 		}
 	}
 	for _, name := range c.route.Flags {
@@ -34,6 +43,14 @@ func (s *Server) readFlags(c *Call) error {
 		}
 	}
 	return problem.Validation(wrong)
+}
+
+// ownName is the name that a parameter of ours would have, spelled as ours are:
+// in lower case, with underscores, without brackets.
+func ownName(given string) string {
+	name, _, _ := strings.Cut(strings.ToLower(given), "=")
+	name = strings.TrimSuffix(strings.TrimSpace(name), "[]")
+	return strings.ReplaceAll(name, "-", "_")
 }
 
 // flagWords are what a flag may be, in any case.

@@ -83,3 +83,33 @@ func TestOwnParameterElsewhere(t *testing.T) {
 		}
 	}
 }
+
+// TestOwnParameters: one of ours that a request does not have, or has in
+// another form than it was sent, is refused and not ignored.
+func TestOwnParameters(t *testing.T) {
+	s := &Server{own: map[string]bool{"guard_it": true, "at": true, "elsewhere": true}}
+	tests := []struct{ query, refused string }{
+		{"guard_it&at=1&_=1&other=2", ""},
+		{"GUARD_IT=true", "GUARD_IT"},
+		{"guard-it=true", "guard-it"},
+		{"guard_it[]=true", "guard_it[]"},
+		{"guard_it%3Dtrue", "guard_it=true"},
+		{"+guard_it=true", " guard_it"},
+		{"elsewhere=1", "elsewhere"},
+		{"ElseWhere", "ElseWhere"},
+		{"at=1&at=2", "at"},
+		{"At=1", "At"},
+	}
+	for _, tt := range tests {
+		r := httptest.NewRequest(http.MethodGet, "/?"+tt.query, nil)
+		c := &Call{Request: r, Query: parseQuery(r.URL.RawQuery), route: &Row{Flags: []string{"guard_it"}, Own: []string{"at"}}}
+		err := s.readFlags(c)
+		if (err != nil) != (tt.refused != "") {
+			t.Errorf("%s: %v", tt.query, err)
+			continue
+		}
+		if _, named := problem.AsError(err).Data[tt.refused]; tt.refused != "" && !named {
+			t.Errorf("%s: %v does not name it", tt.query, problem.AsError(err).Data)
+		}
+	}
+}
