@@ -153,3 +153,54 @@ func TestSupersetOfAnything(t *testing.T) {
 		}
 	})
 }
+
+// TestSpansHold compares the places that follow from a subject's length with
+// those that the match finds.
+func TestSpansHold(t *testing.T) {
+	held := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		d := &drawing{t: rt}
+		var body strings.Builder
+		for range rapid.IntRange(1, 4).Draw(rt, "parts") {
+			if rapid.Bool().Draw(rt, "group") {
+				body.WriteString(rapid.SampledFrom([]string{`(1)`, `([12]{2})`, `(\d*)`, `(?:1|2)(2)`, `(1(2|3))`, `(.+?)`}).Draw(rt, "piece"))
+				d.groups++
+				continue
+			}
+			text, _ := d.part(0)
+			body.WriteString(text)
+		}
+		pattern := "^" + body.String() + "$"
+		re, err := Parse(pattern)
+		if err != nil {
+			rt.Fatalf("%s: %v", pattern, err)
+		}
+		spans, ok := re.Spans()
+		if !ok {
+			return
+		}
+		for range 8 {
+			subject := rapid.StringMatching(`[123*]{0,6}`).Draw(rt, "subject")
+			work := 100_000
+			m, found, _ := re.Match(subject, &work)
+			if !found {
+				continue
+			}
+			held++
+			place := func(at int) int {
+				if at < 0 {
+					return len(subject) + 1 + at
+				}
+				return at
+			}
+			for _, s := range spans {
+				if from, to, took := m.Group(s.Group); !took || from != place(s.Start) || to != place(s.End) {
+					rt.Errorf("%s on %q: group %d is %d to %d, its span %+v", pattern, subject, s.Group, from, to, s)
+				}
+			}
+		}
+	})
+	if held == 0 {
+		t.Error("no pattern with spans matched anything")
+	}
+}
