@@ -278,7 +278,7 @@ func TestEverySchemaIsNamedAfterItsFile(t *testing.T) {
 		kind, _, _ := strings.Cut(name, ".")
 		modules[kind]++
 	}
-	if modules["callflows"] != 1+82 || modules["metaflows"] != 1+17 {
-		t.Errorf("%v", modules)
+	if modules["callflows"] < 1+82 || modules["metaflows"] < 1+17 { // Kazoo's; a new module may come with its file alone
+		t.Errorf("modules of Kazoo's are missing: %v", modules)
 	}
 }
