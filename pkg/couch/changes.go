@@ -62,6 +62,7 @@ func (d *DB) Changes(ctx context.Context, o ChangesOptions) (page ChangesPage, e
 	call, cancel := context.WithTimeoutCause(ctx, limit, errTimeLimit)
 	defer cancel()
 	if o.Longpoll { // not every server ends a longpoll by itself
+		call = asLongpoll(call)
 		timer := time.AfterFunc(o.Timeout+time.Second, cancel)
 		defer timer.Stop()
 	}

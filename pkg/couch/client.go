@@ -2,13 +2,19 @@
 // operations and change feeds of a server that speaks CouchDB's HTTP protocol,
 // be it CouchDB itself or couchlite in this process.
 //
-// Writes are optimistic. A document carries the _rev it was read at, and saving
-// it fails with [problem.Conflict] if it was saved in between. A request that
-// is not idempotent is never sent twice, and nothing is merged for the caller.
+// Writes are optimistic. A document carries the _rev it was read at, and
+// saving it fails with [problem.Conflict] if it was saved in between. Nothing
+// is merged on the caller's behalf.
 //
-// Every call except feeds has a time limit ([Config].Timeout) besides its
-// context. Errors are of type *[problem.Error], classified here and nowhere
-// else; their texts hold neither the server's credentials nor query keys.
+// Every call has a time limit ([Config].Timeout) besides its context, feeds
+// excepted. A call is sent again, twice at most and after a random pause, if
+// it never reached the server or only reads; a write that may have arrived is
+// never repeated. Calls take turns by account. A node of a cluster that does
+// not answer is left alone until it does. A write that too few nodes have
+// confirmed is no success.
+//
+// Errors are of type *[problem.Error], classified here and nowhere else; their
+// texts hold neither the server's credentials nor query keys.
 package couch
 
 import (
@@ -37,11 +43,20 @@ type Config struct {
 	// URL is the server's address, http://user:password@host:5984/path. With
 	// a Transport it may be empty.
 	URL string
+	// Others are further nodes of the same cluster. The next one takes over
+	// while those before it do not answer.
+	Others []string
 	// Transport replaces the network; in-process couchlite's when set.
 	Transport http.RoundTripper
 	// Timeout limits each call, and each wait for the next row of a view;
 	// 0 means 30 seconds.
 	Timeout time.Duration
+	// Calls is how many calls may wait for the server at a time, half of them
+	// of one account; 0 means 128. Others queue, and are refused when too many
+	// do.
+	Calls int
+	// Node, if set, is told when a node goes down or comes back.
+	Node func(NodeChange)
 	// Observer may be nil.
 	Observer Observer
 	// Wrote, if set, is told of what this client wrote.
@@ -70,8 +85,16 @@ func Open(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	bases := []*url.URL{base}
+	for _, other := range cfg.Others {
+		another, err := parseURL(Config{URL: other})
+		if err != nil {
+			return nil, err
+		}
+		bases = append(bases, another)
+	}
 	httpClient := &http.Client{
-		Transport:     newTransport(base, cfg.Transport, cfg.Observer),
+		Transport:     newTransport(cfg, bases),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	dsn := base.Scheme + "://" + base.Host

@@ -29,7 +29,7 @@ func wrap(err error, what string) error {
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	e := &problem.Error{Code: problem.Unavailable, Msg: what, Err: scrub(err)}
+	e := &problem.Error{Code: problem.Unavailable, Msg: what, Err: scrub(err), Data: explain(err)}
 	var answer *chttp.HTTPError
 	if errors.As(err, &answer) {
 		e.Code, e.Data = codeOf(answer)
@@ -37,6 +37,18 @@ func wrap(err error, what string) error {
 		e.Code = problem.Conflict
 	}
 	return e
+}
+
+// explain is what the client may hear of why the datastore cannot be reached,
+// beyond that.
+func explain(err error) map[string]any {
+	switch {
+	case errors.Is(err, errFewNodes):
+		return map[string]any{"message": "too few nodes of the database have confirmed the write: it may be there, and it may be lost; look before you repeat it"}
+	case errors.Is(err, errCrowded):
+		return map[string]any{"message": "too many requests wait for the datastore already"}
+	}
+	return nil
 }
 
 // codeOf maps an answer of CouchDB's to our vocabulary.

@@ -12,7 +12,7 @@ type Observer func(operation string, took time.Duration, failed bool)
 
 // observe sends a request and calls the observer.
 func (t *transport) observe(r *http.Request) (*http.Response, error) {
-	if t.observer == nil || r.Context().Value(feedKey{}) != nil {
+	if t.observer == nil || r.Context().Value(feedKey{}) == feedForEver {
 		return t.next.RoundTrip(r)
 	}
 	started := time.Now()

@@ -2,12 +2,14 @@ package couch
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // maxBuffered bounds the bodies that are sent with their length. Larger ones
@@ -54,30 +56,18 @@ func withLength(r *http.Request) error {
 	return err
 }
 
-// send sends a request. If the connection breaks before an answer comes, a
-// request that only reads is sent once more. If that fails too, or the request
-// writes, it asks whether the database is missing: then the answer is the
-// server's 404, and the request has done nothing.
-func (t *transport) send(r *http.Request) (*http.Response, error) {
-	res, err := t.once(r)
-	if !broken(r, err) {
-		return res, err
-	}
-	if again := t.again(r); again != nil {
-		if res, err = t.once(again); !broken(r, err) {
-			return res, err
-		}
-	}
-	if missing := t.missingDatabase(r); missing != nil {
-		return missing, nil
-	}
-	return res, err
-}
-
-// once sends a request. An answer that refuses it is read to its end: where
-// the connection breaks in it, its status alone may say too little.
+// once sends a request to a node that is up. An answer that refuses it is read
+// to its end: where the connection breaks in it, its status alone may say too
+// little.
 func (t *transport) once(r *http.Request) (*http.Response, error) {
-	res, err := t.observe(r)
+	n, err := t.nodes.pick()
+	if err != nil {
+		return nil, err
+	}
+	res, err := t.ask(n, r)
+	if r.Context().Err() == nil {
+		t.nodes.note(n, err != nil || overloaded(res.StatusCode))
+	}
 	if err != nil || res.StatusCode < http.StatusBadRequest {
 		return res, err
 	}
@@ -87,6 +77,40 @@ func (t *transport) once(r *http.Request) (*http.Response, error) {
 	}
 	res.Body = io.NopCloser(bytes.NewReader(text))
 	return res, nil
+}
+
+// ask sends a request to a node, and gives up when the node answers nothing
+// and does not say that it is up.
+func (t *transport) ask(n *node, r *http.Request) (*http.Response, error) {
+	out := n.address(r)
+	if !t.nodes.watched {
+		return t.observe(out)
+	}
+	ctx, cut := context.WithCancelCause(r.Context())
+	answered := make(chan struct{})
+	timer := time.AfterFunc(t.nodes.patience, func() { t.nodes.guard(ctx, n, answered, cut) })
+	res, err := t.observe(out.WithContext(ctx))
+	timer.Stop()
+	close(answered)
+	if err != nil {
+		err = cause(ctx, err)
+		cut(nil)
+		return nil, err
+	}
+	res.Body = &cutBody{res.Body, cut}
+	return res, nil
+}
+
+// cutBody frees the request's context with its answer.
+type cutBody struct {
+	io.ReadCloser
+	cut context.CancelCauseFunc
+}
+
+func (b *cutBody) Close() error {
+	err := b.ReadCloser.Close()
+	b.cut(nil)
+	return err
 }
 
 // broken reports whether the connection broke before an answer came.
@@ -102,22 +126,6 @@ func broken(r *http.Request, err error) bool {
 	return false
 }
 
-// again returns a copy of the request to send once more; nil if it may write.
-func (t *transport) again(r *http.Request) *http.Request {
-	if !reads(r) || r.Body != nil && r.GetBody == nil {
-		return nil
-	}
-	out := r.Clone(r.Context())
-	if r.GetBody != nil {
-		body, err := r.GetBody()
-		if err != nil {
-			return nil
-		}
-		out.Body = body
-	}
-	return out
-}
-
 // reads reports whether a request changes nothing.
 func reads(r *http.Request) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
@@ -125,19 +133,20 @@ func reads(r *http.Request) bool {
 	}
 	path := r.URL.EscapedPath()
 	return r.Method == http.MethodPost && (strings.Contains(path, "/_view/") ||
-		strings.HasSuffix(path, "/_all_docs") || strings.HasSuffix(path, "/_bulk_get") || strings.HasSuffix(path, "/_changes"))
+		strings.HasSuffix(path, "/_all_docs") || strings.HasSuffix(path, "/_changes") ||
+		strings.HasSuffix(path, "/_bulk_get") || strings.HasSuffix(path, "/_revs_diff") || path == "/_dbs_info")
 }
 
 // missingDatabase asks whether the request's database is missing, and returns
 // the answer if it is.
 func (t *transport) missingDatabase(r *http.Request) *http.Response {
-	db, _, inside := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(r.URL.EscapedPath(), t.base), "/"), "/")
+	db, _, inside := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
 	if !inside || db == "" || db[0] == '_' {
 		return nil
 	}
 	ask := r.Clone(r.Context())
 	ask.Method, ask.Body, ask.GetBody, ask.ContentLength = http.MethodGet, nil, nil, 0
-	escaped := t.base + "/" + db
+	escaped := "/" + db
 	path, err := url.PathUnescape(escaped)
 	if err != nil {
 		return nil

@@ -15,24 +15,18 @@ import (
 // every third of it, so a longer silence means a dead connection.
 const feedIdle = 30 * time.Second
 
-// transport amends kivik's requests: credentials, a base path, bodies of known
-// length, and "+", which kivik sends literally and CouchDB reads as a space.
+// transport amends kivik's requests: bodies of known length, and "+", which
+// kivik sends literally and CouchDB reads as a space. It sends them in turn
+// with those of other accounts, to a node that is up.
 type transport struct {
 	next     http.RoundTripper
-	base     string // escaped, without a trailing slash
-	user     string
-	password string
-	auth     bool
+	nodes    nodes
+	queue    *queue
 	observer Observer
 }
 
-func newTransport(base *url.URL, next http.RoundTripper, observer Observer) *transport {
-	t := &transport{next: next, base: strings.TrimSuffix(base.EscapedPath(), "/"), observer: observer}
-	if base.User != nil {
-		t.auth = true
-		t.user = base.User.Username()
-		t.password, _ = base.User.Password()
-	}
+func newTransport(cfg Config, bases []*url.URL) *transport {
+	t := &transport{next: cfg.Transport, observer: cfg.Observer, queue: newQueue(cfg.Calls)}
 	if t.next == nil {
 		t.next = &http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
@@ -44,6 +38,13 @@ func newTransport(base *url.URL, next http.RoundTripper, observer Observer) *tra
 			ExpectContinueTimeout: time.Second,
 		}
 	}
+	t.nodes = nodes{next: t.next, watched: cfg.URL != "" && cfg.Transport == nil, patience: patienceAlone, told: cfg.Node}
+	for _, base := range bases {
+		t.nodes.all = append(t.nodes.all, newNode(base))
+	}
+	if len(bases) > 1 {
+		t.nodes.patience = patienceAmong
+	}
 	return t
 }
 
@@ -51,19 +52,25 @@ func newTransport(base *url.URL, next http.RoundTripper, observer Observer) *tra
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	out, address := r.WithContext(r.Context()), *r.URL
 	out.URL = &address
-	escaped := t.base + strings.ReplaceAll(r.URL.EscapedPath(), "+", "%2B")
+	escaped := strings.ReplaceAll(r.URL.EscapedPath(), "+", "%2B")
 	if path, err := url.PathUnescape(escaped); err == nil {
 		out.URL.Path, out.URL.RawPath = path, escaped
-	}
-	if t.auth {
-		out.Header = r.Header.Clone()
-		out.SetBasicAuth(t.user, t.password)
 	}
 	if err := withLength(out); err != nil {
 		return nil, err
 	}
+	if !waits(r.Context()) {
+		leave, err := t.queue.enter(r.Context(), lineOf(escaped))
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
 	res, err := t.send(out)
-	if err != nil || r.Context().Value(feedKey{}) == nil {
+	if err == nil && res.StatusCode == http.StatusAccepted {
+		res, err = t.confirm(out, res)
+	}
+	if err != nil || r.Context().Value(feedKey{}) != feedForEver {
 		return res, err
 	}
 	res.Body = watchIdle(res.Body, feedIdle)
@@ -72,11 +79,28 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 type feedKey struct{}
 
-// asFeed marks requests whose answers do not end. They have no time limit, but
-// fail when nothing comes for a while.
+// kindOfFeed tells requests that wait for something to happen.
+type kindOfFeed int
+
+const (
+	feedForEver kindOfFeed = iota + 1
+	feedOnce
+)
+
+// asFeed marks requests whose answers go on for ever and are watched for
+// silence instead of being limited in time.
 func asFeed(ctx context.Context) context.Context {
-	return context.WithValue(ctx, feedKey{}, true)
+	return context.WithValue(ctx, feedKey{}, feedForEver)
 }
+
+// asLongpoll marks requests that are answered when something happens.
+func asLongpoll(ctx context.Context) context.Context {
+	return context.WithValue(ctx, feedKey{}, feedOnce)
+}
+
+// waits reports whether a request waits for something to happen. It costs the
+// server little meanwhile, and so takes no turn.
+func waits(ctx context.Context) bool { return ctx.Value(feedKey{}) != nil }
 
 // idleBody closes its body when a read waits for longer than limit.
 type idleBody struct {
