@@ -104,7 +104,7 @@ func (a *app) pages(opts *options) func(*api.Server) []web.Row {
 		return nil
 	}
 	storage := "embedded databases"
-	if opts.CouchDBURL != "" {
+	if len(opts.CouchDBURL) > 0 {
 		storage = "a CouchDB server"
 	}
 	return func(s *api.Server) []web.Row {

@@ -7,9 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/netip"
-	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -57,8 +55,8 @@ const (
 type common struct {
 	DataDir string `default:"./callflowd-data" help:"Embedded databases and index snapshots."`
 
-	CouchDBURL          string `name:"couchdb-url" placeholder:"URL" help:"CouchDB to use, http://user:password@host:5984. Without it, databases are embedded."`
-	CouchDBPasswordFile string `name:"couchdb-password-file" placeholder:"FILE" help:"File with the password for --couchdb-url."`
+	CouchDBURL          []string `name:"couchdb-url" sep:"none" placeholder:"URL" help:"CouchDB to use, http://user:password@host:5984; may be repeated for the nodes of one cluster, of which the first that answers is used. Without it, databases are embedded."`
+	CouchDBPasswordFile string   `name:"couchdb-password-file" placeholder:"FILE" help:"File with the password for --couchdb-url."`
 
 	LogLevel  string `default:"info" enum:"debug,info,warn,error" help:"One of ${enum}."`
 	LogFormat string `default:"auto" enum:"auto,console,json" help:"One of ${enum}; auto is readable on a terminal and JSON otherwise."`
@@ -269,50 +267,13 @@ func namesHost(entry string) bool {
 	return notAddress == nil || notPrefix == nil || len(entry) <= 254 && hostForm.MatchString(entry)
 }
 
-func (o *common) check() error {
-	if o.DataDir == "" {
-		return errors.New("--data-dir: must name a directory")
-	}
-	if o.CouchDBURL == "" {
-		if o.CouchDBPasswordFile != "" {
-			return errors.New("--couchdb-password-file: needs --couchdb-url")
-		}
-		return nil
-	}
-	u, err := url.Parse(o.CouchDBURL)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" {
-		return errors.New("--couchdb-url: must have the form http://user:password@host:5984")
-	}
-	if port := u.Port(); port != "" {
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return errors.New("--couchdb-url: the port must be from 1 to 65535")
-		}
-	}
-	if o.CouchDBPasswordFile == "" {
-		return nil
-	}
-	if u.User.Username() == "" {
-		return errors.New("--couchdb-password-file: --couchdb-url must name the user, http://user@host:5984")
-	}
-	if _, twice := u.User.Password(); twice {
-		return errors.New("--couchdb-password-file: --couchdb-url holds a password already")
-	}
-	password, err := readSecret(o.CouchDBPasswordFile)
-	if err != nil {
-		return fmt.Errorf("--couchdb-password-file: %w", err)
-	}
-	u.User = url.UserPassword(u.User.Username(), password)
-	o.CouchDBURL = u.String()
-	return nil
-}
-
 func (o *options) checkCouchDBListen() error {
 	switch {
 	case o.CouchDBListen == "" && o.CouchDBAdminFile != "":
 		return errors.New("--couchdb-admin-file: needs --couchdb-listen")
 	case o.CouchDBListen == "":
 		return nil
-	case o.CouchDBURL != "":
+	case len(o.CouchDBURL) > 0:
 		return errors.New("--couchdb-listen: serves embedded databases; it cannot be used with --couchdb-url")
 	case o.CouchDBAdminFile == "":
 		return errors.New("--couchdb-listen: needs --couchdb-admin-file")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,7 +21,7 @@ func TestParseDefaults(t *testing.T) {
 	if opts.Listen != "127.0.0.1:8000" || opts.DataDir != "./callflowd-data" || opts.LogLevel != "info" || opts.LogFormat != "auto" {
 		t.Errorf("%+v", opts)
 	}
-	if opts.CouchDBURL != "" || opts.CouchDBListen != "" || opts.AdminListen != "" {
+	if len(opts.CouchDBURL) > 0 || opts.CouchDBListen != "" || opts.AdminListen != "" {
 		t.Errorf("something is on that should be off: %+v", opts)
 	}
 }
@@ -58,6 +59,26 @@ func TestParseFlagBeatsEnvironment(t *testing.T) {
 	}
 }
 
+// Several nodes are given by repeating the flag, or with commas between them in
+// the environment; a password may hold one. The password file is for all.
+func TestParseNodes(t *testing.T) {
+	file := writeSecret(t, "s3cret\n")
+	opts, err := parse([]string{"--couchdb-url=http://admin@a:5984", "--couchdb-url=https://admin@b", "--couchdb-password-file", file}, nil, new(bytes.Buffer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"http://admin:s3cret@a:5984", "https://admin:s3cret@b"}; !slices.Equal(opts.CouchDBURL, want) {
+		t.Errorf("nodes %q, want %q", opts.CouchDBURL, want)
+	}
+	opts, err = parse(nil, []string{"CALLFLOWD_COUCHDB_URL=http://u:a,b@a:5984, http://u:p@b"}, new(bytes.Buffer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"http://u:a,b@a:5984", "http://u:p@b"}; !slices.Equal(opts.CouchDBURL, want) {
+		t.Errorf("nodes %q, want %q", opts.CouchDBURL, want)
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	const secret = "s3cret"
 	dir := t.TempDir()
@@ -78,6 +99,7 @@ func TestParseRefuses(t *testing.T) {
 		{"--couchdb-url", "--couchdb-url=ftp://admin:" + secret + "@db:5984"},
 		{"--couchdb-url", "--couchdb-url=http://admin:" + secret + "@%zz"},
 		{"--couchdb-url", "--couchdb-url=localhost:5984"},
+		{"--couchdb-url", "--couchdb-url=http://a:5984 --couchdb-url=b:5984"},
 		{"--couchdb-password-file", "--couchdb-password-file=" + password},
 		{"--couchdb-password-file", "--couchdb-url=http://db:5984 --couchdb-password-file=" + password},
 		{"--couchdb-password-file", "--couchdb-url=http://admin:" + secret + "@db:5984 --couchdb-password-file=" + password},
@@ -137,7 +159,7 @@ func TestParseSecretFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "http://admin:ad%3Am%2Fin%401@db:5984"; opts.CouchDBURL != want {
+	if want := "http://admin:ad%3Am%2Fin%401@db:5984"; opts.CouchDBURL[0] != want {
 		t.Errorf("URL %s, want %s", opts.CouchDBURL, want)
 	}
 	opts, err = parse([]string{"--couchdb-listen=127.0.0.1:5984", "--couchdb-admin-file", file}, nil, new(bytes.Buffer))

@@ -18,7 +18,7 @@ import (
 // onStorage runs a command on the databases, which must exist. Embedded
 // ones belong to one process at a time, which has to be stopped first.
 func onStorage(ctx context.Context, opts *options, log *zap.Logger, do func(*couch.Client) error) (err error) {
-	if _, err := os.Stat(opts.DataDir); opts.CouchDBURL == "" && err != nil {
+	if _, err := os.Stat(opts.DataDir); len(opts.CouchDBURL) == 0 && err != nil {
 		return fmt.Errorf("--data-dir: %w", err)
 	}
 	store, err := openStorage(opts, log)

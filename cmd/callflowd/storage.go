@@ -35,8 +35,10 @@ func openStorage(opts *options, log *zap.Logger) (*storage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if opts.CouchDBURL != "" {
-		client, err := couch.Open(couch.Config{URL: opts.CouchDBURL, Observer: metrics.observe, Wrote: wrote})
+	if len(opts.CouchDBURL) > 0 {
+		client, err := couch.Open(couch.Config{
+			URL: opts.CouchDBURL[0], Others: opts.CouchDBURL[1:], Node: logNode(log.Named("couch")), Observer: metrics.observe, Wrote: wrote,
+		})
 		return &storage{client: client, metrics: metrics, notices: notices}, err
 	}
 	lock, err := host.LockDir(opts.DataDir)
@@ -67,6 +69,17 @@ func openStorage(opts *options, log *zap.Logger) (*storage, error) {
 	return &storage{client, lite, lock, replications, metrics, notices}, nil
 }
 
+// logNode logs when a node of the cluster goes down or comes back.
+func logNode(log *zap.Logger) func(couch.NodeChange) {
+	return func(n couch.NodeChange) {
+		if n.Up {
+			log.Info("the CouchDB node answers again", zap.String("node", n.Host))
+			return
+		}
+		log.Warn("the CouchDB node does not answer and is left alone until it does", zap.String("node", n.Host), zap.Error(n.Err))
+	}
+}
+
 // openNotices prepares to publish notices of writes, if --amqp-url is given.
 func openNotices(opts *options, log *zap.Logger) (*notice.Publisher, func(couch.Wrote), error) {
 	if len(opts.AMQPURL) == 0 {
@@ -82,7 +95,7 @@ func openNotices(opts *options, log *zap.Logger) (*notice.Publisher, func(couch.
 // blame adds the flag that is wrong to an error of the storage that refuses
 // callflowd.
 func (o *common) blame(err error) error {
-	if o.CouchDBURL == "" {
+	if len(o.CouchDBURL) == 0 {
 		return err
 	}
 	return fmt.Errorf("--couchdb-url: %w", err)
