@@ -11,7 +11,8 @@
 // it never reached the server or only reads; a write that may have arrived is
 // never repeated. Calls take turns by account. A node of a cluster that does
 // not answer is left alone until it does. A write that too few nodes have
-// confirmed is no success.
+// confirmed is no success. While the server takes no writes, only one is sent
+// every two seconds, and the others are refused at once.
 //
 // Errors are of type *[problem.Error], classified here and nowhere else; their
 // texts hold neither the server's credentials nor query keys.
@@ -57,6 +58,8 @@ type Config struct {
 	Calls int
 	// Node, if set, is told when a node goes down or comes back.
 	Node func(NodeChange)
+	// Observe refuses everything that writes with [problem.ReadOnly].
+	Observe bool
 	// Observer may be nil.
 	Observer Observer
 	// Wrote, if set, is told of what this client wrote.
@@ -68,6 +71,7 @@ type Client struct {
 	kivik   *kivik.Client
 	http    *chttp.Client // for requests that kivik has no call for
 	timeout time.Duration
+	writes  *writes
 
 	beside *lru.Map[string, struct{}] // views that were found beside the design document they are named after
 
@@ -93,8 +97,9 @@ func Open(cfg Config) (*Client, error) {
 		}
 		bases = append(bases, another)
 	}
+	through := newTransport(cfg, bases)
 	httpClient := &http.Client{
-		Transport:     newTransport(cfg, bases),
+		Transport:     through,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	dsn := base.Scheme + "://" + base.Host
@@ -111,7 +116,7 @@ func Open(cfg Config) (*Client, error) {
 	if timeout <= 0 {
 		timeout = defaultTimeout
 	}
-	c := &Client{kivik: kc, http: hc, timeout: timeout, beside: lru.New[string, struct{}](besideKnown)}
+	c := &Client{kivik: kc, http: hc, timeout: timeout, writes: through.writes, beside: lru.New[string, struct{}](besideKnown)}
 	if cfg.Wrote != nil {
 		c.OnWrite(cfg.Wrote)
 	}

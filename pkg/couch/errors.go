@@ -29,6 +29,9 @@ func wrap(err error, what string) error {
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
+	if refused := readOnly(err, what); refused != nil {
+		return refused
+	}
 	e := &problem.Error{Code: problem.Unavailable, Msg: what, Err: scrub(err), Data: explain(err)}
 	var answer *chttp.HTTPError
 	if errors.As(err, &answer) {

@@ -22,11 +22,12 @@ type transport struct {
 	next     http.RoundTripper
 	nodes    nodes
 	queue    *queue
+	writes   *writes
 	observer Observer
 }
 
 func newTransport(cfg Config, bases []*url.URL) *transport {
-	t := &transport{next: cfg.Transport, observer: cfg.Observer, queue: newQueue(cfg.Calls)}
+	t := &transport{next: cfg.Transport, observer: cfg.Observer, queue: newQueue(cfg.Calls), writes: &writes{observe: cfg.Observe}}
 	if t.next == nil {
 		t.next = &http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
@@ -59,6 +60,11 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := withLength(out); err != nil {
 		return nil, err
 	}
+	if !reads(out) {
+		if err := t.writes.allow(); err != nil {
+			return nil, err
+		}
+	}
 	if !waits(r.Context()) {
 		leave, err := t.queue.enter(r.Context(), lineOf(escaped))
 		if err != nil {
@@ -69,6 +75,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := t.send(out)
 	if err == nil && res.StatusCode == http.StatusAccepted {
 		res, err = t.confirm(out, res)
+	}
+	if !reads(out) {
+		t.writes.note(res, err)
 	}
 	if err != nil || r.Context().Value(feedKey{}) != feedForEver {
 		return res, err

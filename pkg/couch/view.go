@@ -207,6 +207,9 @@ func (d *DB) wrapView(err error, op, name string) error {
 	case problem.BadIdentifier:
 		e.Code = problem.MissingView
 		e.Data = map[string]any{"message": "the view is missing", "cause": name}
+		if d.client.Observes() {
+			e.Data["message"] = "the view is missing, and callflowd, which only observes this database, does not add it"
+		}
 	case problem.Invalid:
 		e.Code = problem.DatastoreFault
 		e.Data = map[string]any{"message": "the database refuses the query", "cause": name}

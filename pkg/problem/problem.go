@@ -51,6 +51,7 @@ const (
 	MissingView         Code = "datastore_missing_view"    // 503
 	Unavailable         Code = "datastore_unreachable"     // 503
 	DatastoreFault      Code = "datastore_fault"           // 503
+	ReadOnly            Code = "datastore_read_only"       // 503: only writes are refused
 )
 
 // Error is a failure the client may hear about. Code and Data are sent to the
