@@ -54,11 +54,11 @@ func syncDesigns(ctx context.Context, db *couch.DB, class string) error {
 
 // Prepare brings the design documents of an account's database up to date.
 // The first call in this process asks the database once; later ones cost
-// nothing. Call it before the first use of a view, and again after
+// nothing. A client that observes leaves the database as it is. Call it before the first use of a view, and again after
 // [Service.Forget] when a view turns out to be missing.
 func (s *Service) Prepare(ctx context.Context, id string) error {
 	s.init()
-	if _, done := s.prepared.Get(id); done {
+	if _, done := s.prepared.Get(id); done || s.Couch.Observes() {
 		return nil
 	}
 	if err := syncDesigns(ctx, s.Couch.Account(id), "account"); err != nil {

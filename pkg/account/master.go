@@ -28,6 +28,9 @@ const masterTries = 10
 // exactly one. apiKey, if given, becomes the account's key when it is created.
 func (s *Service) EnsureMaster(ctx context.Context, apiKey string) (Master, error) {
 	s.init()
+	if s.Couch.Observes() {
+		return s.findMaster(ctx)
+	}
 	if err := s.EnsureSystem(ctx); err != nil {
 		return Master{}, err
 	}
@@ -50,6 +53,31 @@ func (s *Service) EnsureMaster(ctx context.Context, apiKey string) (Master, erro
 	}
 	s.master.Store(&id)
 	return Master{ID: id, APIKey: doc.String("pvt_api_key"), Created: created}, nil
+}
+
+// findMaster is the master account of a server that is only observed: the one
+// that system_config names, or the oldest without ancestors.
+func (s *Service) findMaster(ctx context.Context) (Master, error) {
+	config, err := s.Couch.DB("system_config").Get(ctx, accountsDB)
+	if ignore(err, problem.BadIdentifier, problem.MissingDatabase) != nil {
+		return Master{}, err
+	}
+	id, _ := config.Object("default")["master_account_id"].(string)
+	if id == "" {
+		id, err = s.oldestRoot(ctx)
+		if ignore(err, problem.BadIdentifier, problem.MissingDatabase, problem.MissingView) != nil {
+			return Master{}, err
+		}
+	}
+	if id == "" {
+		return Master{}, errors.New("there are no accounts to observe: 'callflowd serve' without --observe makes the first one")
+	}
+	doc, err := s.accounts().Get(ctx, id)
+	if err != nil {
+		return Master{}, err
+	}
+	s.master.Store(&id)
+	return Master{ID: id, APIKey: doc.String("pvt_api_key")}, nil
 }
 
 // ResetMasterKey gives the master account a new API key. Where there is no

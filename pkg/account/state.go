@@ -117,7 +117,7 @@ func (s *Service) knownAt(held cached) time.Time {
 }
 
 func unreachable(err error) bool {
-	return problem.Is(err, problem.Unavailable) || problem.Is(err, problem.DatastoreFault)
+	return problem.Is(err, problem.Unavailable) || problem.Is(err, problem.DatastoreFault) || problem.Is(err, problem.ReadOnly)
 }
 
 func stateOf(doc document.Doc, plan json.RawMessage) State {

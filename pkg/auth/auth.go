@@ -147,8 +147,10 @@ func (s *Service) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.makeSite(ctx); err != nil {
-		return err
+	if !s.Couch.Observes() {
+		if err := s.makeSite(ctx); err != nil {
+			return err
+		}
 	}
 	return s.loadRevocations(ctx)
 }
@@ -311,5 +313,5 @@ func tokenRejected(msg string, err error) error {
 }
 
 func unreachable(err error) bool {
-	return problem.Is(err, problem.Unavailable) || problem.Is(err, problem.DatastoreFault)
+	return problem.Is(err, problem.Unavailable) || problem.Is(err, problem.DatastoreFault) || problem.Is(err, problem.ReadOnly)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/save"
 )
 
 // keyPrefix begins the ids of signing keys in system_auth; after it comes
@@ -37,7 +38,7 @@ type signingKey struct {
 	kid     string
 	key     *rsa.PrivateKey
 	legacy  bool   // of an earlier version
-	rev     string // of its document
+	rev     string // of its document; "" for one that is in memory alone
 	created int64  // Gregorian seconds
 }
 
@@ -119,7 +120,15 @@ func (s *Service) loadKeys(ctx context.Context, make bool) error {
 		return err
 	}
 	ring := newKeyring(keys, s.Now(), s.TokenLife)
-	if make && (ring.signer == nil || ring.legacy()) {
+	switch {
+	case s.Couch.Observes() && ring.signer == nil:
+		key, err := memoryKey()
+		if err != nil {
+			return err
+		}
+		keys[key.kid] = key
+		ring = newKeyring(keys, ring.read, s.TokenLife)
+	case make && !s.Couch.Observes() && (ring.signer == nil || ring.legacy()):
 		if err := s.putKey(ctx, ring.number+1, keys); err != nil {
 			return err
 		}
@@ -151,8 +160,12 @@ func (s *Service) readKeys(ctx context.Context) (map[string]signingKey, error) {
 	if ring == nil {
 		return keys, nil
 	}
-	for id := range ring.keys {
+	for id, key := range ring.keys {
 		if _, listed := keys[id]; listed {
+			continue
+		}
+		if key.rev == "" {
+			keys[id] = key
 			continue
 		}
 		doc, err := s.db().Get(ctx, id)
@@ -253,6 +266,16 @@ func (s *Service) putKey(ctx context.Context, number int, keys map[string]signin
 		return err
 	}
 	return s.addKey(ctx, keys, doc)
+}
+
+// memoryKey makes a key for a process that may write none. Tokens signed with
+// it are good in this process only.
+func memoryKey() (signingKey, error) {
+	key, err := rsa.GenerateKey(rand.Reader, keyBits)
+	if err != nil {
+		return signingKey{}, fmt.Errorf("make a signing key: %w", err)
+	}
+	return signingKey{kid: keyPrefix + "of-this-process-" + save.RandomHex(8), key: key}, nil
 }
 
 func newKey(number int) (document.Doc, error) {

@@ -176,6 +176,9 @@ func (l *live) reload(ctx context.Context) error {
 	l.names.Clear()
 	at := time.Now()
 	entries, err := l.readView(ctx)
+	if l.observed(err) {
+		entries, err = l.readDocuments(ctx)
+	}
 	if isCode(err, problem.MissingView) && l.owner.cfg.Prepare != nil {
 		if err := l.owner.cfg.Prepare(ctx, l.id); err != nil {
 			return err

@@ -192,6 +192,10 @@ func (l *live) noteWritten() error {
 func (l *live) stored(ctx context.Context) iter.Seq2[document.Doc, error] {
 	return func(yield func(document.Doc, error) bool) {
 		for row, err := range l.db.View(ctx, "callflowd", "routes", couch.Query{IncludeDocs: true}) {
+			if l.observed(err) {
+				l.withoutView(ctx)(yield)
+				return
+			}
 			if err != nil {
 				yield(nil, err)
 				return
