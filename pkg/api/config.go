@@ -44,6 +44,10 @@ type Config struct {
 
 	Emergency []string // numbers that route_analysis guards; nil = Kazoo's
 
+	// ReadOnly is why requests that change something are refused, as a sentence
+	// for the client; "" lets them through.
+	ReadOnly string
+
 	AdminElsewhere bool // health and metrics are served by [Server.Admin] alone
 	Collectors     []prometheus.Collector
 	Probes         []health.Probe // of parts that the API does not know, for /readyz

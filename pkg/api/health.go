@@ -133,6 +133,9 @@ func (s *Server) probeDocument(ctx context.Context) (document.Doc, error) {
 // writesWork writes that document. A conflict means that another process has
 // just written it.
 func (s *Server) writesWork(ctx context.Context) error {
+	if s.cfg.ReadOnly != "" {
+		return notReady(s.cfg.ReadOnly)
+	}
 	if err := s.readsWork(ctx); err != nil {
 		return err
 	}

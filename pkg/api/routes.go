@@ -64,7 +64,7 @@ func (s *Server) lookupRoutes() []web.Row {
 			Summary: "The callflow that takes a dialled number", Own: []string{"at"}, Flags: []string{"explain", "consistent"}, Data: "Route",
 		},
 		{
-			Method: post, Path: acct + "/routes", Handle: s.compareRoutes, Access: web.OfAccount,
+			Method: post, Path: acct + "/routes", Handle: s.compareRoutes, Access: web.OfAccount, Traits: web.Reads,
 			Summary: "Where many numbers go, optionally against a draft", Body: "RouteQuery", Data: "Routes",
 		},
 		{
@@ -86,7 +86,7 @@ func (s *Server) callflowRoutes() []web.Row {
 			Summary: "Create a callflow", Body: "NewCallflow", Data: "Callflow", Created: true,
 		},
 		{
-			Method: post, Path: callflows + "/validate", Handle: s.validateCallflow, Access: web.OfAccount,
+			Method: post, Path: callflows + "/validate", Handle: s.validateCallflow, Access: web.OfAccount, Traits: web.Reads,
 			Summary: "Check a callflow without saving it", Body: "CallflowPatch", Data: "Verdict",
 		},
 		{

@@ -30,7 +30,7 @@ func (s *Server) loginRoutes() []web.Row {
 			Summary: "What a token says", Data: "TokenInfo",
 		},
 		{
-			Method: post, Path: "/auth/tokeninfo", Handle: s.tokenInfo, Access: web.Anyone,
+			Method: post, Path: "/auth/tokeninfo", Handle: s.tokenInfo, Access: web.Anyone, Traits: web.Reads,
 			Summary: "What a token says", Body: "TokenQuery", Data: "TokenInfo",
 		},
 	}

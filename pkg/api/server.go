@@ -46,7 +46,7 @@ func New(cfg Config) *Server {
 	s.openAPI = sync.OnceValues(func() ([]byte, error) { return openapi.Document(cfg.Version, s.routes()) })
 	s.web = web.New(web.Config{
 		Auth: cfg.Auth, Prepare: cfg.Accounts.Prepare, Log: cfg.Log, Node: cfg.Node, Version: cfg.Version, Now: cfg.Now,
-		Limits: cfg.Limits, Proxies: cfg.Proxies, AdminElsewhere: cfg.AdminElsewhere, Collectors: cfg.Collectors, Phase: cfg.Phase,
+		Limits: cfg.Limits, Proxies: cfg.Proxies, AdminElsewhere: cfg.AdminElsewhere, ReadOnly: cfg.ReadOnly, Collectors: cfg.Collectors, Phase: cfg.Phase,
 		LogLookups: cfg.LogLookups,
 	}, s.routes())
 	return s

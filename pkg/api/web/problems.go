@@ -86,6 +86,8 @@ func storageShape(code problem.Code) shape {
 		return shape{http.StatusServiceUnavailable, "datastore_unreachable", "the datastore cannot be reached"}
 	case problem.DatastoreFault:
 		return shape{http.StatusServiceUnavailable, "datastore_fault", "the datastore failed"}
+	case problem.ReadOnly:
+		return shape{http.StatusServiceUnavailable, "datastore_read_only", "nothing can be changed at present"}
 	}
 	return shapeOfNumber(code)
 }

@@ -52,6 +52,7 @@ func TestProblemTable(t *testing.T) {
 		{problem.MissingView, 503, "datastore_missing_view"},
 		{problem.Unavailable, 503, "datastore_unreachable"},
 		{problem.DatastoreFault, 503, "datastore_fault"},
+		{problem.ReadOnly, 503, "datastore_read_only"},
 		{"made up", 500, "unspecified_fault"},
 	}
 	for _, tt := range tests {

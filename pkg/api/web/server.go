@@ -84,6 +84,10 @@ type Config struct {
 	Limits     Limits
 	Proxies    []netip.Prefix // peers whose X-Forwarded-For is believed
 
+	// ReadOnly is why requests that change something are refused, as a sentence
+	// for the client; "" lets them through.
+	ReadOnly string
+
 	AdminElsewhere bool // health and metrics are served by [Server.Admin] alone
 	Collectors     []prometheus.Collector
 

@@ -61,7 +61,18 @@ func (s *Server) stages(w http.ResponseWriter, c *Call) error {
 	if err := s.authenticate(c); err != nil {
 		return err
 	}
+	if err := s.changes(c); err != nil {
+		return err
+	}
 	return s.formats(c)
+}
+
+// changes refuses what may change something where nothing may be changed.
+func (s *Server) changes(c *Call) error {
+	if s.cfg.ReadOnly == "" || c.reads() || c.route.Traits&(Login|Reads) != 0 {
+		return nil
+	}
+	return &problem.Error{Code: problem.ReadOnly, Msg: c.method, Data: map[string]any{"message": s.cfg.ReadOnly}}
 }
 
 // unknownPath is a 404 with a valid token, and a 401 without
