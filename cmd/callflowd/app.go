@@ -93,7 +93,7 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 		Resources: &resource.Service{Couch: store.client, Schemas: schemas, Words: api.Words(), Hash: auth.UserCredentials},
 		Log:       log.Named("api"), Version: version(), Limits: opts.Limits.api(), Proxies: opts.Limits.TrustedProxy,
 		AdminElsewhere: opts.AdminListen != "", Collectors: a.metrics(store), Probes: a.probes(opts, store), Emergency: opts.Emergency,
-		Apps: opts.Console.apps(), Phase: web.Starting, LogLookups: oneIn(opts.LogLookups), Pages: a.pages(opts),
+		Apps: opts.Console.apps(), ReadOnly: opts.readOnly(), Phase: web.Starting, LogLookups: oneIn(opts.LogLookups), Pages: a.pages(opts),
 	})
 	return a, nil
 }
@@ -112,6 +112,18 @@ func (a *app) pages(opts *options) func(*api.Server) []web.Row {
 			API: s, Callflows: a.callflows, Accounts: a.accounts, Auth: a.auth, Routes: a.routes, Version: version(), Storage: storage,
 		})
 	}
+}
+
+// readOnly is what a client hears who wants to change something, "" where that
+// is allowed.
+func (o *options) readOnly() string {
+	switch {
+	case o.Observe:
+		return "callflowd only observes this database (--observe): nothing can be changed here"
+	case o.ReadOnly:
+		return "callflowd runs read-only (--read-only): nothing can be changed here"
+	}
+	return ""
 }
 
 // oneIn translates a flag, whose 0 means none, for the API, where that is -1.
@@ -192,8 +204,10 @@ func (a *app) follow(ctx context.Context) {
 	group.Go(func() { a.auth.Follow(ctx) })
 	group.Go(func() { a.schemas.follow(ctx) })
 	group.Go(func() { a.phones.Run(ctx) })
-	group.Go(func() { a.tidy(ctx) })
-	group.Go(func() { a.settle(ctx) })
+	if !a.client.Observes() {
+		group.Go(func() { a.tidy(ctx) })
+		group.Go(func() { a.settle(ctx) })
+	}
 	if a.notices != nil {
 		a.notices.Listen(a.routes.Look)
 		group.Go(func() { a.notices.Run(ctx, a.client) })

@@ -37,7 +37,8 @@ func openStorage(opts *options, log *zap.Logger) (*storage, error) {
 	}
 	if len(opts.CouchDBURL) > 0 {
 		client, err := couch.Open(couch.Config{
-			URL: opts.CouchDBURL[0], Others: opts.CouchDBURL[1:], Node: logNode(log.Named("couch")), Observer: metrics.observe, Wrote: wrote,
+			Observe: opts.Observe,
+			URL:     opts.CouchDBURL[0], Others: opts.CouchDBURL[1:], Node: logNode(log.Named("couch")), Observer: metrics.observe, Wrote: wrote,
 		})
 		return &storage{client: client, metrics: metrics, notices: notices}, err
 	}

@@ -56,7 +56,7 @@ func pagingQuery() []string {
 func (s *Server) lookupRoutes() []web.Row {
 	return []web.Row{
 		{
-			Method: post, Path: web.ImpactPath, Handle: s.compareAllRoutes, Access: web.OfAccount,
+			Method: post, Path: web.ImpactPath, Handle: s.compareAllRoutes, Access: web.OfAccount, Traits: web.Reads,
 			Summary: "Every number that goes elsewhere under a draft", Body: "ImpactQuery", Data: "Impact",
 		},
 		{

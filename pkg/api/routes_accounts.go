@@ -22,7 +22,7 @@ func (s *Server) loginRoutes() []web.Row {
 			Summary: "What the caller's token says", Data: "TokenInfo",
 		},
 		{
-			Method: remove, Path: "/token_auth", Handle: s.revokeToken, Access: web.SignedIn,
+			Method: remove, Path: "/token_auth", Handle: s.revokeToken, Access: web.SignedIn, Traits: web.Reads,
 			Summary: "Log out", Data: "Empty",
 		},
 		{

@@ -121,7 +121,7 @@ func (s *Service) tie(ctx context.Context, c *claims, buyer document.Doc) error 
 		s.Log.Warn("an identity's secret cannot be written", zap.String("identity", c.identityID()), zap.Error(err))
 		return nil
 	}
-	if err != nil || site == "" && s.Couch.Observes() {
+	if err != nil || len(sites) == 0 && s.Couch.Observes() {
 		return err
 	}
 	if len(sites) == 0 || own == "" {

@@ -144,6 +144,7 @@ func TestFeedGoesOnAtAnotherNode(t *testing.T) {
 	done := make(chan struct{})
 	go func() { follower.Run(ctx); close(done) }()
 	defer func() { cancel(); <-done }()
+	couchtest.Eventually(t, "it follows", follower.Following)
 	check(t, db.Put(t.Context(), document.Doc{"_id": "a"}))
 	couchtest.Eventually(t, "the change arrives", func() bool { return seen.Load() == 1 })
 	first.shut()

@@ -100,7 +100,7 @@ func (p *pages) outerRows() []web.Row {
 		{Method: get, Path: "/ui/", Handle: p.home, Access: web.SignedIn},
 		{Method: get, Path: "/ui/sign-in", Handle: p.askSignIn},
 		{Method: post, Path: "/ui/sign-in", Handle: p.signIn, Traits: web.Login},
-		{Method: post, Path: "/ui/sign-out", Handle: p.signOut, Access: web.SignedIn},
+		{Method: post, Path: "/ui/sign-out", Handle: p.signOut, Access: web.SignedIn, Traits: web.Reads},
 		{Method: get, Path: "/ui/static/{file}", Handle: p.static},
 		{Method: get, Path: "/ui/system", Handle: p.system, Access: web.SignedIn},
 	}

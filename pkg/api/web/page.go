@@ -52,6 +52,9 @@ func (s *Server) stagesOfPage(w http.ResponseWriter, c *Call) error {
 	if err := s.authenticate(c); err != nil {
 		return err
 	}
+	if err := s.changes(c); err != nil {
+		return err
+	}
 	return c.readForm(w)
 }
 

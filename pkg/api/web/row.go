@@ -25,7 +25,7 @@ const (
 	Lookups                   // its own rate limit
 	Endless                   // streams or waits: no deadline
 	Bare                      // health and metrics: outside /v2, no body, no token
-	Reads                     // changes nothing, although its method says that it may
+	Reads                     // let through where nothing may be changed: it reads, or ends the caller's token
 	Beside                    // a page beside the API: outside /v2, token in a cookie, not in the OpenAPI document
 )
 
