@@ -10,6 +10,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/route/names"
+	"github.com/callflowd/callflowd/pkg/save"
 	"github.com/callflowd/callflowd/pkg/schema"
 )
 
@@ -98,4 +99,20 @@ func referencedIDs(doc document.Doc) []string {
 		}
 	}
 	return ids
+}
+
+// References lists where live documents of the account mention a callflow. A
+// missing callflow is [problem.BadIdentifier].
+func (s *Service) References(ctx context.Context, accountID, id string) ([]save.Reference, error) {
+	if _, err := s.Get(ctx, accountID, id); err != nil {
+		return nil, err
+	}
+	return s.references(ctx, accountID, id)
+}
+
+func (s *Service) references(ctx context.Context, accountID, id string) ([]save.Reference, error) {
+	if err := s.prepareViews(ctx, accountID); err != nil {
+		return nil, err
+	}
+	return save.References(ctx, s.Couch.Account(accountID), id)
 }
