@@ -40,7 +40,7 @@ func backupHandler(lite *couchlite.Server, log *zap.Logger) http.Handler {
 			http.Error(w, "only GET", http.StatusMethodNotAllowed)
 			return
 		case lite == nil:
-			http.Error(w, "no databases are embedded: with --couchdb-url, CouchDB's own means back them up", http.StatusNotFound)
+			http.Error(w, "no databases are embedded; with --couchdb-url, back CouchDB up with its own tools", http.StatusNotFound)
 			return
 		}
 		one, err := lite.Backup(version())
@@ -54,8 +54,8 @@ func backupHandler(lite *couchlite.Server, log *zap.Logger) http.Handler {
 		w.Header().Set("Content-Disposition", `attachment; filename="callflowd.tar"`)
 		w.Header().Set(countHeader, strconv.Itoa(one.Len()))
 		if err := one.Write(r.Context(), w); err != nil {
-			log.Warn("backup was cut short", zap.Error(err))
-			panic(http.ErrAbortHandler) // so that the client notices
+			log.Warn("backup was interrupted", zap.Error(err))
+			panic(http.ErrAbortHandler) // the client must not take the archive for complete
 		}
 		log.Info("backup", zap.Int("databases", one.Len()))
 	})
@@ -202,8 +202,8 @@ func emptyDataDir(dir string) error {
 	return nil
 }
 
-// accept goes on with what is left of a database that is refused as a mixed,
-// old or incomplete copy.
+// accept makes a database usable again that is refused as a mixed, old or
+// incomplete copy, with the documents that are left.
 func accept(ctx context.Context, opts *backupOptions, log *zap.Logger, stdout io.Writer) (err error) {
 	if _, err := os.Stat(databasesDir(opts.DataDir)); err != nil {
 		return fmt.Errorf("--data-dir: %s holds no embedded databases: %w", opts.DataDir, err)
@@ -222,11 +222,11 @@ func accept(ctx context.Context, opts *backupOptions, log *zap.Logger, stdout io
 	if err != nil {
 		return fmt.Errorf("accept: %w", err)
 	}
-	_, err = fmt.Fprintf(stdout, "%s is used again, with %d documents. What was lost stays lost.\n", opts.Target, docs)
+	_, err = fmt.Fprintf(stdout, "%s is used again, with %d documents. Lost documents do not come back.\n", opts.Target, docs)
 	return err
 }
 
-// showProgress counts on a terminal, in one line that is written over.
+// showProgress shows the progress on a terminal, in one line.
 func showProgress(stdout io.Writer, of int) backup.Progress {
 	if !isTerminal(stdout) {
 		return func(int, int64) {}

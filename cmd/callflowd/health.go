@@ -14,8 +14,8 @@ import (
 	"github.com/callflowd/callflowd/pkg/cli"
 )
 
-// healthCommand asks the program on this machine, for what has no curl: an
-// image with nothing but the binary.
+// healthCommand asks the program on this machine whether it works. It is for
+// images that have the binary alone and no curl.
 type healthCommand struct {
 	Listen      address       `default:"127.0.0.1:8000" help:"Where the API listens."`
 	AdminListen address       `placeholder:"HOST:PORT" help:"Where health listens, by default on the API's listener."`
@@ -93,7 +93,7 @@ func (p *passwordCommand) Run(_ context.Context, e *cli.Env) error {
 // configuration file, into which its image and many a script write the admin's
 // (config.erl, parse_ini). Its API takes any.
 func keptByINI(password string) error {
-	const tells = "the password %s, and CouchDB reads another one back from its configuration file; choose one without that"
+	const tells = "the password %s, so that CouchDB reads a different one from its configuration file; choose another"
 	switch {
 	case password == "":
 		return errors.New("the password is empty")

@@ -41,7 +41,7 @@ func languageOf(user, doc document.Doc) string {
 	return defaultLanguage
 }
 
-// Info describes a token of anybody's, as POST /v2/auth/tokeninfo answers it.
+// Info describes any token, as POST /v2/auth/tokeninfo answers it.
 // It is refused as [Service.Authenticate] refuses it.
 func (s *Service) Info(ctx context.Context, token string) (map[string]any, error) {
 	identity, err := s.Authenticate(ctx, Credentials{Scheme: "token", Value: token})

@@ -34,7 +34,7 @@ type Item struct {
 	Write
 }
 
-// Outcome is what became of an item: Err, or Saved.
+// Outcome is the result of an item: Err, or Saved.
 type Outcome struct {
 	ID string
 	Saved
@@ -79,11 +79,10 @@ func unknownOp(op string) problem.Violation {
 	}
 }
 
-// BatchAtomic makes all changes or none. Before the first write all that
-// forbids one of them is known: the error is [problem.Invalid] with every
-// problem of every item, its path behind the item's place. Numbers and patterns
-// may move between the items. What a crash interrupts is finished or undone by
-// [Service.RecoverBatches].
+// BatchAtomic makes all changes or none. Everything is checked before the first
+// write: the error is [problem.Invalid] with every problem of every item, whose
+// path begins with the item's number. Numbers and patterns may move between the
+// items. After a crash [Service.RecoverBatches] finishes or undoes the batch.
 func (s *Service) BatchAtomic(ctx context.Context, accountID string, items []Item) ([]Outcome, error) {
 	var ids []string
 	for _, item := range items {
@@ -107,8 +106,7 @@ func (s *Service) BatchAtomic(ctx context.Context, accountID string, items []Ite
 	return out, nil
 }
 
-// prepareBatch brings every item to where it could be written, and collects
-// what forbids it.
+// prepareBatch prepares every item up to the write, and collects the problems.
 func (s *Service) prepareBatch(ctx context.Context, accountID string, items []Item, month time.Time) (*save.Group, error) {
 	edits := make([]*edit, len(items))
 	attempts := make([]*save.Attempt, len(items))

@@ -13,9 +13,9 @@ import (
 	"github.com/callflowd/callflowd/pkg/save"
 )
 
-// batchPrefix begins the ids of what is written down about batches under way.
-// It stands in the database accounts, where it is found without asking the
-// database of every account.
+// batchPrefix begins the ids of intents: documents about batches under way. They
+// are in the database accounts, so that the databases of all accounts need not be
+// searched for them.
 const batchPrefix = "callflowd-batch-"
 
 // abandonedAfter is the age at which a batch under way counts as interrupted.
@@ -23,7 +23,7 @@ const abandonedAfter = 2 * time.Minute
 
 func (s *Service) intents() *couch.DB { return s.Couch.DB("accounts") }
 
-// noteBatch completes a group with what writes it down and finishes it.
+// noteBatch gives a group the functions that write its intent and finish it.
 func (s *Service) noteBatch(g *save.Group, accountID string) {
 	intent := intentOf(g.Attempts, accountID, s.now())
 	g.Begin = func(ctx context.Context) error { return s.putIntent(ctx, intent) }
@@ -73,8 +73,8 @@ func intentOf(attempts []*save.Attempt, accountID string, now time.Time) documen
 }
 
 // RecoverBatches finishes or undoes the batches that a crash interrupted: those
-// that began some minutes ago, or with all every one, where no other process
-// can be at it.
+// that began some minutes ago, or with all every one, which is for databases
+// that no other process uses.
 func (s *Service) RecoverBatches(ctx context.Context, all bool) error {
 	q := couch.Query{StartKey: batchPrefix, EndKey: batchPrefix + "\ufff0", IncludeDocs: true}
 	var found []document.Doc
@@ -124,8 +124,8 @@ func (p planned) written() bool {
 
 func (p planned) waiting() bool { return p.stored.Rev() == p.before }
 
-// finishBatch settles a batch of which nobody knows what was written: where
-// nothing was, it removes the intent; where something was, it writes the rest.
+// finishBatch ends a batch that was interrupted. If none of its documents was
+// written, it removes the intent; if some were, it writes the rest.
 // It returns the documents as they are stored, nil where nothing was written.
 func (s *Service) finishBatch(ctx context.Context, intent document.Doc) ([]document.Doc, error) {
 	accountID := intent.String("account_id")

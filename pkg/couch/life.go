@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// life tells a database from another of its name, and from itself before
-// documents were purged: what is known of one is not true of the other, and
-// the changes do not say so. The zero value stands for not known.
+// life identifies a database between two events that its changes do not show: it
+// was deleted and created again, or documents were purged. What was read in one
+// life may not be true in the next. The zero value stands for not known.
 type life struct {
 	start  string // when the database was created, "0" where the server does not say
 	purges int    // how often documents were purged
@@ -39,8 +39,8 @@ func lifeOf(info []byte) life {
 }
 
 // continues reports whether what was true of the earlier life still is. The
-// copies of a shard may have counted different numbers of purges, and the one
-// that answers changes, so that a lower number says nothing.
+// copies of a shard may have counted different numbers of purges, and a
+// different one may answer each time, so a lower number is ignored.
 func (l life) continues(earlier life) bool {
 	return l.start == earlier.start && l.purges <= earlier.purges
 }

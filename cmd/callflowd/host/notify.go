@@ -49,8 +49,8 @@ func (m Manager) Tell(state string) error {
 	return err
 }
 
-// Live tells the manager twice as often as it asks for that the process lives,
-// as long as alive says so, until ctx ends.
+// Live tells the manager that the process is alive, twice as often as it asks
+// for, while alive returns true, until ctx ends.
 func (m Manager) Live(ctx context.Context, alive func() bool) {
 	if m.socket == "" || m.watchdog <= 0 {
 		return
@@ -59,7 +59,7 @@ func (m Manager) Live(ctx context.Context, alive func() bool) {
 	defer tick.Stop()
 	for {
 		if alive() {
-			_ = m.Tell("WATCHDOG=1") // it misses it by itself
+			_ = m.Tell("WATCHDOG=1") // the manager notices by itself if none comes
 		}
 		select {
 		case <-ctx.Done():

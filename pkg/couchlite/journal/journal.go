@@ -1,11 +1,11 @@
 // Package journal remembers, beside the files of databases, what each file
 // must hold: how many transactions were acknowledged at least, and whether the
 // file needs its write-ahead log. A file that was put back from an older copy,
-// or whose log got lost, opens cleanly in SQLite; the journal tells.
+// or has lost its log, opens in SQLite without an error; the journal shows it.
 //
 // It is one file of lines, of which a file's last one counts. It is written
-// before the first transaction after a file was opened, when a log was merged
-// and when a file goes: never for each transaction.
+// before the first transaction after a file was opened, when a log was merged and
+// when a file is removed, but not for each transaction.
 package journal
 
 import (
@@ -65,7 +65,7 @@ func Open(path string, durable bool) (*Journal, error) {
 	return j, nil
 }
 
-// take applies a line; one that cannot be read counts for nothing.
+// take applies a line; one that cannot be read is ignored.
 func (j *Journal) take(line string) {
 	fields := strings.Fields(line)
 	if len(fields) != 3 {

@@ -19,10 +19,10 @@ import (
 // [Store.Cut] was called is in it, and nothing that was begun after it
 // returned.
 //
-// For that moment no transaction runs. From then on the first write to a
-// database opens a snapshot of it before it begins, so that writing goes on
-// while the databases are copied one after the other. A database that is
-// deleted meanwhile is copied before it goes.
+// No transaction runs at that moment. After it, the first write to a database
+// opens a snapshot of the database before it begins, so that writes go on while
+// the databases are copied one after the other. A database that is deleted
+// meanwhile is copied before its file is removed.
 type Cut struct {
 	s       *Store
 	dir     string // of the copies
@@ -143,7 +143,7 @@ func (c *Cut) Close() error {
 	return os.RemoveAll(c.dir)
 }
 
-// beforeWrite keeps the database as it is for a cut under way. What goes wrong
+// beforeWrite keeps a snapshot of the database for a cut under way. An error
 // fails the cut and not the write.
 func (c *Cut) beforeWrite(db *Database) {
 	m := c.members[db.base]

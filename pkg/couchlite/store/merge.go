@@ -17,21 +17,21 @@ import (
 
 // A database's file and its write-ahead log belong together, and SQLite does
 // not notice when they do not: a file copied before the log was merged into it
-// and a log copied after opens cleanly and has lost what lay between.
+// opens without an error with a log copied after that, and has lost the
+// transactions in between.
 //
 // So every transaction counts itself in state.commits. SQLite begins the log
 // anew only after all of it was merged into the file. The first transaction
 // after a merge says so, in state.merged: the file held that many then. What
 // the file holds by itself is therefore at least merged, and at most commits,
-// both as the log tells them. The journal knows what must be there where that
-// cannot tell: when the whole file is old, or the log is gone.
+// both as the log tells them. Where these numbers cannot tell, because the
+// whole file is old or the log is gone, the journal does.
 
 // mergeAfter is after how many pages the log is merged into the file, as
 // SQLite does by itself.
 const mergeAfter = 1000
 
-// mergeLog merges the log when it has grown long. What readers still look at
-// stays for the next time.
+// mergeLog merges the log when it has grown long, except what readers still use.
 func (w *writer) mergeLog() {
 	w.pages += w.pagesWritten()
 	if w.pages < w.db.store.mergeAfter {
@@ -180,7 +180,7 @@ func older(name, path string, commits int64, known journal.Record) error {
 	return mixed(name, "%s is an older copy: it has %d transactions of %d that were acknowledged", path, commits, known.Commits)
 }
 
-// mixed is damage that a restored backup mends.
+// mixed is damage that is repaired by restoring a backup.
 func mixed(name, format string, args ...any) error {
 	const remedy = ". Files copied while the program runs are no backup: restore one of 'callflowd backup', put files back together as they were when the program was stopped, " +
 		"or go on with what is there by 'callflowd accept %s'"
@@ -273,8 +273,8 @@ func (s *Store) inUse(name string) bool {
 }
 
 // Accept takes the file of a refused database as it is, together with its log,
-// and returns how many documents it holds. What was lost stays lost. Those who
-// follow its changes begin anew.
+// and returns how many documents it holds. Lost documents do not come
+// back. Followers of its changes have to begin from the start.
 func (s *Store) Accept(ctx context.Context, name string) (docs int64, err error) {
 	base := s.file(name)
 	if base == "" {

@@ -24,11 +24,11 @@ const (
 // failures are the views whose functions exceeded their limits, by number.
 type failures map[int]*failure
 
-// failure is what is known of one such view. With maxStrikes documents, or one
-// that a function could not be stopped on, the view answers an error instead
-// of rows. It is tried on these documents again when one of them has changed
-// and when it was asked for often enough; if the function manages them all, the
-// index begins anew.
+// failure describes one such view. After maxStrikes documents, or one on which
+// the function could not be stopped, the view answers with an error instead of
+// rows. It is tried on these documents again when one of them has changed and
+// when it was queried often enough. If the function then stays within its
+// limits on all of them, the index is built from scratch.
 type failure struct {
 	docs   []string
 	reason string // what the view answers; "" as long as it has rows
@@ -213,8 +213,8 @@ func (x *viewIndex) beginAnew(ctx context.Context) error {
 	return nil
 }
 
-// saveFailures records views that fail, so that their index begins anew when it
-// is opened the next time.
+// saveFailures records views that fail, so that their index is built from
+// scratch when it is opened the next time.
 func (x *viewIndex) saveFailures(ctx context.Context, tx *sql.Tx) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()

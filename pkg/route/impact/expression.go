@@ -65,8 +65,8 @@ func (m *machine) expression() string {
 	return "^" + text + "$"
 }
 
-// eliminate takes a state out: what went through it goes past it. It reports
-// false where the expressions become too long.
+// eliminate removes a state and joins the expressions of the edges through it. It
+// reports false if they become too long.
 func eliminate(edges [][]expr, gone int) bool {
 	circle := repeat(edges[gone][gone])
 	end := len(edges) - 1

@@ -102,7 +102,7 @@ func (q *question) settle(unsure *automaton) {
 	q.undecided(u)
 }
 
-// change words a group; false where nothing is left of it.
+// change makes the change of a group; false if the group is empty.
 func (q *question) change(m move, g *group) (Change, bool) {
 	c := Change{From: pointer(m.from), To: pointer(m.to), Numbers: []string{}}
 	exact := slices.Collect(maps.Keys(g.numbers))
@@ -164,7 +164,7 @@ func automatonOf(list []string) *automaton {
 	return &automaton{machine: b.made.minimal()}
 }
 
-// describe words a region.
+// describe makes the region of a group.
 func (g *group) describe() Region {
 	r := Region{Pattern: g.region.expression(), Examples: []string{}, Except: shortestFirst(slices.Collect(maps.Keys(g.excepted)))}
 	if len(r.Except) > MaxListed {

@@ -1,13 +1,13 @@
 // Package impact tells which dialled numbers go elsewhere under a draft: all
 // of them, not a sample.
 //
-// What a lookup does is made an automaton over the symbols that a phone can
-// dial. It runs the patterns that the draft changes, and those that compete
-// with them, side by side on the number as dialled and as normalised. Each of
-// its states knows where the numbers that end in it go before and after. The
-// states in which the two differ are the answer: a list where they hold few
-// numbers, and else patterns. Numbers that callflows have themselves are
-// looked up one by one. What cannot be decided within bounds is said to be
+// Lookups are turned into an automaton over the symbols that a phone can dial.
+// It runs the patterns that the draft changes, and those that compete with
+// them, side by side on the number as dialled and as normalised. Each of its
+// states knows where the numbers that end in it go before and after. The states
+// in which the two differ are the answer: a list where they hold few numbers,
+// and else patterns. Numbers that callflows have themselves are looked up one
+// by one. Numbers that cannot be decided within bounds are reported as
 // undecided.
 package impact
 
@@ -120,7 +120,7 @@ func Run(ctx context.Context, before, after *index.Draft, o Options) (Report, er
 
 func (q *question) undecided(u Undecided) { q.report.Undecided = append(q.report.Undecided, u) }
 
-// over reports whether the work is used up, or nobody waits for it any more.
+// over reports whether the work is used up or the context has ended.
 func (q *question) over() bool { return q.left <= 0 || q.ctx.Err() != nil }
 
 // moveOf looks a number up before and after.
@@ -172,7 +172,7 @@ func spellings(n string, plan number.DialPlan) []string {
 	})
 }
 
-// finish words the groups.
+// finish turns the groups into changes.
 func (q *question) finish() {
 	for m, g := range q.groups {
 		if c, any := q.change(m, g); any {

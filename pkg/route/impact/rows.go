@@ -6,7 +6,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/route/pattern"
 )
 
-// entry is a pattern of a callflow that has a say in what changes.
+// entry is a pattern that may affect what changes.
 type entry struct {
 	row   *pattern.Row
 	at    [2]int // its place in the view before and after; -1 where it is not there
