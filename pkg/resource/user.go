@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"reflect"
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/auth"
@@ -83,7 +84,7 @@ func setCredentials(
 	username := usernameOf(doc)
 	if level, ok := doc["priv_level"]; !ok {
 		doc["priv_level"] = "user"
-	} else if level != "user" && level != adminLevel {
+	} else if level != "user" && level != adminLevel && !reflect.DeepEqual(level, stored["priv_level"]) {
 		return violation("priv_level", "enum", "a priv_level is user or admin",
 			map[string]any{"target": []string{"user", adminLevel}, "value": level})
 	}

@@ -1,0 +1,120 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/callflowd/callflowd/pkg/couch/couchtest"
+)
+
+// smallDisk mounts a file system of some megabytes for the test.
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=40m"); err != nil {
+		t.Skip("may not mount a small disk:", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// fillDisk writes until nothing more fits, and returns what frees it again.
+func fillDisk(t *testing.T, dir string) (free func()) {
+	t.Helper()
+	path := filepath.Join(dir, "filler")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size := 1 << 20; size > 0; size /= 2 {
+		for {
+			if _, err := f.Write(make([]byte, size)); err != nil {
+				break
+			}
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestFullDisk: with a disk that is full the program still starts, logs people
+// in, looks numbers up and reads; it refuses writes and says that they fail.
+func TestFullDisk(t *testing.T) {
+	dir := smallDisk(t)
+	p := start(t, "--data-dir="+dir)
+	_, key := masterOf(t, p.greeting())
+	c, master := login(t, p, key)
+	base := "/v2/accounts/" + master
+	c.must(http.StatusCreated, "PUT", base+"/callflows", map[string]any{"id": "cf", "name": "main", "numbers": []string{"7001"}})
+	c.must(http.StatusCreated, "PUT", base+"/users", map[string]any{"username": "ann", "password": "a long password", "first_name": "A", "last_name": "N"})
+	reads := func(when string) {
+		t.Helper()
+		c, _ = login(t, p, key)
+		for _, path := range []string{"/callflows/cf", "/callflows", "/users", "/callflows/cf/history", ""} {
+			if env, err := c.try("GET", base+path, nil); err != nil || env.Status != http.StatusOK {
+				t.Errorf("%s: GET %s: %d %s %v", when, path, env.Status, env.Data, err)
+			}
+		}
+		if r, status := c.lookup(base, "7001"); status != http.StatusOK || r.CallflowID != "cf" || r.Callflow.Name != "main" {
+			t.Errorf("%s: the lookup answers %d %+v", when, status, r)
+		}
+	}
+	refuses := func(when string) {
+		t.Helper()
+		big := map[string]any{"numbers": []string{"7002"}, "name": "big", "ui": strings.Repeat("x", 1<<20)}
+		if env, err := c.try("PUT", base+"/callflows", big); err != nil || env.Status != http.StatusServiceUnavailable {
+			t.Errorf("%s: a write is answered %d %s, %v", when, env.Status, env.Data, err)
+		}
+		couchtest.Eventually(t, when+": readyz says that writes fail", func() bool {
+			return status(t, p.api+"/readyz?for=writes") == http.StatusServiceUnavailable
+		})
+		if got := status(t, p.api+"/readyz?for=reads"); got != http.StatusOK {
+			t.Errorf("%s: not ready for reads: %d", when, got)
+		}
+	}
+	free := fillDisk(t, dir)
+	reads("full")
+	refuses("full")
+	p.stop()
+	free()
+	free = fillDisk(t, dir) // with what the stop has freed
+	p = start(t, "--data-dir="+dir)
+	c.base = p.api
+	reads("restarted")
+	refuses("restarted")
+	free()
+	couchtest.Eventually(t, "writes are taken again", func() bool {
+		env, err := c.try("PATCH", base+"/callflows/cf", map[string]any{"name": "after"})
+		return err == nil && env.Status == http.StatusOK
+	})
+	couchtest.Eventually(t, "readyz says so", func() bool { return status(t, p.api+"/readyz") == http.StatusOK })
+	p.stop()
+}
+
+// status is the status that a GET is answered with.
+func status(t *testing.T, address string) int {
+	t.Helper()
+	res, err := http.Get(address)
+	if err != nil {
+		t.Fatal(fmt.Errorf("GET %s: %w", address, err))
+	}
+	_ = res.Body.Close()
+	return res.StatusCode
+}
