@@ -75,7 +75,7 @@ func (q *request) allDocsQueries() error {
 	if in.Queries == nil || len(in.Queries) > maxQueries {
 		return fault.BadRequest("POST body must include `queries` parameter.")
 	}
-	queries := make([]store.Listing, len(in.Queries))
+	queries, keys := make([]store.Listing, len(in.Queries)), 0
 	for i, members := range in.Queries {
 		v := view.NewQuery()
 		err := v.SetAll(q.URL.RawQuery)
@@ -87,6 +87,9 @@ func (q *request) allDocsQueries() error {
 		}
 		if err != nil {
 			return err
+		}
+		if keys += len(queries[i].Keys); keys > view.MaxKeys {
+			return fault.TooLarge()
 		}
 	}
 	out := q.stream()

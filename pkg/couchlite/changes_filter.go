@@ -113,6 +113,9 @@ func newIDFilter(raw json.RawMessage) (filter, error) {
 	if json.Unmarshal(raw, &ids) != nil || ids == nil {
 		return nil, fault.BadRequest("`doc_ids` filter parameter is not a list of doc ids.")
 	}
+	if len(ids) > maxLookups {
+		return nil, fault.TooLarge()
+	}
 	f := idFilter{ids: make(map[string]bool, len(ids)), few: len(ids) <= maxDirectIDs}
 	for _, id := range ids {
 		f.ids[id] = true
@@ -146,6 +149,9 @@ type selectorFilter struct {
 }
 
 func newSelectorFilter(raw json.RawMessage, fields []string) (filter, error) {
+	if len(fields) > mango.MaxFields {
+		return nil, fault.TooLarge()
+	}
 	s, err := mango.New(raw)
 	if err != nil {
 		text := err.Error() // CouchDB's begins with a capital

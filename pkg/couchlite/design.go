@@ -58,8 +58,10 @@ func (q *request) serveViewQueries(ddoc, name string) error {
 		return fault.BadRequest("POST body must include `queries` parameter.")
 	case body["queries"][0] != '[' || json.Unmarshal(body["queries"], &list) != nil:
 		return fault.BadRequest("`queries` member must be an array.")
+	case len(list) > maxQueries:
+		return fault.TooLarge()
 	}
-	queries := make([]view.Query, len(list))
+	queries, keys := make([]view.Query, len(list)), 0
 	for i, members := range list {
 		queries[i] = view.NewQuery()
 		if err := queries[i].SetAll(q.URL.RawQuery); err != nil {
@@ -67,6 +69,9 @@ func (q *request) serveViewQueries(ddoc, name string) error {
 		}
 		if err := queries[i].SetBody(members); err != nil {
 			return err
+		}
+		if keys += queries[i].Keys(); keys > view.MaxKeys {
+			return fault.TooLarge()
 		}
 	}
 	return q.answerView(d, name, queries, true)

@@ -1,6 +1,7 @@
 package couchlite
 
 import (
+	"fmt"
 	"io"
 	"net/http/httptest"
 	"strings"
@@ -63,4 +64,44 @@ type unreadBody struct{ t *testing.T }
 func (b unreadBody) Read([]byte) (int, error) {
 	b.t.Error("the body was read")
 	return 0, io.EOF
+}
+
+// many is an object of n members of one value.
+func many(n int, value string) string {
+	members := make([]string, n)
+	for i := range members {
+		members[i] = fmt.Sprintf(`"m%d":%s`, i, value)
+	}
+	return "{" + strings.Join(members, ",") + "}"
+}
+
+// TestManyAtOnce refuses requests whose parts are small and whose whole is
+// large.
+func TestManyAtOnce(t *testing.T) {
+	s := newServer(t)
+	fill(t, s)
+	must(t, s, "PUT", "/db/_design/many", `{"views":{"v":{"map":"function(d){ emit(d.n, null) }"}}}`)
+	list := func(n int, of string) string { return "[" + strings.Repeat(of+",", n) + of + "]" }
+	keys := `{"keys":` + list(1000, `"a"`) + `}`
+	for _, tt := range []struct{ path, body string }{
+		{"_all_docs/queries", `{"queries":` + list(60, keys) + `}`},
+		{"_design/many/_view/v/queries", `{"queries":` + list(60, keys) + `}`},
+		{"_design/many/_view/v/queries", `{"queries":` + list(1000, `{}`) + `}`},
+		{"_changes?filter=_doc_ids", `{"doc_ids":` + list(100_000, `"a"`) + `}`},
+		{"_changes?filter=_selector&include_docs=true", `{"selector":{},"fields":` + list(1000, `"a"`) + `}`},
+		{"_revs_diff", many(12, list(9_000, `"1-a"`))},
+	} {
+		if status, got := call(t, s, "POST", "/db/"+tt.path, tt.body); status != 413 {
+			t.Errorf("%s: %d %.200s", tt.path, status, got)
+		}
+	}
+	for _, tt := range []struct{ path, body string }{
+		{"_all_docs/queries", `{"queries":` + list(9, keys) + `}`},
+		{"_design/many/_view/v/queries", `{"queries":` + list(9, keys) + `}`},
+		{"_changes?filter=_doc_ids", `{"doc_ids":` + list(2000, `"a"`) + `}`},
+		{"_changes?filter=_selector&include_docs=true", `{"selector":{},"fields":` + list(99, `"a"`) + `}`},
+		{"_revs_diff", `{"a":` + list(100, `"1-a"`) + `,"b":` + list(100, `"1-a"`) + `}`},
+	} {
+		must(t, s, "POST", "/db/"+tt.path, tt.body)
+	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // maxLookups bounds the documents of one _bulk_get, _revs_diff or
-// _missing_revs.
+// _missing_revs, the revisions of the latter two, and the ids of a filter.
 const maxLookups = 100_000
 
 // askedRevs reads {id: [rev, …]}.
@@ -33,9 +33,13 @@ func (q *request) askedRevs() (ids []string, revs map[string][]revtree.Rev, err 
 		return nil, nil, fault.TooLarge()
 	}
 	revs = map[string][]revtree.Rev{}
+	asked := 0
 	for _, id := range ids {
 		if revs[id], err = store.ParseRevs(string(texts[id])); err != nil {
 			return nil, nil, err
+		}
+		if asked += len(revs[id]); asked > maxLookups {
+			return nil, nil, fault.TooLarge()
 		}
 	}
 	return ids, revs, nil

@@ -31,6 +31,10 @@ const maxDepth = 100
 // evaluated for every document.
 const maxSize = 10_000
 
+// MaxFields bounds the fields that [Project] is asked for, each of which is
+// looked for in every document.
+const MaxFields = 1000
+
 // size counts the members and elements of a value.
 func size(v any) int {
 	n := 0

@@ -143,8 +143,8 @@ func (q *Query) setFreshness(name, word string) error {
 	return nil
 }
 
-// maxKeys bounds the keys of one query.
-const maxKeys = 50_000
+// MaxKeys bounds the keys of one request.
+const MaxKeys = 50_000
 
 // setKeys takes a single key as key, as CouchDB does.
 func (q *Query) setKeys(p parameter) error {
@@ -157,7 +157,7 @@ func (q *Query) setKeys(p parameter) error {
 	switch {
 	case q.badKeys && p.raw != nil:
 		return fault.BadRequest("`keys` member must be an array.")
-	case len(keys) > maxKeys:
+	case len(keys) > MaxKeys:
 		return fault.TooLarge()
 	case len(keys) == 1:
 		q.start, q.end, q.Single = keys[0], keys[0], keys[0]
@@ -233,3 +233,6 @@ func (q *Query) Listing() (store.Listing, error) {
 		Descending: q.descending, Limit: q.limit, Skip: q.skip, IncludeDocs: q.includeDocs, UpdateSeq: q.updateSeq, Docs: q.docs,
 	}, nil
 }
+
+// Keys is how many keys the query names.
+func (q *Query) Keys() int { return len(q.keys) }
