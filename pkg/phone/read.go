@@ -3,6 +3,8 @@ package phone
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
@@ -36,7 +38,7 @@ func Public(doc document.Doc) document.Doc {
 	out := doc.Public()
 	out["id"] = doc.ID()
 	features := []any{}
-	for name := range doc.Object(featuresKey) {
+	for _, name := range slices.Sorted(maps.Keys(doc.Object(featuresKey))) {
 		features = append(features, name)
 	}
 	out["features"] = features
