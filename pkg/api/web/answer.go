@@ -54,6 +54,7 @@ type RawBody struct {
 	Header      map[string]string // others
 	Body        []byte
 	Stream      func(context.Context, FlushWriter) error
+	File        *File // the answer's ETag is the file's
 }
 
 // FlushWriter hands each piece to the client at once.

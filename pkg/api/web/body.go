@@ -20,8 +20,8 @@ type mediaKind int
 const (
 	mediaJSON  mediaKind = iota // also when there is no Content-Type
 	mediaForm                   // curl's default: JSON all the same, most times
-	mediaFile                   // an upload, which no resource here takes: data is empty
-	mediaOther                  // 415 where a body is expected
+	mediaFile                   // an upload: data is empty
+	mediaOther                  // an upload where one is wanted, else 415 where a body is expected
 )
 
 func mediaOf(h http.Header) mediaKind {
@@ -51,13 +51,13 @@ func (s *Server) readBody(w http.ResponseWriter, c *Call) error {
 	if c.Request.Body == nil || c.Request.Body == http.NoBody {
 		return nil
 	}
+	if c.media == mediaFile || c.media == mediaOther {
+		c.unread = true // [Server.fileBody]
+		return nil
+	}
 	if c.Request.ContentLength > s.cfg.Limits.Body {
 		s.drain(w, c)
 		return tooLarge(s.cfg.Limits.Body)
-	}
-	if c.media == mediaFile || c.media == mediaOther {
-		s.drain(w, c)
-		return nil
 	}
 	raw, err := io.ReadAll(http.MaxBytesReader(w, c.Request.Body, s.cfg.Limits.Body))
 	if err != nil {

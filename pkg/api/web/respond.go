@@ -73,6 +73,10 @@ func (s *Server) respond(w http.ResponseWriter, c *Call, a *Answer) error {
 // respondRaw renders an answer outside the envelope. A digest makes its ETag,
 // so that each format of a document has one of its own.
 func (s *Server) respondRaw(w http.ResponseWriter, c *Call, status int, a *Answer) error {
+	if a.Raw.File != nil {
+		s.sendFile(w, c, a)
+		return nil
+	}
 	if a.Digest && c.reads() {
 		w.Header()["Expires"] = s.fixed.expires
 		etag := digestOf(a.Raw.Body, a.Members)

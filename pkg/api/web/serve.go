@@ -58,6 +58,9 @@ func (s *Server) answer(w http.ResponseWriter, c *Call, bareToo bool) error {
 		return s.answerOutside(w, c, res, err)
 	}
 	if err := s.stages(w, c); err != nil {
+		if c.unread {
+			s.drain(w, c)
+		}
 		return err
 	}
 	if c.route.Traits&(Endless|Lookups) == 0 {

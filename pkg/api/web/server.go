@@ -37,12 +37,14 @@ type Limits struct {
 	Deadline    time.Duration // of a request that does not stream; 30 s
 	Rate        Rate          // per client and account; 100 at once, 10 a second
 	Lookups     Rate          // of routes/{NUMBER}, which has its own buckets; off
+	Upload      int64         // bytes of a file; 8,000,000
 	Routes      int           // numbers of one POST …/routes; 10,000
 }
 
 // OrDefaults fills in what is zero.
 func (l Limits) OrDefaults() Limits {
 	l.Body = positive(l.Body, 8_000_000)
+	l.Upload = positive(l.Upload, 8_000_000)
 	l.PageSize = positive(l.PageSize, 50)
 	l.MaxPageSize = positive(l.MaxPageSize, 10_000)
 	l.Deadline = positive(l.Deadline, 30*time.Second)

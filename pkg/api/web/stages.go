@@ -32,6 +32,13 @@ func (s *Server) stages(w http.ResponseWriter, c *Call) error {
 		return &problem.Error{Code: problem.MalformedIdentifier, Data: map[string]any{"message": "missing account_id"}}
 	}
 	res, err := s.match(c)
+	var row *Row
+	if err == nil {
+		row = res.methods[c.method]
+	}
+	if err := s.fileBody(w, c, row); err != nil {
+		return err
+	}
 	if err != nil {
 		if err := s.admit(w, c, nil); err != nil {
 			return err
@@ -42,8 +49,7 @@ func (s *Server) stages(w http.ResponseWriter, c *Call) error {
 	if c.scripted {
 		c.cors.set(w.Header())
 	}
-	c.route = res.methods[c.method]
-	if c.route == nil {
+	if c.route = row; row == nil {
 		w.Header().Set("Allow", res.allow)
 		return &problem.Error{Code: problem.MethodNotAllowed}
 	}
@@ -64,7 +70,10 @@ func (s *Server) stages(w http.ResponseWriter, c *Call) error {
 	if err := s.changes(c); err != nil {
 		return err
 	}
-	return s.formats(c)
+	if err := s.formats(c); err != nil {
+		return err
+	}
+	return s.readUpload(w, c)
 }
 
 // changes refuses what may change something where nothing may be changed.
@@ -140,7 +149,7 @@ func (s *Server) formats(c *Call) error {
 	if err := c.acceptable(); err != nil {
 		return err
 	}
-	if c.media == mediaOther && !c.reads() && c.method != http.MethodDelete {
+	if c.media == mediaOther && !c.unread && !c.reads() && c.method != http.MethodDelete {
 		return &problem.Error{Code: problem.UnsupportedMedia}
 	}
 	return s.readFlags(c)
