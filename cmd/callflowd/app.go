@@ -93,7 +93,7 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 		Resources: &resource.Service{Couch: store.client, Schemas: schemas, Words: api.Words(), Hash: auth.UserCredentials},
 		Log:       log.Named("api"), Version: version(), Limits: opts.Limits.api(), Proxies: opts.Limits.TrustedProxy,
 		AdminElsewhere: opts.AdminListen != "", Collectors: a.metrics(store), Probes: a.probes(opts, store), Emergency: opts.Emergency,
-		Apps: opts.Console.apps(), ReadOnly: opts.readOnly(), Phase: web.Starting, LogLookups: oneIn(opts.LogLookups), Pages: a.pages(opts),
+		Apps: opts.Console.apps(), MediaFormats: opts.Console.MediaFormat, ReadOnly: opts.readOnly(), Phase: web.Starting, LogLookups: oneIn(opts.LogLookups), Pages: a.pages(opts),
 	})
 	return a, nil
 }

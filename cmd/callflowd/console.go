@@ -14,6 +14,8 @@ type console struct {
 	App         []consoleApp `placeholder:"APP" help:"An app that a web console may show, fields separated by semicolons: name=voip;label=SmartPBX;api_url=https://pbx.example/v2/;allowed_users=admins;icon=…; only name is required. May be repeated; without it there is Callflows alone."`
 	RealmSuffix string       `default:"sip.local" placeholder:"DOMAIN" help:"Domain below which accounts get a realm, where they are created without one."`
 
+	MediaFormat []string `enum:"mp3,wav,ogg" default:"mp3,wav,ogg" placeholder:"FORMAT" help:"Format of media files that may be uploaded, one of ${enum}; may be repeated."`
+
 	AllowNumberAdditions bool `help:"Let every account add phone numbers that nobody has, and so keep others from using them. Without it only the master account does, and accounts whose pvt_wnm_allow_additions is true."`
 }
 

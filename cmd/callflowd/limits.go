@@ -15,6 +15,7 @@ import (
 // limits are what clients may ask for. The defaults are safe.
 type limits struct {
 	MaxBody          int64         `group:"Limits" default:"8000000" help:"Bytes of a request body."`
+	MaxUpload        int64         `group:"Limits" default:"8000000" help:"Bytes of a media file that is uploaded; at most 11534336, which the schema of media allows."`
 	MaxJSONDepth     int           `group:"Limits" name:"max-json-depth" default:"128" help:"Objects and arrays inside one another."`
 	MaxJSONKeys      int           `group:"Limits" name:"max-json-keys" default:"100000" help:"Object members of a body."`
 	MaxJSONItems     int           `group:"Limits" name:"max-json-items" default:"100000" help:"Array items of a body."`
@@ -34,6 +35,9 @@ type limits struct {
 	TrustedProxy []netip.Prefix `group:"Limits" placeholder:"CIDR" help:"Peers whose X-Forwarded-For is believed; may be repeated."`
 }
 
+// maxMediaLength is the largest content_length of the schema of media.
+const maxMediaLength = 11534336
+
 // check refuses limits that would allow no request.
 func (l *limits) check() error {
 	var mistakes []error
@@ -43,13 +47,14 @@ func (l *limits) check() error {
 		}
 	}
 	sizes := map[string]int64{
-		"max-body": l.MaxBody, "max-json-depth": int64(l.MaxJSONDepth), "max-json-keys": int64(l.MaxJSONKeys), "max-json-items": int64(l.MaxJSONItems),
+		"max-body": l.MaxBody, "max-upload": l.MaxUpload, "max-json-depth": int64(l.MaxJSONDepth), "max-json-keys": int64(l.MaxJSONKeys), "max-json-items": int64(l.MaxJSONItems),
 		"max-number-literal": int64(l.MaxNumberLiteral), "page-size": int64(l.PageSize), "max-page-size": int64(l.MaxPageSize),
 		"max-lookups": int64(l.MaxLookups), "request-timeout": int64(l.RequestTimeout), "lookup-patience": int64(l.LookupPatience),
 	}
 	for _, flag := range slices.Sorted(maps.Keys(sizes)) {
 		wrong(sizes[flag] <= 0, "--"+flag+": must be positive")
 	}
+	wrong(l.MaxUpload > maxMediaLength, "--max-upload: exceeds 11534336, which the schema of media allows")
 	wrong(l.PageSize > l.MaxPageSize, "--page-size: exceeds --max-page-size")
 	wrong(l.RateBurst < 0, "--rate-burst: must not be negative")
 	wrong(l.RateBurst > 0 && !(l.RatePerSecond > 0 && l.RatePerSecond <= math.MaxInt32),
@@ -64,6 +69,7 @@ func (l *limits) check() error {
 func (l *limits) api() web.Limits {
 	return web.Limits{
 		Body:     l.MaxBody,
+		Upload:   l.MaxUpload,
 		JSON:     document.Limits{Depth: l.MaxJSONDepth, Keys: l.MaxJSONKeys, Items: l.MaxJSONItems, Number: l.MaxNumberLiteral},
 		PageSize: l.PageSize, MaxPageSize: l.MaxPageSize,
 		Routes: l.MaxLookups, Deadline: l.RequestTimeout,

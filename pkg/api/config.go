@@ -42,6 +42,8 @@ type Config struct {
 	Proxies    []netip.Prefix // peers whose X-Forwarded-For is believed
 	Apps       []App          // what apps_store lists; nil lists this server's callflows
 
+	MediaFormats []string // of audio that may be uploaded: mp3, wav, ogg; nil = all
+
 	Emergency []string // numbers that route_analysis guards; nil = Kazoo's
 
 	// ReadOnly is why requests that change something are refused, as a sentence

@@ -83,6 +83,7 @@ func expectations() matrix {
 	m.add(relatives, 404, "GET "+cf+"/history/{revision}")
 	m.add(relatives, 412, "PUT "+a, "POST "+a, "PATCH "+a, "DELETE "+a, "PUT "+a+"/callflows", "POST "+cf, "PATCH "+cf, "DELETE "+cf)
 	m.addNumbers(a + "/phone_numbers")
+	m.addSound(a)
 	m.addMetaflows(a)
 	m.addPages()
 	for _, name := range kinds() {

@@ -18,6 +18,14 @@ type example struct {
 	query, body string
 	replace     map[string]string // of path variables that are not the usual ones
 	token       string            // that is used up
+	kind        string            // of the body, if not JSON
+}
+
+func (e example) headers() []string {
+	if e.kind == "" {
+		return nil
+	}
+	return []string{"Content-Type", e.kind}
 }
 
 // TestOpenAPIEveryOperation asks for every operation of the document once so
@@ -43,7 +51,7 @@ func TestOpenAPIEveryOperation(t *testing.T) {
 		}
 		t.Run(openapi.ID(op), func(t *testing.T) {
 			w := w.in(t)
-			good := w.as(cmp.Or(one.token, w.token)).send(op.Method, path+one.query, one.body)
+			good := w.as(cmp.Or(one.token, w.token)).send(op.Method, path+one.query, one.body, one.headers()...)
 			want := http.StatusOK
 			switch {
 			case op.Created:
@@ -82,6 +90,7 @@ func (w *world) stage() (usual map[string]string, examples map[string]example) {
 		}
 	}
 	w.send(put, base+"/users", `{"data":{"first_name":"A","last_name":"B","username":"ann","password":"secret12"}}`).want(http.StatusCreated)
+	w.send(post, base+"/media/media/raw", "ID3", "Content-Type", "audio/mp3").want(http.StatusOK)
 	for _, n := range numberStages() {
 		w.send(put, base+"/phone_numbers/"+strings.Replace(n, "+", "%2B", 1), `{"data":{"create_with_state":"in_service"}}`).want(http.StatusCreated)
 	}
@@ -152,6 +161,7 @@ func (w *world) examples(first, second string) map[string]example {
 		"PUT /schemas/{schema_id}/validation":             {body: `{"data":{"numbers":["1"]}}`},
 		"PUT " + acct + "/schemas/{schema_id}/validation": {body: `{"data":{"numbers":["1"]}}`},
 	}
+	addSoundExamples(out)
 	addNumberExamples(out, acct+"/phone_numbers")
 	addMetaflowExamples(out, acct, "")
 	for _, kind := range resource.Kinds() {

@@ -31,6 +31,9 @@ var loadDocument = sync.OnceValues(func() (routers.Router, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, media := range []string{"audio/mp3", "audio/mpeg", "audio/wav", "audio/x-wav", "audio/ogg", "application/x-base64"} {
+		openapi3filter.RegisterBodyDecoder(media, openapi3filter.FileBodyDecoder)
+	}
 	loader := openapi3.NewLoader()
 	doc, err := loader.LoadFromData(body)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/api/console"
 	"github.com/callflowd/callflowd/pkg/api/phones"
+	"github.com/callflowd/callflowd/pkg/api/sound"
 	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/resource"
 )
@@ -32,7 +33,7 @@ const (
 func (s *Server) routes() []web.Row {
 	table := slices.Concat(
 		s.lookupRoutes(), s.callflowRoutes(), s.historyRoutes(), s.searchRoutes(), s.changesRoutes(),
-		s.loginRoutes(), s.accountRoutes(), s.treeRoutes(), s.consoleRoutes(), s.emptyRoutes(), console.Rows(s.tokenLife), s.phoneRoutes(), s.schemaRoutes(), s.processRoutes(),
+		s.loginRoutes(), s.accountRoutes(), s.treeRoutes(), s.consoleRoutes(), s.emptyRoutes(), console.Rows(s.tokenLife), s.phoneRoutes(), s.soundRoutes(), s.schemaRoutes(), s.processRoutes(),
 		s.metaflowRoutes(acct, accountMetaflows{s}),
 	)
 	for _, kind := range resource.Kinds() {
@@ -45,6 +46,12 @@ func (s *Server) routes() []web.Row {
 func (s *Server) phoneRoutes() []web.Row {
 	numbers := &phones.API{Phones: s.cfg.Phones, Most: s.cfg.Limits.MaxPageSize}
 	return numbers.Rows()
+}
+
+// soundRoutes are the audio of media documents, and voicemail messages.
+func (s *Server) soundRoutes() []web.Row {
+	audio := &sound.API{Resources: s.cfg.Resources, Formats: s.cfg.MediaFormats}
+	return audio.Rows()
 }
 
 // pagingQuery are the parameters of every listing.

@@ -8,7 +8,7 @@ import (
 )
 
 func TestWords(t *testing.T) {
-	if got := Words(); !slices.Equal(got, []string{"batch", "status", "validate"}) {
+	if got := Words(); !slices.Equal(got, []string{"batch", "messages", "status", "validate"}) {
 		t.Errorf("words %v", got)
 	}
 }

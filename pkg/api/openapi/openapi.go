@@ -88,6 +88,25 @@ func operation(r web.Row) object {
 			},
 		})}
 	}
+	if r.Traits&web.Uploads != 0 {
+		out["requestBody"] = object{"required": true, "content": uploads()}
+	}
+	return out
+}
+
+// uploads are the bodies that a file may come in.
+func uploads() object {
+	file := object{"type": "string", "format": "binary"}
+	out := object{
+		"multipart/form-data": object{"schema": object{"type": "object", "required": []string{"file"}, "properties": object{"file": file}}},
+		"application/x-base64": object{"schema": object{
+			"type": "string", "description": "data:audio/wav;base64, and the file in base64.", "pattern": "^data:[^,]*;base64,",
+		}},
+		"application/octet-stream": object{"schema": file},
+	}
+	for _, media := range []string{"audio/mp3", "audio/mpeg", "audio/wav", "audio/x-wav", "audio/ogg"} {
+		out[media] = object{"schema": file}
+	}
 	return out
 }
 
