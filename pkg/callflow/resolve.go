@@ -22,7 +22,7 @@ type Resolution struct {
 // Resolve settles a document's conflicting revisions. Those that lose go to
 // history first; what is kept or merged becomes a new revision, through the
 // pipeline if it is a callflow; then the losing leaves are removed. It may be
-// repeated after a crash. A document without a conflict is
+// repeated after a crash. Check is asked about the winning revision. A document without a conflict is
 // [problem.BadIdentifier]; a merge with overlapping edits is
 // [problem.Conflict].
 func (s *Service) Resolve(ctx context.Context, w Write, r Resolution) (Saved, error) {
@@ -32,6 +32,11 @@ func (s *Service) Resolve(ctx context.Context, w Write, r Resolution) (Saved, er
 	}
 	if len(leaves) < 2 || ours(w.ID) {
 		return Saved{}, save.BadIdentifier(w.ID)
+	}
+	if w.Check != nil {
+		if err := w.Check(leaves[0].Rev()); err != nil {
+			return Saved{}, err
+		}
 	}
 	wanted, err := s.settle(ctx, w, r, leaves)
 	if err != nil {

@@ -16,6 +16,13 @@ func TestUnsettled(t *testing.T) {
 	}
 	sameJSON(t, publicOf(found.Merged), `{"name":"there","numbers":["1","2"],"patterns":[]}`)
 	sameJSON(t, conflicts(t, a), mustJSON(t, before))
+	moved := write(t, "c", `{}`)
+	moved.Check = func(rev string) error {
+		return &problem.Error{Code: problem.PreconditionFailed, Data: map[string]any{"revision": rev}}
+	}
+	_, err = a.Resolve(t.Context(), moved, Resolution{Merge: true})
+	wantError(t, err, problem.PreconditionFailed, "")
+	sameJSON(t, conflicts(t, a), mustJSON(t, before))
 	saved, err := a.Resolve(t.Context(), write(t, "c", `{}`), Resolution{Merge: true})
 	if err != nil {
 		t.Fatal(err)
