@@ -157,3 +157,25 @@ func TestGoldenUnauthorised(t *testing.T) {
 	_, child := w.newAccount("child")
 	golden(t, "forbidden", w.master, child.send(get, path, "", "X-Request-Id", "golden"))
 }
+
+var revisionText = regexp.MustCompile(`\b([0-9]+)-[0-9a-f]{32}\b`)
+
+// goldenText compares a body outside the envelope with
+// testdata/golden/<name>.golden.
+func goldenText(t *testing.T, name, text string) {
+	t.Helper()
+	path := filepath.Join(goldenDir, name+".golden")
+	if *update {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil { //nolint:gosec // test data is for everyone
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text != string(want) {
+		t.Errorf("%s differs; got\n%s", name, text)
+	}
+}

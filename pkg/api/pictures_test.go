@@ -10,6 +10,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/draw"
 )
 
 // pictured makes an account with a flow that names what is there, what is
@@ -209,5 +210,38 @@ func TestPictures(t *testing.T) {
 		{"Marks", pictureMarks},
 		{"Refusals", pictureRefusals},
 		{"MapGraph", mapGraph},
+		{"Goldens", pictureGoldens},
+		{"Then", pictureOfThen},
 	})
+}
+
+// pictureGoldens compares whole pictures with testdata/golden.
+func pictureGoldens(t *testing.T, w *world) {
+	base, first := pictured(w)
+	paths := map[string]string{
+		"flow": "/callflows/main", "version": "/callflows/main/history/" + first, "diff": "/callflows/main/diff?from=" + first, "map": "/map",
+	}
+	for name, path := range paths {
+		for _, as := range []string{"svg", "mermaid", "text"} {
+			glue := map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")]
+			body := w.in(t).send(get, base+path+glue+"as="+as, "").want(http.StatusOK).body
+			body = strings.ReplaceAll(strings.ReplaceAll(body, draw.Style, "{style}"), w.master, "{A}")
+			body = revisionText.ReplaceAllString(body, "$1-{hash}")
+			goldenText(t, "picture_"+name+"."+as, body)
+		}
+	}
+}
+
+// pictureOfThen draws a callflow as it was.
+func pictureOfThen(t *testing.T, w *world) {
+	base := "/v2/accounts/" + w.master + "/callflows/"
+	id := w.newCallflow(w.master, `{"name":"Desk","numbers":["300"],"flow":{"module":"hangup","data":{}}}`)
+	now := w.send(get, base+id+"?as=text", "").want(http.StatusOK).body
+	then := w.send(get, base+id+"?as=text&at=2024-03-01T12:00:00Z", "").want(http.StatusOK)
+	if then.body != now || then.header.Get("Content-Type") != web.Text+"; charset=utf-8" {
+		t.Errorf("as of now %q, by itself %q", then.body, now)
+	}
+	w.send(get, base+id+"?as=svg&at=2024-03-01T12:00:00Z", "").want(http.StatusOK)
+	w.send(get, base+id+"?as=svg&at=2024-03-01T11:00:00Z", "").want(http.StatusNotFound)
+	w.send(get, base+id+"?as=svg&at=never", "").want(http.StatusBadRequest)
 }

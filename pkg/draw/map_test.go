@@ -1,6 +1,7 @@
 package draw
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/callflowd/callflowd/pkg/document"
@@ -92,5 +93,37 @@ func TestColumns(t *testing.T) {
 				t.Error("a way leaves out a column")
 			}
 		}
+	}
+}
+
+// manyCallflows are callflows of which each leads to the next.
+func manyCallflows(n int) []document.Doc {
+	docs := make([]document.Doc, n)
+	for i := range docs {
+		docs[i] = document.Doc{
+			"_id": fmt.Sprintf("%032x", i), "name": fmt.Sprintf("Callflow %d", i), "numbers": []any{fmt.Sprint(2000 + i)},
+			"flow": map[string]any{"module": "callflow", "data": map[string]any{"id": fmt.Sprintf("%032x", (i+1)%n)}},
+		}
+	}
+	return docs
+}
+
+// TestMapOfMany: a map of 10,000 callflows draws some and counts the rest.
+func TestMapOfMany(t *testing.T) {
+	m := NewMap("", manyCallflows(10_000), Options{})
+	if len(m.Linked) != maxLinked || m.Hidden != 10_000-maxLinked-maxAlone {
+		t.Errorf("%d are drawn, %d are not", len(m.Linked), m.Hidden)
+	}
+	for name, text := range map[string]string{"SVG": m.SVG(), "Mermaid": m.Mermaid(), "text": m.Text()} {
+		if len(text) > 500_000 {
+			t.Errorf("%s has %d bytes", name, len(text))
+		}
+	}
+}
+
+func BenchmarkMapOfMany(b *testing.B) {
+	docs := manyCallflows(10_000)
+	for b.Loop() {
+		_ = NewMap("", docs, Options{}).SVG()
 	}
 }
