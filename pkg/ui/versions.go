@@ -9,7 +9,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
-	"github.com/callflowd/callflowd/pkg/route/index"
+	"github.com/callflowd/callflowd/pkg/route/impact"
 	"github.com/callflowd/callflowd/pkg/save"
 )
 
@@ -108,15 +108,18 @@ type restoreView struct {
 	More     int
 	Moves    []move
 	Hidden   int // moves that are not shown
-	Patterns []change
 	Problems []problemLine
+
+	Undecided []impact.Undecided
 }
 
-// move is a number that goes elsewhere afterwards.
+// move is some numbers that go elsewhere afterwards, all from one callflow to
+// another.
 type move struct {
-	Number        string
+	Numbers       []string
+	More          int
+	Patterns      []impact.Region
 	Before, After ref
-	Incomplete    bool
 }
 
 // askRestore serves GET /ui/accounts/{A}/callflows/{C}/restore?revision=REV.
@@ -161,69 +164,51 @@ func (p *pages) previewRestore(c *web.Call, rev string, status int, problems []p
 	if stored != nil {
 		view.Changes, view.More = changesOf(stored, wanted)
 	}
-	if view.Moves, view.Hidden, err = p.moves(c, stored, wanted); err != nil {
+	if err := p.addMoves(c, &view, wanted); err != nil {
 		return nil, err
 	}
-	for _, text := range wanted.Strings("patterns") {
-		if !slices.Contains(stored.Strings("patterns"), text) {
-			view.Patterns = append(view.Patterns, change{Op: say("op.add"), To: text})
-		}
-	}
-	for _, text := range stored.Strings("patterns") {
-		if !slices.Contains(wanted.Strings("patterns"), text) {
-			view.Patterns = append(view.Patterns, change{Op: say("op.remove"), From: text})
-		}
-	}
-	view2 := page{Title: say("restore.title", view.Name), Nav: "callflows", Data: view}
-	p.around(c, &view2)
-	return render("restore", status, view2)
+	out := page{Title: say("restore.title", view.Name), Nav: "callflows", Data: view}
+	p.around(c, &out)
+	return render("restore", status, out)
 }
 
-// The bounds of a preview: numbers that are looked up, and moves shown.
+// The bounds of a preview: moves, and numbers of each.
 const (
-	mostLookups = 20_000
-	mostMoves   = 200
+	mostMoves       = 100
+	mostMoveNumbers = 20
 )
 
-// moves finds the numbers that go elsewhere if a version is restored: those
-// of both versions, and every number that the account's callflows have.
-func (p *pages) moves(c *web.Call, stored, wanted document.Doc) (moved []move, hidden int, err error) {
-	numbers := append(stored.Strings("numbers"), wanted.Strings("numbers")...)
-	if list, err := p.catalogue.Of(c.Context(), c.Account(), p.Patience); err == nil {
-		for _, item := range list.Items {
-			numbers = append(numbers, item.Numbers...)
-		}
-	}
-	numbers = slices.DeleteFunc(unique(numbers), func(n string) bool { return n == index.NoMatch })
-	numbers, _ = firstOf(numbers, mostLookups)
-	changed, err := p.Routes.Many(c.Context(), c.Account(), numbers, []document.Doc{withID(wanted)})
+// addMoves finds every number that goes elsewhere if a version is restored.
+func (p *pages) addMoves(c *web.Call, view *restoreView, wanted document.Doc) error {
+	report, err := p.Routes.Impact(c.Context(), c.Account(), []document.Doc{withID(wanted)})
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
-	for _, one := range changed {
-		if !one.Changed {
-			continue
-		}
-		moved = append(moved, move{
-			Number: one.Number, Incomplete: one.Before.Incomplete || one.After.Incomplete,
-			Before: ref{ID: one.Before.Match.CallflowID}, After: ref{ID: one.After.Match.CallflowID},
-		})
-	}
-	moved, hidden = firstOf(moved, mostMoves)
-	p.nameMoves(c, wanted, moved)
-	return moved, hidden, nil
-}
-
-func (p *pages) nameMoves(c *web.Call, wanted document.Doc, moved []move) {
+	changes, hidden := firstOf(report.Changes, mostMoves)
+	view.Hidden = hidden
+	view.Undecided, _ = firstOf(report.Undecided, mostMoves)
 	var ids []string
-	for _, m := range moved {
-		ids = append(ids, m.Before.ID, m.After.ID)
+	for _, change := range changes {
+		ids = append(ids, idOf(change.From), idOf(change.To))
 	}
 	names := p.callflowNames(c, ids)
 	names[wanted.ID()] = nameOfDoc(wanted)
-	for i := range moved {
-		moved[i].Before.Name, moved[i].After.Name = names[moved[i].Before.ID], names[moved[i].After.ID]
+	for _, change := range changes {
+		m := move{Before: ref{ID: idOf(change.From)}, After: ref{ID: idOf(change.To)}, Patterns: change.Patterns}
+		m.Before.Name, m.After.Name = names[m.Before.ID], names[m.After.ID]
+		m.Numbers, m.More = firstOf(change.Numbers, mostMoveNumbers)
+		m.More = max(m.More, change.Count-len(m.Numbers))
+		view.Moves = append(view.Moves, m)
 	}
+	return nil
+}
+
+// idOf is the id that a report gives; "" for none.
+func idOf(id *string) string {
+	if id == nil {
+		return ""
+	}
+	return *id
 }
 
 // callflowNames are what callflows are called, by id; their ids where that is

@@ -78,7 +78,7 @@ var words = map[string]string{
 
 	"restore.title": "Restore %s?", "restore.ask": "Restore", "restore.version": "version", "restore.refused": "It was not restored",
 	"restore.moves": "Numbers that will go elsewhere", "restore.before": "Goes to now", "restore.after": "Will go to", "restore.nobody": "nobody",
-	"restore.nomoves": "No number of this account changes its destination.", "restore.patterns": "Patterns that come and go",
+	"restore.nomoves": "No number changes its destination.", "restore.such": "such as", "restore.undecided": "Not decided",
 	"restore.changes": "What changes in the callflow", "restore.sure": "The version becomes the stored one. The present one stays in the history.",
 	"restore.go": "Restore this version",
 
