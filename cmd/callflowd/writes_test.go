@@ -126,6 +126,9 @@ func writeAllKinds(t *testing.T, p *program) {
 	master.must(http.StatusCreated, "PUT", account+"/devices", map[string]any{"name": "phone"})
 	master.must(http.StatusOK, "POST", account+"/metaflows", map[string]any{"binding_digit": "*"})
 	master.must(http.StatusCreated, "PUT", account+"/api_key", nil)
+	batch := []map[string]any{{"op": "create", "data": callflowOf(sent{"a", "3001"})}, {"op": "create", "data": callflowOf(sent{"b", "3002"})}}
+	master.must(http.StatusOK, "POST", account+"/callflows/batch?atomic=true", batch)
+	master.must(http.StatusCreated, "PUT", account+"/phone_numbers/%2B14158867900", map[string]any{})
 	master.must(http.StatusOK, "GET", "/readyz?for=writes", nil)
 	master.must(http.StatusOK, "DELETE", "/v2/token_auth", nil)
 	again, _ := login(t, p, someKey)
