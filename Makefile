@@ -8,6 +8,9 @@ PKGS     ?= ./...
 RUN      ?= .
 FUZZTIME ?= 20s
 STRESS   ?= 30s
+SOAK     ?= 30m
+ACCOUNTS ?= 1000
+CALLFLOWS ?= 100
 
 # What make mutants mutates: a package, or package:files of it (a regular
 # expression on their names without .go) where the whole would take hours.
@@ -21,7 +24,7 @@ CC_FOUND := $(shell command -v $$($(GO) env CC) 2>/dev/null)
 RACE     := $(if $(and $(filter 1,$(shell $(GO) env CGO_ENABLED)),$(CC_FOUND)),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race check fmt lint vuln bench scale gobench cover e2e fuzz mutants stress docs clean replicate
+.PHONY: help build run test race check fmt lint vuln bench scale gobench cover e2e fuzz mutants stress faults soak docs clean replicate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -103,6 +106,13 @@ stress: ## many writers, faulty storage and killed processes, for STRESS each (d
 
 replicate: ## copy 100,000 documents with flat memory, 50 MB attachments, 10,000 documents over a line that is cut (REPLICATION_DOCS=…)
 	REPLICATION_BIG=1 REPLICATION_DOCS=$(or $(REPLICATION_DOCS),100000) $(GO) test -count=1 -timeout 60m -v ./pkg/replication/...
+
+faults: ## storage, network, clients and processes that fail, one table; COUCHDB_URL=… takes that server (FAULTS_TABLE=FILE keeps the table)
+	FAULTS=1 $(GO) test -count=1 -timeout 60m -v -run '^TestE2EFaults$$' ./cmd/callflowd
+	COUCHLITE_CROWD_ACCOUNTS=10000 COUCHLITE_CROWD_LIMIT=1024 $(GO) test -count=1 -timeout 30m -v -run TestFewDescriptors ./pkg/couchlite
+
+soak: ## mixed load with a fault every ten seconds, for SOAK (default 30m), on ACCOUNTS with CALLFLOWS each (1000, 100)
+	SOAK=$(SOAK) ACCOUNTS=$(ACCOUNTS) CALLFLOWS=$(CALLFLOWS) $(GO) test -count=1 -timeout 24h -v -run '^TestE2ESoak$$' ./cmd/callflowd
 
 docs: ## draw the picture in README from testdata
 	$(GO) test ./pkg/draw -count=1 -run TestDocsPicture -update

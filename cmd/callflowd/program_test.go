@@ -41,7 +41,8 @@ type program struct {
 	couchdb string // likewise, of --couchdb-listen
 	admin   string
 	stdout  *buffer
-	signal  func(os.Signal) // of a child process
+	pid     int             // of a child process
+	signal  func(os.Signal) // likewise
 	kill    func()          // ends a child process at once
 	stop    func()          // ends it as a signal would and waits; fails the test if it failed
 	gone    chan struct{}   // closed when it has ended
@@ -124,6 +125,7 @@ func spawn(t testing.TB, args ...string) (p *program, logs io.Reader) {
 		_ = stderr.CloseWithError(io.EOF)
 		close(p.gone)
 	}()
+	p.pid = cmd.Process.Pid
 	p.signal = func(s os.Signal) { _ = cmd.Process.Signal(s) } // it may have ended
 	p.kill = func() {
 		p.signal(os.Kill)
