@@ -26,6 +26,8 @@ func Document(version string, table []web.Row) ([]byte, error) {
 	if err := json.Unmarshal(components, &parts); err != nil {
 		return nil, err
 	}
+	open(parts["schemas"])
+	addRefusals(parts)
 	paths := object{}
 	for _, r := range table {
 		if r.Traits&web.Beside != 0 {
@@ -115,7 +117,7 @@ func parameters(r web.Row) []object {
 	for _, m := range pathVariable.FindAllStringSubmatch(r.Path, -1) {
 		params = append(params, ref("parameters", m[1]))
 	}
-	for _, name := range slices.Concat(r.Query, r.Own) {
+	for _, name := range slices.Concat(r.Query, r.Own, everywhere(r)) {
 		params = append(params, ref("parameters", name))
 	}
 	for _, name := range r.Flags {
@@ -133,11 +135,14 @@ func responses(r web.Row) object {
 		good = "201"
 	}
 	out := object{
-		good:      object{"description": "Done", "content": content(r)},
+		good:      object{"description": done(r), "content": content(r)},
 		"default": object{"description": "Not done; the code says why", "content": jsonContent(ref("schemas", "Error"))},
 	}
 	if r.Partly {
 		out["207"] = object{"description": "Some of it is done; each part says whether", "content": content(r)}
+	}
+	for _, code := range refusals(r) {
+		out[code] = ref("responses", code)
 	}
 	if r.Method == http.MethodGet {
 		out["304"] = object{"description": "The client has it already"}
@@ -146,24 +151,47 @@ func responses(r web.Row) object {
 }
 
 // content is what a row answers in: the envelope around its data, or its own
-// media types alone.
+// media types alone. What an answer comes in besides, where Accept asks for it,
+// is said in words: a second media type would make generated clients take every
+// answer for a text as well.
 func content(r web.Row) object {
-	out := object{}
 	switch {
 	case r.Data != "":
-		out = jsonContent(object{
-			"allOf": []object{ref("schemas", "Success"), {"type": "object", "properties": object{"data": ref("schemas", r.Data)}}},
+		return jsonContent(object{
+			"allOf": []object{
+				ref("schemas", "Success"),
+				{"type": "object", "required": []string{"data"}, "properties": object{"data": ref("schemas", r.Data)}},
+			},
 		})
-		if r.Method == http.MethodGet {
-			out["text/csv"] = object{"schema": object{"type": "string", "description": "A table, a row for each item."}}
-		}
 	case r.Media == nil:
-		out = jsonContent(object{"type": "object"})
+		return jsonContent(object{"type": "object", "additionalProperties": true})
 	}
+	out := object{}
 	for _, media := range r.Media {
 		out[media] = object{"schema": object{"type": "string"}}
 	}
 	return out
+}
+
+// done describes a good answer.
+func done(r web.Row) string {
+	if r.Data == "" {
+		return "Done"
+	}
+	also := []string{}
+	if r.Method == http.MethodGet {
+		also = append(also, "text/csv (a table, a row for each item)")
+	}
+	for _, media := range r.Media {
+		if media == web.EventStream {
+			media += " (an event for each item, named change, its data the item in JSON and its id what since takes)"
+		}
+		also = append(also, media)
+	}
+	if len(also) == 0 {
+		return "Done"
+	}
+	return "Done. Where Accept asks for it the answer comes as " + strings.Join(also, ", ") + " instead."
 }
 
 func ref(section, name string) object {
