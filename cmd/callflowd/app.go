@@ -22,6 +22,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/phone"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/replication"
+	"github.com/callflowd/callflowd/pkg/replication/sites"
 	"github.com/callflowd/callflowd/pkg/resource"
 	"github.com/callflowd/callflowd/pkg/route"
 	"github.com/callflowd/callflowd/pkg/schema"
@@ -55,7 +56,8 @@ type app struct {
 	notices  *notice.Publisher // nil without --amqp-url
 	client   *couch.Client
 	copying  *replication.Scheduler // nil where CouchDB itself replicates
-	snapshot *authorityFile         // nil with embedded databases, which are never away
+	sites    *sites.Service
+	snapshot *authorityFile // nil with embedded databases, which are never away
 	server   *api.Server
 }
 
@@ -87,7 +89,9 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 		Couch: store.client, Accounts: a.accounts, Validate: schemas.Validate, Log: log.Named("phone"), AnyMayAdd: opts.Console.AllowNumberAdditions,
 	}
 	store.client.OnWrite(a.phones.Wrote)
+	a.sites = sites.New(sites.Config{Couch: store.client, Local: opts.localEnd, Log: log.Named("sites")})
 	a.server = api.New(api.Config{
+		Sites:     a.sites,
 		Callflows: a.callflows,
 		Accounts:  a.accounts, Auth: a.auth, Phones: a.phones, Routes: a.routes, Schemas: schemas, Couch: store.client,
 		Resources: &resource.Service{Couch: store.client, Schemas: schemas, Words: api.Words(), Hash: auth.UserCredentials},
@@ -136,7 +140,7 @@ func oneIn(n int) int {
 
 // metrics are the collectors of the program, besides those of requests.
 func (a *app) metrics(store *storage) []prometheus.Collector {
-	all := append(indexMetrics(a.routes), buildInfo(), store.metrics.seconds, store.metrics.errors)
+	all := append(indexMetrics(a.routes), buildInfo(), newCopyMetrics(a.sites), store.metrics.seconds, store.metrics.errors)
 	if a.notices != nil {
 		all = append(all, noticeMetrics(a.notices)...)
 	}
@@ -212,6 +216,7 @@ func (a *app) follow(ctx context.Context) {
 		a.notices.Listen(a.routes.Look)
 		group.Go(func() { a.notices.Run(ctx, a.client) })
 	}
+	group.Go(func() { a.sites.Run(ctx) })
 	if a.copying != nil {
 		group.Go(func() { a.copying.Run(ctx) })
 	}

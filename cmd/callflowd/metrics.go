@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/callflowd/callflowd/pkg/replication/sites"
 	"github.com/callflowd/callflowd/pkg/route"
 )
 
@@ -81,4 +83,54 @@ func authorityAge(f *authorityFile) prometheus.Collector {
 		}
 		return age.Seconds()
 	})
+}
+
+// copyMetrics tell how far each replication to or from another site is.
+type copyMetrics struct {
+	sites               *sites.Service
+	lag, pending, works *prometheus.Desc
+}
+
+func newCopyMetrics(s *sites.Service) *copyMetrics {
+	label := []string{"replication", "remote"}
+	return &copyMetrics{
+		s,
+		prometheus.NewDesc("callflowd_replication_lag_seconds", "How far the copy at the other site may be behind; 0 while nothing is pending.", label, nil),
+		prometheus.NewDesc("callflowd_replication_pending", "Changes that the other site does not have yet, as far as is known.", label, nil),
+		prometheus.NewDesc("callflowd_replication_up", "1 unless something keeps the replication from going on.", label, nil),
+	}
+}
+
+// Describe implements [prometheus.Collector].
+func (m *copyMetrics) Describe(to chan<- *prometheus.Desc) {
+	to <- m.lag
+	to <- m.pending
+	to <- m.works
+}
+
+// copyTimeout limits what a scrape waits for storage.
+const copyTimeout = 2 * time.Second
+
+// Collect implements [prometheus.Collector]. While storage does not answer
+// there are no samples.
+func (m *copyMetrics) Collect(to chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), copyTimeout)
+	defer cancel()
+	list, err := m.sites.Statuses(ctx)
+	if err != nil {
+		return
+	}
+	for _, st := range list {
+		up := 1.0
+		if st.State == sites.Retrying || st.State == sites.Failed {
+			up = 0
+		}
+		to <- prometheus.MustNewConstMetric(m.works, prometheus.GaugeValue, up, st.ID, st.Remote)
+		if st.Lag != nil {
+			to <- prometheus.MustNewConstMetric(m.lag, prometheus.GaugeValue, *st.Lag, st.ID, st.Remote)
+		}
+		if st.Pending != nil {
+			to <- prometheus.MustNewConstMetric(m.pending, prometheus.GaugeValue, float64(*st.Pending), st.ID, st.Remote)
+		}
+	}
 }

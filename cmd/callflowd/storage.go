@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -108,4 +109,22 @@ func (s *storage) close() error {
 		return nil
 	}
 	return errors.Join(s.lite.Close(), s.lock.Close())
+}
+
+// localEnd is a database of ours as a replication document names it: by its
+// name alone for embedded storage, by its address for a CouchDB, which must
+// reach itself at --couchdb-url.
+func (o *common) localEnd(db string) any {
+	u, err := url.Parse(o.CouchDBURL)
+	if o.CouchDBURL == "" || err != nil {
+		return db
+	}
+	end := map[string]any{}
+	if u.User != nil {
+		password, _ := u.User.Password()
+		end["auth"] = map[string]any{"basic": map[string]any{"username": u.User.Username(), "password": password}}
+	}
+	u.User = nil
+	end["url"] = strings.TrimSuffix(u.String(), "/") + "/" + couch.EncodedDB(db)
+	return end
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/callflow"
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/phone"
+	"github.com/callflowd/callflowd/pkg/replication/sites"
 	"github.com/callflowd/callflowd/pkg/resource"
 	"github.com/callflowd/callflowd/pkg/route"
 	"github.com/callflowd/callflowd/pkg/schema"
@@ -30,6 +31,7 @@ type Config struct {
 	Routes    *route.Indexes
 	Schemas   *schema.Live
 	Couch     *couch.Client
+	Sites     *sites.Service
 
 	Log *zap.Logger
 	// LogLookups of N logs one in N lookups that went well and fast; 0 logs

@@ -10,6 +10,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/api/openapi"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/replication/sites"
 	"github.com/callflowd/callflowd/pkg/resource"
 )
 
@@ -96,9 +97,17 @@ func (w *world) stage() (usual map[string]string, examples map[string]example) {
 	}
 	usual = map[string]string{
 		"account_id": account, "callflow_id": "x", "number": "100", "schema_id": "callflows", "revision": first, "token": w.token,
-		"domain": "pbx.example", "part": "logo", "document_id": "users",
+		"domain": "pbx.example", "part": "logo", "document_id": "users", "replication_id": "one",
+	}
+	for _, id := range []string{"one", "bye"} {
+		copied := sites.Definition{ID: id, Remote: "http://127.0.0.1:1", Direction: sites.Push, Accounts: sites.Selection{IDs: []string{account}}}
+		if err := w.server.cfg.Sites.Create(w.t.Context(), copied); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 	examples = w.examples(first, second)
+	examples["PUT /replications"] = example{body: `{"data":{"remote":"http://127.0.0.1:1","direction":"push","accounts":"all"}}`}
+	examples["DELETE /replications/{replication_id}"] = example{replace: map[string]string{"replication_id": "bye"}}
 	examples["DELETE "+acct] = example{replace: map[string]string{"account_id": gone}}
 	examples["POST "+acct+"/move"] = example{body: `{"data":{"to":"` + account + `"}}`, replace: map[string]string{"account_id": moved}}
 	examples["PUT "+acct+"/api_key"] = example{body: `{"data":{}}`, replace: map[string]string{"account_id": keyed}}

@@ -35,6 +35,7 @@ func (s *Server) routes() []web.Row {
 		s.lookupRoutes(), s.callflowRoutes(), s.historyRoutes(), s.searchRoutes(), s.changesRoutes(),
 		s.loginRoutes(), s.accountRoutes(), s.treeRoutes(), s.consoleRoutes(), s.emptyRoutes(), console.Rows(s.tokenLife), s.phoneRoutes(), s.soundRoutes(), s.schemaRoutes(), s.processRoutes(),
 		s.metaflowRoutes(acct, accountMetaflows{s}),
+		s.replicationRoutes(),
 	)
 	for _, kind := range resource.Kinds() {
 		table = append(table, s.collectionRoutes(kind)...)

@@ -19,6 +19,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/phone"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/replication/sites"
 	"github.com/callflowd/callflowd/pkg/resource"
 	"github.com/callflowd/callflowd/pkg/route"
 	"github.com/callflowd/callflowd/pkg/schema"
@@ -70,6 +71,7 @@ func worldOn(t testing.TB, client *couch.Client, configure func(*Config)) *world
 		Resources: &resource.Service{Couch: client, Schemas: live, Now: noon, Words: Words(), Hash: auth.UserCredentials},
 		Phones:    &phone.Service{Couch: client, Accounts: accounts, Validate: live.Validate, Now: noon},
 		Routes:    indexes,
+		Sites:     sites.New(sites.Config{Couch: client, Local: func(db string) any { return db }}),
 	}
 	if configure != nil {
 		configure(&cfg)
