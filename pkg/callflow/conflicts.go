@@ -16,7 +16,20 @@ type Conflicts struct {
 	Documents []DocumentConflict `json:"documents"`
 	Numbers   []NumberConflict   `json:"numbers"`
 	Patterns  []PatternConflict  `json:"patterns"`
+	Invalid   []InvalidDocument  `json:"invalid,omitempty"`
 }
+
+// InvalidDocument is a callflow that was stored although a save would refuse
+// it, because another site or program wrote it.
+type InvalidDocument struct {
+	ID       string         `json:"id"`
+	Name     string         `json:"name,omitempty"`
+	Revision string         `json:"revision"`
+	Problems map[string]any `json:"problems"` // in the shape of a 400's data
+}
+
+// maxInvalid bounds the list of invalid callflows.
+const maxInvalid = 1_000
 
 // DocumentConflict is a document with several leaf revisions that are not
 // deleted.
@@ -97,7 +110,36 @@ func (s *Service) Conflicts(ctx context.Context, accountID string) (Conflicts, e
 		}
 		o.Since = page.LastSeq
 	}
-	return out, s.addDoubleBooked(ctx, accountID, &out)
+	if err := s.addDoubleBooked(ctx, accountID, &out); err != nil {
+		return Conflicts{}, err
+	}
+	return out, s.addInvalid(ctx, accountID, &out)
+}
+
+// addInvalid judges every live callflow as a save would, without asking the
+// database.
+func (s *Service) addInvalid(ctx context.Context, accountID string, out *Conflicts) error {
+	plan, _, err := s.dialPlan(ctx, accountID)
+	if err != nil {
+		return err
+	}
+	for row, err := range s.Couch.Account(accountID).AllDocs(ctx, couch.Query{IncludeDocs: true}) {
+		if err != nil {
+			return err
+		}
+		doc, err := row.Document()
+		if err != nil || doc.Type() != Type || !doc.Live() {
+			continue
+		}
+		if _, wrong := s.clean(publicOf(doc), plan); len(wrong) > 0 {
+			name, _ := doc["name"].(string)
+			out.Invalid = append(out.Invalid, InvalidDocument{row.ID, name, doc.Rev(), problem.Data(wrong)})
+			if len(out.Invalid) == maxInvalid {
+				return nil
+			}
+		}
+	}
+	return nil
 }
 
 func (s *Service) addConflict(ctx context.Context, accountID, id string, out *Conflicts) error {
