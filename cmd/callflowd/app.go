@@ -48,17 +48,18 @@ type app struct {
 
 	callflows *callflow.Service
 
-	auth     *auth.Service
-	phones   *phone.Service
-	routes   *route.Indexes
-	schemas  *siteSchemas
-	alone    bool              // no other process has these databases
-	notices  *notice.Publisher // nil without --amqp-url
-	client   *couch.Client
-	copying  *replication.Scheduler // nil where CouchDB itself replicates
-	sites    *sites.Service
-	snapshot *authorityFile // nil with embedded databases, which are never away
-	server   *api.Server
+	auth      *auth.Service
+	phones    *phone.Service
+	routes    *route.Indexes
+	schemas   *siteSchemas
+	alone     bool              // no other process has these databases
+	notices   *notice.Publisher // nil without --amqp-url
+	client    *couch.Client
+	copying   *replication.Scheduler // nil where CouchDB itself replicates
+	sites     *sites.Service
+	autoMerge bool
+	snapshot  *authorityFile // nil with embedded databases, which are never away
+	server    *api.Server
 }
 
 func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
@@ -89,6 +90,7 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 		Couch: store.client, Accounts: a.accounts, Validate: schemas.Validate, Log: log.Named("phone"), AnyMayAdd: opts.Console.AllowNumberAdditions,
 	}
 	store.client.OnWrite(a.phones.Wrote)
+	a.autoMerge = opts.AutoMerge
 	a.sites = sites.New(sites.Config{Couch: store.client, Local: opts.localEnd, Log: log.Named("sites")})
 	a.server = api.New(api.Config{
 		Sites:     a.sites,
@@ -211,12 +213,15 @@ func (a *app) follow(ctx context.Context) {
 	if !a.client.Observes() {
 		group.Go(func() { a.tidy(ctx) })
 		group.Go(func() { a.settle(ctx) })
+		group.Go(func() { a.sites.Run(ctx) })
+		if a.autoMerge {
+			group.Go(func() { a.callflows.FollowConflicts(ctx) })
+		}
 	}
 	if a.notices != nil {
 		a.notices.Listen(a.routes.Look)
 		group.Go(func() { a.notices.Run(ctx, a.client) })
 	}
-	group.Go(func() { a.sites.Run(ctx) })
 	if a.copying != nil {
 		group.Go(func() { a.copying.Run(ctx) })
 	}

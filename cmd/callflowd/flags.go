@@ -31,6 +31,7 @@ type commandLine struct {
 	Backup        backupOptions    `cmd:"" set:"target=Where it goes: a directory, or a file whose name ends in .tar. It must not exist." help:"Write every embedded database, as all of them were at one moment, to a directory or a file. The program may run."`
 	Restore       backupOptions    `cmd:"" set:"target=The backup: a directory or a file." help:"Fill an empty data directory from a backup."`
 	Accept        backupOptions    `cmd:"" set:"target=Name of the database." help:"Go on with what is left of an embedded database that is refused as a mixed, old or incomplete copy. The program has to be stopped."`
+	Replicate     replicateOptions `cmd:"" help:"Copy accounts from one server to another, with all their revisions."`
 	Health        healthCommand    `cmd:"" help:"Ask the program that runs on this machine whether it works."`
 	CheckPassword passwordCommand  `cmd:"" help:"Refuse a password for CouchDB's admin that CouchDB would not read back from its configuration file."`
 	Bench         benchCommands    `cmd:"" help:"Measure a server, or this program beside what it is compared with."`
@@ -49,6 +50,8 @@ const (
 	backupCommand  = "backup"
 	restoreCommand = "restore"
 	acceptCommand  = "accept"
+
+	replicateCommand = "replicate"
 )
 
 // common are the settings of every command.
@@ -67,8 +70,9 @@ type common struct {
 type options struct {
 	command string // which one, of the above
 	bench   benchRun
-	client  cli.Command    // to run instead of all else, if not nil
-	copies  *backupOptions // of backup, restore and accept
+	client  cli.Command       // to run instead of all else, if not nil
+	copies  *backupOptions    // of backup, restore and accept
+	copying *replicateOptions // of replicate
 
 	Listen address `default:"127.0.0.1:8000" help:"Where the API listens."`
 
@@ -103,6 +107,8 @@ type options struct {
 	ShutdownTimeout time.Duration `default:"10s" help:"How long requests in flight may take when the program stops."`
 
 	TLS tlsFiles `embed:""`
+
+	AutoMerge bool `help:"Merge what replication leaves in conflict, where the two edits do not overlap."`
 
 	Limits  limits  `embed:""`
 	Console console `embed:""`
@@ -171,6 +177,9 @@ func parseWith(args []string, given settings, stdout io.Writer) (*options, error
 		if chosen.Command() == command+" <target>" {
 			return &options{command: command, copies: settings, common: common{LogLevel: "warn", LogFormat: "auto"}}, nil
 		}
+	}
+	if chosen.Command() == replicateCommand+" <source> <target>" {
+		return &options{command: replicateCommand, copying: &line.Replicate, common: common{LogLevel: "warn", LogFormat: "auto"}}, nil
 	}
 	if chosen.Command() == checkCommand {
 		line.CheckConfig.command = checkCommand

@@ -55,6 +55,8 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) erro
 		return rotateKey(ctx, opts, log, stdout)
 	case resetCommand:
 		return resetKey(ctx, opts, log, stdout)
+	case replicateCommand:
+		return replicate(ctx, opts.copying, log, stdout)
 	case backupCommand:
 		return backUp(ctx, opts.copies, log, stdout)
 	case restoreCommand:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -162,6 +163,44 @@ func leavesAt(p *program, db string) map[string]string {
 		}
 	}
 	return leaves
+}
+
+// A site is made from another by replicate alone: it answers lookups, lists and
+// logins as the first does.
+func TestE2EReplicateCommand(t *testing.T) {
+	a := copySite(t, start, "--data-dir="+t.TempDir(), "--master-api-key="+someKey)
+	atA, _ := login(t, a, someKey)
+	account := atA.createAccount(map[string]any{"name": "Copied"})
+	atA.must(http.StatusCreated, "PUT", account+"/callflows", callflowOf(sent{"copied", "2600"}))
+	dir := t.TempDir()
+	for range 2 { // the second time there is nothing to do
+		var out bytes.Buffer
+		source := strings.Replace(a.couchdb, "http://", "http://admin:s3cret@", 1)
+		if err := run(t.Context(), []string{"replicate", source, dir}, nil, &out, io.Discard); err != nil {
+			t.Fatalf("%v\n%s", err, out.String())
+		}
+		t.Log(out.String())
+		if strings.Contains(out.String(), "s3cret") || !strings.Contains(out.String(), "databases") {
+			t.Errorf("said %s", out.String())
+		}
+	}
+	a.stop()
+	b := start(t, "--data-dir="+dir)
+	if _, key := masterOf(t, b.greeting()); key != "" {
+		t.Error("the copy made a master account of its own")
+	}
+	atB, _ := login(t, b, someKey)
+	if r, status := atB.lookup(account, "2600"); r.Callflow.Name != "copied" {
+		t.Errorf("lookup: %d %+v", status, r)
+	}
+	for _, path := range []string{"/callflows", "/users", "/conflicts"} {
+		atB.must(http.StatusOK, "GET", account+path, nil)
+	}
+	var listed []struct{ Name string }
+	atB.must(http.StatusOK, "GET", account+"/callflows", nil).decode(t, &listed)
+	if len(listed) != 1 || listed[0].Name != "copied" {
+		t.Errorf("listed %+v", listed)
+	}
 }
 
 // What keeps a copy from going on is said in words.

@@ -113,11 +113,14 @@ func (s *storage) close() error {
 
 // localEnd is a database of ours as a replication document names it: by its
 // name alone for embedded storage, by its address for a CouchDB, which must
-// reach itself at --couchdb-url.
+// reach itself at the first --couchdb-url.
 func (o *common) localEnd(db string) any {
-	u, err := url.Parse(o.CouchDBURL)
-	if o.CouchDBURL == "" || err != nil {
+	if len(o.CouchDBURL) == 0 {
 		return db
+	}
+	u, err := url.Parse(o.CouchDBURL[0])
+	if err != nil {
+		return db // was checked at the start
 	}
 	end := map[string]any{}
 	if u.User != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/replication/replicator"
 )
 
 // lookEvery is how often new databases are looked for, besides when this
@@ -213,12 +214,12 @@ func (s *Service) drop(ctx context.Context, id string) error {
 func (s *Service) wanted(ctx context.Context, d Definition) (map[string]document.Doc, error) {
 	docs := map[string]document.Doc{}
 	if d.Direction != Pull {
-		list, err := databasesOf(ctx, s.Couch, d)
+		list, err := Databases(ctx, s.Couch, d)
 		if err != nil {
 			return nil, err
 		}
 		for _, db := range list {
-			d.add(docs, Push, db, s.Local(db.name), d.remoteEnd(db.name))
+			d.add(docs, Push, db, s.Local(db.Name), d.remoteEnd(db.Name))
 		}
 	}
 	if d.Direction == Push {
@@ -228,12 +229,12 @@ func (s *Service) wanted(ctx context.Context, d Definition) (map[string]document
 	if err != nil {
 		return docs, err
 	}
-	list, err := databasesOf(ctx, remote, d)
+	list, err := Databases(ctx, remote, d)
 	if err != nil {
 		return docs, errors.Join(errRemote, err)
 	}
 	for _, db := range list {
-		d.add(docs, Pull, db, d.remoteEnd(db.name), s.Local(db.name))
+		d.add(docs, Pull, db, d.remoteEnd(db.Name), s.Local(db.Name))
 	}
 	return docs, nil
 }
@@ -261,29 +262,40 @@ func (d Definition) remoteEnd(db string) any {
 	return end
 }
 
-func (d Definition) add(docs map[string]document.Doc, direction string, db copied, source, target any) {
-	sum := sha256.Sum256([]byte(db.name))
+func (d Definition) add(docs map[string]document.Doc, direction string, db Database, source, target any) {
+	sum := sha256.Sum256([]byte(db.Name))
 	id := prefix(d.ID) + direction + "-" + hex.EncodeToString(sum[:8])
 	doc := document.Doc{
 		"_id": id, "source": source, "target": target, "create_target": true, "continuous": d.Continuous,
-		"callflowd_replication": d.ID, "callflowd_database": db.name,
+		"callflowd_replication": d.ID, "callflowd_database": db.Name,
 	}
-	if db.ids != nil {
-		doc["doc_ids"] = db.ids
+	if db.IDs != nil {
+		doc["doc_ids"] = db.IDs
 	} else {
-		doc["selector"] = map[string]any{"_id": map[string]any{"$regex": "^[^_]"}} // no design documents
+		doc["selector"] = json.RawMessage(notDesign)
 	}
 	docs[id] = doc
 }
 
-// copied is a database to be copied, all of it or some documents.
-type copied struct {
-	name string
-	ids  []string // nil: all but design documents
+// Database is one to be copied, all of it or some documents.
+type Database struct {
+	Name string
+	IDs  []string // nil: all but design documents
 }
 
-// databasesOf lists what a definition copies from a server.
-func databasesOf(ctx context.Context, source *couch.Client, d Definition) ([]copied, error) {
+// notDesign selects all documents but design documents.
+const notDesign = `{"_id":{"$regex":"^[^_]"}}`
+
+// Filter is what of the database a replicator copies.
+func (db Database) Filter() replicator.Filter {
+	if db.IDs != nil {
+		return replicator.Filter{DocIDs: db.IDs}
+	}
+	return replicator.Filter{Selector: json.RawMessage(notDesign)}
+}
+
+// Databases lists what a definition copies from a server.
+func Databases(ctx context.Context, source *couch.Client, d Definition) ([]Database, error) {
 	chosen, err := accountsOf(ctx, source, d.Accounts)
 	if err != nil {
 		return nil, err
@@ -295,18 +307,18 @@ func databasesOf(ctx context.Context, source *couch.Client, d Definition) ([]cop
 	if err != nil {
 		return nil, err
 	}
-	var list []copied
+	var list []Database
 	for _, name := range names {
 		id, _, isAccount := couch.AccountOf(name)
 		switch {
 		case isAccount && (chosen == nil || chosen[id]), chosen == nil && strings.HasPrefix(name, "numbers"):
-			list = append(list, copied{name: name})
+			list = append(list, Database{Name: name})
 		case name == "accounts" && chosen == nil, name == "token_auth" && d.Tokens, name == "system_auth" && d.SigningKeys:
-			list = append(list, copied{name: name})
+			list = append(list, Database{Name: name})
 		case name == "accounts":
-			list = append(list, copied{name, sortedKeys(chosen)})
+			list = append(list, Database{name, sortedKeys(chosen)})
 		case name == "system_config" && chosen == nil:
-			list = append(list, copied{name, []string{"accounts"}}) // who is the master account
+			list = append(list, Database{name, []string{"accounts"}}) // who is the master account
 		}
 	}
 	return list, nil

@@ -154,7 +154,7 @@ func (d *Definition) setRemote(text string) error {
 }
 
 func (s *Selection) set(value any) error {
-	wrong := errors.New(`must be "all", {"subtree": ID} or a list of account ids`)
+	wrong := errors.New(`must be all, the subtree of an account, or a list of account ids: "all", {"subtree": ID}, [ID, …]`)
 	switch value := value.(type) {
 	case string:
 		if value != "all" {
@@ -183,6 +183,24 @@ func (s *Selection) set(value any) error {
 		return wrong
 	}
 	return nil
+}
+
+// ParseSelection reads a selection from a command line: all, subtree:ID, or
+// ids with commas between them.
+func ParseSelection(text string) (s Selection, err error) {
+	if id, ok := strings.CutPrefix(text, "subtree:"); ok {
+		err = s.set(map[string]any{"subtree": id})
+		return s, err
+	}
+	if text == "all" {
+		return Selection{All: true}, nil
+	}
+	var ids []any
+	for id := range strings.SplitSeq(text, ",") {
+		ids = append(ids, strings.TrimSpace(id))
+	}
+	err = s.set(ids)
+	return s, err
 }
 
 // doc is the definition as it is stored.

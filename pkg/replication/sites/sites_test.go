@@ -116,13 +116,13 @@ func TestDatabases(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			list, err := databasesOf(t.Context(), client, tt.d)
+			list, err := Databases(t.Context(), client, tt.d)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var names []string
 			for _, db := range list {
-				names = append(names, short.Replace(db.name))
+				names = append(names, short.Replace(db.Name))
 			}
 			slices.Sort(names)
 			if got := strings.Join(names, " "); got != tt.want {
@@ -207,6 +207,25 @@ func TestExplain(t *testing.T) {
 	for text, want := range tests {
 		if got := d.explain(text); !strings.HasPrefix(got, want) || strings.Contains(got, "u:p") {
 			t.Errorf("%s\nis told as %s", text, got)
+		}
+	}
+}
+
+func TestParseSelection(t *testing.T) {
+	tests := map[string]string{
+		"all": `"all"`, "subtree:" + parent: `{"subtree":"` + parent + `"}`, child + "," + other: `["` + child + `","` + other + `"]`,
+		"": "", "x": "", "subtree:x": "",
+	}
+	for text, want := range tests {
+		s, err := ParseSelection(text)
+		if want == "" {
+			if err == nil {
+				t.Errorf("%q was taken as %+v", text, s)
+			}
+			continue
+		}
+		if got, merr := json.Marshal(s); err != nil || merr != nil || string(got) != want {
+			t.Errorf("%q is %s, want %s: %v", text, got, want, err)
 		}
 	}
 }
