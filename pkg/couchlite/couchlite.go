@@ -15,8 +15,9 @@
 // _scheduler) are run by a handler that the program brings along, see
 // [Server.Replications]. Left out: shards and the cluster's configuration, show,
 // list, update and rewrite functions, Mango queries (_find, _index, _explain
-// answer 501; selectors filter _changes), partitioned databases, and users
-// other than the one server admin; _security is stored but has no effect.
+// answer 501; selectors filter _changes), partitioned databases, and
+// database admins: those whom _security names may read and write documents, but
+// no design documents.
 package couchlite
 
 import (
@@ -40,7 +41,8 @@ type Options struct {
 	// removes; writes to it do not wait for the disk.
 	Dir string
 	Log *zap.Logger // nil: no log
-	// Admin is the one user; everyone else then gets 401. Nil: no
+	// Admin is the server's admin. Others are users by their documents in
+	// _users, and reach the databases whose _security names them. Nil: no
 	// authentication, everyone is admin.
 	Admin *Credentials
 
@@ -59,6 +61,7 @@ type Server struct {
 	store   *store.Store
 	cookies *cookieJar
 	guesses guesses
+	passed  passed
 
 	replications http.Handler // nil: none
 

@@ -193,6 +193,9 @@ func (q *request) saveDocument(e *store.Edit) error {
 
 // check refuses an edit that design documents, or the rules of _users, forbid.
 func (q *request) check(e *store.Edit) error {
+	if err := q.mayWrite(e.ID); err != nil {
+		return err
+	}
 	if q.db.Name() == users.Database && !e.Deleted && !e.Local() && !strings.HasPrefix(e.ID, "_design/") {
 		var err error
 		if e.Body, err = users.Prepare(e.ID, e.Body); err != nil {

@@ -85,7 +85,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, drain <-chan stru
 	switch {
 	case len(segments) == 0:
 		return req.welcome()
-	case !open(segments[0]):
+	case open(segments[0]), req.user.name != "" && forMembers(r.Method, segments):
+	default:
 		if err := req.mustBeAdmin(); err != nil {
 			return err
 		}
@@ -132,6 +133,9 @@ func (q *request) serveDatabase(name string, rest []string) error {
 		return err
 	}
 	defer q.leave()
+	if err := q.mayEnter(); err != nil {
+		return err
+	}
 	return q.db.Gone(q.serveWithin(rest))
 }
 

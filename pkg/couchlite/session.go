@@ -16,6 +16,7 @@ import (
 // user is who sends a request. The zero user is anonymous.
 type user struct {
 	name   string
+	roles  []string
 	admin  bool
 	method string // default or cookie; empty for an anonymous one
 }
@@ -48,14 +49,17 @@ func (s *Server) authenticate(r *http.Request) (user, error) {
 		if err := s.verify(r, name, password); err != nil {
 			return user{}, err
 		}
-		return user{name: name, admin: true, method: "default"}, nil
+		u, _ := s.userOf(r.Context(), name, "default")
+		return u, nil
 	}
 	if c, err := r.Cookie(sessionCookie); err == nil && c.Value != "" {
 		if !wellFormed(c.Value) {
 			return user{}, fault.BadRequest("Malformed AuthSession cookie. Please clear your cookies.")
 		}
-		if name, ok := s.cookies.verify(c.Value, time.Now()); ok && name == admin.Name {
-			return user{name: name, admin: true, method: "cookie"}, nil
+		if name, ok := s.cookies.verify(c.Value, time.Now()); ok {
+			if u, ok := s.userOf(r.Context(), name, "cookie"); ok {
+				return u, nil
+			}
 		}
 	}
 	return user{}, nil
@@ -68,7 +72,7 @@ func (s *Server) verify(r *http.Request, name, password string) error {
 	if err := s.guesses.check(from, now); err != nil {
 		return err
 	}
-	right := s.opts.Admin.matches(name, password)
+	right := s.opts.Admin.matches(name, password) || name != s.opts.Admin.Name && s.knows(r.Context(), name, password)
 	s.guesses.note(from, right, now)
 	if !right {
 		return errUnauthorized("Name or password is incorrect.")
@@ -115,7 +119,7 @@ type userContext struct {
 }
 
 func (u user) context() userContext {
-	c := userContext{Roles: []string{}}
+	c := userContext{Roles: append([]string{}, u.roles...)}
 	if u.name != "" {
 		c.Name = &u.name
 	}
@@ -157,7 +161,11 @@ func (q *request) logIn() error {
 	expires := time.Now().Add(sessionTime)
 	q.w.Header().Set("Set-Cookie", fmt.Sprintf("%s=%s; Version=1; Expires=%s; Max-Age=%d; Path=/; HttpOnly", sessionCookie,
 		q.s.cookies.sign(c.Name, expires), expires.UTC().Format(http.TimeFormat), int(sessionTime.Seconds())))
-	body, err := json.Marshal(map[string]any{"ok": true, "name": c.Name, "roles": []string{"_admin"}})
+	u := user{name: c.Name, admin: true}
+	if q.s.opts.Admin != nil {
+		u, _ = q.s.userOf(q.Context(), c.Name, "cookie")
+	}
+	body, err := json.Marshal(map[string]any{"ok": true, "name": c.Name, "roles": u.context().Roles})
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,9 @@ package users
 import (
 	"crypto/pbkdf2"
 	"crypto/rand"
+	"crypto/sha1" //nolint:gosec // CouchDB's older scheme
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -127,4 +129,43 @@ func hash(password string) ([]ejson.Member, error) {
 		{Name: "derived_key", Value: text(hex.EncodeToString(key))},
 		{Name: "salt", Value: text(salt)},
 	}, nil
+}
+
+// ID is the id of a user's document.
+func ID(name string) string { return prefix + name }
+
+// Roles are those in a user's document.
+func Roles(body []byte) []string {
+	var doc struct{ Roles []string }
+	_ = json.Unmarshal(body, &doc) // was checked when it was saved
+	return doc.Roles
+}
+
+// maxIterations bounds what checking a password costs, where a document that
+// was replicated asks for more.
+const maxIterations = 1_000_000
+
+// Matches reports whether the password is that of a user's document, which
+// holds a key derived from it.
+func Matches(body []byte, password string) bool {
+	var doc struct {
+		Scheme     string `json:"password_scheme"`
+		PRF        string `json:"pbkdf2_prf"`
+		Iterations int    `json:"iterations"`
+		Key        string `json:"derived_key"`
+		Salt       string `json:"salt"`
+	}
+	if json.Unmarshal(body, &doc) != nil || doc.Scheme != "pbkdf2" || doc.Iterations < 1 || doc.Iterations > maxIterations || doc.Salt == "" {
+		return false
+	}
+	want, err := hex.DecodeString(doc.Key)
+	if err != nil || len(want) < sha1.Size {
+		return false
+	}
+	kind := sha1.New // CouchDB before 3.4 names none
+	if doc.PRF == "sha256" {
+		kind = sha256.New
+	}
+	got, err := pbkdf2.Key(kind, password, []byte(doc.Salt), doc.Iterations, len(want))
+	return err == nil && subtle.ConstantTimeCompare(got, want) == 1
 }

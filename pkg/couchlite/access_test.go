@@ -1,0 +1,139 @@
+package couchlite
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// as sends a request with a name and a password.
+func as(t *testing.T, s *Server, name, method, path, body string) (int, string) {
+	t.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	password := "pw-" + name
+	if name == "admin" {
+		password = "secret"
+	}
+	if name != "" {
+		r.SetBasicAuth(name, password)
+	}
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	return w.Code, w.Body.String()
+}
+
+// sharedServer has the users site (of one database) and other (of none).
+func sharedServer(t *testing.T) *Server {
+	t.Helper()
+	s := adminServer(t)
+	for _, step := range [][3]string{
+		{"PUT", "/_users", ""},
+		{"PUT", "/mine", ""},
+		{"PUT", "/theirs", ""},
+		{"PUT", "/roles", ""},
+		{"PUT", "/_replicator", ""},
+		{"PUT", "/_users/org.couchdb.user:site", `{"type":"user","name":"site","roles":["copies"],"password":"pw-site"}`},
+		{"PUT", "/_users/org.couchdb.user:other", `{"type":"user","name":"other","roles":[],"password":"pw-other"}`},
+		{"PUT", "/mine/_security", `{"members":{"names":["site"],"roles":[]}}`},
+		{"PUT", "/roles/_security", `{"members":{"names":[],"roles":["copies"]}}`},
+		{"PUT", "/mine/doc", `{"a":1}`},
+	} {
+		if code, text := as(t, s, "admin", step[0], step[1], step[2]); code >= 300 {
+			t.Fatalf("%v: %d %s", step, code, text)
+		}
+	}
+	return s
+}
+
+// A user reaches the databases whose _security names it, and there its
+// documents, but nothing that the server runs or that is the server's.
+func TestUsersReachWhatIsTheirs(t *testing.T) {
+	s := sharedServer(t)
+	tests := []struct {
+		name, method, path, body string
+		status                   int
+	}{
+		{"site", "GET", "/", "", 200},
+		{"site", "GET", "/mine", "", 200},
+		{"site", "GET", "/mine/doc", "", 200},
+		{"site", "PUT", "/mine/new", `{}`, 201},
+		{"site", "PUT", "/mine/_local/checkpoint", `{}`, 201},
+		{"site", "POST", "/mine/_bulk_docs", `{"docs":[{"_id":"b"}]}`, 201},
+		{"site", "POST", "/mine/_revs_diff", `{"doc":["1-a"]}`, 200},
+		{"site", "GET", "/mine/_changes", "", 200},
+		{"site", "GET", "/mine/_security", "", 200},
+		{"site", "GET", "/roles", "", 200},
+		{"site", "PUT", "/mine/_design/x", `{"views":{}}`, 403},
+		{"site", "PUT", "/mine/_security", `{}`, 401},
+		{"site", "POST", "/mine/_compact", "", 401},
+		{"site", "POST", "/mine/_purge", `{}`, 401},
+		{"site", "DELETE", "/mine", "", 401},
+		{"site", "PUT", "/another", "", 401},
+		{"site", "GET", "/theirs", "", 403},
+		{"site", "PUT", "/theirs/doc", `{}`, 403},
+		{"site", "GET", "/nowhere", "", 404},
+		{"site", "GET", "/_all_dbs", "", 401},
+		{"site", "GET", "/_db_updates", "", 401},
+		{"site", "GET", "/_users/org.couchdb.user:other", "", 401},
+		{"site", "GET", "/_replicator", "", 401},
+		{"site", "POST", "/_replicate", `{}`, 401},
+		{"other", "GET", "/mine/doc", "", 403},
+		{"other", "GET", "/roles", "", 403},
+		{"nobody", "GET", "/mine/doc", "", 401},
+		{"", "GET", "/mine/doc", "", 401},
+		{"", "GET", "/roles", "", 401},
+		{"admin", "GET", "/theirs", "", 200},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name+" "+tt.method+" "+tt.path, func(t *testing.T) {
+			if code, text := as(t, s, tt.name, tt.method, tt.path, tt.body); code != tt.status {
+				t.Errorf("%d %s, want %d", code, text, tt.status)
+			}
+		})
+	}
+	if _, text := as(t, s, "site", "POST", "/mine/_bulk_docs", `{"docs":[{"_id":"_design/y"}]}`); !strings.Contains(text, "forbidden") {
+		t.Errorf("a design document in a batch: %s", text)
+	}
+}
+
+// A session is the user's, ends with its document, and a new password counts
+// at once.
+func TestUserSessions(t *testing.T) {
+	s := sharedServer(t)
+	r := httptest.NewRequest("POST", "/_session", strings.NewReader(`{"name":"site","password":"pw-site"}`))
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	if w.Code != 200 || !strings.Contains(w.Body.String(), `"roles":["copies"]`) {
+		t.Fatalf("log in: %d %s", w.Code, w.Body)
+	}
+	cookie := w.Result().Cookies()[0]
+	within := func(path string) int {
+		r := httptest.NewRequest("GET", path, http.NoBody)
+		r.AddCookie(cookie)
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		return w.Code
+	}
+	if got := [2]int{within("/mine"), within("/theirs")}; got != [2]int{200, 403} {
+		t.Errorf("with the cookie: %v", got)
+	}
+	_, text := as(t, s, "admin", "GET", "/_users/org.couchdb.user:site", "")
+	rev := text[strings.Index(text, `"_rev":"`)+8:]
+	rev = rev[:strings.IndexByte(rev, '"')]
+	if code, text := as(t, s, "admin", "PUT", "/_users/org.couchdb.user:site?rev="+rev,
+		`{"type":"user","name":"site","roles":[],"password":"changed"}`); code != 201 {
+		t.Fatal(text)
+	}
+	if code, _ := as(t, s, "site", "GET", "/mine", ""); code != 401 {
+		t.Errorf("with the old password: %d", code)
+	}
+	_, text = as(t, s, "admin", "GET", "/_users/org.couchdb.user:site", "")
+	rev = text[strings.Index(text, `"_rev":"`)+8:]
+	as(t, s, "admin", "DELETE", "/_users/org.couchdb.user:site?rev="+rev[:strings.IndexByte(rev, '"')], "")
+	if got := within("/mine"); got != 401 {
+		t.Errorf("with the cookie of a user that is gone: %d", got)
+	}
+}
