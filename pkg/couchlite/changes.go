@@ -98,6 +98,9 @@ func (f *changesFeed) emit(ctx context.Context, out *feedWriter) (n int, done bo
 			return n, false, err
 		}
 		for _, row := range rows {
+			if err := ctx.Err(); err != nil {
+				return n, false, err
+			}
 			f.last = row.Seq
 			shown, err := f.show(ctx, row, out)
 			if err != nil {

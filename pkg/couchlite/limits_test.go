@@ -1,8 +1,10 @@
 package couchlite
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -104,4 +106,39 @@ func TestManyAtOnce(t *testing.T) {
 	} {
 		must(t, s, "POST", "/db/"+tt.path, tt.body)
 	}
+}
+
+// TestFeedEndsWithItsClient: a feed whose client has left stops at the document
+// that it is at, and does not go through the rest.
+func TestFeedEndsWithItsClient(t *testing.T) {
+	s := newServer(t)
+	must(t, s, "PUT", "/db", "")
+	for _, id := range []string{"a", "b", "c", "d", "e"} {
+		must(t, s, "PUT", "/db/"+id, `{"x":"`+strings.Repeat("x", 1<<18)+`"}`)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	left := &leaving{ResponseRecorder: httptest.NewRecorder(), cancel: cancel}
+	r := httptest.NewRequestWithContext(ctx, "GET", "/db/_changes?include_docs=true", nil)
+	func() {
+		defer func() {
+			if err := recover(); err != nil && err != http.ErrAbortHandler { // which is how an answer is cut off
+				panic(err)
+			}
+		}()
+		s.ServeHTTP(left, r)
+	}()
+	if told := strings.Count(left.Body.String(), `"id"`); told != 1 {
+		t.Errorf("told of %d changes, want the one at which the client left", told)
+	}
+}
+
+// leaving is a client that leaves at the first thing it is told.
+type leaving struct {
+	*httptest.ResponseRecorder
+	cancel context.CancelFunc
+}
+
+func (l *leaving) Write(b []byte) (int, error) {
+	l.cancel()
+	return l.ResponseRecorder.Write(b)
 }

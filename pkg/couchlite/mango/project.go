@@ -5,10 +5,10 @@ import "encoding/json"
 // Project returns the object doc with only the fields named, each at its
 // place. A dot leads into an object.
 func Project(doc []byte, fields []string) []byte {
-	kept := map[string]any{}
+	kept, from := map[string]any{}, &object{raw: doc}
 	for _, name := range fields {
 		steps := path(name)
-		v := pick(doc, steps)
+		v := from.at(steps)
 		if v == nil {
 			continue
 		}
@@ -30,17 +30,34 @@ func Project(doc []byte, fields []string) []byte {
 	return out
 }
 
-// pick returns the value at a path, nil when there is none.
-func pick(doc []byte, steps []string) json.RawMessage {
-	v := json.RawMessage(doc)
+// object is a value that is decoded once, however many of its fields are asked
+// for.
+type object struct {
+	raw     json.RawMessage
+	decoded bool
+	members map[string]*object // nil of what is no object
+}
+
+// at returns the value at a path, nil when there is none.
+func (o *object) at(steps []string) json.RawMessage {
 	for _, step := range steps {
-		var object map[string]json.RawMessage
-		if json.Unmarshal(v, &object) != nil {
-			return nil
-		}
-		if v = object[step]; v == nil {
+		if o = o.member(step); o == nil {
 			return nil
 		}
 	}
-	return v
+	return o.raw
+}
+
+func (o *object) member(name string) *object {
+	if !o.decoded {
+		o.decoded = true
+		var members map[string]json.RawMessage
+		if json.Unmarshal(o.raw, &members) == nil {
+			o.members = make(map[string]*object, len(members))
+			for name, raw := range members {
+				o.members[name] = &object{raw: raw}
+			}
+		}
+	}
+	return o.members[name]
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"go.uber.org/zap"
 )
@@ -43,16 +44,19 @@ func checkHeader(name, path string) error {
 		return &DamageError{name, "it is missing"}
 	}
 	if err != nil {
-		return err
+		return unreadable(name, err)
 	}
 	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
-		return err
+		return unreadable(name, err)
+	}
+	if !info.Mode().IsRegular() {
+		return &DamageError{name, "it is not a file"}
 	}
 	header := make([]byte, 100)
 	if _, err := io.ReadFull(f, header); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return err
+		return unreadable(name, err)
 	}
 	if why := headerDamage(header, info.Size()); why != "" {
 		return &DamageError{name, why}
@@ -62,6 +66,17 @@ func checkHeader(name, path string) error {
 		return &DamageError{name, fmt.Sprintf("it is cut off at %d of %d bytes", info.Size(), pages)}
 	}
 	return nil
+}
+
+// unreadable is the damage of a file that cannot be read. What the process has too
+// little of is no damage.
+func unreadable(name string, err error) error {
+	for _, passing := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EINTR} {
+		if errors.Is(err, passing) {
+			return err
+		}
+	}
+	return &DamageError{name, err.Error()}
 }
 
 // headerDamage says what is wrong with the first bytes of a file; "" if it may be

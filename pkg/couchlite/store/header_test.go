@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -103,6 +104,33 @@ func TestDamagedFiles(t *testing.T) {
 			defer s.Release(db)
 			if got := member(t, db, "a", "in"); got != "other" {
 				t.Errorf("the other: %v", got)
+			}
+		})
+	}
+}
+
+// TestNotAFile has something else than a file in the place of a database's.
+func TestNotAFile(t *testing.T) {
+	for name, put := range map[string]func(path string) error{
+		"a folder":         func(path string) error { return os.Mkdir(path, 0o700) },
+		"a link to itself": func(path string) error { return os.Symlink(path, path) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := storeIn(t, dir, 0)
+			s.Release(hold(t, s, "db"))
+			path := s.databasePath(s.file("db"))
+			closeStore(t, s)
+			if err := errors.Join(os.Remove(path), put(path)); err != nil {
+				t.Fatal(err)
+			}
+			s = storeIn(t, dir, 0)
+			defer closeStore(t, s)
+			if _, err := s.Acquire(t.Context(), "db"); !strings.Contains(fault.As(err).Reason, "database db ") {
+				t.Errorf("opened: %v", err)
+			}
+			if found := s.Damaged(); len(found) != 1 || found[0].Name != "db" {
+				t.Errorf("damaged: %v", found)
 			}
 		})
 	}
