@@ -58,8 +58,9 @@ type Config struct {
 	// Patience is how long a lookup waits for a document; 0 means 100 ms.
 	Patience time.Duration
 
-	guard time.Duration // how long own writes are guarded; 0 means guardTime
-	wait  time.Duration // how long a feed waits for changes before it asks for purges; 0 means the usual
+	guard        time.Duration // how long own writes are guarded; 0 means guardTime
+	viewPatience time.Duration // how long the view's first row is waited for; 0 means viewPatience
+	wait         time.Duration // how long a feed waits for changes before it asks for purges; 0 means the usual
 }
 
 // Indexes holds the indexes of the accounts in use and keeps them fresh. Make
@@ -102,6 +103,7 @@ func NewIndexes(cfg Config) *Indexes {
 	cfg.Feeds = cmp.Or(cfg.Feeds, defaultFeeds)
 	cfg.Patience = cmp.Or(cfg.Patience, defaultPatience)
 	cfg.guard = cmp.Or(cfg.guard, guardTime)
+	cfg.viewPatience = cmp.Or(cfg.viewPatience, viewPatience)
 	if cfg.SnapshotEvery == 0 {
 		cfg.SnapshotEvery = 5 * time.Minute
 	}

@@ -28,6 +28,7 @@ const (
 // site is a server with a switch and a second client that writes straight to
 // it, as Kazoo would.
 type site struct {
+	hang atomic.Pointer[hanging] // requests that are not answered
 	*testing.T
 	url   string
 	kazoo *couch.Client
@@ -49,6 +50,9 @@ func newSite(t *testing.T) *site {
 	proxy.FlushInterval = -1
 	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.down.Load() {
+			s.hang.Load().wait(r.Context(), r.URL.Path)
+		}
 		switch {
 		case s.down.Load():
 			panic(http.ErrAbortHandler)

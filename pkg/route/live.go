@@ -171,20 +171,11 @@ func (l *live) takeSnapshot(snap *snapshot) error {
 	return l.noteWritten()
 }
 
-// reload reads the whole view. Changes made meanwhile come with the feed.
+// reload reads all callflows. Changes made meanwhile come with the feed.
 func (l *live) reload(ctx context.Context) error {
 	l.names.Clear()
 	at := time.Now()
-	entries, err := l.readView(ctx)
-	if l.observed(err) {
-		entries, err = l.readDocuments(ctx)
-	}
-	if isCode(err, problem.MissingView) && l.owner.cfg.Prepare != nil {
-		if err := l.owner.cfg.Prepare(ctx, l.id); err != nil {
-			return err
-		}
-		entries, err = l.readView(ctx)
-	}
+	entries, err := l.read(ctx)
 	if err != nil {
 		return err
 	}
@@ -223,9 +214,11 @@ func (l *live) install(fresh *index.Index, began time.Time) {
 }
 
 // readView reads what all live callflows contribute, without the documents.
-func (l *live) readView(ctx context.Context) ([]index.Change, error) {
+// answers is called when the view does.
+func (l *live) readView(ctx context.Context, answers func()) ([]index.Change, error) {
 	var changes []index.Change
 	for row, err := range l.db.View(ctx, "callflowd", "routes", couch.Query{}) {
+		answers()
 		if err != nil {
 			return nil, err
 		}

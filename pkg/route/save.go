@@ -19,6 +19,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
 )
 
 const (
@@ -192,7 +193,7 @@ func (l *live) noteWritten() error {
 func (l *live) stored(ctx context.Context) iter.Seq2[document.Doc, error] {
 	return func(yield func(document.Doc, error) bool) {
 		for row, err := range l.db.View(ctx, "callflowd", "routes", couch.Query{IncludeDocs: true}) {
-			if l.observed(err) {
+			if isCode(err, problem.MissingView) {
 				l.withoutView(ctx)(yield)
 				return
 			}
