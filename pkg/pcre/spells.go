@@ -5,9 +5,9 @@ import "slices"
 // Spells reports whether the pattern spells s out: one of its branches is
 // exactly s in single characters, perhaps after an optional prefix that is more
 // than any digits. `^(911|\d+)$` and `^9?911$` spell 911; `^9\d\d$`,
-// `^(55911|\d+)$`, `^(8|9)11$`, `^911\d*$` and `^\d*911$` do not. Where it cannot be determined
-// (look-around, back-references, atomic groups, calls) the answer is false. So
-// true is always right, and false may not be.
+// `^(55911|\d+)$`, `^(8|9)11$`, `^911\d*$` and `^\d*911$` do not. Where it cannot
+// be determined (look-around, back-references, atomic groups, calls) the answer
+// is false. So true is always right, and false may not be.
 func (r *Regexp) Spells(s string) bool {
 	text := []rune(s)
 	if len(text) == 0 || len(text) > 62 {
