@@ -157,3 +157,38 @@ func TestRowsChange(t *testing.T) {
 		}
 	})
 }
+
+// TestAnyString walks the strings of machines side by side, shortest first, and
+// tells the judge how long each is.
+func TestAnyString(t *testing.T) {
+	every := routetest.Strings(string(smallAlphabet))
+	rapid.Check(t, func(t *rapid.T) {
+		a, inA := smallMachine(t, "a", every)
+		b, inB := smallMachine(t, "b", every)
+		shortest := ""
+		for _, s := range every { // shortest first
+			if inA[s] && !inB[s] {
+				shortest = s
+				break
+			}
+		}
+		last, stopped := 0, 0
+		found, done := AnyString([]*Machine{a, b}, len(smallAlphabet), full(), 6, func(at []int32, length int) Verdict {
+			if length < last || length < 1 || length > last+1 {
+				t.Fatalf("length %d after %d", length, last)
+			}
+			last = length
+			if a.Accepts(at[0]) && !b.Accepts(at[1]) {
+				stopped = length
+				return Stop
+			}
+			if at[0] == Dead {
+				return Prune
+			}
+			return GoOn
+		})
+		if !done || shortest != "" && (!found || stopped != len(shortest)) || shortest == "" && found && stopped <= 6 {
+			t.Errorf("found %t of length %d, done %t; a shortest one is %q", found, stopped, done, shortest)
+		}
+	})
+}
