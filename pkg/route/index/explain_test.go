@@ -128,3 +128,33 @@ func TestNoMatchTakesDigits(t *testing.T) {
 		}
 	}
 }
+
+// TestDialledFormComesFirst: where callflows of Kazoo's have both forms of a
+// number, the one with the form that was dialled takes it.
+func TestDialledFormComesFirst(t *testing.T) {
+	const dialled, normalized = "4155550100", "+14155550100"
+	tests := []struct {
+		name    string
+		entries []Entry
+		want    string // callflow and form
+	}{
+		{"both", []Entry{{CallflowID: "a", Numbers: []string{dialled}}, {CallflowID: "b", Numbers: []string{normalized}}}, "a dialled"},
+		{"as dialled alone", []Entry{{CallflowID: "a", Numbers: []string{dialled}}}, "a dialled"},
+		{"as normalised alone", []Entry{{CallflowID: "b", Numbers: []string{normalized}}}, "b normalized"},
+		{"a number before a pattern", []Entry{{CallflowID: "b", Numbers: []string{normalized}}, {CallflowID: "c", Patterns: []string{`^(\d+)$`}}}, "b normalized"},
+		{"neither", []Entry{{CallflowID: "c", Patterns: []string{`^\+(\d+)$`}}, {CallflowID: "d", Numbers: []string{NoMatch}}}, "c normalized"},
+		{"nothing but the rest", []Entry{{CallflowID: "d", Numbers: []string{NoMatch}}}, "d "},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			x := New()
+			for _, e := range tt.entries {
+				x.Apply(e)
+			}
+			got := x.Lookup(dialled, normalized)
+			if text := got.Match.CallflowID + " " + got.Match.Form; text != tt.want {
+				t.Errorf("%q, want %q", text, tt.want)
+			}
+		})
+	}
+}
