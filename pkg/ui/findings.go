@@ -27,7 +27,7 @@ type report struct {
 
 const (
 	reportsKept   = 50
-	analysisLimit = time.Minute
+	analysisLimit = 5 * time.Minute
 )
 
 func newFindings(run func(context.Context, string) (analysis.Report, error)) *findings {

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/callflowd/callflowd/pkg/account"
 	"github.com/callflowd/callflowd/pkg/document"
@@ -55,6 +57,20 @@ func TestLargeAccount(t *testing.T) {
 	b.get(s.under("/callflows?q=(503)+000-2999&in=number")).want(http.StatusOK).has("Extension 02999").hasNot("Extension 02998")
 	b.get(s.under("/callflows?page=60")).has("Extension 02999", say("pager.earlier")).hasNot(say("pager.later") + "</a>")
 	b.get(s.under("/callflows?page=99999999999999999999")).want(http.StatusOK)
+}
+
+// TestLoadingPage: a list that is being read makes nobody wait.
+func TestLoadingPage(t *testing.T) {
+	s := newSiteWith(t, time.Nanosecond)
+	b := s.signedIn(t, masterKey)
+	s.save(t, `{"name":"One","numbers":["100"]}`)
+	page := b.get(s.under("/callflows")).want(http.StatusOK)
+	if strings.Contains(page.body, say("callflows.loading")) == (page.header.Get("Refresh") == "") {
+		t.Errorf("%v %s", page.header, page.body)
+	}
+	for !strings.Contains(page.body, ">One</a>") { // until it is read: the browser comes again as well
+		page = b.get(s.under("/callflows")).want(http.StatusOK)
+	}
 }
 
 // TestAccountTree: few accounts are a tree, many one level of it.

@@ -75,7 +75,8 @@ func (p *pages) callflows(c *web.Call) (*web.Answer, error) {
 	data := callflowList{Query: strings.TrimSpace(c.Query.Get("q")), In: catalogue.Field(c.Query.Get("in")), Fields: catalogue.Fields()}
 	list, err := p.catalogue.Of(c.Context(), c.Account(), p.Patience)
 	if errors.Is(err, catalogue.Loading) {
-		data.Loading, view.Data = true, data
+		data.Loading = true
+		view.Data = data
 		a, err := p.show(c, "callflows", view)
 		if err == nil {
 			a.Raw.Header["Refresh"] = "1" // the list is there then
@@ -90,10 +91,7 @@ func (p *pages) callflows(c *web.Call) (*web.Answer, error) {
 		return here(c, "/callflows", "q", data.Query, "in", string(data.In), "page", number)
 	})
 	data.All, data.Pager = len(list.Items), pager
-	data.Rows, data.Unknown, err = p.listed(c, list, found[from:until])
-	if err != nil {
-		return nil, err
-	}
+	data.Rows, data.Unknown = p.listed(c, list, found[from:until])
 	view.Data = data
 	return p.show(c, "callflows", view)
 }
@@ -136,14 +134,12 @@ const (
 	rowWarnings = 3
 )
 
-// listed makes the rows, with what is wrong with each.
-func (p *pages) listed(c *web.Call, list *catalogue.List, items []*catalogue.Item) (rows []callflowRow, unknown bool, err error) {
+// listed makes the rows, with what is wrong with each. A list without an
+// analysis is of use, too.
+func (p *pages) listed(c *web.Call, list *catalogue.List, items []*catalogue.Item) (rows []callflowRow, unknown bool) {
 	found, done, err := p.findings.of(c.Context(), c.Account(), list.Version, p.Patience)
-	if err != nil {
-		return nil, false, err
-	}
 	wrong := map[string][]warning{}
-	if done {
+	if done = done && err == nil; done {
 		names := list.Names()
 		for _, f := range found.Findings {
 			wrong[f.CallflowID] = append(wrong[f.CallflowID], warning{f.Severity, worded(f, names)})
@@ -162,7 +158,7 @@ func (p *pages) listed(c *web.Call, list *catalogue.List, items []*catalogue.Ite
 		row.Warnings, row.MoreWarnings = firstOf(all, rowWarnings)
 		rows = append(rows, row)
 	}
-	return rows, !done, nil
+	return rows, !done
 }
 
 // worded is a finding's message, with the names of callflows for their ids.

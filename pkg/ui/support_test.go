@@ -38,35 +38,36 @@ type site struct {
 	routes  *route.Indexes
 }
 
-func newSite(t testing.TB) *site { return newSiteAt(t, time.Now) }
+func newSite(t testing.TB) *site { return newSiteWith(t, time.Minute) }
 
-// newSiteAt is a site whose clock is now.
-func newSiteAt(t testing.TB, now func() time.Time) *site {
+// newSiteWith is a site whose pages wait so long for a list that is being read.
+func newSiteWith(t testing.TB, patience time.Duration) *site {
 	t.Helper()
 	registry, err := schema.Embedded()
 	if err != nil {
 		t.Fatal(err)
 	}
 	client, live := couchtest.New(t), schema.NewLive(registry)
-	accounts := &account.Service{Couch: client, Validate: live.Validate, Now: now}
+	accounts := &account.Service{Couch: client, Validate: live.Validate}
 	master, err := accounts.EnsureMaster(t.Context(), masterKey)
 	if err != nil {
 		t.Fatal(err)
 	}
 	indexes := route.NewIndexes(route.Config{Couch: client, Patience: time.Minute})
 	t.Cleanup(indexes.Close)
-	service := &auth.Service{Couch: client, Accounts: accounts, FailedLoginRound: time.Nanosecond, Now: now}
+	service := &auth.Service{Couch: client, Accounts: accounts, FailedLoginRound: time.Nanosecond}
 	if err := service.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	flows := &callflow.Service{Couch: client, Schemas: live, Accounts: accounts, Index: indexes, Words: api.Words(), Now: now}
+	flows := &callflow.Service{Couch: client, Schemas: live, Accounts: accounts, Index: indexes, Words: api.Words()}
 	server := api.New(api.Config{
-		Accounts: accounts, Couch: client, Schemas: live, Version: "1.0", Auth: service, Callflows: flows, Routes: indexes, Now: now,
-		Resources: &resource.Service{Couch: client, Schemas: live, Words: api.Words(), Hash: auth.UserCredentials, Now: now},
+		Accounts: accounts, Couch: client, Schemas: live, Version: "1.0", Auth: service, Callflows: flows, Routes: indexes,
+		Limits:    web.Limits{Deadline: 5 * time.Minute},
+		Resources: &resource.Service{Couch: client, Schemas: live, Words: api.Words(), Hash: auth.UserCredentials},
 		Pages: func(s *api.Server) []web.Row {
 			return Rows(Config{
 				API: s, Callflows: flows, Accounts: accounts, Auth: service, Routes: indexes, Version: "1.0", Storage: "memory",
-				Patience: time.Minute, Now: now,
+				Patience: patience,
 			})
 		},
 	})

@@ -52,7 +52,7 @@ type Config struct {
 	Storage   string // where documents are, in words
 
 	Now      func() time.Time // nil is the clock
-	Patience time.Duration    // how long a page waits for a list that is being read; 0 is 60 ms
+	Patience time.Duration    // how long a page waits for a list that is being read; 0 is 40 ms
 }
 
 // pages are the handlers.
@@ -68,7 +68,7 @@ func Rows(cfg Config) []web.Row {
 		cfg.Now = time.Now
 	}
 	if cfg.Patience == 0 {
-		cfg.Patience = 60 * time.Millisecond
+		cfg.Patience = 40 * time.Millisecond
 	}
 	p := &pages{Config: cfg, catalogue: catalogue.New(cfg.Callflows), findings: newFindings(cfg.API.Analyse)}
 	rows := append(p.outerRows(), p.accountRows()...)
