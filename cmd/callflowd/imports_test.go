@@ -14,7 +14,7 @@ const module = "github.com/callflowd/callflowd/"
 var layers = [][]string{
 	{"cmd/callflowd"},
 	{"pkg/api", "pkg/ui", "pkg/bench", "pkg/cli"},
-	{"pkg/callflow", "pkg/account", "pkg/auth", "pkg/resource", "pkg/phone", "pkg/draw", "pkg/notice", "pkg/replication"},
+	{"pkg/callflow", "pkg/transfer", "pkg/account", "pkg/auth", "pkg/resource", "pkg/phone", "pkg/draw", "pkg/notice", "pkg/replication"},
 	{"pkg/save", "pkg/route", "pkg/schema", "pkg/number", "pkg/couch", "pkg/reserve", "couchviews", "schemas"},
 	{"pkg/document", "pkg/problem", "pkg/lru", "pkg/pause", "pkg/pcre", "pkg/collation"},
 }
@@ -39,19 +39,20 @@ var rooms = []string{"backup", "view", "store", "sandbox", "mango", "users", "ro
 // homes are the libraries that only one package may import; the rest of the
 // module reaches them through it.
 var homes = map[string][]string{
-	"github.com/alecthomas/kong":      {"cmd/callflowd"},
-	"github.com/goccy/go-yaml":        {"cmd/callflowd", "pkg/cli"},
-	"github.com/gorilla/mux":          {"pkg/api/web", "pkg/bench"}, // there as the baseline
-	"github.com/golang-jwt/jwt/v5":    {"pkg/auth"},
-	"github.com/dlclark/regexp2/v2":   {"pkg/couchlite"}, // whose syntax trees the sandbox matches
-	"github.com/xeipuuv/gojsonschema": {"pkg/schema"},
-	"github.com/go-kivik/kivik/v4":    {"pkg/couch"},
-	"modernc.org/sqlite":              {"pkg/couchlite"},
-	"github.com/dop251/goja":          {"pkg/couchlite"},
-	"golang.org/x/text/collate":       {"pkg/collation"},
-	"github.com/Shopify/toxiproxy/v2": {},
-	"github.com/getkin/kin-openapi":   {},
-	"pgregory.net/rapid":              {"pkg/route/routetest"},
+	"github.com/alecthomas/kong":        {"cmd/callflowd"},
+	"github.com/goccy/go-yaml":          {"cmd/callflowd", "pkg/cli"},
+	"github.com/schollz/progressbar/v3": {"pkg/cli"},
+	"github.com/gorilla/mux":            {"pkg/api/web", "pkg/bench"}, // there as the baseline
+	"github.com/golang-jwt/jwt/v5":      {"pkg/auth"},
+	"github.com/dlclark/regexp2/v2":     {"pkg/couchlite"}, // whose syntax trees the sandbox matches
+	"github.com/xeipuuv/gojsonschema":   {"pkg/schema"},
+	"github.com/go-kivik/kivik/v4":      {"pkg/couch"},
+	"modernc.org/sqlite":                {"pkg/couchlite"},
+	"github.com/dop251/goja":            {"pkg/couchlite"},
+	"golang.org/x/text/collate":         {"pkg/collation"},
+	"github.com/Shopify/toxiproxy/v2":   {},
+	"github.com/getkin/kin-openapi":     {},
+	"pgregory.net/rapid":                {"pkg/route/routetest"},
 
 	"github.com/rabbitmq/amqp091-go":          {"pkg/notice"},
 	"github.com/HdrHistogram/hdrhistogram-go": {"pkg/bench"},

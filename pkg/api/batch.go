@@ -18,26 +18,37 @@ type batchItem struct {
 	ID       string           `json:"id"`
 	Status   int              `json:"status"`
 	Revision string           `json:"revision,omitempty"`
+	Document document.Doc     `json:"document,omitempty"` // as it would be stored, of a dry run
 	Problems any              `json:"problems,omitempty"`
 	Warnings []map[string]any `json:"warnings,omitempty"`
 }
 
 // batchCallflows serves POST …/callflows/batch: up to 1,000 changes in order.
-// With atomic=true all of them are made or none.
+// With atomic=true all of them are made or none, with dry_run=true all are
+// checked as for that, and none is made.
 func (s *Server) batchCallflows(c *web.Call) (*web.Answer, error) {
 	items, err := batchOf(c)
 	if err != nil {
 		return nil, err
 	}
 	var outcomes []callflow.Outcome
-	if c.Flag("atomic") {
+	dry := c.Flag("dry_run")
+	switch {
+	case dry:
+		outcomes, err = s.cfg.Callflows.CheckBatch(c.Context(), c.Account(), items)
+	case c.Flag("atomic"):
 		outcomes, err = s.cfg.Callflows.BatchAtomic(c.Context(), c.Account(), items)
-	} else {
+	default:
 		outcomes = s.cfg.Callflows.Batch(c.Context(), items)
 	}
 	if err != nil {
 		return nil, err
 	}
+	return batchAnswer(items, outcomes, dry), nil
+}
+
+// batchAnswer tells what became of each item.
+func batchAnswer(items []callflow.Item, outcomes []callflow.Outcome, dry bool) *web.Answer {
 	answer := &web.Answer{}
 	list := make([]batchItem, len(outcomes))
 	for i, o := range outcomes {
@@ -47,7 +58,10 @@ func (s *Server) batchCallflows(c *web.Call) (*web.Answer, error) {
 			answer.Status = http.StatusMultiStatus
 			continue
 		}
-		if list[i].Revision = o.Doc.Rev(); items[i].Op == callflow.OpCreate {
+		if list[i].Revision = o.Doc.Rev(); dry {
+			list[i].Document = o.Doc.Public()
+		}
+		if items[i].Op == callflow.OpCreate && !dry {
 			list[i].Status = http.StatusCreated
 		}
 		if len(o.Warnings) > 0 {
@@ -55,7 +69,7 @@ func (s *Server) batchCallflows(c *web.Call) (*web.Answer, error) {
 		}
 	}
 	answer.Data = list
-	return answer, nil
+	return answer
 }
 
 // batchOf reads the items of a batch. Wrong types of all of them are told at
@@ -102,6 +116,14 @@ func batchItemOf(c *web.Call, i int, v any) (callflow.Item, []problem.Violation)
 		return s
 	}
 	item := callflow.Item{Op: text("op"), Write: save.Write{AccountID: c.Account(), ID: text("id"), Base: text("revision"), Actor: c.Actor()}}
+	if wanted := text("if_match"); wanted != "" {
+		item.Check = func(rev string) error {
+			if rev == wanted {
+				return nil
+			}
+			return &problem.Error{Code: problem.PreconditionFailed, Msg: "item " + at + " is not at the revision", Data: map[string]any{"revision": rev}}
+		}
+	}
 	data, isObject := members["data"].(map[string]any)
 	if !isObject && members["data"] != nil {
 		told("data", "object", members["data"])

@@ -75,7 +75,7 @@ func expectations() matrix {
 		"/conferences/{document_id}/participants", "/alerts", "/channels", "/external_numbers", "/registrations", "/schemas",
 		"/limits", "/ledgers/total", "/multi_factor", "/security", "/apps_store/blacklist", "/service_plans", "/storage", "/entitlements",
 		"/cdrs/interaction", "/lists", "/resources",
-		"/schemas/{schema_id}", "/routes/{number}", "/route_analysis", "/callflows", "/conflicts", "/changes", "/map",
+		"/schemas/{schema_id}", "/routes/{number}", "/route_analysis", "/export", "/callflows", "/conflicts", "/changes", "/map",
 	} {
 		m.add(relatives, 200, "GET "+a+name)
 	}

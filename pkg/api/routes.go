@@ -76,6 +76,10 @@ func (s *Server) lookupRoutes() []web.Row {
 			Summary: "Where many numbers go, optionally against a draft", Body: "RouteQuery", Data: "Routes",
 		},
 		{
+			Method: get, Path: acct + "/export", Handle: s.exportAccount, Access: web.OfAccount, Traits: web.Endless,
+			Summary: "All callflows, as JSON Lines", Flags: []string{"dependencies", "history", "revisions"}, Media: []string{web.JSONLines},
+		},
+		{
 			Method: get, Path: acct + "/route_analysis", Handle: s.analyseRoutes, Access: web.OfAccount,
 			Summary: "What is wrong with the account's patterns", Data: "Analysis",
 		},
@@ -99,7 +103,7 @@ func (s *Server) callflowRoutes() []web.Row {
 		},
 		{
 			Method: post, Path: callflows + "/batch", Handle: s.batchCallflows, Access: web.OfAccount,
-			Summary: "Change many callflows, one by one or all at once", Flags: []string{"atomic"}, Body: "Batch", Data: "BatchResult", Partly: true,
+			Summary: "Change many callflows, one by one or all at once", Flags: []string{"atomic", "dry_run"}, Body: "Batch", Data: "BatchResult", Partly: true,
 		},
 		{
 			Method: get, Path: oneCallflow, Handle: s.getCallflow, Access: web.OfAccount,

@@ -106,6 +106,20 @@ func (s *Service) BatchAtomic(ctx context.Context, accountID string, items []Ite
 	return out, nil
 }
 
+// CheckBatch finds what [Service.BatchAtomic] would, and writes nothing. The
+// outcomes hold the documents as they would be stored.
+func (s *Service) CheckBatch(ctx context.Context, accountID string, items []Item) ([]Outcome, error) {
+	g, err := s.prepareBatch(ctx, accountID, items, s.now())
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Outcome, len(g.Attempts))
+	for i, a := range g.Attempts {
+		out[i] = Outcome{ID: a.ID, Saved: Saved{Doc: a.Doc, Warnings: a.Warnings}}
+	}
+	return out, nil
+}
+
 // prepareBatch prepares every item up to the write, and collects the problems.
 func (s *Service) prepareBatch(ctx context.Context, accountID string, items []Item, month time.Time) (*save.Group, error) {
 	edits := make([]*edit, len(items))

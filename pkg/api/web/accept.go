@@ -17,6 +17,9 @@ const (
 // EventStream is asked for by browsers' EventSource.
 const EventStream = "text/event-stream"
 
+// JSONLines is a JSON text on each line.
+const JSONLines = "application/x-ndjson"
+
 // The media types of pictures.
 const (
 	SVG     = "image/svg+xml"
