@@ -30,6 +30,11 @@ type Commands struct {
 	Analyse   Analyse   `cmd:"" help:"What is wrong with the patterns of an account."`
 	Conflicts Conflicts `cmd:"" help:"What replication left undecided."`
 	Watch     Watch     `cmd:"" help:"Changes of an account, as they happen."`
+	Export    Export    `cmd:"" help:"Take an account's callflows out, as JSON Lines."`
+	Import    Import    `cmd:"" help:"Bring an export in, or a dump of a CouchDB database."`
+	Plan      Plan      `cmd:"" help:"What would change if an account were made what a folder of YAML says."`
+	Apply     Apply     `cmd:"" help:"Make an account what a folder of YAML says."`
+	Pull      Pull      `cmd:"" help:"Write an account's callflows into a folder of YAML."`
 }
 
 // Env is what a command has of the process around it.
@@ -47,12 +52,17 @@ type Env struct {
 // colour reports whether the output may have colours (no-color.org).
 func (e *Env) colour() bool { return e.Terminal && e.Getenv("NO_COLOR") == "" }
 
-// Common are the flags of every client command.
-type Common struct {
+// Server are the flags that say which server and which account is meant.
+type Server struct {
 	URL     string `name:"url" placeholder:"URL" help:"The server; by default the one of the last login."`
 	Token   string `placeholder:"TOKEN" help:"A token to use instead of the stored login."`
 	Account string `short:"a" placeholder:"ID" help:"The account; by default the one of the login."`
-	Output  string `short:"o" enum:"table,json,yaml" default:"table" help:"One of ${enum}."`
+}
+
+// Common are the flags of most client commands.
+type Common struct {
+	Server
+	Output string `short:"o" enum:"table,json,yaml" default:"table" help:"One of ${enum}."`
 }
 
 // emit prints data as the command line asked: as it is in JSON or YAML, or by

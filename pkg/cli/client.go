@@ -46,7 +46,7 @@ const answerLimit = 5 * time.Minute
 
 // connect finds out which server and which login a command means. What the
 // command line or the environment names wins.
-func (c *Common) connect(e *Env) (*client, error) {
+func (c *Server) connect(e *Env) (*client, error) {
 	known, err := load(e)
 	if err != nil {
 		return nil, err
@@ -140,6 +140,11 @@ func (c *client) once(ctx context.Context, method, path string, body []byte) (an
 	if err != nil {
 		return answer{}, err
 	}
+	return readAnswer(res)
+}
+
+// readAnswer reads an envelope. Its error is what the envelope tells of.
+func readAnswer(res *http.Response) (answer, error) {
 	defer res.Body.Close()
 	raw, err := io.ReadAll(res.Body)
 	if err != nil {
