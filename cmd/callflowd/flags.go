@@ -36,6 +36,8 @@ type commandLine struct {
 	CheckPassword passwordCommand  `cmd:"" help:"Refuse a password for CouchDB's admin that CouchDB would not read back from its configuration file."`
 	Bench         benchCommands    `cmd:"" help:"Measure a server, or this program beside what it is compared with."`
 
+	Doctor examination `cmd:"" help:"Examine the databases of a Kazoo cluster, without writing anything."`
+
 	cli.Commands
 	Completion completion `cmd:"" help:"Print what makes a shell complete this program's commands and flags."`
 }

@@ -39,3 +39,19 @@ func newProgress(e *Env, what string, total int) progress {
 		fmt.Fprintf(e.Stderr, "%s %d of %d, %.0f/s, %s left\n", what, done, total, rate, left)
 	}, func() {}}
 }
+
+// Progress tells how far something is whose extent is known only when it has
+// begun.
+func Progress(e *Env, what string) func(done, total int) {
+	var p progress
+	before := 0
+	return func(done, total int) {
+		if p.add == nil {
+			p = newProgress(e, what, total)
+		}
+		p.add(done - before)
+		if before = done; done == total {
+			p.end()
+		}
+	}
+}

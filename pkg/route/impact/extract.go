@@ -83,22 +83,25 @@ func (q *question) exceptions(a *automaton) {
 	}
 }
 
-// settle looks up the numbers that the automaton cannot tell, where they are
-// few.
+// settle looks up the numbers that the automaton cannot tell, the shortest
+// first, as many lengths of them as the limit allows. Of longer ones it says that
+// they are undecided.
 func (q *question) settle(unsure *automaton) {
 	if unsure == nil {
 		return
 	}
-	if n, finite := unsure.count(); finite && n <= maxSettled {
-		unsure.each(maxSettled, func(s string) {
-			if m, _ := q.moveOf(s); m.from != m.to {
-				q.group(m).numbers[s] = true
-			}
-		})
+	length, count := unsure.upTo(maxSettled)
+	unsure.each(count, func(s string) {
+		if m, _ := q.moveOf(s); m.from != m.to {
+			q.group(m).numbers[s] = true
+		}
+	})
+	rest := unsure.beyond(length)
+	if rest == nil {
 		return
 	}
-	u := Undecided{Pattern: unsure.expression(), Reason: "which callflow takes these numbers depends on what the patterns capture of each"}
-	unsure.each(maxExamples, func(s string) { u.Examples = append(u.Examples, s) })
+	u := Undecided{Pattern: rest.expression(), Reason: "which callflow takes these numbers depends on what the patterns capture of each"}
+	rest.each(maxExamples, func(s string) { u.Examples = append(u.Examples, s) })
 	q.undecided(u)
 }
 

@@ -64,7 +64,7 @@ const (
 	defaultSteps = 20_000_000
 	maxExamples  = 5
 	maxStates    = 20_000 // of the automaton of both decisions
-	maxSettled   = 2_000  // numbers that are looked up where the automaton cannot tell
+	maxSettled   = 20_000 // numbers that are looked up where the automaton cannot tell
 	maxHeld      = 200_000
 	maxRivals    = 200
 )

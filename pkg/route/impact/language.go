@@ -168,6 +168,59 @@ func (m *machine) each(limit int, fn func(s string)) {
 	}
 }
 
+// upTo is the greatest length up to which the automaton accepts no more than
+// so many strings, and how many these are.
+func (m *machine) upTo(limit int) (length, count int) {
+	ways := make([]int, len(m.next)) // to come to each state by strings of one length
+	ways[0] = 1
+	for length < pattern.MaxNumber {
+		next, accepted := make([]int, len(m.next)), 0
+		for at, n := range ways {
+			for _, to := range m.next[at] {
+				if to != dead {
+					next[to] = min(most, next[to]+n)
+				}
+			}
+		}
+		for at, n := range next {
+			if m.accept[at] {
+				accepted = min(most, accepted+n)
+			}
+		}
+		if count+accepted > limit {
+			break
+		}
+		ways, count, length = next, count+accepted, length+1
+	}
+	return length, count
+}
+
+// beyond is the automaton of the strings that are longer, nil if there are
+// none.
+func (m *machine) beyond(length int) *automaton {
+	type counted struct {
+		at     int32
+		length int
+	}
+	var left pattern.Budget
+	b := &builder[counted]{left: &left}
+	b.add(counted{})
+	any := false
+	for at := 0; at < len(b.states); at++ {
+		s := b.states[at]
+		accept := m.accept[s.at] && s.length > length
+		any = any || accept
+		b.row(accept, func(symbol int) (counted, bool) {
+			to := m.next[s.at][symbol]
+			return counted{to, min(s.length+1, length+1)}, to != dead
+		})
+	}
+	if !any {
+		return nil
+	}
+	return &automaton{machine: b.made.minimal()}
+}
+
 // before are the states one symbol before those of a set.
 func (m *machine) before(set []bool) []bool {
 	out := make([]bool, len(m.next))
