@@ -26,6 +26,22 @@ func TestGeneratedTypeScriptClient(t *testing.T) {
 		"--target", "es2022", "--module", "nodenext", "--moduleResolution", "nodenext", "--lib", "es2022,dom,dom.iterable", "client.ts")
 }
 
+// TestGeneratedGoClient generates a client in Go and compiles it with a program
+// that uses it, in a module of its own. OAPI_CODEGEN names the generator.
+func TestGeneratedGoClient(t *testing.T) {
+	generator := os.Getenv("OAPI_CODEGEN")
+	if generator == "" {
+		t.Skip("OAPI_CODEGEN does not say where oapi-codegen is")
+	}
+	dir := clientDir(t, "client.go.txt", "main.go")
+	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example.com/client\n\ngo 1.24\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command(t, dir, generator, "-generate", "types,client", "-package", "main", "-o", "openapi.go", "openapi.json")
+	command(t, dir, "go", "mod", "tidy")
+	command(t, dir, "go", "vet", "./...")
+}
+
 // clientDir is a fresh directory with the document and a client.
 func clientDir(t *testing.T, source, name string) string {
 	t.Helper()
