@@ -3,6 +3,8 @@ package phone
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -148,9 +150,9 @@ func (s *Service) Repair(ctx context.Context, accountID string) error {
 	if err != nil {
 		return err
 	}
-	accounts := map[string]bool{}
+	accounts := owners{}
 	if accountID != "" {
-		accounts[accountID] = true
+		accounts[accountID] = map[string]bool{}
 	}
 	var failed []error
 	for _, name := range dbs {
@@ -158,16 +160,37 @@ func (s *Service) Repair(ctx context.Context, accountID string) error {
 			failed = append(failed, s.repairDB(ctx, name, accountID, accounts))
 		}
 	}
-	for id := range accounts {
+	if err := errors.Join(failed...); err != nil {
+		return err // what was not seen is not stray
+	}
+	for id, numbers := range accounts {
 		s.dirty.owns(id)
-		failed = append(failed, s.remirror(ctx, id), s.Settle(ctx, id))
+		failed = append(failed, s.dropStray(ctx, id, numbers), s.Settle(ctx, id))
 	}
 	return errors.Join(failed...)
 }
 
+// owners are the numbers of accounts.
+type owners map[string]map[string]bool
+
+// repairBatch bounds how many numbers are compared at once.
+const repairBatch = 500
+
 // repairDB makes the copies of the numbers in one database that are missing or
 // older than the number, and notes whose they are.
-func (s *Service) repairDB(ctx context.Context, name, accountID string, accounts map[string]bool) error {
+func (s *Service) repairDB(ctx context.Context, name, accountID string, accounts owners) error {
+	batch := map[string]map[string]document.Doc{}
+	size := 0
+	flush := func() error {
+		for owner, docs := range batch {
+			if err := s.compare(ctx, owner, docs); err != nil {
+				return err
+			}
+		}
+		clear(batch)
+		size = 0
+		return nil
+	}
 	for row, err := range s.Couch.DB(name).AllDocs(ctx, couch.Query{IncludeDocs: true}) {
 		if err != nil {
 			return err
@@ -177,17 +200,48 @@ func (s *Service) repairDB(ctx context.Context, name, accountID string, accounts
 		if err != nil || !strings.HasPrefix(row.ID, "+") || !couch.IsAccountID(owner) || accountID != "" && owner != accountID {
 			continue
 		}
-		accounts[owner] = true
-		if err := s.mirror(ctx, owner, row.ID); err != nil {
+		if accounts[owner] == nil {
+			accounts[owner] = map[string]bool{}
+		}
+		if batch[owner] == nil {
+			batch[owner] = map[string]document.Doc{}
+		}
+		accounts[owner][row.ID], batch[owner][row.ID] = true, doc
+		if size++; size == repairBatch {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+// compare makes an account's copies of numbers where they are not the same.
+func (s *Service) compare(ctx context.Context, owner string, numbers map[string]document.Doc) error {
+	ids := slices.Sorted(maps.Keys(numbers))
+	held, err := s.Couch.Account(owner).GetMany(ctx, ids)
+	if problem.Is(err, problem.MissingDatabase) { // the account is gone
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, n := range ids {
+		want, have := numbers[n].Clone(), held[n].Clone()
+		delete(want, "_rev")
+		delete(have, "_rev")
+		if document.Equal(map[string]any(want), map[string]any(have)) {
+			continue
+		}
+		if err := s.mirror(ctx, owner, n); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// remirror looks at every copy of a number in an account's database, so that
-// those go which are of numbers that are not its own.
-func (s *Service) remirror(ctx context.Context, accountID string) error {
+// dropStray removes an account's copies of numbers that are not its own.
+func (s *Service) dropStray(ctx context.Context, accountID string, own map[string]bool) error {
 	if there, err := s.ready(ctx, accountID); !there {
 		return err
 	}
@@ -196,6 +250,9 @@ func (s *Service) remirror(ctx context.Context, accountID string) error {
 		return err
 	}
 	for n := range held {
+		if own[n] {
+			continue
+		}
 		if err := s.mirror(ctx, accountID, n); err != nil {
 			return err
 		}
