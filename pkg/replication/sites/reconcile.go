@@ -272,7 +272,7 @@ func (d Definition) add(docs map[string]document.Doc, direction string, db Datab
 	if db.IDs != nil {
 		doc["doc_ids"] = db.IDs
 	} else {
-		doc["selector"] = json.RawMessage(notDesign)
+		doc["selector"] = json.RawMessage(worthCopying)
 	}
 	docs[id] = doc
 }
@@ -280,18 +280,19 @@ func (d Definition) add(docs map[string]document.Doc, direction string, db Datab
 // Database is one to be copied, all of it or some documents.
 type Database struct {
 	Name string
-	IDs  []string // nil: all but design documents
+	IDs  []string // nil: all that is worth copying
 }
 
-// notDesign selects all documents but design documents.
-const notDesign = `{"_id":{"$regex":"^[^_]"}}`
+// worthCopying selects all documents but design documents and what a site has
+// begun and not finished: another site must not finish it.
+const worthCopying = `{"_id":{"$regex":"^[^_]"},"$nor":[{"_id":{"$regex":"^callflowd-(intent|batch)-"}}]}`
 
 // Filter is what of the database a replicator copies.
 func (db Database) Filter() replicator.Filter {
 	if db.IDs != nil {
 		return replicator.Filter{DocIDs: db.IDs}
 	}
-	return replicator.Filter{Selector: json.RawMessage(notDesign)}
+	return replicator.Filter{Selector: json.RawMessage(worthCopying)}
 }
 
 // Databases lists what a definition copies from a server.

@@ -11,6 +11,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/replication/replicator"
 )
 
 const (
@@ -227,5 +228,40 @@ func TestParseSelection(t *testing.T) {
 		if got, merr := json.Marshal(s); err != nil || merr != nil || string(got) != want {
 			t.Errorf("%q is %s, want %s: %v", text, got, want, err)
 		}
+	}
+}
+
+// Design documents and what a site has begun stay at home.
+func TestWorthCopying(t *testing.T) {
+	couchtest.SkipPouchDB(t, "its regular expressions are not those of CouchDB")
+	address := couchtest.URL(t)
+	client := couchtest.Open(t, address)
+	if err := client.CreateDB(t.Context(), "from"); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"a", "callflowd-name-x", "callflowd-intent-1", "callflowd-intent-tree", "callflowd-batch-1", "_design/x"} {
+		if err := client.DB("from").Put(t.Context(), document.Doc{"_id": id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run, err := replicator.New(replicator.Options{
+		Source: replicator.Peer{URL: address + "/from"}, Target: replicator.Peer{URL: address + "/to"}, CreateTarget: true,
+		Filter: Database{Name: "from"}.Filter(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for row, err := range client.DB("to").AllDocs(t.Context(), couch.Query{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, row.ID)
+	}
+	if got := strings.Join(ids, " "); got != "a callflowd-name-x" {
+		t.Errorf("copied %s", got)
 	}
 }
