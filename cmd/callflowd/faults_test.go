@@ -55,7 +55,8 @@ func newFaultBench(t *testing.T, long time.Duration) *faultBench {
 	return b
 }
 
-// asked is what clients do while faults come: mostly lookups.
+// asked is what most clients do while faults come; others look up alone, since
+// they would all wait for a write that hangs.
 func asked(l *underLoad) {
 	switch n := l.next.Load() + time.Now().UnixNano(); {
 	case n%10 < 7:
@@ -107,13 +108,15 @@ func (b *faultBench) row(row faultRow, out io.Writer) {
 	before := b.holds()
 	b.load.figures()
 	ctx, cancel := context.WithCancel(b.t.Context())
-	wait := b.load.run(ctx, 8, asked)
+	waits := []func(){b.load.run(ctx, 4, (*underLoad).lookup), b.load.run(ctx, 6, asked)}
 	heal := row.inflict(b)
 	sleep(ctx, b.long)
 	during := b.load.figures()
 	heal()
 	cancel()
-	wait()
+	for _, wait := range waits {
+		wait()
+	}
 	back := b.load.recovers(time.Minute)
 	after := b.load.figures()
 	gone := b.load.lost()
