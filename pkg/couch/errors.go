@@ -9,6 +9,7 @@ import (
 	"github.com/go-kivik/kivik/v4"
 	"github.com/go-kivik/kivik/v4/couchdb/chttp"
 
+	"github.com/callflowd/callflowd/pkg/couch/turns"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
@@ -48,7 +49,7 @@ func explain(err error) map[string]any {
 	switch {
 	case errors.Is(err, errFewNodes):
 		return map[string]any{"message": "too few nodes of the database have confirmed the write: it may be there, and it may be lost; look before you repeat it"}
-	case errors.Is(err, errCrowded):
+	case errors.Is(err, turns.ErrCrowded):
 		return map[string]any{"message": "too many requests wait for the datastore already"}
 	}
 	return nil

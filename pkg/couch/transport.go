@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/callflowd/callflowd/pkg/couch/turns"
 )
 
 // feedIdle is how long a feed may be silent. The server sends a heartbeat
@@ -21,13 +23,13 @@ const feedIdle = 30 * time.Second
 type transport struct {
 	next     http.RoundTripper
 	nodes    nodes
-	queue    *queue
+	queue    *turns.Queue
 	writes   *writes
 	observer Observer
 }
 
 func newTransport(cfg Config, bases []*url.URL) *transport {
-	t := &transport{next: cfg.Transport, observer: cfg.Observer, queue: newQueue(cfg.Calls), writes: &writes{observe: cfg.Observe}}
+	t := &transport{next: cfg.Transport, observer: cfg.Observer, queue: turns.New(cfg.Calls), writes: &writes{observe: cfg.Observe}}
 	if t.next == nil {
 		t.next = &http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
@@ -66,7 +68,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	if !waits(r.Context()) {
-		leave, err := t.queue.enter(r.Context(), lineOf(escaped))
+		leave, err := t.queue.Enter(r.Context(), turns.LineOf(escaped))
 		if err != nil {
 			return nil, err
 		}

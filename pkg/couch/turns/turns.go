@@ -1,4 +1,6 @@
-package couch
+// Package turns bounds how many calls to a server wait for it at a time, and
+// has accounts take turns, so that a busy one holds up no other.
+package turns
 
 import (
 	"container/list"
@@ -11,20 +13,22 @@ import (
 
 // The bounds of a queue.
 const (
-	defaultCalls = 128
-	lineLength   = 1_000           // calls of one account that may wait
-	queueLength  = 10_000          // calls that may wait
-	longestWait  = 5 * time.Second // for a turn
+	// Default is how many places a queue has that asks for none.
+	Default     = 128
+	lineLength  = 1_000           // calls of one account that may wait
+	queueLength = 10_000          // calls that may wait
+	longestWait = 5 * time.Second // for a turn
 )
 
-var errCrowded = errors.New("too many calls wait for the server already")
+// ErrCrowded is that a call would wait for too long.
+var ErrCrowded = errors.New("too many calls wait for the server already")
 
-// queue bounds how many calls wait for the server at a time, until it begins
+// Queue bounds how many calls wait for the server at a time, until it begins
 // to answer. Each account, and each database that is none's, has a line of its
 // own; the lines take turns, and one line gets half of the places at most, so
 // that a busy account holds up no other. A call that would wait for too long
 // is refused early.
-type queue struct {
+type Queue struct {
 	places, perLine int
 
 	mu      sync.Mutex
@@ -40,16 +44,17 @@ type line struct {
 	turn  *list.Element // nil where none waits
 }
 
-func newQueue(places int) *queue {
+// New returns a queue with so many places; 0 means [Default].
+func New(places int) *Queue {
 	if places <= 0 {
-		places = defaultCalls
+		places = Default
 	}
-	return &queue{places: places, perLine: max(1, places/2), lines: map[string]*line{}, turns: list.New()}
+	return &Queue{places: places, perLine: max(1, places/2), lines: map[string]*line{}, turns: list.New()}
 }
 
-// lineOf is the line of a request by its escaped path: an account's database
+// LineOf is the line of a request by its escaped path: an account's database
 // and those of its months share one.
-func lineOf(path string) string {
+func LineOf(path string) string {
 	db, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if strings.HasPrefix(db, "account") {
 		db, _, _ = strings.Cut(db, "-")
@@ -57,9 +62,9 @@ func lineOf(path string) string {
 	return db
 }
 
-// enter waits for a place. The caller leaves when the server has begun to
+// Enter waits for a place. The caller leaves when the server has begun to
 // answer; it may enter again before it has read the answer.
-func (q *queue) enter(ctx context.Context, name string) (leave func(), err error) {
+func (q *Queue) Enter(ctx context.Context, name string) (leave func(), err error) {
 	q.mu.Lock()
 	l := q.lines[name]
 	if l == nil {
@@ -75,7 +80,7 @@ func (q *queue) enter(ctx context.Context, name string) (leave func(), err error
 	}
 	if l.calls.Len() >= lineLength || q.waiting >= queueLength {
 		q.mu.Unlock()
-		return nil, errCrowded
+		return nil, ErrCrowded
 	}
 	granted := make(chan struct{})
 	call := l.calls.PushBack(granted)
@@ -92,7 +97,7 @@ func (q *queue) enter(ctx context.Context, name string) (leave func(), err error
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	case <-timer.C:
-		err = errCrowded
+		err = ErrCrowded
 	}
 	if !q.abandon(name, l, call, granted) {
 		leave()
@@ -101,7 +106,7 @@ func (q *queue) enter(ctx context.Context, name string) (leave func(), err error
 }
 
 // abandon takes a call out of its line; false if it was granted meanwhile.
-func (q *queue) abandon(name string, l *line, call *list.Element, granted <-chan struct{}) bool {
+func (q *Queue) abandon(name string, l *line, call *list.Element, granted <-chan struct{}) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	select {
@@ -119,7 +124,7 @@ func (q *queue) abandon(name string, l *line, call *list.Element, granted <-chan
 	return true
 }
 
-func (q *queue) leave(name string, l *line) {
+func (q *Queue) leave(name string, l *line) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.taken--
@@ -129,7 +134,7 @@ func (q *queue) leave(name string, l *line) {
 }
 
 // grant gives free places away, one a line and turn.
-func (q *queue) grant() {
+func (q *Queue) grant() {
 	for turn := q.turns.Front(); turn != nil && q.taken < q.places; {
 		l, next := turn.Value.(*line), turn.Next()
 		if l.taken < q.perLine {
@@ -150,7 +155,7 @@ func (q *queue) grant() {
 }
 
 // forget drops a line that nobody is in.
-func (q *queue) forget(name string, l *line) {
+func (q *Queue) forget(name string, l *line) {
 	if l.taken == 0 && l.calls.Len() == 0 {
 		delete(q.lines, name)
 	}

@@ -1,4 +1,4 @@
-package couch
+package turns
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 // An account that asks without end gets half of the places, and another's call
 // goes before the hundreds that wait.
 func TestBusyAccountHoldsUpNoOther(t *testing.T) {
-	q := newQueue(4)
+	q := New(4)
 	busy := make([]func(), 0, 4)
 	for range 2 {
 		busy = append(busy, enter(t, q, "busy"))
@@ -20,7 +20,7 @@ func TestBusyAccountHoldsUpNoOther(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	for range 300 {
 		group.Go(func() {
-			if leave, err := q.enter(ctx, "busy"); err == nil {
+			if leave, err := q.Enter(ctx, "busy"); err == nil {
 				leave()
 			}
 		})
@@ -42,12 +42,12 @@ func TestBusyAccountHoldsUpNoOther(t *testing.T) {
 // Lines take turns: with one place free, a line of one call is not behind a
 // line of many.
 func TestLinesTakeTurns(t *testing.T) {
-	q := newQueue(2)
+	q := New(2)
 	first, second := enter(t, q, "a"), enter(t, q, "b")
 	served := make(chan string, 10)
 	wait := func(name string, before int) {
 		go func() {
-			leave, err := q.enter(t.Context(), name)
+			leave, err := q.Enter(t.Context(), name)
 			if err != nil {
 				t.Error(err)
 			}
@@ -69,15 +69,15 @@ func TestLinesTakeTurns(t *testing.T) {
 
 // A line that is full refuses, and only itself.
 func TestFullLineRefuses(t *testing.T) {
-	q := newQueue(2)
+	q := New(2)
 	leave := enter(t, q, "full")
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup
 	for range lineLength {
-		group.Go(func() { _, _ = q.enter(ctx, "full") })
+		group.Go(func() { _, _ = q.Enter(ctx, "full") })
 	}
 	awaitWaiting(t, q, lineLength)
-	if _, err := q.enter(ctx, "full"); !errors.Is(err, errCrowded) {
+	if _, err := q.Enter(ctx, "full"); !errors.Is(err, ErrCrowded) {
 		t.Errorf("one too many: %v", err)
 	}
 	enter(t, q, "other")()
@@ -93,22 +93,22 @@ func TestLineOf(t *testing.T) {
 		"/accounts/x":                         "accounts",
 		"/_all_dbs":                           "_all_dbs",
 	} {
-		if got := lineOf(path); got != want {
+		if got := LineOf(path); got != want {
 			t.Errorf("%s is in the line %s, want %s", path, got, want)
 		}
 	}
 }
 
-func enter(t *testing.T, q *queue, name string) (leave func()) {
+func enter(t *testing.T, q *Queue, name string) (leave func()) {
 	t.Helper()
-	leave, err := q.enter(t.Context(), name)
+	leave, err := q.Enter(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return leave
 }
 
-func awaitWaiting(t *testing.T, q *queue, n int) {
+func awaitWaiting(t *testing.T, q *Queue, n int) {
 	t.Helper()
 	for {
 		q.mu.Lock()
