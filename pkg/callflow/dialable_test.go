@@ -28,6 +28,14 @@ func TestUndialableNumbers(t *testing.T) {
 		{"\ufeff+14155550133", true, "+14155550133"},
 		{"sales team", true, "salesteam"},
 		{"\u200b", true, nil},
+		{"４１５５５５０１３３", true, "+14155550133"},
+		{"＋14155550133", true, "+14155550133"},
+		{"٤١٥٥٥٥٠١٣٣", true, "+14155550133"},
+		{"१०९", true, "109"},
+		{"tel:+14155550133", true, "+14155550133"},
+		{"TEL:+1-415-555-0133;ext=5", true, "+14155550133"},
+		{"𝟏𝟘𝟬", true, "100"},
+		{"téléphone", false, nil},
 		{"--", false, nil},
 	}
 	for _, tt := range tests {

@@ -148,16 +148,19 @@ func undialable(doc document.Doc, plan number.DialPlan) []problem.Warning {
 	return out
 }
 
-// dialableForm is a number without what is never dialled. bad reports whether
-// there is any of that.
+// dialableForm is a number without what is never dialled, and with ASCII digits
+// for those of other scripts. bad reports whether that changed anything.
 func dialableForm(n string) (form string, bad bool) {
-	unseen := strings.ContainsFunc(n, isUnseen)
 	form = strings.Map(func(r rune) rune {
 		if isUnseen(r) {
 			return -1
 		}
-		return r
+		return asciiDigit(r)
 	}, n)
+	if uri, ok := strings.CutPrefix(strings.ToLower(form), "tel:"); ok { // RFC 3966
+		form, _, _ = strings.Cut(uri, ";")
+	}
+	odd := form != n
 	digits := strings.Map(func(r rune) rune {
 		if isPunctuation(r) {
 			return -1
@@ -167,7 +170,26 @@ func dialableForm(n string) (form string, bad bool) {
 	if digits != form && digits != "" && !strings.ContainsFunc(digits, isNotDialled) {
 		return digits, true
 	}
-	return form, unseen
+	return form, odd
+}
+
+// asciiDigit is the ASCII form of a decimal digit of any script, and of the full
+// width characters of East Asia; any other character stays.
+func asciiDigit(r rune) rune {
+	const wide = '！' - '!'
+	switch {
+	case r <= unicode.MaxASCII:
+		return r
+	case r >= '！' && r <= '～':
+		return r - wide
+	case !unicode.Is(unicode.Nd, r):
+		return r
+	}
+	value := rune(0) // the digits of a script stand in their order
+	for unicode.Is(unicode.Nd, r-1) {
+		r, value = r-1, value+1
+	}
+	return '0' + value%10
 }
 
 // isUnseen reports blanks and characters that are not displayed, as a pasted

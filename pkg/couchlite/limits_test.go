@@ -1,11 +1,14 @@
 package couchlite
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -141,4 +144,45 @@ type leaving struct {
 func (l *leaving) Write(b []byte) (int, error) {
 	l.cancel()
 	return l.ResponseRecorder.Write(b)
+}
+
+// TestDamageFoundInUse: a file that opens well and is damaged further inside is
+// told of when a request has met the damage.
+func TestDamageFoundInUse(t *testing.T) {
+	dir := t.TempDir()
+	open := func() *Server {
+		s, err := Open(Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s := open()
+	must(t, s, "PUT", "/db", "")
+	for i := range 200 {
+		must(t, s, "PUT", fmt.Sprintf("/db/d%03d", i), `{"x":"`+strings.Repeat("x", 2000)+`"}`)
+	}
+	closeServer(t, s)
+	files, err := filepath.Glob(filepath.Join(dir, "databases", "db~*.db"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	raw, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(raw[len(raw)/2:], bytes.Repeat([]byte{0xA5}, len(raw)))
+	if err := os.WriteFile(files[0], raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = open()
+	defer func() { _ = s.Close() }()
+	if found := s.Damaged(); len(found) != 0 {
+		t.Fatalf("found before it is used: %v", found)
+	}
+	call(t, s, "GET", "/db/_all_docs?include_docs=true", "")
+	call(t, s, "GET", "/db/d199", "")
+	if found := s.Damaged(); len(found) != 1 || !strings.Contains(found[0].Error(), "database db ") {
+		t.Errorf("damaged: %v", found)
+	}
 }

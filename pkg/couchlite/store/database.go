@@ -63,6 +63,7 @@ type Database struct {
 	beside Companion             // may be nil
 
 	compacting atomic.Bool
+	checked    atomic.Bool // for damage, after a request had failed
 	dropped    atomic.Bool // its files are gone, or going
 }
 
@@ -233,7 +234,23 @@ func (db *Database) Gone(err error) error {
 	case <-db.writer.quit:
 		return fault.NoDatabase()
 	default:
+		db.suspect(err)
 		return err
+	}
+}
+
+// suspect looks at the file when a request failed as it does on a damaged one.
+// A view's index may be the cause, so that the file itself is checked, once.
+func (db *Database) suspect(err error) {
+	if code := sqliteCode(err); code != corrupt && code != notADatabase || !db.checked.CompareAndSwap(false, true) {
+		return
+	}
+	found := ""
+	if err := db.file.R.QueryRow(`PRAGMA quick_check(1)`).Scan(&found); err != nil {
+		found = err.Error()
+	}
+	if found != "ok" {
+		db.store.noteDamage(db.name, &DamageError{db.name, "a part of it is damaged: " + found})
 	}
 }
 
