@@ -262,3 +262,7 @@ func (s *Server) metaflowRoutes(under string, of metaflowOwner) []web.Row {
 		},
 	}
 }
+
+// Words lists what no document may be called: the words of the API's own paths
+// that stand where ids do (contract 9.18).
+func Words() []string { return web.Words(new(Server).routes()) }

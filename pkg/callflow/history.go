@@ -142,3 +142,156 @@ func (m monthly) entries(ctx context.Context, prefix string) iter.Seq2[document.
 		}
 	}
 }
+
+// maxOverwritten bounds how many versions that others replaced are looked for
+// behind one of them.
+const maxOverwritten = 100
+
+// byOthers reports whether a version was written by a program that keeps no
+// history, such as Kazoo: our trace is missing in it, or is that of an older
+// write.
+func byOthers(version document.Doc) bool {
+	return !version.Ours() || document.Doc(version.Object(document.TraceKey)).String("action") == ""
+}
+
+// untouched reports whether others wrote a version and left the private fields
+// of the one before it, its time among them.
+func untouched(version document.Doc) bool {
+	trace := document.Doc(version.Object(document.TraceKey))
+	return trace.String("action") != "" && trace.String("request_id") == version.String("pvt_request_id") && byOthers(version)
+}
+
+// mayBeByOthers is byOthers for the stored version. Earlier versions of callflowd
+// wrote traces without a generation: another program may have edited such a
+// document and kept its trace.
+func mayBeByOthers(version document.Doc) bool {
+	return byOthers(version) || document.Doc(version.Object(document.TraceKey))["generation"] == nil
+}
+
+// overwritten returns the versions before this one that no history has,
+// newest first: those that others replaced, as far as the database has not
+// forgotten them. The search ends at the first version of our own,
+// since that write kept the version before it.
+func (s *Service) overwritten(ctx context.Context, accountID string, version document.Doc) ([]document.Doc, error) {
+	if !mayBeByOthers(version) || version.Generation() < 2 {
+		return nil, nil
+	}
+	db := s.Couch.Account(accountID)
+	ancestry, err := db.Ancestry(ctx, version.ID())
+	if err != nil {
+		return nil, absentIsNone(err)
+	}
+	revs := ancestorsOf(version.Rev(), ancestry)
+	docs, err := db.GetRevs(ctx, version.ID(), revs[:min(len(revs), maxOverwritten)])
+	if err != nil {
+		return nil, absentIsNone(err)
+	}
+	slices.SortFunc(docs, newestFirst)
+	for i, doc := range docs {
+		if !byOthers(doc) {
+			return docs[:i+1], nil
+		}
+	}
+	return docs, nil
+}
+
+// absentIsNone returns nil for the error of a missing document: it has no
+// ancestors.
+func absentIsNone(err error) error {
+	if problem.Is(err, problem.BadIdentifier) {
+		return nil
+	}
+	return err
+}
+
+// ancestorsOf lists the ancestors of a revision, the latest first, from the first
+// leaf that has it in its ancestry.
+func ancestorsOf(rev string, ancestry map[string][]string) []string {
+	for _, path := range ancestry {
+		if i := slices.Index(path, rev); i >= 0 {
+			return path[i+1:]
+		}
+	}
+	return nil
+}
+
+// expire deletes the oldest month of history if it is older than HistoryMonths.
+// It runs when a month begins; a failure is logged, and the next process tries
+// again. A clock that jumps ahead must not delete history: the age is counted
+// from when the newest entry was written, and a run deletes at most one month.
+func (s *Service) expire(ctx context.Context, accountID string, month time.Time) {
+	if s.HistoryMonths <= 0 {
+		return
+	}
+	if err := s.deleteOldest(ctx, accountID, month); err != nil {
+		s.log().Warn("old history stays", zap.String("account", accountID), zap.Error(err))
+	}
+}
+
+func (s *Service) deleteOldest(ctx context.Context, accountID string, now time.Time) error {
+	months, err := s.months(ctx, accountID)
+	if err != nil {
+		return err
+	}
+	var kept []monthly // those that have history
+	current := firstOfMonth(now)
+	for _, m := range months {
+		written, some, err := m.writtenAt(ctx)
+		if err != nil {
+			return err
+		}
+		if next := firstOfMonth(written).AddDate(0, 1, 0); some && len(kept) == 0 && next.Before(current) {
+			current = next // nothing was written since, or the clock is ahead
+		}
+		if some {
+			kept = append(kept, m)
+		}
+	}
+	if len(kept) == 0 || kept[len(kept)-1].month >= current.AddDate(0, -s.HistoryMonths, 0).Format("200601") {
+		return nil
+	}
+	return kept[len(kept)-1].deleteHistory(ctx)
+}
+
+func firstOfMonth(t time.Time) time.Time {
+	return time.Date(t.UTC().Year(), t.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)
+}
+
+// writtenAt is when one of the month's entries was written; some is false if
+// there is none.
+func (m monthly) writtenAt(ctx context.Context) (at time.Time, some bool, err error) {
+	for entry, err := range m.entries(ctx, "") {
+		if err != nil {
+			return time.Time{}, false, err
+		}
+		seconds, _ := entry.Seconds("pvt_created")
+		return document.FromGregorian(seconds), true, nil
+	}
+	return time.Time{}, false, nil
+}
+
+// expireBatch is how many entries are deleted at a time.
+const expireBatch = 500
+
+// deleteHistory deletes the entries of a month; other documents stay.
+func (m monthly) deleteHistory(ctx context.Context) error {
+	var tombs []document.Doc
+	flush := func(size int) error {
+		if len(tombs) < size {
+			return nil
+		}
+		_, err := m.Bulk(ctx, tombs)
+		tombs = nil
+		return err
+	}
+	for entry, err := range m.entries(ctx, "") {
+		if err != nil {
+			return err
+		}
+		tombs = append(tombs, document.Doc{"_id": entry.ID(), "_rev": entry.Rev(), "_deleted": true})
+		if err := flush(expireBatch); err != nil {
+			return err
+		}
+	}
+	return flush(1)
+}
