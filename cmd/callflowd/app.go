@@ -100,6 +100,7 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 		Log:       log.Named("api"), Version: version(), Limits: opts.Limits.api(), Proxies: opts.Limits.TrustedProxy,
 		AdminElsewhere: opts.AdminListen != "", Collectors: a.metrics(store), Probes: a.probes(opts, store), Emergency: opts.Emergency,
 		Apps: opts.Console.apps(), MediaFormats: opts.Console.MediaFormat, ReadOnly: opts.readOnly(), Phase: web.Starting, LogLookups: oneIn(opts.LogLookups), Pages: a.pages(opts),
+		Tracer: opts.tracer,
 	})
 	return a, nil
 }

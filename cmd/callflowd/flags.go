@@ -18,6 +18,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/cli"
 	"github.com/callflowd/callflowd/pkg/notice"
 	"github.com/callflowd/callflowd/pkg/number"
+	"github.com/callflowd/callflowd/pkg/trace"
 )
 
 // commandLine is what kong parses; serve is the default command.
@@ -116,6 +117,7 @@ type options struct {
 	Console console `embed:""`
 
 	level        zap.AtomicLevel // of the log, while the program runs
+	tracer       *trace.Tracer   // as the environment asks; nil: no traces
 	couchdbAdmin [2]string       // user and password from CouchDBAdminFile
 }
 

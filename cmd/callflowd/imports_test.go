@@ -16,7 +16,7 @@ var layers = [][]string{
 	{"pkg/api", "pkg/ui", "pkg/bench", "pkg/cli"},
 	{"pkg/callflow", "pkg/transfer", "pkg/doctor", "pkg/account", "pkg/auth", "pkg/resource", "pkg/phone", "pkg/draw", "pkg/notice", "pkg/replication"},
 	{"pkg/save", "pkg/route", "pkg/schema", "pkg/number", "pkg/couch", "pkg/reserve", "couchviews", "schemas"},
-	{"pkg/document", "pkg/problem", "pkg/lru", "pkg/pause", "pkg/pcre", "pkg/collation"},
+	{"pkg/document", "pkg/problem", "pkg/lru", "pkg/pause", "pkg/pcre", "pkg/trace", "pkg/collation"},
 }
 
 var sideways = map[string][]string{
@@ -47,6 +47,7 @@ var homes = map[string][]string{
 	"github.com/dlclark/regexp2/v2":     {"pkg/couchlite"}, // whose syntax trees the sandbox matches
 	"github.com/xeipuuv/gojsonschema":   {"pkg/schema"},
 	"github.com/go-kivik/kivik/v4":      {"pkg/couch"},
+	"go.opentelemetry.io":               {"pkg/trace"},
 	"modernc.org/sqlite":                {"pkg/couchlite"},
 	"github.com/dop251/goja":            {"pkg/couchlite"},
 	"golang.org/x/text/collate":         {"pkg/collation"},

@@ -13,12 +13,18 @@ import (
 
 	"github.com/callflowd/callflowd/cmd/callflowd/host"
 	"github.com/callflowd/callflowd/pkg/api/web"
+	"github.com/callflowd/callflowd/pkg/trace/otlp"
 )
 
 // serve opens the listeners, then the storage, and then makes sure of the master
 // account. The API already listens and answers 503 until that is done; while
 // CouchDB is down, lookups are answered from snapshots.
 func serve(ctx context.Context, opts *options, log *zap.Logger, stdout io.Writer) (err error) {
+	stopTracing, err := opts.openTracer(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
 	listeners, err := opts.openListeners(ctx)
 	if err != nil {
 		return err
@@ -77,6 +83,23 @@ func serve(ctx context.Context, opts *options, log *zap.Logger, stdout io.Writer
 		return nil
 	})
 	return group.Wait()
+}
+
+// openTracer makes the tracer that the environment asks for. What it returns
+// sends the last traces.
+func (o *options) openTracer(ctx context.Context, log *zap.Logger) (stop func(), err error) {
+	tracer, shutdown, err := otlp.Start(ctx, os.Getenv, version(), func(err error) { log.Warn("traces cannot be sent", zap.Error(err)) })
+	if err != nil {
+		return nil, err
+	}
+	o.tracer = tracer
+	return func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.ShutdownTimeout)
+		defer cancel()
+		if err := shutdown(ctx); err != nil {
+			log.Warn("the last traces cannot be sent", zap.Error(err))
+		}
+	}, nil
 }
 
 // listeners are the open listeners by name: api, and if asked for admin and

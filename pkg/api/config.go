@@ -18,6 +18,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/resource"
 	"github.com/callflowd/callflowd/pkg/route"
 	"github.com/callflowd/callflowd/pkg/schema"
+	"github.com/callflowd/callflowd/pkg/trace"
 )
 
 // Config is what a [Server] is made of. The services and Couch must be set;
@@ -37,12 +38,14 @@ type Config struct {
 	// LogLookups of N logs one in N lookups that went well and fast; 0 logs
 	// each, -1 none.
 	LogLookups int
-	Node       string           // the envelope's node: an opaque name of this process
-	Version    string           // the envelope's version
-	Now        func() time.Time // the clock of timestamps and rate limits
-	Limits     web.Limits
-	Proxies    []netip.Prefix // peers whose X-Forwarded-For is believed
-	Apps       []App          // what apps_store lists; nil lists this server's callflows
+	// Tracer makes a span for each request; nil makes none.
+	Tracer  *trace.Tracer
+	Node    string           // the envelope's node: an opaque name of this process
+	Version string           // the envelope's version
+	Now     func() time.Time // the clock of timestamps and rate limits
+	Limits  web.Limits
+	Proxies []netip.Prefix // peers whose X-Forwarded-For is believed
+	Apps    []App          // what apps_store lists; nil lists this server's callflows
 
 	MediaFormats []string // of audio that may be uploaded: mp3, wav, ogg; nil = all
 

@@ -47,7 +47,7 @@ func New(cfg Config) *Server {
 	s.web = web.New(web.Config{
 		Auth: cfg.Auth, Prepare: cfg.Accounts.Prepare, Log: cfg.Log, Node: cfg.Node, Version: cfg.Version, Now: cfg.Now,
 		Limits: cfg.Limits, Proxies: cfg.Proxies, AdminElsewhere: cfg.AdminElsewhere, ReadOnly: cfg.ReadOnly, Collectors: cfg.Collectors, Phase: cfg.Phase,
-		LogLookups: cfg.LogLookups,
+		LogLookups: cfg.LogLookups, Tracer: cfg.Tracer,
 	}, s.routes())
 	return s
 }

@@ -7,21 +7,31 @@ import (
 	"time"
 
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/trace"
 )
 
 // Observer is called for each request except feeds: the operation, the time until
 // the server began to answer, and whether there was no answer or a server error.
 type Observer func(operation string, took time.Duration, failed bool)
 
-// observe sends a request and calls the observer.
+// observe sends a request, counts it for the request that it serves, and calls
+// the observer.
 func (t *transport) observe(r *http.Request) (*http.Response, error) {
-	if t.observer == nil || r.Context().Value(feedKey{}) == feedForEver {
+	if r.Context().Value(feedKey{}) == feedForEver {
 		return t.next.RoundTrip(r)
 	}
-	started := time.Now()
+	name, started := operation(r.Method, r.URL.EscapedPath()), time.Now()
+	call := trace.Storage(r.Context(), name, r.Method, &r.Header)
 	res, err := t.next.RoundTrip(r)
-	failed := err != nil && r.Context().Err() == nil || err == nil && res.StatusCode >= http.StatusInternalServerError
-	t.observer(operation(r.Method, r.URL.EscapedPath()), time.Since(started), failed)
+	took, status := time.Since(started), 0
+	if err == nil {
+		status = res.StatusCode
+	}
+	call.End(status, err)
+	trace.Count(r.Context(), took)
+	if t.observer != nil {
+		t.observer(name, took, err != nil && r.Context().Err() == nil || status >= http.StatusInternalServerError)
+	}
 	return res, err
 }
 

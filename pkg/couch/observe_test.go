@@ -8,6 +8,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/callflowd/callflowd/pkg/trace"
 )
 
 func TestOperation(t *testing.T) {
@@ -60,5 +65,32 @@ func TestObserver(t *testing.T) {
 	want := []string{"get_document", "get_document", "get_document failed", "get_document failed"}
 	if !slices.Equal(told, want) {
 		t.Errorf("told %v, want %v", told, want)
+	}
+}
+
+// TestTraceIsHandedOn: a request to the server carries the trace of the request
+// that it serves, is counted for it and has a span.
+func TestTraceIsHandedOn(t *testing.T) {
+	ended := tracetest.NewSpanRecorder()
+	tracer := trace.NewTracer(sdk.NewTracerProvider(sdk.WithSpanProcessor(ended)))
+	var got string
+	next := roundTrip(func(r *http.Request) (*http.Response, error) {
+		got = r.Header.Get("Traceparent")
+		return nil, errors.New("no server")
+	})
+	client, err := Open(Config{Transport: next})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const id = "0af7651916cd43dd8448eb211c80319c"
+	served := &trace.Request{Context: tracer.Start(t.Context(), http.Header{"Traceparent": {"00-" + id + "-b7ad6b7169203331-01"}})}
+	if _, err := client.DB("db").Get(served, "doc"); err == nil {
+		t.Error("answered")
+	}
+	if !strings.HasPrefix(got, "00-"+id+"-") {
+		t.Errorf("traceparent %q", got)
+	}
+	if calls, _ := served.Storage(); calls == 0 || len(ended.Ended()) == 0 {
+		t.Errorf("%d calls, %d spans", calls, len(ended.Ended()))
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/auth"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/save"
+	"github.com/callflowd/callflowd/pkg/trace"
 )
 
 // Call is one request on its way through the stages of [Server.Handler]. A
@@ -46,12 +47,26 @@ type Call struct {
 	Encrypted bool // the connection of a browser that asks for a page
 	bucket    bucketState
 
+	traced trace.Request
+	ctx    context.Context // traced, or one below it
 	sent   recorder
 	values [2]string // of the headers X-Request-Id and Content-Length, to save allocations
 }
 
 // Context ends when the client leaves or the time for the request is over.
-func (c *Call) Context() context.Context { return c.Request.Context() }
+func (c *Call) Context() context.Context {
+	if c.ctx == nil {
+		return c.Request.Context()
+	}
+	return c.ctx
+}
+
+// bound ends the request's context after its time. The caller calls cancel.
+func (c *Call) bound(limit time.Duration) (cancel context.CancelFunc) {
+	c.ctx, cancel = context.WithTimeout(c.Context(), limit)
+	c.Request = c.Request.WithContext(c.ctx)
+	return cancel
+}
 
 // Account is the id in the path.
 func (c *Call) Account() string { return c.Var("account_id") }

@@ -7,11 +7,18 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/callflowd/callflowd/pkg/trace"
 )
 
 // finish counts the request and logs it once.
 func (s *Server) finish(rec *recorder, c *Call, failure error) {
 	took := s.cfg.Now().Sub(c.started)
+	if s.cfg.Tracer != nil {
+		trace.End(c.traced.Context, trace.Answered{
+			Method: c.Request.Method, Route: c.template(), RequestID: c.RequestID, Account: c.Account(), Status: rec.status, Err: failure,
+		})
+	}
 	s.metrics.observe(c.route, c.method, rec.status, took)
 	oneIn := s.lookupsFor(c, rec.status, took)
 	if oneIn == 0 {
@@ -57,12 +64,9 @@ type record struct {
 // the body may hold tokens and are never logged, nor is a path that holds one.
 func (r *record) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	c := r.c
-	template, path := "-", shorten(c.Request.URL.Path)
-	if c.route != nil {
-		template = c.route.Path
-		if c.route.Traits.has(Secret) {
-			path = template
-		}
+	template, path := c.template(), shorten(c.Request.URL.Path)
+	if c.route != nil && c.route.Traits.has(Secret) {
+		path = template
 	}
 	enc.AddString("request_id", c.RequestID)
 	enc.AddString("method", c.Request.Method)
@@ -75,14 +79,30 @@ func (r *record) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	if r.oneIn > 1 {
 		enc.AddInt64("one_in", r.oneIn)
 	}
+	if calls, took := c.traced.Storage(); calls > 0 {
+		enc.AddInt64("storage_calls", calls)
+		enc.AddDuration("storage_took", took)
+	}
+	if account := c.Account(); account != "" && len(account) < credentialLength {
+		enc.AddString("account", account)
+	}
 	if c.Identity.AccountID != "" {
 		enc.AddString("auth_account", c.Identity.AccountID)
 		enc.AddString("auth_user", c.Identity.UserID)
 	}
 	if r.failure != nil {
+		enc.AddString("problem", string(classify(r.failure).Code))
 		zap.Error(r.failure).AddTo(enc)
 	}
 	return nil
+}
+
+// template is the path in the table of routes, "-" where there is none.
+func (c *Call) template() string {
+	if c.route == nil {
+		return "-"
+	}
+	return c.route.Path
 }
 
 // credentialLength is the length from which a segment of a path may be a

@@ -64,9 +64,7 @@ func (s *Server) answer(w http.ResponseWriter, c *Call, bareToo bool) error {
 		return err
 	}
 	if c.route.Traits&(Endless|Lookups) == 0 {
-		ctx, cancel := context.WithTimeout(c.Context(), s.cfg.Limits.Deadline)
-		defer cancel()
-		c.Request = c.Request.WithContext(ctx)
+		defer c.bound(s.cfg.Limits.Deadline)()
 	}
 	a, err := c.route.Handle(c)
 	if err != nil {
@@ -93,9 +91,7 @@ func (s *Server) answerOutside(w http.ResponseWriter, c *Call, res *endpoint, er
 		}
 	}
 	if c.route.Traits&(Endless|Bare) == 0 {
-		ctx, cancel := context.WithTimeout(c.Context(), s.cfg.Limits.Deadline)
-		defer cancel()
-		c.Request = c.Request.WithContext(ctx)
+		defer c.bound(s.cfg.Limits.Deadline)()
 	}
 	a, err := c.route.Handle(c)
 	if err != nil {

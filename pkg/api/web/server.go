@@ -26,6 +26,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/auth"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/trace"
 )
 
 // Limits bound what a client may ask for (design section 7). Zero stands for
@@ -81,11 +82,13 @@ type Config struct {
 	// LogLookups of N logs one in N lookups that went well and fast; 0 logs
 	// each, -1 none.
 	LogLookups int
-	Node       string           // the envelope's node: an opaque name of this process
-	Version    string           // the envelope's version
-	Now        func() time.Time // the clock of timestamps and rate limits
-	Limits     Limits
-	Proxies    []netip.Prefix // peers whose X-Forwarded-For is believed
+	// Tracer makes a span for each request; nil makes none.
+	Tracer  *trace.Tracer
+	Node    string           // the envelope's node: an opaque name of this process
+	Version string           // the envelope's version
+	Now     func() time.Time // the clock of timestamps and rate limits
+	Limits  Limits
+	Proxies []netip.Prefix // peers whose X-Forwarded-For is believed
 
 	// ReadOnly is why requests that change something are refused, as a sentence
 	// for the client; "" lets them through.

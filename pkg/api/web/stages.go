@@ -162,6 +162,11 @@ func (s *Server) newCall(r *http.Request) *Call {
 		RequestID: requestID(r.Header.Get("X-Request-Id")), Client: s.clientAddr(r),
 		scripted: scripted(r.Header), cors: &s.cors,
 	}
+	c.traced.Context = r.Context()
+	if s.cfg.Tracer != nil {
+		c.traced.Context = s.cfg.Tracer.Start(r.Context(), r.Header)
+	}
+	c.ctx = &c.traced
 	if r.URL.RawQuery != "" {
 		c.Query = parseQuery(r.URL.RawQuery)
 	}
