@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"os"
@@ -39,7 +40,89 @@ func exported(t *testing.T) map[string]bool {
 		t.Fatal("the errors of storage have another name")
 	}
 	names["callflowd_storage_errors_total"] = true
+	for _, summed := range []string{"http_request_seconds", "storage_seconds"} { // what a histogram is made of
+		if !names["callflowd_"+summed+"_bucket"] {
+			t.Errorf("there is no callflowd_%s", summed)
+		}
+	}
 	return names
+}
+
+// metricName is a metric of ours, or one of the process's or the runtime's.
+var metricName = regexp.MustCompile(`\b(?:callflowd|process|go_memstats)_[a-z_]+`)
+
+// TestDashboard: the file is what Grafana imports, every metric in it exists,
+// and no two panels lie on one another.
+func TestDashboard(t *testing.T) {
+	raw, err := os.ReadFile("dashboard.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var board struct {
+		Title, UID    string
+		SchemaVersion int
+		Panels        []struct {
+			Title, Type string
+			GridPos     struct{ X, Y, W, H int }
+			Targets     []struct{ Expr string }
+		}
+	}
+	if err := json.Unmarshal(raw, &board); err != nil {
+		t.Fatal(err)
+	}
+	if board.Title == "" || board.UID == "" || board.SchemaVersion == 0 || len(board.Panels) == 0 {
+		t.Errorf("%+v lacks something", board)
+	}
+	names, places := exported(t), map[[2]int]string{}
+	for _, panel := range board.Panels {
+		at := [2]int{panel.GridPos.X, panel.GridPos.Y}
+		if other := places[at]; other != "" || panel.GridPos.W == 0 || panel.GridPos.H == 0 {
+			t.Errorf("%s lies on %q, or is not to be seen", panel.Title, other)
+		}
+		places[at] = panel.Title
+		for _, target := range panel.Targets {
+			used := metricName.FindAllString(target.Expr, -1)
+			if len(used) == 0 {
+				t.Errorf("%s asks for nothing of ours: %s", panel.Title, target.Expr)
+			}
+			for _, name := range used {
+				if !names[name] {
+					t.Errorf("%s: there is no metric %s", panel.Title, name)
+				}
+			}
+		}
+	}
+}
+
+// TestReadmeMetrics: README names every metric of ours, and no other.
+func TestReadmeMetrics(t *testing.T) {
+	raw, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(raw), "\n### Metrics\n")
+	table, _, _ = strings.Cut(table, "\n### ")
+	told := map[string]bool{}
+	for _, name := range regexp.MustCompile(`callflowd_[a-z_]+`).FindAllString(table, -1) {
+		told[name] = true
+	}
+	series := strings.NewReplacer("_bucket", "", "_sum", "", "_count", "")
+	has := map[string]bool{"callflowd_authority_snapshot_age_seconds": true} // with --couchdb-url only
+	for name := range exported(t) {
+		if strings.HasPrefix(name, "callflowd_") {
+			has[series.Replace(name)] = true
+		}
+	}
+	for name := range has {
+		if !told[name] {
+			t.Errorf("README does not tell of %s", name)
+		}
+	}
+	for name := range told {
+		if !has[name] && !strings.HasPrefix(name, "callflowd_notices_") && !strings.HasPrefix(name, "callflowd_replication") {
+			t.Errorf("README tells of %s, which there is not", name)
+		}
+	}
 }
 
 // TestAlerts: the file is what Prometheus reads, and every metric in it exists.

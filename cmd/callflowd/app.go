@@ -44,6 +44,7 @@ const settleEvery = time.Minute
 // app is the domain, wired, and the API on top of it.
 type app struct {
 	log      *zap.Logger
+	dataDir  string
 	accounts *account.Service
 
 	callflows *callflow.Service
@@ -92,6 +93,7 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 	store.client.OnWrite(a.phones.Wrote)
 	a.autoMerge = opts.AutoMerge
 	a.sites = sites.New(sites.Config{Couch: store.client, Local: opts.localEnd, Log: log.Named("sites")})
+	a.dataDir = opts.DataDir
 	a.server = api.New(api.Config{
 		Sites:     a.sites,
 		Callflows: a.callflows,
@@ -144,6 +146,10 @@ func oneIn(n int) int {
 // metrics are the collectors of the program, besides those of requests.
 func (a *app) metrics(store *storage) []prometheus.Collector {
 	all := append(indexMetrics(a.routes), buildInfo(), newCopyMetrics(a.sites), store.metrics.seconds, store.metrics.errors)
+	all = append(all, newReadyParts(a), diskFree(a.dataDir))
+	if store.lite != nil {
+		all = append(all, embeddedMetrics(store.lite)...)
+	}
 	if a.notices != nil {
 		all = append(all, noticeMetrics(a.notices)...)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/save"
+	"github.com/callflowd/callflowd/pkg/trace"
 )
 
 // mergedAsSets are the arrays whose order does not matter (contract 9.21).
@@ -25,6 +26,7 @@ func (v *edit) base(ctx context.Context) (document.Doc, error) {
 	}
 	doc, err := v.s.version(ctx, v.AccountID, v.ID, rev, v.Stored)
 	if problem.Is(err, problem.BadIdentifier) {
+		trace.Note(ctx, trace.MergeWithoutBase)
 		return nil, &problem.Error{
 			Code: problem.Conflict, Msg: "the base revision is gone: " + rev,
 			Data: map[string]any{"message": "conflicting documents", "base": "unavailable", "revision": v.Stored.Rev()},

@@ -9,6 +9,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/save"
 	"github.com/callflowd/callflowd/pkg/schema"
+	"github.com/callflowd/callflowd/pkg/trace"
 )
 
 // prepare does everything but writing. Afterwards Doc is what would be stored,
@@ -164,7 +165,13 @@ func (v *edit) compose(ctx context.Context) (document.Doc, error) {
 	}
 	v.action = actionMerged
 	v.before = append(v.before, base)
-	return mergeOnto(v.s.cleaned(base, v.plan), v.s.cleaned(yours, v.plan), v.s.cleaned(v.Stored, v.plan))
+	merged, err := mergeOnto(v.s.cleaned(base, v.plan), v.s.cleaned(yours, v.plan), v.s.cleaned(v.Stored, v.plan))
+	if err != nil {
+		trace.Note(ctx, trace.MergeClashed)
+	} else {
+		trace.Note(ctx, trace.Merged)
+	}
+	return merged, err
 }
 
 // cleaned is a version as a save would store it. All sides of a merge are

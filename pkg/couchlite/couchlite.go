@@ -59,6 +59,7 @@ type Server struct {
 	opts    Options
 	log     *zap.Logger
 	store   *store.Store
+	views   *view.Engine
 	cookies *cookieJar
 	guesses guesses
 	passed  passed
@@ -79,6 +80,7 @@ func Open(o Options) (*Server, error) {
 	}
 	s := &Server{opts: o, log: o.Log, serverEndpoints: serverEndpoints(), endpoints: databaseEndpoints()}
 	views := view.NewEngine(o.Log)
+	s.views = views
 	var err error
 	s.store, err = store.Open(store.Options{
 		Dir: o.Dir, Log: o.Log, MaxOpen: o.MaxOpen,
@@ -120,6 +122,16 @@ func (s *Server) Damaged() []error {
 func (s *Server) Backup(version string) (*backup.Backup, error) {
 	return backup.Begin(s.store, version)
 }
+
+// Stats counts databases and what they take.
+func (s *Server) Stats() store.Stats { return s.store.Stats() }
+
+// Bytes sums up the files of the databases whose names counts says yes to.
+func (s *Server) Bytes(counts func(name string) bool) int64 { return s.store.Bytes(counts) }
+
+// Building is how many view indexes are being built, and how many changes the
+// one furthest behind has not seen.
+func (s *Server) Building() (builds int, behind int64) { return s.views.Building() }
 
 // Accept takes a database that is refused as a mixed, old or incomplete copy as
 // it is, and returns how many documents are left.

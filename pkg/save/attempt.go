@@ -12,6 +12,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/reserve"
+	"github.com/callflowd/callflowd/pkg/trace"
 )
 
 // Hooks are where kinds of documents differ. A nil hook does nothing, or what its
@@ -90,11 +91,17 @@ func (a *Attempt) JudgeKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(problems) > 0 {
+		trace.Note(ctx, trace.BookingRefused)
+	}
 	a.Problems = append(a.Problems, problems...)
 	if err := a.reservations().Judge(ctx, kept); err != nil {
 		return err
 	}
 	warnings, err := a.taken(ctx, kept)
+	if len(warnings) > 0 {
+		trace.Note(ctx, trace.BookingFound)
+	}
 	a.Warnings = append(a.Warnings, warnings...)
 	a.claims = added
 	return err

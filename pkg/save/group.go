@@ -10,6 +10,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/reserve"
+	"github.com/callflowd/callflowd/pkg/trace"
 )
 
 // Group are attempts of documents of one database that are written all or
@@ -226,6 +227,7 @@ func (g *Group) confirm(ctx context.Context) error {
 // undo puts back the versions before an unacknowledged write, with their keys
 // as far as nobody else has got them.
 func (g *Group) undo(ctx context.Context, written []*Attempt) error {
+	trace.Note(ctx, trace.Undone)
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	var before []document.Doc

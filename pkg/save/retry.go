@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/callflowd/callflowd/pkg/pause"
+	"github.com/callflowd/callflowd/pkg/trace"
 )
 
 // maxAttempts bounds how often a save starts again because of concurrent writes.
@@ -31,6 +32,7 @@ func Retry[T any](ctx context.Context, attempt func() (T, error)) (T, error) {
 		if n == maxAttempts || !backOff(ctx, n) {
 			return result, late.cause
 		}
+		trace.Note(ctx, trace.Conflict)
 	}
 }
 

@@ -8,12 +8,14 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/reserve"
+	"github.com/callflowd/callflowd/pkg/trace"
 )
 
 // undo reverts an unacknowledged write. If somebody has written over it,
 // nothing is to be done: that writer has checked the keys. If undo fails, the
 // document stays as after a crash, and the list of conflicts shows it.
 func (a *Attempt) undo(ctx context.Context) {
+	trace.Note(ctx, trace.Undone)
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	var err error

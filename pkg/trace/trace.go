@@ -22,6 +22,7 @@ import (
 type Request struct {
 	context.Context
 	calls, nanos atomic.Int64
+	events       counted
 }
 
 type requestKey struct{}

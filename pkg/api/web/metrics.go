@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/callflowd/callflowd/pkg/trace"
 )
 
 // metrics counts requests by the table's paths, never by what clients make up.
@@ -18,6 +20,7 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	inFlight prometheus.Gauge
+	events   map[trace.Event]prometheus.Counter
 	page     http.Handler
 }
 
@@ -35,11 +38,42 @@ func newMetrics(others []prometheus.Collector) *metrics {
 			Name: "callflowd_http_requests_in_flight", Help: "Requests being answered.",
 		}),
 	}
+	m.countEvents()
 	m.registry.MustRegister(m.requests, m.seconds, m.inFlight,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registry.MustRegister(others...)
 	m.page = promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{DisableCompression: true})
 	return m
+}
+
+// countEvents makes a counter for each kind of event in a request.
+func (m *metrics) countEvents() {
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+		m.registry.MustRegister(c)
+		return c
+	}
+	family := func(name, help string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"outcome"})
+		m.registry.MustRegister(v)
+		return v
+	}
+	bookings := family("callflowd_double_bookings_total", "Numbers and patterns that two documents want: saves refused for it, and stored documents where it was found.")
+	merges := family("callflowd_merges_total", "Edits of a revision that others had written over: merged, clashed, or without a base since the revision is gone.")
+	m.events = map[trace.Event]prometheus.Counter{
+		trace.Conflict:         counter("callflowd_save_conflicts_total", "Saves that met a concurrent one and began again."),
+		trace.Undone:           counter("callflowd_saves_undone_total", "Writes that were undone before they were acknowledged, since a reservation was lost."),
+		trace.BookingRefused:   bookings.WithLabelValues("refused"),
+		trace.BookingFound:     bookings.WithLabelValues("found"),
+		trace.Merged:           merges.WithLabelValues("merged"),
+		trace.MergeClashed:     merges.WithLabelValues("clashed"),
+		trace.MergeWithoutBase: merges.WithLabelValues("no_base"),
+	}
+}
+
+// add counts the events of a request.
+func (m *metrics) add(r *trace.Request) {
+	r.Events(func(e trace.Event, n int) { m.events[e].Add(float64(n)) })
 }
 
 // routeMetrics are the series of one row, found once. They are made by the

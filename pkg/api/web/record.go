@@ -20,6 +20,9 @@ func (s *Server) finish(rec *recorder, c *Call, failure error) {
 		})
 	}
 	s.metrics.observe(c.route, c.method, rec.status, took)
+	if c.method != http.MethodGet {
+		s.metrics.add(&c.traced)
+	}
 	oneIn := s.lookupsFor(c, rec.status, took)
 	if oneIn == 0 {
 		return

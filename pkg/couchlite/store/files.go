@@ -98,3 +98,26 @@ func (s *Store) setFile(name, base string) {
 	defer s.mu.Unlock()
 	s.files[name] = base
 }
+
+// Stats is what a store takes.
+type Stats struct {
+	Databases, Open, Damaged int
+	Descriptors              int64 // of open files, about
+}
+
+// Stats counts databases and what they take.
+func (s *Store) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Stats{len(s.files), s.opened, len(s.damages), s.descriptors.Load()}
+}
+
+// Bytes sums up the files of the databases whose names counts says yes to.
+func (s *Store) Bytes(counts func(name string) bool) (bytes int64) {
+	for _, name := range s.Names() {
+		if base := s.file(name); base != "" && counts(name) {
+			bytes += (&File{path: s.databasePath(base)}).Size()
+		}
+	}
+	return bytes
+}

@@ -216,6 +216,7 @@ func (x *viewIndex) start(seq int64) *build {
 			return b
 		}
 		x.building = b
+		x.set.engine.building.Store(x, nil)
 		go x.run(b)
 	}
 	return x.building
@@ -233,6 +234,7 @@ func (x *viewIndex) run(b *build) {
 		x.unwritable = x.set.db.Current().Seq
 	}
 	x.building = nil
+	x.set.engine.building.Delete(x)
 	x.mu.Unlock()
 	b.err = err
 	close(b.done)

@@ -31,6 +31,25 @@ type Engine struct {
 	log      *zap.Logger
 	machines *machinePool   // that run the functions of design documents
 	limits   sandbox.Limits // of one call of such a function
+
+	building sync.Map // of *viewIndex: those that are being built
+}
+
+// Building is how many view indexes are being built, and how many changes the
+// one furthest behind has not seen.
+func (e *Engine) Building() (builds int, behind int64) {
+	for key := range e.building.Range {
+		x, ok := key.(*viewIndex)
+		if !ok {
+			continue
+		}
+		x.mu.Lock()
+		seen := x.seq
+		x.mu.Unlock()
+		builds++
+		behind = max(behind, x.set.db.Current().Seq-seen)
+	}
+	return builds, behind
 }
 
 // NewEngine returns an engine that logs failing functions to log.
