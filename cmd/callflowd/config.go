@@ -204,3 +204,45 @@ func mistakesIn(given settings) []error {
 	}
 	return mistakes
 }
+
+// mistakesOn takes every flag of serve that is wrong by itself off the command
+// line, with its value, and returns the errors. Other commands have few flags:
+// there the first mistake is named.
+func mistakesOn(args []string) (rest []string, mistakes []error) {
+	flags := args
+	var command []string
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		if args[0] != serveCommand && args[0] != checkCommand {
+			return args, nil
+		}
+		command, flags = args[:1], args[1:]
+	}
+	rest = slices.Clone(command)
+	for len(flags) > 0 {
+		n := 1
+		if len(flags) > 1 && strings.HasPrefix(flags[0], "--") && !strings.Contains(flags[0], "=") && !strings.HasPrefix(flags[1], "-") {
+			n = 2 // the value stands apart
+		}
+		if err := alone(append(slices.Clone(command), flags[:n]...)); err != nil {
+			mistakes = append(mistakes, err)
+		} else {
+			rest = append(rest, flags[:n]...)
+		}
+		flags = flags[n:]
+	}
+	return rest, mistakes
+}
+
+// alone parses a part of a command line. What asks for help is no mistake.
+func alone(args []string) error {
+	var line commandLine
+	asked := false
+	parser, err := newParser(&line, nil, io.Discard, func(int) { asked = true })
+	if err != nil {
+		return err
+	}
+	if _, err = parser.Parse(args); asked {
+		return nil
+	}
+	return err
+}

@@ -138,3 +138,26 @@ func TestDistance(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryMistakeTyped: each value on the command line that is malformed is
+// named, also beside those of the environment.
+func TestEveryMistakeTyped(t *testing.T) {
+	for _, command := range [][]string{nil, {"serve"}, {"check-config"}} {
+		args := append(command, "--page-size=many", "--shutdown-timeout", "soon", "--listen=nowhere", "--no-such-flag", "--log-level=loud", "--log-lookups=5")
+		_, err := parse(args, []string{"CALLFLOWD_MAX_BODY=big"}, &buffer{})
+		if err == nil {
+			t.Fatal("taken")
+		}
+		for _, want := range []string{"--page-size", "--shutdown-timeout", "--listen", "--no-such-flag", "--log-level", "--max-body"} {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%v: %s is not named in %v", command, want, err)
+			}
+		}
+		if strings.Contains(err.Error(), "--log-lookups") {
+			t.Errorf("%v: named what is right: %v", command, err)
+		}
+	}
+	if _, err := parse([]string{"serve", "--page-size=many", "--master-api-key=secret"}, nil, &buffer{}); err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("a secret is repeated: %v", err)
+	}
+}

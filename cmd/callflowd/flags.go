@@ -142,7 +142,8 @@ func parse(args, env []string, stdout io.Writer) (*options, error) {
 	if _, refused := errors.AsType[*kong.ParseError](err); !refused {
 		return opts, errors.Join(wrong, err)
 	}
-	mistakes := append([]error{wrong}, mistakesIn(given)...)
+	args, typed := mistakesOn(args)
+	mistakes := append(append([]error{wrong}, typed...), mistakesIn(given)...)
 	opts, err = parseWith(args, given, stdout)
 	return opts, errors.Join(append(mistakes, err)...)
 }
