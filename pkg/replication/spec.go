@@ -67,10 +67,12 @@ func parse(raw []byte) (spec, error) {
 		return s, errors.New("the document is not valid")
 	}
 	if s.Source.URL == "" && !s.Cancel {
-		return s, errors.New("Missing `source` field") //nolint:staticcheck // CouchDB's words
+		//lint:ignore ST1005 these are CouchDB's words
+		return s, errors.New("Missing `source` field")
 	}
 	if s.Target.URL == "" && !s.Cancel {
-		return s, errors.New("Missing `target` field") //nolint:staticcheck // CouchDB's words
+		//lint:ignore ST1005 these are CouchDB's words
+		return s, errors.New("Missing `target` field")
 	}
 	given := 0
 	for _, is := range []bool{s.DocIDs != nil, s.Selector != nil, s.Filter != ""} {

@@ -73,17 +73,18 @@ func (s *Service) Attached(ctx context.Context, kind Kind, accountID, id string)
 		return nil, err
 	}
 	files := doc.Object("_attachments")
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		meta, _ := files[name].(map[string]any)
-		length, _ := meta["length"].(json.Number)
-		size, err := length.Int64()
-		if err != nil {
-			return nil, &problem.Error{Code: problem.DatastoreFault, Msg: "an attachment without a length: " + id, Err: err}
-		}
-		one := document.Doc(meta)
-		return &Attached{doc, name, one.String("content_type"), size, one.String("digest"), s.Couch.Account(accountID)}, nil
+	if len(files) == 0 {
+		return nil, save.BadIdentifier(id)
 	}
-	return nil, save.BadIdentifier(id)
+	name := slices.Min(slices.Collect(maps.Keys(files)))
+	meta, _ := files[name].(map[string]any)
+	length, _ := meta["length"].(json.Number)
+	size, err := length.Int64()
+	if err != nil {
+		return nil, &problem.Error{Code: problem.DatastoreFault, Msg: "an attachment without a length: " + id, Err: err}
+	}
+	one := document.Doc(meta)
+	return &Attached{doc, name, one.String("content_type"), size, one.String("digest"), s.Couch.Account(accountID)}, nil
 }
 
 // Open begins to read the file at an offset.

@@ -3,7 +3,6 @@ package ui
 import (
 	"bytes"
 	"encoding/json"
-	"net/url"
 
 	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/callflow"
@@ -232,6 +231,3 @@ func (p *pages) alone(c *web.Call, doc document.Doc, as string) (*web.Answer, er
 	}
 	return &web.Answer{Raw: raw}, nil
 }
-
-// versionPath is the address of a version, below its account.
-func versionPath(id, rev string) string { return callflowPath(id) + "/versions/" + url.PathEscape(rev) }

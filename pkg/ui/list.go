@@ -74,7 +74,7 @@ func (p *pages) callflows(c *web.Call) (*web.Answer, error) {
 	view := page{Title: say("callflows.title"), Nav: "callflows"}
 	data := callflowList{Query: strings.TrimSpace(c.Query.Get("q")), In: catalogue.Field(c.Query.Get("in")), Fields: catalogue.Fields()}
 	list, err := p.catalogue.Of(c.Context(), c.Account(), p.Patience)
-	if errors.Is(err, catalogue.Loading) {
+	if errors.Is(err, catalogue.ErrLoading) {
 		data.Loading = true
 		view.Data = data
 		a, err := p.show(c, "callflows", view)

@@ -204,24 +204,6 @@ func (s *site) change(t testing.TB, id, text string) string {
 	return saved.Doc.Rev()
 }
 
-// harbourside stores the callflows of a business.
-func (s *site) harbourside(t testing.TB) {
-	t.Helper()
-	for _, name := range []string{"departments", "escalation", "extensions", "feature-codes", "main-number", "other-numbers"} {
-		raw, err := os.ReadFile("../../testdata/accounts/harbourside/" + name + ".json")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var flows []json.RawMessage
-		if err := json.Unmarshal(raw, &flows); err != nil {
-			t.Fatal(err)
-		}
-		for _, flow := range flows {
-			s.save(t, string(flow))
-		}
-	}
-}
-
 // under is the address of a page of the master account.
 func (s *site) under(path string) string { return "/ui/accounts/" + s.master + path }
 

@@ -68,12 +68,13 @@ func shown(t *testing.T, addr net.Addr) string {
 // others, and by something else.
 func TestCertificateIsReadAgain(t *testing.T) {
 	dir := t.TempDir()
-	c, err := OpenCertificate(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), zap.NewNop())
+	_, err := OpenCertificate(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), zap.NewNop())
 	if err == nil {
 		t.Fatal("opened without files")
 	}
 	cert, key := writeCertificate(t, dir, "first")
-	if c, err = OpenCertificate(cert, key, zap.NewNop()); err != nil {
+	c, err := OpenCertificate(cert, key, zap.NewNop())
+	if err != nil {
 		t.Fatal(err)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")

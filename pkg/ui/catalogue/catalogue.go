@@ -17,8 +17,8 @@ import (
 	"github.com/callflowd/callflowd/pkg/lru"
 )
 
-// Loading is the error of a list that is still being read.
-var Loading = errors.New("the list of callflows is being read")
+// ErrLoading is the error of a list that is still being read.
+var ErrLoading = errors.New("the list of callflows is being read")
 
 const (
 	memory     = 256 << 20 // bytes of all lists, about
@@ -58,7 +58,7 @@ type book struct {
 }
 
 // Of returns the list of an account. If it has to be read whole and that takes
-// longer than patience, the error is [Loading], and it is there a little
+// longer than patience, the error is [ErrLoading], and it is there a little
 // later.
 func (c *Catalogue) Of(ctx context.Context, accountID string, patience time.Duration) (*List, error) {
 	b := c.book(ctx, accountID)
@@ -67,7 +67,7 @@ func (c *Catalogue) Of(ctx context.Context, accountID string, patience time.Dura
 	select {
 	case <-b.ready:
 	case <-late.C:
-		return nil, Loading
+		return nil, ErrLoading
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -159,7 +159,7 @@ func TestImpatient(t *testing.T) {
 	release := make(chan struct{})
 	b := &book{ready: release}
 	s.catalogue.books.Put(s.account, b)
-	if _, err := s.catalogue.Of(t.Context(), s.account, time.Nanosecond); !errors.Is(err, Loading) {
+	if _, err := s.catalogue.Of(t.Context(), s.account, time.Nanosecond); !errors.Is(err, ErrLoading) {
 		t.Fatalf("%v", err)
 	}
 	b.err = b.load(t.Context(), s.flows, s.account)
