@@ -26,7 +26,7 @@ func TestFlagsAreOurs(t *testing.T) {
 	if err := json.Unmarshal(raw, &components); err != nil {
 		t.Fatal(err)
 	}
-	kazoo := []string{"paginate", "ascending", "descending", "should_soft_delete", "internals", "include_api_key"}
+	kazoo := []string{"paginate", "ascending", "descending", "should_soft_delete", "internals", "include_api_key", "pretty_print"}
 	for name, p := range components.Parameters {
 		if p.Schema.Type == "boolean" && !slices.Contains(kazoo, name) {
 			t.Errorf("%s is a boolean that no row declares in Flags", name)

@@ -91,22 +91,35 @@ func (s *Store) openDatabase(ctx context.Context, name string, create bool) (*Da
 	if err != nil {
 		return nil, err
 	}
-	file, err := s.OpenFile(ctx, s.databasePath(base), FileOptions{Sync: "FULL", Readers: 4, OwnMerges: true})
+	db, err := s.startDatabase(ctx, name, base, leftLog, func() (*File, error) {
+		return s.OpenFile(ctx, s.databasePath(base), FileOptions{Sync: "FULL", Readers: 4, OwnMerges: true})
+	})
 	if !create && Unwritable(err) {
 		s.log.Warn("database can only be read", zap.String("database", name), zap.Error(err))
-		file, err = s.OpenReadOnly(ctx, s.databasePath(base))
+		db, err = s.startDatabase(ctx, name, base, leftLog, func() (*File, error) {
+			return s.OpenReadOnly(ctx, s.databasePath(base))
+		})
 	}
-	db := &Database{name: name, base: base, store: s, log: s.log.With(zap.String("database", name)), file: file}
 	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", name, db.damaged(err))
-	}
-	if err := db.start(ctx, leftLog); err != nil {
-		_ = file.Close()
-		return nil, fmt.Errorf("open database %s: %w", name, db.damaged(err))
+		return nil, fmt.Errorf("open database %s: %w", name, err)
 	}
 	if create {
 		s.setFile(name, base)
 		s.committed(name, updateCreated)
+	}
+	return db, nil
+}
+
+// startDatabase opens a database's file and starts the database on it.
+func (s *Store) startDatabase(ctx context.Context, name, base string, leftLog bool, open func() (*File, error)) (*Database, error) {
+	file, err := open()
+	db := &Database{name: name, base: base, store: s, log: s.log.With(zap.String("database", name)), file: file}
+	if err != nil {
+		return nil, db.damaged(err)
+	}
+	if err := db.start(ctx, leftLog); err != nil {
+		_ = file.Close()
+		return nil, db.damaged(err)
 	}
 	return db, nil
 }
