@@ -35,9 +35,12 @@ build: ## build the static binary bin/callflowd
 run: build ## build, start on embedded storage in ./callflowd-data, print a curl line to try (ARGS='--listen …')
 	@exec $(BIN) serve $(ARGS)
 
-test: ## every test that needs no service; COUCHDB_URL=http://user:pw@host:5984 adds that server
+# The longest tests of the program as a whole: make e2e and make race run them.
+LONG := ^TestE2E(Bench|Kill|Notice|SitesKilled|Fight)
+
+test: ## every test that needs no service, but for the longest of make e2e; COUCHDB_URL=http://user:pw@host:5984 adds that server
 	@echo 'testing every package, two to five minutes; each says ok when it is through'
-	$(GO) test -timeout 45m -run '$(RUN)' $(PKGS)
+	$(GO) test -timeout 45m -run '$(RUN)' -skip '$(LONG)' $(PKGS)
 
 race: ## the same tests with the race detector, three times as long
 	@$(if $(RACE),:,echo 'no C compiler or no cgo: running without the race detector')
