@@ -18,6 +18,7 @@ import (
 type naiveRow struct {
 	id, key string
 	value   int
+	asked   int // which of the keys asked for it is a row of
 }
 
 // naiveQuery is what a view is asked for; "" is a parameter that is not given.
@@ -111,7 +112,7 @@ func (n *naive) rows(descending bool) []naiveRow {
 	var all []naiveRow
 	for id, keys := range n.docs {
 		for _, key := range keys {
-			all = append(all, naiveRow{id, key, len(keys)})
+			all = append(all, naiveRow{id: id, key: key, value: len(keys)})
 		}
 	}
 	slices.SortFunc(all, func(a, b naiveRow) int {
@@ -133,9 +134,10 @@ func (n *naive) selected(q naiveQuery) (rows []naiveRow, offset int) {
 		if q.descending { // CouchDB turns the keys around too
 			slices.Reverse(keys)
 		}
-		for _, key := range keys {
+		for i, key := range keys {
 			for _, r := range all {
 				if n.compare(r.key, key) == 0 && !q.exclusive { // each key is a range that ends with itself
+					r.asked = i
 					rows = append(rows, r)
 				}
 			}
@@ -211,13 +213,13 @@ func (n *naive) answer(q naiveQuery, reduce string) string {
 		value int
 	}
 	var groups []group
-	last := ""
+	last, asked := "", 0
 	for _, r := range rows {
 		key := groupOf(n.t, r.key, q.level)
-		if len(groups) == 0 || key != last {
+		if len(groups) == 0 || key != last || r.asked != asked { // a key that is asked for twice is answered twice
 			groups = append(groups, group{key: key})
 		}
-		last = key
+		last, asked = key, r.asked
 		g := &groups[len(groups)-1]
 		if g.value++; reduce == "sum" {
 			g.value += r.value - 1
