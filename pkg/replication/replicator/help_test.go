@@ -247,7 +247,8 @@ func continuous(t testing.TB, o replicator.Options) (*replicator.Replication, fu
 }
 
 // cutting is the address of a proxy before the server of a database that cuts
-// every connection each now and then.
+// every connection each now and then, and less often as time goes by: a busy
+// machine gets through too.
 func cutting(t testing.TB, address string, every time.Duration) string {
 	t.Helper()
 	u, err := url.Parse(address)
@@ -289,14 +290,14 @@ func cutting(t testing.TB, address string, every time.Duration) string {
 			go func() { _, _ = io.Copy(behind, conn); _ = behind.Close() }()
 		}
 	}()
-	ticker := time.NewTicker(every)
 	stop := make(chan struct{})
-	t.Cleanup(func() { ticker.Stop(); close(stop) })
+	t.Cleanup(func() { close(stop) })
 	go func() {
 		for {
 			select {
-			case <-ticker.C:
+			case <-time.After(every):
 				cut()
+				every += every / 10
 			case <-stop:
 				return
 			}

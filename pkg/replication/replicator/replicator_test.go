@@ -204,7 +204,7 @@ func TestWithCuts(t *testing.T) {
 	fill(t, a, n, 1)
 	fill(t, b, n/2, 2)
 	ask(t, http.MethodPut, a+"/large", object{"_attachments": object{"l": inline("image/png", make([]byte, 300_000))}}, nil)
-	o, back := peers(a, cutting(t, b, 250*time.Millisecond)), peers(cutting(t, b, 310*time.Millisecond), a)
+	o, back := peers(a, cutting(t, b, 25*time.Millisecond)), peers(cutting(t, b, 31*time.Millisecond), a)
 	there, _ := continuous(t, o)
 	here, _ := continuous(t, back)
 	ask(t, http.MethodPut, a+"/late", object{"x": 1}, nil)
