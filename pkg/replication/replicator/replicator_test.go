@@ -125,6 +125,9 @@ func TestFilters(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			if tt.filter.Selector != nil {
+				couchtest.SkipPouchDB(t, "its change feed has no filter _selector")
+			}
 			o := peers(a, database(t))
 			o.Filter = tt.filter
 			replicate(t, o)
