@@ -48,6 +48,7 @@ func lines(t *testing.T, db *couch.DB, o Options) []string {
 const header = `{"callflowd_export":1,"account":"acc","at":"1970-01-01T00:00:00Z"}`
 
 func TestExport(t *testing.T) {
+	couchtest.SkipPouchDB(t, "integers beyond 2^53 lose digits there")
 	db := store(t,
 		`{"_id":"b","pvt_type":"callflow","pvt_created":1,"numbers":["2"],"flow":{"module":"user","data":{"id":"u1"}},"big":12345678901234567890}`,
 		`{"_id":"a","pvt_type":"callflow","numbers":["1"],"flow":{"module":"callflow","data":{"id":"b"}}}`,
