@@ -41,18 +41,7 @@ func (s *Server) stagesOfPage(w http.ResponseWriter, c *Call) error {
 			Data: map[string]any{"message": "this form was sent from another site"},
 		}
 	}
-	if id, named := c.vars.get("account_id"); named {
-		if err := CheckAccountID(id); err != nil {
-			return err
-		}
-	}
-	if err := s.takeTokens(c); err != nil {
-		return err
-	}
-	if err := s.authenticate(c); err != nil {
-		return err
-	}
-	if err := s.changes(c); err != nil {
+	if err := s.permit(c); err != nil {
 		return err
 	}
 	return c.readForm(w)

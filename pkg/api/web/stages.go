@@ -56,6 +56,18 @@ func (s *Server) stages(w http.ResponseWriter, c *Call) error {
 	if err := s.admit(w, c, c.route); err != nil {
 		return err
 	}
+	if err := s.permit(c); err != nil {
+		return err
+	}
+	if err := s.formats(c); err != nil {
+		return err
+	}
+	return s.readUpload(w, c)
+}
+
+// permit judges a call by its account's id, its rate, its token and what that
+// may do: the same for the API and for pages.
+func (s *Server) permit(c *Call) error {
 	if id, named := c.vars.get("account_id"); named && !c.own {
 		if err := CheckAccountID(id); err != nil {
 			return err
@@ -67,13 +79,7 @@ func (s *Server) stages(w http.ResponseWriter, c *Call) error {
 	if err := s.authenticate(c); err != nil {
 		return err
 	}
-	if err := s.changes(c); err != nil {
-		return err
-	}
-	if err := s.formats(c); err != nil {
-		return err
-	}
-	return s.readUpload(w, c)
+	return s.changes(c)
 }
 
 // changes refuses what may change something where nothing may be changed.
