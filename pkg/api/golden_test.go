@@ -43,7 +43,13 @@ func golden(t *testing.T, name, accountID string, r response) {
 	text = regexp.MustCompile(`\\"([0-9]+)-[0-9a-f]{32}\\"`).ReplaceAllString(text, `\"$1-{hash}\"`)
 	text = regexp.MustCompile(`\\"[0-9a-f]{32}\\"`).ReplaceAllString(text, `\"{digest}\"`) // of data with the account's id
 	text = revisions.ReplaceAllString(text, `"$1-{hash}"`)
-	path := filepath.Join(goldenDir, name+".golden.json")
+	goldenFile(t, name+".golden.json", text)
+}
+
+// goldenFile compares a text with a file of testdata/golden, or makes it so.
+func goldenFile(t *testing.T, name, text string) {
+	t.Helper()
+	path := filepath.Join(goldenDir, name)
 	if *update {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil { //nolint:gosec // test data is for everyone
 			t.Fatal(err)
@@ -164,18 +170,5 @@ var revisionText = regexp.MustCompile(`\b([0-9]+)-[0-9a-f]{32}\b`)
 // testdata/golden/<name>.golden.
 func goldenText(t *testing.T, name, text string) {
 	t.Helper()
-	path := filepath.Join(goldenDir, name+".golden")
-	if *update {
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil { //nolint:gosec // test data is for everyone
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if text != string(want) {
-		t.Errorf("%s differs; got\n%s", name, text)
-	}
+	goldenFile(t, name+".golden", text)
 }
