@@ -48,10 +48,6 @@ func TestOnlyAdminHasProfiles(t *testing.T) {
 
 func statusOf(t *testing.T, url string) int {
 	t.Helper()
-	res, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Body.Close()
-	return res.StatusCode
+	status, _ := fetch(t, url)
+	return status
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"io"
-	"net/http"
 	"os"
 	"regexp"
 	"strings"
@@ -18,21 +16,13 @@ import (
 func exported(t *testing.T) map[string]bool {
 	t.Helper()
 	p := start(t, "--data-dir="+t.TempDir())
-	var page []byte
+	var metrics string
 	for range 2 { // the first request is counted once it is answered
-		res, err := http.Get(p.api + "/metrics")
-		if err != nil {
-			t.Fatal(err)
-		}
-		page, err = io.ReadAll(res.Body)
-		res.Body.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
+		metrics = scrape(t, p)
 	}
 	names := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^([a-z_]+)[{ ]`).FindAllSubmatch(page, -1) {
-		names[string(m[1])] = true
+	for _, m := range regexp.MustCompile(`(?m)^([a-z_]+)[{ ]`).FindAllStringSubmatch(metrics, -1) {
+		names[m[1]] = true
 	}
 	descs := make(chan *prometheus.Desc, 1)
 	newStorageMetrics().errors.Describe(descs)

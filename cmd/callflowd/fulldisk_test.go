@@ -3,7 +3,6 @@
 package main
 
 import (
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -83,9 +82,9 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("%s: a write is answered %d %s, %v", when, env.Status, env.Data, err)
 		}
 		couchtest.Eventually(t, when+": readyz says that writes fail", func() bool {
-			return status(t, p.api+"/readyz?for=writes") == http.StatusServiceUnavailable
+			return statusOf(t, p.api+"/readyz?for=writes") == http.StatusServiceUnavailable
 		})
-		if got := status(t, p.api+"/readyz?for=reads"); got != http.StatusOK {
+		if got := statusOf(t, p.api+"/readyz?for=reads"); got != http.StatusOK {
 			t.Errorf("%s: not ready for reads: %d", when, got)
 		}
 	}
@@ -104,17 +103,6 @@ func TestFullDisk(t *testing.T) {
 		env, err := c.try("PATCH", base+"/callflows/cf", map[string]any{"name": "after"})
 		return err == nil && env.Status == http.StatusOK
 	})
-	couchtest.Eventually(t, "readyz says so", func() bool { return status(t, p.api+"/readyz") == http.StatusOK })
+	couchtest.Eventually(t, "readyz says so", func() bool { return statusOf(t, p.api+"/readyz") == http.StatusOK })
 	p.stop()
-}
-
-// status is the status that a GET is answered with.
-func status(t *testing.T, address string) int {
-	t.Helper()
-	res, err := http.Get(address)
-	if err != nil {
-		t.Fatal(fmt.Errorf("GET %s: %w", address, err))
-	}
-	_ = res.Body.Close()
-	return res.StatusCode
 }

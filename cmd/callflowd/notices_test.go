@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -80,14 +79,6 @@ next:
 // page is what a GET answers.
 func page(t *testing.T, address string) string {
 	t.Helper()
-	res, err := http.Get(address) //nolint:noctx // in a test
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close() //nolint:errcheck // it was read
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(body)
+	_, body := fetch(t, address)
+	return body
 }

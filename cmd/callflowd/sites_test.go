@@ -227,14 +227,5 @@ func TestE2ESitesErrors(t *testing.T) {
 
 func scrape(t *testing.T, p *program) string {
 	t.Helper()
-	res, err := http.Get(p.api + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
+	return page(t, p.api+"/metrics")
 }
