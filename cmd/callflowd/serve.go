@@ -66,23 +66,27 @@ func serve(ctx context.Context, opts *options, log *zap.Logger, stdout io.Writer
 		app.report(ctx, manager)
 		return nil
 	})
-	group.Go(func() error {
-		master, err := app.prepare(ctx, opts.MasterAPIKey)
-		if ctx.Err() != nil {
-			return nil // stopped before it was up
-		}
-		if err != nil {
-			return opts.blame(err)
-		}
-		app.server.Enter(web.Serving)
-		if err := greet(stdout, opts.base(listeners["api"].Addr()), master, opts.MasterAPIKey != ""); err != nil {
-			return err
-		}
-		log.Info("started", zap.Any("listening", listeners.addresses()), zap.String("master", master.ID))
-		app.follow(ctx)
-		return nil
-	})
+	group.Go(func() error { return app.begin(ctx, opts, listeners, stdout) })
 	return group.Wait()
+}
+
+// begin prepares the databases, lets requests in, greets, and follows what
+// changes until the program stops.
+func (a *app) begin(ctx context.Context, opts *options, open listeners, stdout io.Writer) error {
+	master, err := a.prepare(ctx, opts.MasterAPIKey)
+	if ctx.Err() != nil {
+		return nil // stopped before it was up
+	}
+	if err != nil {
+		return opts.blame(err)
+	}
+	a.server.Enter(web.Serving)
+	if err := greet(stdout, opts.base(open["api"].Addr()), master, opts.MasterAPIKey != ""); err != nil {
+		return err
+	}
+	a.log.Info("started", zap.Any("listening", open.addresses()), zap.String("master", master.ID))
+	a.follow(ctx)
+	return nil
 }
 
 // openTracer makes the tracer that the environment asks for. What it returns
