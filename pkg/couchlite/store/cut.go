@@ -258,7 +258,7 @@ func (db *Database) snapshot(ctx context.Context) (*snapshot, error) {
 	snap := &snapshot{db: db}
 	pool := db.file.R
 	if !db.file.ReadOnly {
-		snap.pool = db.file.pool(1, url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(10000)", "query_only(1)", "cache_size(-1000)", "temp_store(MEMORY)"}})
+		snap.pool = db.file.pool(1, "mode=rw", readerPragmas, true)
 		pool = snap.pool
 	}
 	db.store.mu.Lock()

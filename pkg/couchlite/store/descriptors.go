@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+
+	"modernc.org/sqlite"
 )
 
 // fewDescriptors is assumed as the limit of open files where it is not known.
@@ -86,21 +88,59 @@ func (s *Store) retry(path string, fn func() error) error {
 // connector opens connections to a file. It closes idle databases if the process
 // has no descriptor left.
 type connector struct {
-	driver driver.Driver
-	dsn    string
-	file   *File
+	driver  driver.Driver
+	dsn     string
+	file    *File
+	pragmas []string
+	keepLog bool
 }
 
 // Connect implements [driver.Connector].
-func (c *connector) Connect(context.Context) (conn driver.Conn, err error) {
+func (c *connector) Connect(ctx context.Context) (conn driver.Conn, err error) {
 	err = c.file.store.retry(c.file.path, func() error {
-		conn, err = c.driver.Open(c.dsn)
+		conn, err = c.open(ctx)
 		return err
 	})
 	if err == nil {
 		c.file.hold(perConnection)
 	}
 	return conn, err
+}
+
+// open makes a connection keep the log before a pragma can fail: closing it
+// after that would remove the log.
+func (c *connector) open(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.driver.Open(c.dsn)
+	if err != nil {
+		return nil, err
+	}
+	if c.keepLog {
+		err = persistLog(conn, true)
+	}
+	for _, pragma := range c.pragmas {
+		if err == nil {
+			_, err = conn.(driver.ExecerContext).ExecContext(ctx, "PRAGMA "+pragma, nil)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
+}
+
+// persistLog says whether SQLite leaves the log's file when conn is the last
+// connection that is closed.
+func persistLog(conn any, persist bool) error {
+	control, ok := conn.(sqlite.FileControl)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	mode := 0
+	if persist {
+		mode = 1
+	}
+	_, err := control.FileControlPersistWAL("main", mode)
+	return err
 }
 
 // Driver implements [driver.Connector].

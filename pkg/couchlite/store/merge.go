@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"time"
 
@@ -93,40 +92,37 @@ func (w *writer) needLog() error {
 }
 
 // settle records, when the writer has stopped and nobody reads, that the file
-// holds all. If that cannot be done the log is kept.
+// holds all, and only then lets the log go.
 func (db *Database) settle() {
-	if db.dropped.Load() || !db.writer.logged {
+	if db.dropped.Load() || db.file.ReadOnly {
 		return
 	}
 	ctx := context.Background()
-	whole, err := merge(ctx, db.file.W)
-	if err == nil && whole {
-		err = db.store.journal.Merged(db.base, db.writer.st.Commits)
+	whole, err := true, error(nil)
+	if db.writer.logged {
+		whole, err = merge(ctx, db.file.W)
+		if err == nil && whole {
+			err = db.store.journal.Merged(db.base, db.writer.st.Commits)
+		}
 	}
 	if err == nil && whole {
-		return
+		err = db.file.releaseLog(ctx)
 	}
-	db.log.Warn("the log stays beside the file", zap.Error(err))
-	if err := db.file.keepLog(ctx); err != nil {
-		db.log.Warn("keep the log", zap.Error(err))
+	if err != nil || !whole {
+		db.log.Warn("the log stays beside the file", zap.Error(err))
 	}
 }
 
-// keepLog makes SQLite leave the log's file when the file is closed.
-func (f *File) keepLog(ctx context.Context) error {
+// releaseLog lets SQLite remove the log's file when the file is closed. Until
+// then it stays, since the journal may say that it is needed: also when the
+// file could not be opened as a whole.
+func (f *File) releaseLog(ctx context.Context) error {
 	conn, err := f.W.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	return conn.Raw(func(conn any) error {
-		control, ok := conn.(sqlite.FileControl)
-		if !ok {
-			return errors.ErrUnsupported
-		}
-		_, err := control.FileControlPersistWAL("main", 1)
-		return err
-	})
+	return conn.Raw(func(conn any) error { return persistLog(conn, false) })
 }
 
 // counts are what a file says of its transactions.
@@ -141,13 +137,13 @@ func (s *Store) checkCopy(ctx context.Context, name, base string) error {
 	if err != nil && known.Logged {
 		return mixed(name, "its log %s-wal is missing, and what was written last is in there", path)
 	}
-	file, ok := readCounts(ctx, path, "immutable=1")
+	file, ok := s.readCounts(ctx, path, "immutable=1")
 	if !ok {
 		return nil // SQLite says more when it opens it; or an earlier version made it
 	}
 	both := file
 	if log != nil && log.Size() > 0 {
-		if both, ok = readCounts(ctx, path, "mode=ro"); !ok {
+		if both, ok = s.readCounts(ctx, path, "mode=ro"); !ok {
 			return nil
 		}
 	}
@@ -189,14 +185,12 @@ func mixed(name, format string, args ...any) error {
 
 // readCounts reads what a file says, opened in a way that changes nothing;
 // false when that cannot be read.
-func readCounts(ctx context.Context, path, how string) (c counts, ok bool) {
-	pool, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+how)
-	if err != nil {
-		return c, false
-	}
-	defer func() { _ = pool.Close() }()
-	pool.SetMaxOpenConns(1)
-	err = pool.QueryRowContext(ctx, `SELECT commits, merged FROM state`).Scan(&c.commits, &c.merged)
+func (s *Store) readCounts(ctx context.Context, path, how string) (c counts, ok bool) {
+	f := &File{store: s, path: path, ReadOnly: true}
+	f.R = f.pool(1, how, nil, true)
+	f.W = f.R
+	defer func() { _ = f.Close() }()
+	err := f.R.QueryRowContext(ctx, `SELECT commits, merged FROM state`).Scan(&c.commits, &c.merged)
 	return c, err == nil
 }
 
@@ -257,7 +251,7 @@ func (s *Store) checkSlowly(names []string) {
 			continue // opening it checks the same
 		}
 		path := s.databasePath(base)
-		if file, ok := readCounts(context.Background(), path, "immutable=1"); ok && !s.inUse(name) {
+		if file, ok := s.readCounts(context.Background(), path, "immutable=1"); ok && !s.inUse(name) {
 			if err := older(name, path, file.commits, known); err != nil {
 				s.noteDamage(name, err)
 			}

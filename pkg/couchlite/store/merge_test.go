@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -260,6 +262,55 @@ func TestFileGone(t *testing.T) {
 	s.Release(hold(t, s, "db"))
 	if found := s.Damaged(); len(found) != 0 {
 		t.Errorf("damaged: %v", found)
+	}
+}
+
+// TestLogStaysWhileNeeded: a log that could not be settled is there when the
+// file was opened again in vain, or only to be read, and the file with it.
+func TestLogStaysWhileNeeded(t *testing.T) {
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	opened := map[string]func(*Store, *Database) error{
+		"in vain": func(s *Store, db *Database) error {
+			_, err := s.startDatabase(canceled, db.name, db.base, true, func() (*File, error) {
+				return s.OpenFile(t.Context(), s.databasePath(db.base), FileOptions{Sync: "FULL", Readers: 4, OwnMerges: true})
+			})
+			if !errors.Is(err, context.Canceled) {
+				return fmt.Errorf("opened: %w", err)
+			}
+			return nil
+		},
+		"connected in vain": func(s *Store, db *Database) error {
+			file := &File{store: s, path: s.databasePath(db.base)}
+			pool := file.pool(1, "", []string{"journal_mode(WAL)", "schema_version", "("}, true)
+			if err := pool.PingContext(t.Context()); sqliteCode(err) != sqliteError {
+				return fmt.Errorf("connected: %w", err)
+			}
+			return pool.Close()
+		},
+		"to be read": func(s *Store, db *Database) error {
+			only, err := s.startDatabase(t.Context(), db.name, db.base, true, func() (*File, error) {
+				return s.OpenReadOnly(t.Context(), s.databasePath(db.base))
+			})
+			if err != nil {
+				return err
+			}
+			return only.close()
+		},
+	}
+	for how, open := range opened {
+		t.Run(how, func(t *testing.T) {
+			w := startWriting(t)
+			for _, suffix := range []string{"", "-wal", "journal"} {
+				w.take(suffix) // what a stop leaves that could not write the journal
+			}
+			s := storeIn(t, w.copy, 0)
+			t.Cleanup(func() { closeStore(t, s) })
+			if err := open(s, w.db); err != nil {
+				t.Fatal(err)
+			}
+			w.wantAll(s)
+		})
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -23,7 +24,9 @@ type FileOptions struct {
 	Readers int    // most read connections
 	Schema  string // statements that make the tables of a new file; none: it is not new
 
-	OwnMerges bool // the log is merged into the file when the caller says so
+	// OwnMerges leaves it to the caller when the log is merged into the file and
+	// when its file may go: see [File.releaseLog].
+	OwnMerges bool
 }
 
 // File is one SQLite file in WAL mode: readers never wait for the
@@ -45,18 +48,15 @@ func (s *Store) OpenFile(ctx context.Context, path string, o FileOptions) (*File
 	if s.temp {
 		o.Sync = "OFF"
 	}
-	// The driver applies _pragma after _auto_vacuum and before _journal_mode,
-	// whose switch to WAL waits for the disk only if synchronous is set by then.
-	// Temporary tables stay in memory: a container need not have a /tmp.
-	settings := url.Values{
-		"_journal_mode": {"WAL"},
-		"_pragma":       {"busy_timeout(10000)", "synchronous(" + o.Sync + ")", "cache_size(-1000)", "temp_store(MEMORY)", "journal_size_limit(4194304)"},
-	}
+	// Synchronous comes before the switch to WAL, which waits for the disk only if
+	// it is set by then. Temporary tables stay in memory: a container need not have
+	// a /tmp.
+	pragmas := []string{"busy_timeout(10000)", "synchronous(" + o.Sync + ")", "cache_size(-1000)", "temp_store(MEMORY)", "journal_size_limit(4194304)"}
 	if o.OwnMerges {
-		settings.Add("_pragma", "wal_autocheckpoint(0)")
+		pragmas = append(pragmas, "wal_autocheckpoint(0)")
 	}
 	if _, err := os.Stat(path); os.IsNotExist(err) {
-		settings.Set("_auto_vacuum", "INCREMENTAL") // SQLite writes it, even over the same
+		pragmas = slices.Insert(pragmas, 0, "auto_vacuum(INCREMENTAL)") // SQLite writes it, even over the same
 		if err := dropLog(path); err != nil {
 			return nil, err
 		}
@@ -64,14 +64,11 @@ func (s *Store) OpenFile(ctx context.Context, path string, o FileOptions) (*File
 	s.makeRoom()
 	f := &File{store: s, path: path}
 	f.hold(perFile)
-	f.W = f.pool(1, settings)
+	f.W = f.pool(1, "", append(pragmas, "journal_mode(WAL)"), o.OwnMerges)
 	// mode=rw: a reader must not create the file again after it was deleted. The
 	// last pragma makes SQLite open all its files now, where a failure for lack
 	// of descriptors can be retried.
-	f.R = f.pool(o.Readers, url.Values{
-		"mode":    {"rw"},
-		"_pragma": {"busy_timeout(10000)", "query_only(1)", "cache_size(-1000)", "temp_store(MEMORY)", "schema_version"},
-	})
+	f.R = f.pool(o.Readers, "mode=rw", append(slices.Clone(readerPragmas), "schema_version"), o.OwnMerges)
 	if err := f.layOut(ctx, o.Schema); err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("open %s: %w", path, err)
@@ -82,15 +79,16 @@ func (s *Store) OpenFile(ctx context.Context, path string, o FileOptions) (*File
 // OpenReadOnly opens a file on a disk that cannot be written. SQLite cannot
 // create the index of the log there, which connections share. So the file is
 // opened by one connection alone, which keeps that index in memory; or, if the
-// log is empty, as a file that nobody changes.
+// log is empty, as a file that nobody changes. The log stays when it is closed,
+// though the disk may be written by then.
 func (s *Store) OpenReadOnly(ctx context.Context, path string) (*File, error) {
 	s.makeRoom()
 	f := &File{store: s, path: path, ReadOnly: true}
-	settings := url.Values{"_pragma": {"locking_mode(EXCLUSIVE)", "query_only(1)", "cache_size(-4000)", "temp_store(MEMORY)"}}
+	params, pragmas := "", []string{"locking_mode(EXCLUSIVE)", "query_only(1)", "cache_size(-4000)", "temp_store(MEMORY)"}
 	if log, err := os.Stat(path + "-wal"); err != nil || log.Size() == 0 {
-		settings = url.Values{"mode": {"ro"}, "immutable": {"1"}, "_pragma": {"query_only(1)", "cache_size(-4000)", "temp_store(MEMORY)"}}
+		params, pragmas = "mode=ro&immutable=1", pragmas[1:]
 	}
-	f.R = f.pool(1, settings)
+	f.R = f.pool(1, params, pragmas, true)
 	f.W = f.R
 	if err := f.layOut(ctx, ""); err != nil {
 		_ = f.Close()
@@ -102,8 +100,8 @@ func (s *Store) OpenReadOnly(ctx context.Context, path string) (*File, error) {
 // OpenMemory opens a new file that is in memory only.
 func (s *Store) OpenMemory(ctx context.Context, o FileOptions) (*File, error) {
 	f := &File{store: s, path: "/" + RandomHex(8)}
-	f.W = f.pool(1, url.Values{"vfs": {"memdb"}, "_journal_mode": {"MEMORY"}, "_pragma": {"busy_timeout(10000)", "temp_store(MEMORY)"}})
-	f.R = f.pool(o.Readers, url.Values{"vfs": {"memdb"}, "_pragma": {"busy_timeout(10000)", "query_only(1)", "temp_store(MEMORY)"}})
+	f.W = f.pool(1, "vfs=memdb", []string{"busy_timeout(10000)", "temp_store(MEMORY)", "journal_mode(MEMORY)"}, false)
+	f.R = f.pool(o.Readers, "vfs=memdb", readerPragmas, false)
 	if err := f.layOut(ctx, o.Schema); err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("open a file in memory: %w", err)
@@ -137,20 +135,24 @@ func (f *File) layOut(ctx context.Context, schema string) error {
 	return err
 }
 
+// readerPragmas make a connection that only reads.
+var readerPragmas = []string{"busy_timeout(10000)", "query_only(1)", "cache_size(-1000)", "temp_store(MEMORY)"}
+
 // pool is a pool of connections to the file, which are opened as they are
-// needed and then kept.
-func (f *File) pool(conns int, settings url.Values) *sql.DB {
+// needed and then kept. params are those of SQLite's URI. keepLog makes the
+// connections leave the log when they are closed.
+func (f *File) pool(conns int, params string, pragmas []string, keepLog bool) *sql.DB {
 	pool := sql.OpenDB(&connector{
-		driver: &sqlite.Driver{}, file: f,
-		dsn: "file:" + (&url.URL{Path: f.path}).EscapedPath() + "?" + settings.Encode(),
+		driver: &sqlite.Driver{}, file: f, pragmas: pragmas, keepLog: keepLog,
+		dsn: "file:" + (&url.URL{Path: f.path}).EscapedPath() + "?" + params,
 	})
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
 	return pool
 }
 
-// Close closes the connections, waiting for queries under way; the last one
-// writes the log back.
+// Close closes the connections, waiting for queries under way; the last one,
+// that of W, writes the log back.
 func (f *File) Close() error {
 	err := errors.Join(f.R.Close(), f.W.Close())
 	f.once.Do(func() { f.store.descriptors.Add(-f.held.Load()) })
