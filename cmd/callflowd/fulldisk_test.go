@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -99,8 +100,15 @@ func TestFullDisk(t *testing.T) {
 	reads("restarted")
 	refuses("restarted")
 	free()
+	last := ""
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log("the last answer to a write was:", last)
+		}
+	})
 	couchtest.Eventually(t, "writes are taken again", func() bool {
 		env, err := c.try("PATCH", base+"/callflows/cf", map[string]any{"name": "after"})
+		last = fmt.Sprintf("%d %s %v", env.Status, env.Data, err)
 		return err == nil && env.Status == http.StatusOK
 	})
 	couchtest.Eventually(t, "readyz says so", func() bool { return statusOf(t, p.api+"/readyz") == http.StatusOK })
