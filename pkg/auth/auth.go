@@ -12,6 +12,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"sync"
@@ -69,6 +70,9 @@ type Identity struct {
 	home   string  // the token's own account, before the claim as is applied
 	token  digest  // what [Service.Revoke] revokes
 	opaque *string // the id of an opaque token's document; a pointer is not printed
+
+	session session // what else Revoke ends
+	renewed bool    // the token is not the first of its session
 }
 
 // String names an identity for the log.
@@ -237,7 +241,7 @@ func (s *Service) verify(ctx context.Context, key digest, read func(context.Cont
 		recheck = recheckAlone
 	}
 	if ok && now.Sub(held.checked) < recheck {
-		return held.identity, nil
+		return held.identity, s.sessionHeld(held.identity)
 	}
 	if !ok || now.Sub(held.checked) >= trustFor {
 		return s.check(ctx, key, read)
@@ -260,7 +264,7 @@ func (s *Service) check(ctx context.Context, key digest, read func(context.Conte
 	if err == nil {
 		identity.token = key
 		s.tokens.Put(key, verified{identity, now})
-		err = s.notRevoked(key) // while we were reading
+		err = cmp.Or(s.notRevoked(key), s.sessionHeld(identity)) // while we were reading
 	}
 	if err != nil {
 		if !unreachable(err) {

@@ -27,6 +27,7 @@ type login struct {
 	account, user document.Doc
 	method        string
 	as            *as
+	session       session // that is renewed; empty at a login
 }
 
 // buyer is the document of the credential that was given.

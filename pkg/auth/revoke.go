@@ -19,22 +19,24 @@ const revokedPrefix = "callflowd-revoked-"
 
 func revocationID(key digest) string { return revokedPrefix + hex.EncodeToString(key[:]) }
 
-// Revoke makes the token that an identity came with void: here at once, in
-// every other process within seconds. An opaque token's document goes too.
+// Revoke makes the token that an identity came with void, and those that it was
+// renewed by: here at once, in every other process within seconds. An opaque token's document goes too.
 // Basic credentials cannot be revoked, and nothing happens.
 func (s *Service) Revoke(ctx context.Context, id Identity) error {
 	s.init()
 	if id.token == (digest{}) || id.Method == methodBasic {
 		return nil
 	}
-	doc := document.Doc{
-		"_id": revocationID(id.token), "pvt_type": "callflowd_revocation", "exp": id.Expires.Unix(),
-		"pvt_account_id": id.AccountID, "pvt_created": document.GregorianNumber(s.Now()),
+	for key, expires := range id.revocations() {
+		doc := document.Doc{
+			"_id": revocationID(key), "pvt_type": "callflowd_revocation", "exp": expires,
+			"pvt_account_id": id.AccountID, "pvt_created": document.GregorianNumber(s.Now()),
+		}
+		if err := s.db().Put(ctx, doc); err != nil && !problem.Is(err, problem.Conflict) {
+			return err
+		}
+		s.revoke(key, expires)
 	}
-	if err := s.db().Put(ctx, doc); err != nil && !problem.Is(err, problem.Conflict) {
-		return err
-	}
-	s.revoke(id.token, id.Expires.Unix())
 	if id.opaque == nil {
 		return nil
 	}
@@ -46,6 +48,34 @@ func (s *Service) Revoke(ctx context.Context, id Identity) error {
 		return nil
 	}
 	return err
+}
+
+// revocations are what has to be revoked to end an identity's token and those
+// that it was renewed by, each until when.
+func (id Identity) revocations() map[digest]int64 {
+	out := map[digest]int64{id.token: id.Expires.Unix()}
+	if id.session.id != "" {
+		out[id.session.key()] = id.session.ends().Unix()
+	}
+	return out
+}
+
+// checkSession refuses a token whose session was revoked.
+func (s *Service) checkSession(ctx context.Context, id Identity) error {
+	if id.session.id == "" {
+		return nil
+	}
+	return s.checkRevoked(ctx, id.session.key())
+}
+
+// sessionHeld is checkSession by memory alone, for renewed tokens: the first
+// one of a session is mostly revoked by itself, and else found out when it is
+// looked up again.
+func (s *Service) sessionHeld(id Identity) error {
+	if !id.renewed {
+		return nil
+	}
+	return s.notRevoked(id.session.key())
 }
 
 func (s *Service) revoke(key digest, expires int64) {

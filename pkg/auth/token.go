@@ -48,7 +48,10 @@ type claims struct {
 	// Bought ties the token to the credential it was bought with. Kazoo
 	// ignores it.
 	Bought string `json:"callflowd_sig,omitempty"`
-	As     *as    `json:"as,omitempty"`
+	// Session and Began are the id and the time of the login of a renewed token.
+	Session string           `json:"callflowd_session,omitempty"`
+	Began   *jwt.NumericDate `json:"auth_time,omitempty"`
+	As      *as              `json:"as,omitempty"`
 	jwt.RegisteredClaims
 }
 
@@ -75,6 +78,7 @@ func (s *Service) issue(ctx context.Context, l login) (string, Identity, error) 
 			Issuer: issuer, ID: hex.EncodeToString(id), IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(expires),
 		},
 	}
+	c.extend(l.session)
 	identity := c.identity()
 	identity.Plain = plain(l.buyer())
 	if l.as != nil {
@@ -159,6 +163,7 @@ func (c claims) identity() Identity {
 	if c.ExpiresAt != nil {
 		id.Expires = c.ExpiresAt.Time
 	}
+	id.session, id.renewed = c.sessionOf(), c.Session != ""
 	return id
 }
 
@@ -183,6 +188,9 @@ func (s *Service) readToken(ctx context.Context, token string) (Identity, error)
 		return Identity{}, tokenRejected("the token has no identity_sig", nil)
 	}
 	identity := c.identity()
+	if err := s.checkSession(ctx, identity); err != nil {
+		return Identity{}, err
+	}
 	doc, err := couch.Ask(ctx, &s.first, firstCheckLimit, func(ctx context.Context) (document.Doc, error) {
 		doc, err := s.buyer(ctx, c)
 		if err == nil {
