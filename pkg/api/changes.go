@@ -27,7 +27,7 @@ func (s *Server) listChanges(c *web.Call) (*web.Answer, error) {
 		o.Limit = n
 	}
 	if c.Wants(web.EventStream) {
-		return s.StreamChanges(c, o)
+		return s.StreamChanges(c, o, func(change callflow.Change) any { return change })
 	}
 	switch feed := c.Value("feed"); feed {
 	case "", "normal":
@@ -46,11 +46,12 @@ func (s *Server) listChanges(c *web.Call) (*web.Answer, error) {
 	return &web.Answer{Data: found.Changes, Members: web.Members{LastSeq: found.LastSeq}}, nil
 }
 
-// StreamChanges sends changes as they come (WHATWG HTML, section 9.2). A
+// StreamChanges sends changes as they come (WHATWG HTML, section 9.2), each as
+// shown makes it. A
 // browser that connects again names the last change it has in Last-Event-ID.
 // The first page is read before the answer begins, so that an error can still
 // have its own status.
-func (s *Server) StreamChanges(c *web.Call, o callflow.ChangesOptions) (*web.Answer, error) {
+func (s *Server) StreamChanges(c *web.Call, o callflow.ChangesOptions, shown func(callflow.Change) any) (*web.Answer, error) {
 	if id := c.Request.Header.Get("Last-Event-ID"); id != "" {
 		o.Since = id
 	}
@@ -65,7 +66,7 @@ func (s *Server) StreamChanges(c *web.Call, o callflow.ChangesOptions) (*web.Ans
 		}
 		for {
 			for _, change := range found.Changes {
-				body, err := web.Encode(change)
+				body, err := web.Encode(shown(change))
 				if err != nil {
 					return err
 				}

@@ -42,14 +42,20 @@ func (s *Server) mayReplicate(c *web.Call) error {
 
 // listReplications serves GET /v2/replications.
 func (s *Server) listReplications(c *web.Call) (*web.Answer, error) {
-	if err := s.mayReplicate(c); err != nil {
-		return nil, err
-	}
-	list, err := s.cfg.Sites.Statuses(c.Context())
+	list, err := s.Replications(c)
 	if err != nil {
 		return nil, err
 	}
 	return &web.Answer{Data: list}, nil
+}
+
+// Replications are the copies to and from other sites, for those who may see
+// them.
+func (s *Server) Replications(c *web.Call) ([]sites.Status, error) {
+	if err := s.mayReplicate(c); err != nil {
+		return nil, err
+	}
+	return s.cfg.Sites.Statuses(c.Context())
 }
 
 // createReplication serves PUT /v2/replications.

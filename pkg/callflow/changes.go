@@ -9,6 +9,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/route/names"
 )
 
 // Bounds of one answer of the change feed.
@@ -32,6 +33,8 @@ type Change struct {
 	Type     string `json:"type"`
 	Revision string `json:"revision"`
 	Deleted  bool   `json:"deleted"` // soft-deleted ones too
+
+	Name string `json:"-"` // what the document is called; "" where that is not known
 }
 
 // ChangesPage is one answer of the feed. LastSeq is where the next begins.
@@ -97,5 +100,6 @@ func changeOf(c couch.Change) (Change, bool) {
 	if ours(c.ID) || json.Unmarshal(c.Doc, &doc) != nil {
 		return Change{}, false
 	}
-	return Change{Seq: c.Seq, ID: c.ID, Type: doc.Type(), Revision: doc.Rev(), Deleted: c.Deleted || !doc.Live()}, true
+	name, _ := names.Describe(doc).Fields["name"].(string)
+	return Change{Seq: c.Seq, ID: c.ID, Type: doc.Type(), Revision: doc.Rev(), Deleted: c.Deleted || !doc.Live(), Name: name}, true
 }

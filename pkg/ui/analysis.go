@@ -8,6 +8,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/route/analysis"
+	"github.com/callflowd/callflowd/pkg/ui/catalogue"
 )
 
 // analysisView is the page of what is wrong with an account's routes.
@@ -17,7 +18,7 @@ type analysisView struct {
 	Total       int
 	NotAnalysed []analysis.NotAnalysed
 	MoreNot     int
-	Names       map[string]string // of callflows, by id
+	List        *catalogue.List // names callflows
 }
 
 // findingGroup is the findings of one kind.
@@ -51,11 +52,11 @@ func (p *pages) analysis(c *web.Call) (*web.Answer, error) {
 	view := analysisView{Kind: c.Query.Get("kind"), Total: len(found.Findings)}
 	view.Groups = groupsOf(c, found.Findings, view.Kind)
 	view.NotAnalysed, view.MoreNot = firstOf(found.NotAnalysed, rowsAPage)
-	view.Names = list.Names()
+	view.List = list
 	for i := range view.Groups {
 		for j := range view.Groups[i].Findings {
 			f := &view.Groups[i].Findings[j]
-			f.Message = worded(*f, view.Names)
+			f.Message = worded(*f, list)
 		}
 	}
 	return p.show(c, "analysis", page{Title: say("analysis.title"), Nav: "analysis", Data: view})

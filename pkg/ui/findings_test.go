@@ -49,3 +49,30 @@ func TestFindingsLate(t *testing.T) {
 		t.Errorf("%v, %v, %v", r, done, err)
 	}
 }
+
+// TestFindingsBefore: until the analysis of a new version is done, the one
+// before it stands in, and says so.
+func TestFindingsBefore(t *testing.T) {
+	release := make(chan struct{}, 1)
+	f := newFindings(func(context.Context, string) (analysis.Report, error) {
+		<-release
+		return analysis.Report{Findings: []analysis.Finding{{Kind: analysis.Overlap, CallflowID: "x"}}}, nil
+	})
+	if r, current := f.latest(t.Context(), "a", "1", time.Nanosecond); current || len(r.about) != 0 {
+		t.Errorf("%v %v", r, current)
+	}
+	release <- struct{}{}
+	if r, current := f.latest(t.Context(), "a", "1", time.Minute); !current || len(r.about["x"]) != 1 {
+		t.Errorf("%v %v", r, current)
+	}
+	for _, version := range []string{"2", "3"} {
+		if r, current := f.latest(t.Context(), "a", version, time.Nanosecond); current || len(r.about["x"]) != 1 || r.before != nil {
+			t.Errorf("%s: %v %v", version, r, current)
+		}
+	}
+	release <- struct{}{}
+	release <- struct{}{}
+	if r, current := f.latest(t.Context(), "a", "3", time.Minute); !current || r.version != "3" {
+		t.Errorf("%v %v", r, current)
+	}
+}

@@ -21,7 +21,8 @@ func large(t testing.TB, callflows int) *site {
 	s := newSite(t)
 	var docs []document.Doc
 	for i := range callflows {
-		docs = append(docs, document.Doc{
+		user := document.Doc{"_id": fmt.Sprintf("%032x", 1<<20+i), "pvt_type": "user", "pvt_account_id": s.master, "first_name": fmt.Sprintf("Person %d", i), "last_name": "Doe"}
+		docs = append(docs, user, document.Doc{
 			"_id": fmt.Sprintf("%032x", i), "pvt_type": "callflow", "pvt_account_id": s.master, "pvt_account_db": "x",
 			"name": fmt.Sprintf("Extension %05d of a business with a rather long name", i), "numbers": []any{fmt.Sprintf("2%05d", i), fmt.Sprintf("+1503%07d", i)},
 			"flow": map[string]any{"module": "user", "data": map[string]any{"id": fmt.Sprintf("%032x", 1<<20+i)}, "children": map[string]any{
@@ -89,11 +90,15 @@ func TestAccountTree(t *testing.T) {
 	}
 }
 
+// BenchmarkLargeAccount measures pages of an account of 10,000 callflows that
+// refer to 20,000 documents, half of which exist.
 func BenchmarkLargeAccount(b *testing.B) {
 	s := large(b, 10_000)
 	in := s.signedIn(b, masterKey)
+	one := fmt.Sprintf("%032x", 7)
 	for name, path := range map[string]string{
-		"list": "/callflows", "last page": "/callflows?page=200", "search": "/callflows?q=09999", "reference": "/callflows?q=nobody&in=reference", "one": "/callflows/" + fmt.Sprintf("%032x", 7), "test": "/test?number=209999",
+		"list": "/callflows", "last page": "/callflows?page=200", "search": "/callflows?q=09999", "reference": "/callflows?q=person+77&in=reference",
+		"nothing": "/callflows?q=zzz", "one": "/callflows/" + one, "test": "/test?number=209999", "map": "/map",
 	} {
 		in.get(s.under(path)).want(http.StatusOK)
 		b.Run(name, func(b *testing.B) {
@@ -102,4 +107,12 @@ func BenchmarkLargeAccount(b *testing.B) {
 			}
 		})
 	}
+	b.Run("search after a change", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			b.StopTimer()
+			s.change(b, one, fmt.Sprintf(`{"name":"Changed %d"}`, i))
+			b.StartTimer()
+			in.get(s.under("/callflows?q=changed")).want(http.StatusOK)
+		}
+	})
 }

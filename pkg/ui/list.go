@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"errors"
 	"strconv"
 	"strings"
@@ -86,7 +87,7 @@ func (p *pages) callflows(c *web.Call) (*web.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := list.Find(data.Query, data.In, p.named(c, list, data))
+	found := list.Find(data.Query, data.In)
 	pager, from, until := pagerOf(c, len(found), func(number string) string {
 		return here(c, "/callflows", "q", data.Query, "in", string(data.In), "page", number)
 	})
@@ -94,36 +95,6 @@ func (p *pages) callflows(c *web.Call) (*web.Answer, error) {
 	data.Rows, data.Unknown = p.listed(c, list, found[from:until])
 	view.Data = data
 	return p.show(c, "callflows", view)
-}
-
-// named are the ids of the referred documents whose names hold the text that
-// is searched for. Without their names the search knows ids alone.
-func (p *pages) named(c *web.Call, list *catalogue.List, asked callflowList) map[string]bool {
-	if asked.Query == "" || asked.In != catalogue.Everywhere && asked.In != catalogue.ByReference {
-		return nil
-	}
-	seen := map[string]bool{}
-	var ids []string
-	for _, item := range list.Items {
-		for _, r := range item.References {
-			if !seen[r.ID] {
-				seen[r.ID] = true
-				ids = append(ids, r.ID)
-			}
-		}
-	}
-	names, err := p.Routes.Names(c.Context(), c.Account(), ids)
-	if err != nil {
-		return nil
-	}
-	out := map[string]bool{}
-	for id, described := range names {
-		name, _ := described.Fields["name"].(string)
-		if strings.Contains(strings.ToLower(name), strings.ToLower(asked.Query)) {
-			out[id] = true
-		}
-	}
-	return out
 }
 
 // The most that a row shows.
@@ -137,66 +108,49 @@ const (
 // listed makes the rows, with what is wrong with each. A list without an
 // analysis is of use, too.
 func (p *pages) listed(c *web.Call, list *catalogue.List, items []*catalogue.Item) (rows []callflowRow, unknown bool) {
-	found, done, err := p.findings.of(c.Context(), c.Account(), list.Version, p.Patience)
-	wrong := map[string][]warning{}
-	if done = done && err == nil; done {
-		names := list.Names()
-		for _, f := range found.Findings {
-			wrong[f.CallflowID] = append(wrong[f.CallflowID], warning{f.Severity, worded(f, names)})
-		}
-	}
-	missing := p.missing(c, items)
+	found, current := p.findings.latest(c.Context(), c.Account(), list.Version, p.Patience)
 	for _, item := range items {
 		row := callflowRow{Item: item}
 		row.Numbers, row.MoreNumbers = firstOf(item.Numbers, rowNumbers)
 		row.Patterns, row.MorePatterns = firstOf(item.Patterns, rowPatterns)
 		row.Modules, row.MoreModules = firstOf(item.Modules, rowModules)
+		all := missing(list, item)
 		if item.Empty {
-			row.Warnings = append(row.Warnings, warning{analysis.Warning, say("callflows.empty")})
+			all = append(all, warning{analysis.Warning, say("callflows.empty")})
 		}
-		all := append(append(row.Warnings, missing[item.ID]...), wrong[item.ID]...)
+		for _, f := range found.about[item.ID] {
+			all = append(all, warning{f.Severity, worded(*f, list)})
+		}
 		row.Warnings, row.MoreWarnings = firstOf(all, rowWarnings)
 		rows = append(rows, row)
 	}
-	return rows, !done
+	return rows, !current
 }
 
 // worded is a finding's message, with the names of callflows for their ids.
-func worded(f analysis.Finding, names map[string]string) string {
+func worded(f analysis.Finding, list *catalogue.List) string {
 	ids := []string{f.CallflowID, f.Winner}
 	if f.Other != nil {
 		ids = append(ids, f.Other.CallflowID)
 	}
 	text := f.Message
 	for _, id := range ids {
-		if name := names[id]; name != "" {
-			text = strings.ReplaceAll(text, "callflow "+id, name)
+		if id != "" {
+			text = strings.ReplaceAll(text, "callflow "+id, list.Name(id))
 		}
 	}
 	return text
 }
 
 // missing warns of references to documents that are not there.
-func (p *pages) missing(c *web.Call, items []*catalogue.Item) map[string][]warning {
-	var ids []string
-	for _, item := range items {
-		for _, r := range item.References {
-			ids = append(ids, r.ID)
-		}
-	}
-	names, err := p.Routes.Names(c.Context(), c.Account(), ids)
-	if err != nil {
-		return nil
-	}
-	out := map[string][]warning{}
-	for _, item := range items {
-		for _, r := range item.References {
-			switch described, ok := names[r.ID]; {
-			case !ok:
-				out[item.ID] = append(out[item.ID], warning{analysis.Warning, say("callflows.missing", r.Type, shorten(r.ID))})
-			case described.Deleted:
-				out[item.ID] = append(out[item.ID], warning{analysis.Warning, say("callflows.gone", r.Type, shorten(r.ID))})
-			}
+func missing(list *catalogue.List, item *catalogue.Item) []warning {
+	var out []warning
+	for _, r := range item.References {
+		switch d := list.Document(r.ID); {
+		case d.Missing:
+			out = append(out, warning{analysis.Warning, say("callflows.missing", r.Type, shorten(r.ID))})
+		case d.Deleted:
+			out = append(out, warning{analysis.Warning, say("callflows.gone", r.Type, cmp.Or(d.Name, shorten(r.ID)))})
 		}
 	}
 	return out

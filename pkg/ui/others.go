@@ -5,13 +5,10 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/callflowd/callflowd/pkg/account"
 	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/callflow"
-	"github.com/callflowd/callflowd/pkg/draw"
-	"github.com/callflowd/callflowd/pkg/route"
 )
 
 // deletedView is the page of what can be restored.
@@ -43,9 +40,18 @@ func (p *pages) deleted(c *web.Call) (*web.Answer, error) {
 // changesView is the page of the change feed.
 type changesView struct {
 	Since, Last string
-	Rows        []callflow.Change
+	Rows        []changeRow
 	More        bool
-	Names       map[string]string
+}
+
+// changeRow is a change as people read it.
+type changeRow struct {
+	callflow.Change
+	Name string `json:"name"`
+}
+
+func rowOf(change callflow.Change) changeRow {
+	return changeRow{change, cmp.Or(strings.TrimSpace(change.Name), shorten(change.ID))}
 }
 
 // changes serves GET /ui/accounts/{A}/changes: what changed since a sequence,
@@ -57,55 +63,16 @@ func (p *pages) changes(c *web.Call) (*web.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	view.Rows, view.Last, view.More = found.Changes, found.LastSeq, len(found.Changes) == most
-	slices.Reverse(view.Rows)
-	var ids []string
-	for _, change := range view.Rows {
-		ids = append(ids, change.ID)
+	view.Last, view.More = found.LastSeq, len(found.Changes) == most
+	for _, change := range slices.Backward(found.Changes) {
+		view.Rows = append(view.Rows, rowOf(change))
 	}
-	view.Names = p.callflowNames(c, ids)
 	return p.show(c, "changes", page{Title: say("changes.title"), Nav: "changes", Data: view})
 }
 
 // stream serves GET /ui/accounts/{A}/changes/stream, for the page's script.
 func (p *pages) stream(c *web.Call) (*web.Answer, error) {
-	return p.API.StreamChanges(c, callflow.ChangesOptions{Since: cmp.Or(c.Query.Get("since"), "now")})
-}
-
-// accountMap serves GET /ui/accounts/{A}/map.
-func (p *pages) accountMap(c *web.Call) (*web.Answer, error) {
-	docs, err := p.Callflows.All(c.Context(), c.Account())
-	if err != nil {
-		return nil, err
-	}
-	drawn := draw.NewMap("", docs, p.options(c, draw.Beginnings(docs)...))
-	view := page{Title: say("map.title"), Nav: "map", Data: pictureOf(say("map.picture"), drawn)}
-	return p.show(c, "map", view)
-}
-
-// part is a part of the program, and why it does not work.
-type part struct{ Name, Reason string }
-
-// systemView is the page of the program itself.
-type systemView struct {
-	Version, Storage string
-	Parts            []part
-	route.Totals
-	Lag string
-}
-
-// system serves GET /ui/system.
-func (p *pages) system(c *web.Call) (*web.Answer, error) {
-	view := systemView{Version: p.Version, Storage: p.Storage, Totals: p.Routes.Totals()}
-	view.Lag = view.Totals.Lag.Truncate(time.Millisecond).String()
-	for _, o := range p.API.Outcomes() {
-		one := part{Name: o.Part}
-		if o.Err != nil {
-			one.Reason = web.Message(o.Err)
-		}
-		view.Parts = append(view.Parts, one)
-	}
-	return p.show(c, "system", page{Title: say("system.title"), Nav: "system", Data: view})
+	return p.API.StreamChanges(c, callflow.ChangesOptions{Since: cmp.Or(c.Query.Get("since"), "now")}, func(change callflow.Change) any { return rowOf(change) })
 }
 
 // accountsView is the page of the accounts below one.

@@ -1,14 +1,19 @@
 package ui
 
 import (
+	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/callflowd/callflowd/pkg/account"
+	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/replication/sites"
 	"github.com/callflowd/callflowd/pkg/save"
 )
 
@@ -193,4 +198,67 @@ func TestOtherPages(t *testing.T) {
 	b.get(s.under("/accounts")).want(http.StatusOK).has(say("accounts.none"))
 	b.get("/ui/accounts/" + strings.Repeat("f", 32) + "/callflows").want(http.StatusNotFound).has(say("failed.home"))
 	b.get("/ui/accounts/short/callflows").want(http.StatusNotFound)
+}
+
+// TestSystemPage: replications are told to those who may see them.
+func TestSystemPage(t *testing.T) {
+	s := newSite(t)
+	b := s.signedIn(t, masterKey)
+	b.get("/ui/system").want(http.StatusOK).has(say("system.copies"), say("system.nocopies"))
+	d, wrong := sites.Parse(document.Doc{"remote": "https://u:geheim@north.example:6984", "direction": "both", "accounts": "all"}, nil)
+	if len(wrong) > 0 {
+		t.Fatal(wrong)
+	}
+	d.ID = "r1"
+	if err := s.sites.Create(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	b.get("/ui/system").want(http.StatusOK).has("north.example:6984", say("direction.both"), say("state.starting"), say("system.unknown")).hasNot("geheim")
+	below := s.signedIn(t, s.accountBelow(t, "below"))
+	below.get("/ui/system").want(http.StatusOK).hasNot("north.example", say("system.copies"))
+}
+
+// accountBelow makes an account below the master account and returns its API key.
+func (s *site) accountBelow(t *testing.T, name string) string {
+	t.Helper()
+	doc, err := s.accounts.Create(t.Context(), s.master, document.Doc{"name": name, "realm": name + ".example"}, account.Actor{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := s.accounts.APIKey(t.Context(), doc.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// TestLiveNames: a change that comes live is called by its name.
+func TestLiveNames(t *testing.T) {
+	s := newSite(t)
+	b := s.signedIn(t, masterKey)
+	id := s.save(t, `{"name":"One","numbers":["100"]}`)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, s.under("/changes/stream?since=0"), nil)
+	r.AddCookie(&http.Cookie{Name: web.SessionCookie, Value: b.cookie})
+	w := &untilWritten{ResponseRecorder: httptest.NewRecorder(), want: `"name":"One"`, found: cancel}
+	s.handler.ServeHTTP(w, r)
+	if body := w.Body.String(); !strings.Contains(body, `"name":"One"`) || !strings.Contains(body, id) {
+		t.Error(body)
+	}
+}
+
+// untilWritten calls found when a text was written.
+type untilWritten struct {
+	*httptest.ResponseRecorder
+	want  string
+	found func()
+}
+
+func (w *untilWritten) Write(p []byte) (int, error) {
+	n, err := w.ResponseRecorder.Write(p)
+	if strings.Contains(w.Body.String(), w.want) {
+		w.found()
+	}
+	return n, err
 }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -81,10 +82,7 @@ func (p *pages) around(c *web.Call, view *page) {
 		return
 	}
 	view.Caller = ref{p.nameOf(c, id.AccountID), roleOf(id)}
-	view.Account.ID = c.Account()
-	if view.Account.ID == "" {
-		view.Account.ID = id.AccountID
-	}
+	view.Account.ID = cmp.Or(view.Account.ID, c.Account(), id.AccountID)
 	state, err := p.Accounts.State(c.Context(), view.Account.ID)
 	if err != nil {
 		return // the page is of use without

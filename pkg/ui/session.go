@@ -121,6 +121,24 @@ func (p *pages) cookie(c *web.Call, token string, expires time.Time) string {
 	return cookie.String()
 }
 
+// renewing keeps the session of somebody who works: a page that is asked for in
+// the second half of a token's life brings the next token. What runs without
+// anybody, such as live changes, does not.
+func (p *pages) renewing(handle func(*web.Call) (*web.Answer, error)) func(*web.Call) (*web.Answer, error) {
+	return func(c *web.Call) (*web.Answer, error) {
+		a, err := handle(c)
+		if err != nil || a.Raw == nil || c.Token == "" || !p.Auth.Due(c.Identity) {
+			return a, err
+		}
+		next, err := p.Auth.Renew(c.Context(), c.Token)
+		if err != nil { // it is good for this page, and the next one asks again
+			return a, nil
+		}
+		a.Raw.Header["Set-Cookie"] = p.cookie(c, next.Token, next.Identity.Expires)
+		return a, nil
+	}
+}
+
 // signOut serves POST /ui/sign-out: the token is void.
 func (p *pages) signOut(c *web.Call) (*web.Answer, error) {
 	if err := p.Auth.Revoke(c.Context(), c.Identity); err != nil {
@@ -145,6 +163,13 @@ func (p *pages) fail(c *web.Call, f web.Failure) *web.Answer {
 		return p.unknown(c)
 	}
 	view := page{Title: say("failed.title", f.Status), Data: failed{f.Status, f.Message, c.RequestID, problemLines(f.Problem)}}
+	if f.Status < http.StatusInternalServerError && c.Identity.AccountID != "" {
+		view.Account.ID = c.Identity.AccountID
+		if p.Auth.Authorize(c.Context(), c.Identity, c.Account()) == nil {
+			view.Account.ID = c.Account()
+		}
+		p.around(c, &view)
+	}
 	a, err := render("failed", f.Status, view)
 	if err != nil { // cannot be: the template is a simple one
 		return &web.Answer{Status: f.Status, Raw: &web.RawBody{ContentType: "text/plain; charset=utf-8", Body: []byte(f.Message), Header: headers()}}

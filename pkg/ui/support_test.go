@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/replication/sites"
 	"github.com/callflowd/callflowd/pkg/resource"
 	"github.com/callflowd/callflowd/pkg/route"
 	"github.com/callflowd/callflowd/pkg/save"
@@ -30,13 +32,22 @@ const masterKey = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abc
 
 // site is a whole server with its pages, on a fresh storage.
 type site struct {
-	t       testing.TB
-	handler http.Handler
-	couch   *couch.Client
-	flows   *callflow.Service
-	master  string
-	routes  *route.Indexes
+	t        testing.TB
+	handler  http.Handler
+	couch    *couch.Client
+	flows    *callflow.Service
+	master   string
+	routes   *route.Indexes
+	sites    *sites.Service
+	accounts *account.Service
+	ahead    atomic.Int64 // how far the clock is, in nanoseconds
 }
+
+// now is the time of the site's clock.
+func (s *site) now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
+
+// later moves the clock.
+func (s *site) later(by time.Duration) { s.ahead.Add(int64(by)) }
 
 func newSite(t testing.TB) *site { return newSiteWith(t, time.Minute) }
 
@@ -55,23 +66,27 @@ func newSiteWith(t testing.TB, patience time.Duration) *site {
 	}
 	indexes := route.NewIndexes(route.Config{Couch: client, Patience: time.Minute})
 	t.Cleanup(indexes.Close)
-	service := &auth.Service{Couch: client, Accounts: accounts, FailedLoginRound: time.Nanosecond}
+	s := &site{t: t, couch: client, master: master.ID, routes: indexes, accounts: accounts}
+	service := &auth.Service{Couch: client, Accounts: accounts, FailedLoginRound: time.Nanosecond, Now: s.now}
 	if err := service.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	flows := &callflow.Service{Couch: client, Schemas: live, Accounts: accounts, Index: indexes, Words: api.Words()}
+	s.flows, s.sites = flows, sites.New(sites.Config{Couch: client, Local: func(db string) any { return db }})
 	server := api.New(api.Config{
 		Accounts: accounts, Couch: client, Schemas: live, Version: "1.0", Auth: service, Callflows: flows, Routes: indexes,
+		Sites:     s.sites,
 		Limits:    web.Limits{Deadline: 5 * time.Minute},
 		Resources: &resource.Service{Couch: client, Schemas: live, Words: api.Words(), Hash: auth.UserCredentials},
-		Pages: func(s *api.Server) []web.Row {
+		Pages: func(own *api.Server) []web.Row {
 			return Rows(Config{
-				API: s, Callflows: flows, Accounts: accounts, Auth: service, Routes: indexes, Version: "1.0", Storage: "memory",
-				Patience: patience,
+				API: own, Callflows: flows, Accounts: accounts, Auth: service, Routes: indexes, Version: "1.0", Storage: "memory",
+				Patience: patience, Now: s.now,
 			})
 		},
 	})
-	return &site{t: t, handler: server.Handler(), couch: client, flows: flows, master: master.ID, routes: indexes}
+	s.handler = server.Handler()
+	return s
 }
 
 // browser is somebody who looks at the pages.

@@ -20,6 +20,8 @@ import (
 	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/auth"
 	"github.com/callflowd/callflowd/pkg/callflow"
+	"github.com/callflowd/callflowd/pkg/lru"
+	"github.com/callflowd/callflowd/pkg/replication/sites"
 	"github.com/callflowd/callflowd/pkg/route"
 	"github.com/callflowd/callflowd/pkg/route/analysis"
 	"github.com/callflowd/callflowd/pkg/save"
@@ -32,8 +34,11 @@ type API interface {
 	Analyse(ctx context.Context, accountID string) (analysis.Report, error)
 	// Settle resolves the conflict of the document in the path.
 	Settle(c *web.Call, wanted callflow.Resolution, check func(rev string) error) (save.Saved, error)
-	// StreamChanges sends changes as they come.
-	StreamChanges(c *web.Call, o callflow.ChangesOptions) (*web.Answer, error)
+	// StreamChanges sends changes as they come, each as shown makes it.
+	StreamChanges(c *web.Call, o callflow.ChangesOptions, shown func(callflow.Change) any) (*web.Answer, error)
+	// Replications are the copies to and from other sites, for those who may
+	// see them; the error of others is [problem.Forbidden].
+	Replications(c *web.Call) ([]sites.Status, error)
 	// Outcomes says of each part of the program whether it works.
 	Outcomes() []health.Outcome
 	// TimeOf reads the parameter at.
@@ -60,6 +65,7 @@ type pages struct {
 	Config
 	catalogue *catalogue.Catalogue
 	findings  *findings
+	maps      *lru.Map[string, mapKept] // by account
 }
 
 // Rows are the rows of all pages.
@@ -70,11 +76,16 @@ func Rows(cfg Config) []web.Row {
 	if cfg.Patience == 0 {
 		cfg.Patience = 40 * time.Millisecond
 	}
-	p := &pages{Config: cfg, catalogue: catalogue.New(cfg.Callflows), findings: newFindings(cfg.API.Analyse)}
+	p := &pages{
+		Config: cfg, catalogue: catalogue.New(cfg.Callflows), findings: newFindings(cfg.API.Analyse), maps: newMaps(),
+	}
 	rows := append(p.outerRows(), p.accountRows()...)
 	for i := range rows {
 		rows[i].Traits |= web.Beside
 		rows[i].Fail = p.fail
+		if r := rows[i]; r.Method == get && r.Access != web.Anyone && r.Traits&web.Endless == 0 {
+			rows[i].Handle = p.renewing(r.Handle)
+		}
 	}
 	return rows
 }

@@ -1,13 +1,23 @@
 package ui
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
-// say gives a text of the pages, with values in its places. A key that is not
-// in words is a mistake of ours, and shows as itself.
+// say gives a text of the pages, with values in its places. Of a text with two
+// forms the first is for one, the second for another number: the last value
+// decides. A key that is not in words is a mistake of ours, and shows as itself.
 func say(key string, values ...any) string {
 	text, ok := words[key]
 	if !ok {
 		return key
+	}
+	if one, many, forms := strings.Cut(text, "|"); forms {
+		text = many
+		if len(values) > 0 && values[len(values)-1] == 1 {
+			text = one
+		}
 	}
 	if len(values) == 0 {
 		return text
@@ -51,7 +61,7 @@ var words = map[string]string{
 	"op.add": "added", "op.remove": "removed", "op.replace": "changed",
 
 	"callflows.title": "Callflows", "callflows.search": "Search callflows", "callflows.in": "in", "callflows.go": "Search",
-	"callflows.clear": "Show all", "callflows.found": "%d of %d callflows", "callflows.all": "%d callflows",
+	"callflows.clear": "Show all", "callflows.found": "%d of %d callflow|%d of %d callflows", "callflows.all": "%d callflow|%d callflows",
 	"callflows.unknown": "The analysis of patterns is still running; reload for its warnings.",
 	"callflows.loading": "This is a large account: its list is being read. The page comes again by itself.",
 	"callflows.nothing": "No callflow fits.", "callflows.feature": "feature code", "callflows.empty": "has no action: the call ends at once",
@@ -133,10 +143,15 @@ var words = map[string]string{
 
 	"system.title": "System", "system.program": "Program", "system.version": "Version", "system.storage": "Storage", "system.feed": "Change feed",
 	"system.fresh": "followed", "system.stale": "not followed", "system.lag": "furthest behind by %s", "system.index": "In memory",
-	"system.totals": "%d accounts with %d numbers and %d patterns", "system.health": "Health", "system.part": "Part", "system.state": "State", "system.works": "works",
+	"system.accounts": "%d account|%d accounts", "system.numbers": "%d number|%d numbers", "system.patterns": "%d pattern|%d patterns", "system.health": "Health", "system.part": "Part", "system.state": "State", "system.works": "works",
 	"system.broken": "does not work",
+	"system.copies": "Replications", "system.copieshelp": "Accounts that are copied to or from other sites.", "system.nocopies": "Nothing is copied to or from another site.",
+	"system.remote": "Other site", "system.direction": "Direction", "system.continuous": "all the time", "system.databases": "Databases", "system.written": "Documents written",
+	"system.failures": "%d failed", "system.pending": "Waiting", "system.behind": "Behind by", "system.unknown": "not known yet",
+	"direction.push": "to the other site", "direction.pull": "from the other site", "direction.both": "both ways",
+	"state.starting": "starting", "state.running": "running", "state.retrying": "trying again", "state.completed": "completed", "state.failed": "failed",
 
-	"accounts.title": "Accounts below", "accounts.search": "Search accounts", "accounts.below": "%d accounts are below this one.", "accounts.found": "%d fit.",
+	"accounts.title": "Accounts below", "accounts.search": "Search accounts", "accounts.below": "%d account is below this one.|%d accounts are below this one.", "accounts.found": "%d fits.|%d fit.",
 	"accounts.none": "None.", "accounts.in": "in", "accounts.hidden": "%d below it",
 
 	"done.restored": "The version is restored.", "done.settled": "The conflict is settled.",

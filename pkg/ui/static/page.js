@@ -34,9 +34,9 @@
   source.addEventListener('change', (event) => {
     const change = JSON.parse(event.data);
     const row = document.createElement('tr');
-    let name = document.createTextNode(short(change.id));
+    let name = document.createTextNode(change.name);
     if (change.type === 'callflow' && !change.deleted) {
-      name = element('a', short(change.id));
+      name = element('a', change.name);
       name.href = feed.dataset.flow + encodeURIComponent(change.id);
     }
     const first = cell('th', labels[0], name);
