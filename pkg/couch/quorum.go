@@ -20,31 +20,85 @@ var errFewNodes = errors.New("too few nodes have confirmed the write")
 // confirm deals with a 202. Reading with r=… does not tell how many nodes hold
 // a revision, so the very same revisions are stored again (new_edits=false),
 // which changes nothing where they are, until the quorum confirms that. Where
-// it does not, the write has failed for its caller.
+// it does not, the write has failed for its caller. The deletion of a database
+// cannot be confirmed: who deletes it again hears that it is gone.
 func (t *transport) confirm(r *http.Request, res *http.Response) (*http.Response, error) {
-	db, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
-	if !edits(r.Method, rest) {
+	db, rest, inside := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
+	ofDatabase := !inside && (r.Method == http.MethodPut || r.Method == http.MethodDelete)
+	if !ofDatabase && !edits(r.Method, rest) {
 		return res, nil
 	}
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxBuffered))
 	if err = errors.Join(err, res.Body.Close()); err != nil {
 		return nil, err
 	}
-	body := sameRevisions(r, text)
+	confirmed := false
+	switch {
+	case !ofDatabase:
+		confirmed = t.confirmEdits(r.Context(), db, sameRevisions(r, text))
+	case r.Method == http.MethodPut:
+		confirmed = t.confirmDatabase(r.Context(), db)
+	}
+	if !confirmed {
+		return nil, errFewNodes
+	}
+	res.StatusCode, res.Status = http.StatusCreated, "201 Created"
+	res.Body = io.NopCloser(bytes.NewReader(text))
+	return res, nil
+}
+
+// confirmEdits stores revisions again until the quorum confirms that.
+func (t *transport) confirmEdits(ctx context.Context, db string, body []byte) bool {
 	wait := pause.Growing{First: firstRepeat, Last: lastRepeat}
-	for attempt := 0; body != nil && attempt < maxAttempts && wait.Wait(r.Context()); attempt++ {
-		again, err := t.once(storeAgain(r.Context(), db, body))
+	for attempt := 0; body != nil && attempt < maxAttempts && wait.Wait(ctx); attempt++ {
+		again, err := t.once(request(ctx, http.MethodPost, "/"+db+"/_bulk_docs", body))
 		if err != nil {
 			continue
 		}
 		_ = again.Body.Close()
 		if again.StatusCode == http.StatusCreated {
-			res.StatusCode, res.Status = http.StatusCreated, "201 Created"
-			res.Body = io.NopCloser(bytes.NewReader(text))
-			return res, nil
+			return true
 		}
 	}
-	return nil, errFewNodes
+	return false
+}
+
+// markOfCreation is a document that is never replicated, and is gone again
+// when the quorum has confirmed it.
+const markOfCreation = "_local/callflowd-created"
+
+// confirmDatabase deals with a database whose creation too few nodes have
+// confirmed. Creating it again only tells that it exists. But a node confirms
+// a document only if it has the database, so a document is stored in it until
+// the quorum confirms that.
+func (t *transport) confirmDatabase(ctx context.Context, db string) bool {
+	path, stored := "/"+db+"/"+markOfCreation, edited{}
+	wait := pause.Growing{First: firstRepeat, Last: lastRepeat}
+	for attempt := 0; attempt < maxAttempts && wait.Wait(ctx); attempt++ {
+		body, err := json.Marshal(edited{"_rev": stored["rev"]})
+		if stored["rev"] == nil {
+			body = []byte(`{}`)
+		}
+		if err != nil {
+			return false
+		}
+		res, err := t.once(request(ctx, http.MethodPut, path, body))
+		if err != nil {
+			continue
+		}
+		err = json.NewDecoder(io.LimitReader(res.Body, maxRefusal)).Decode(&stored)
+		_ = res.Body.Close()
+		if err != nil || res.StatusCode != http.StatusCreated {
+			continue
+		}
+		remove := request(ctx, http.MethodDelete, path, nil)
+		remove.URL.RawQuery = url.Values{"rev": {stored.text("rev")}}.Encode()
+		if gone, err := t.once(remove); err == nil { // it harms nobody where it stays
+			_ = gone.Body.Close()
+		}
+		return true
+	}
+	return false
 }
 
 // edits reports whether a request changes documents that are replicated.
@@ -58,17 +112,18 @@ func edits(method, inDatabase string) bool {
 	return false
 }
 
-func storeAgain(ctx context.Context, db string, body []byte) *http.Request {
-	path := "/" + db + "/_bulk_docs"
+// request is a request to a path that is escaped already.
+func request(ctx context.Context, method, path string, body []byte) *http.Request {
 	address := &url.URL{RawPath: path}
 	address.Path, _ = url.PathUnescape(path)
-	r := (&http.Request{
-		Method: http.MethodPost, URL: address, ContentLength: int64(len(body)),
-		Header:  http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}},
-		Body:    io.NopCloser(bytes.NewReader(body)),
-		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
-	}).WithContext(ctx)
-	return r
+	r := &http.Request{Method: method, URL: address, Header: http.Header{"Accept": {"application/json"}}}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+		r.ContentLength = int64(len(body))
+		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return r.WithContext(ctx)
 }
 
 // edited is a document in a request or its answer.

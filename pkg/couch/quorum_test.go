@@ -82,6 +82,37 @@ func TestAcceptedIsConfirmed(t *testing.T) {
 	}
 }
 
+// The creation of a database that too few nodes have confirmed is confirmed by
+// a document in it, which does not stay.
+func TestAcceptedCreationIsConfirmed(t *testing.T) {
+	client, d := degradedClient(t)
+	for times := range int64(3) {
+		name := fmt.Sprint("made/after+", times)
+		d.times.Store(times)
+		if err := client.CreateDB(t.Context(), name); err != nil {
+			t.Errorf("after %d times: %v", times, err)
+		}
+		if _, err := client.DB(name).Get(t.Context(), "_local/callflowd-created"); !problem.Is(err, problem.BadIdentifier) {
+			t.Errorf("after %d times the mark is there: %v", times, err)
+		}
+	}
+	d.times.Store(1_000)
+	err := client.CreateDB(t.Context(), "never")
+	wantCode(t, err, problem.Unavailable)
+	if problem.AsError(err).Data["message"] == nil {
+		t.Errorf("the client is not told: %v", err)
+	}
+}
+
+// A database that too few nodes have deleted may come back: that is said. The
+// next attempt finds it gone.
+func TestAcceptedDeletionIsNoSuccess(t *testing.T) {
+	client, d := degradedClient(t)
+	d.times.Store(1)
+	wantCode(t, client.DropDB(t.Context(), dbName), problem.Unavailable)
+	check(t, client.DropDB(t.Context(), dbName))
+}
+
 // Where they never confirm it, the write has failed and says how.
 func TestAcceptedIsNoSuccess(t *testing.T) {
 	for _, name := range []string{"create", "put", "delete", "bulk", "revisions"} {
