@@ -82,7 +82,7 @@ func (s *Service) init() {
 		if s.RealmSuffix == "" {
 			s.RealmSuffix = "sip.local"
 		}
-		s.gate.Now = s.Now
+		s.gate.Server = s.Couch
 		if s.StaleFor <= 0 {
 			s.StaleFor = 24 * time.Hour
 		}

@@ -131,7 +131,7 @@ func (s *Service) init() {
 		if s.Now == nil {
 			s.Now = time.Now
 		}
-		s.again.Now, s.first.Now = s.Now, s.Now
+		s.again.Server, s.first.Server = s.Couch, s.Couch
 		if s.TokenLife <= 0 {
 			s.TokenLife = time.Hour
 		}

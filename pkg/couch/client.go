@@ -61,6 +61,8 @@ type Config struct {
 	Calls int
 	// Node, if set, is told when a node goes down or comes back.
 	Node func(NodeChange)
+	// Now tells how long a node has been left alone; nil means time.Now.
+	Now func() time.Time
 	// Observe refuses everything that writes with [problem.ReadOnly].
 	Observe bool
 	// Observer may be nil.
@@ -75,6 +77,7 @@ type Client struct {
 	http    *chttp.Client // for requests that kivik has no call for
 	timeout time.Duration
 	writes  *writes
+	nodes   *nodes
 
 	beside *lru.Map[string, struct{}] // views that were found beside the design document they are named after
 
@@ -119,7 +122,7 @@ func Open(cfg Config) (*Client, error) {
 	if timeout <= 0 {
 		timeout = defaultTimeout
 	}
-	c := &Client{kivik: kc, http: hc, timeout: timeout, writes: through.writes, beside: lru.New[string, struct{}](besideKnown)}
+	c := &Client{kivik: kc, http: hc, timeout: timeout, writes: through.writes, nodes: &through.nodes, beside: lru.New[string, struct{}](besideKnown)}
 	if cfg.Wrote != nil {
 		c.OnWrite(cfg.Wrote)
 	}

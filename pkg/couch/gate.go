@@ -10,19 +10,16 @@ import (
 )
 
 // Gate is for requests that only refresh what is known already, and can do
-// without an answer. While the server does not answer, one request at a time
-// waits for it in the background, and all others fail at once. The zero value
-// is ready.
+// without an answer. While one of them waits for too long, it goes on in the
+// background and all others fail at once; so they do while the server fails
+// those who need it. The zero value is ready, and knows only of its own
+// requests.
 type Gate struct {
-	Now func() time.Time // nil means time.Now
+	Server *Client // tells whether the server fails; may be nil
 
-	mu     sync.Mutex
-	late   int       // requests that have waited for too long
-	closed time.Time // no request until then: the last one failed
+	mu   sync.Mutex
+	late int // requests that have waited for too long
 }
-
-// closedFor is how long a server that failed is left alone.
-const closedFor = 2 * time.Second
 
 var errGate = errors.New("the server has not answered lately")
 
@@ -41,7 +38,6 @@ func Ask[T any](ctx context.Context, g *Gate, limit time.Duration, request func(
 	answered := make(chan answer, 1)
 	go func() {
 		value, err := request(context.WithoutCancel(ctx))
-		g.note(err)
 		answered <- answer{value, err}
 	}()
 	timer := time.NewTimer(limit)
@@ -60,30 +56,13 @@ func Ask[T any](ctx context.Context, g *Gate, limit time.Duration, request func(
 
 func (g *Gate) open() bool {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.late == 0 && !g.now().Before(g.closed)
+	late := g.late > 0
+	g.mu.Unlock()
+	return !late && (g.Server == nil || g.Server.nodes.spares())
 }
 
 func (g *Gate) wait(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.late += n
-}
-
-// note records whether the server answered. When the gate opens again, the first
-// request that fails closes it again.
-func (g *Gate) note(err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.closed = time.Time{}
-	if problem.Is(err, problem.Unavailable) || problem.Is(err, problem.DatastoreFault) {
-		g.closed = g.now().Add(closedFor)
-	}
-}
-
-func (g *Gate) now() time.Time {
-	if g.Now == nil {
-		return time.Now()
-	}
-	return g.Now()
 }

@@ -3,44 +3,66 @@ package couch_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/couch/couchtest"
+	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
-func TestGate(t *testing.T) {
+// A server that is up and fails what it is asked is spared the requests that
+// can be done without, except for one every two seconds, until it serves any
+// other again.
+func TestGateSparesAFailingServer(t *testing.T) {
+	var status, asked atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.URL.Path != "/_up" {
+			asked.Add(1)
+			w.WriteHeader(int(status.Load()))
+		}
+		_, _ = w.Write([]byte(`{"ok":true,"id":"a","rev":"1-a"}`))
+	}))
+	t.Cleanup(server.Close)
 	now := time.Now()
-	g := &couch.Gate{Now: func() time.Time { return now }}
-	asked := 0
-	ask := func(err error) error {
-		_, got := couch.Ask(t.Context(), g, time.Hour, func(context.Context) (int, error) { asked++; return 1, err })
-		return got
+	client := open(t, couch.Config{URL: server.URL, Now: func() time.Time { return now }})
+	put := func(ctx context.Context) (int, error) {
+		return 1, client.DB(dbName).Put(ctx, document.Doc{"_id": "a"})
 	}
-	down := &problem.Error{Code: problem.Unavailable}
-	missing := &problem.Error{Code: problem.BadIdentifier}
+	gate := &couch.Gate{Server: client}
+	optional := func(ctx context.Context) (int, error) { return couch.Ask(ctx, gate, time.Hour, put) }
 	steps := []struct {
-		answer error
-		want   problem.Code
-		asked  int
-		after  time.Duration
+		status  int64
+		request func(context.Context) (int, error)
+		after   time.Duration
+		asked   int64 // all in all
+		good    bool
 	}{
-		{nil, "", 1, 0},
-		{missing, problem.BadIdentifier, 2, 0}, // an answer like any other
-		{down, problem.Unavailable, 3, 0},
-		{nil, problem.Unavailable, 3, 0}, // not asked
-		{down, problem.Unavailable, 4, 3 * time.Second},
-		{nil, problem.Unavailable, 4, time.Second},
-		{nil, "", 5, 3 * time.Second},
-		{nil, "", 6, 0},
+		{201, optional, 0, 1, true},
+		{503, optional, 0, 2, false},
+		{503, optional, 0, 3, false},
+		{201, optional, 0, 4, true},
+		{503, optional, 0, 5, false},
+		{503, put, 0, 6, false},
+		{503, optional, 0, 7, false},
+		{503, optional, 0, 7, false}, // not asked
+		{503, put, time.Second, 8, false},
+		{503, optional, time.Second, 8, false},
+		{503, optional, 3 * time.Second, 9, false},
+		{201, optional, 0, 9, false},
+		{201, put, 0, 10, true},
+		{201, optional, 0, 11, true},
 	}
 	for i, step := range steps {
 		now = now.Add(step.after)
-		err := ask(step.answer)
-		if (err == nil) != (step.want == "") || err != nil && problem.AsError(err).Code != step.want || asked != step.asked {
-			t.Errorf("step %d: %v, asked %d times; want %q, %d", i, err, asked, step.want, step.asked)
+		status.Store(step.status)
+		if _, err := step.request(t.Context()); (err == nil) != step.good || asked.Load() != step.asked {
+			t.Errorf("step %d: %v, asked %d times, want %d", i, err, asked.Load(), step.asked)
 		}
 	}
 }

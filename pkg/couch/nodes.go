@@ -14,9 +14,11 @@ import (
 
 // How the nodes of a cluster are watched.
 const (
-	askEvery = time.Second // a node that is down is asked again so often
-	goodAsks = 3           // so many good answers in a row bring it back while others serve
-	suspects = 3           // failed requests in a row after which the only node is asked whether it is up
+	askEvery   = time.Second      // a node that is down is asked again so often
+	askStandby = 10 * time.Second // one that is up and not in use is asked so often, while others are
+	goodAsks   = 3                // so many good answers in a row bring it back while others serve
+	suspects   = 3                // failed requests in a row after which the only node is asked whether it is up
+	spared     = 2 * time.Second  // so long after these, requests that can be done without are not sent
 )
 
 // How long a request waits for an answer before its node is asked whether it
@@ -44,8 +46,9 @@ type node struct {
 
 	mu     sync.Mutex
 	down   bool
-	failed int // requests in a row
-	good   int // answers in a row to the question whether it is up
+	failed int       // requests in a row
+	since  time.Time // of the last of them, or of a request that was let through to try
+	good   int       // answers in a row to the question whether it is up
 	asked  time.Time
 	asking chan struct{} // closed when the question under way is answered
 }
@@ -86,6 +89,7 @@ type nodes struct {
 	all      []*node
 	next     http.RoundTripper
 	watched  bool // false in this process, which needs no watching
+	now      func() time.Time
 	patience time.Duration
 	told     func(NodeChange)
 }
@@ -97,13 +101,28 @@ type NodeChange struct {
 	Err  error // why it went down
 }
 
+// NodeState says whether requests are sent to a node.
+type NodeState struct {
+	Host string
+	Up   bool
+}
+
+// Nodes tells of the server's nodes, in the order given.
+func (c *Client) Nodes() []NodeState {
+	states := make([]NodeState, len(c.nodes.all))
+	for i, n := range c.nodes.all {
+		states[i] = NodeState{n.host, !n.isDown()}
+	}
+	return states
+}
+
 // pick returns the node for the next request. Where all are down, one caller a
 // second waits for the question whether they still are.
 func (ns *nodes) pick() (*node, error) {
 	var chosen *node
 	var again []*node
 	for _, n := range ns.all {
-		down, due := n.state()
+		down, due := n.state(ns.now(), ns.watched && chosen != nil)
 		if !down && chosen == nil {
 			chosen = n
 		}
@@ -124,17 +143,53 @@ func (ns *nodes) pick() (*node, error) {
 	return chosen, nil
 }
 
-// state reports whether the node is down, and whether it is to be asked again.
-func (n *node) state() (down, due bool) {
+// state reports whether the node is down, and whether it is to be asked. One
+// that stands by is asked too, so that its state is known before it is needed.
+func (n *node) state(now time.Time, standsBy bool) (down, due bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.down, n.down && n.asking == nil && time.Since(n.asked) >= askEvery
+	every := askEvery
+	if !n.down {
+		every = askStandby
+	}
+	return n.down, (n.down || standsBy) && n.asking == nil && now.Sub(n.asked) >= every
+}
+
+func (n *node) isDown() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.down
+}
+
+// spares reports whether a request that can be done without may be sent. While
+// a node is up and fails what it is asked, that is one every two seconds.
+// Where all nodes are down no request waits, but the one that asks them.
+func (ns *nodes) spares() bool {
+	for _, n := range ns.all {
+		if may, up := n.spares(ns.now()); up {
+			return may
+		}
+	}
+	return true
+}
+
+func (n *node) spares(now time.Time) (may, up bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case n.down || n.failed < suspects:
+		return true, !n.down
+	case now.Sub(n.since) < spared:
+		return false, true
+	}
+	n.since = now
+	return true, true
 }
 
 // other reports whether a node besides n is up.
 func (ns *nodes) other(n *node) bool {
 	for _, one := range ns.all {
-		if down, _ := one.state(); one != n && !down {
+		if one != n && !one.isDown() {
 			return true
 		}
 	}
@@ -151,7 +206,8 @@ func (ns *nodes) note(n *node, failed bool) {
 		return
 	}
 	n.failed++
-	suspect := !n.down && n.asking == nil && (n.failed >= suspects || len(ns.all) > 1)
+	n.since = ns.now()
+	suspect := !n.down && n.asking == nil && (n.failed%suspects == 0 || len(ns.all) > 1)
 	n.mu.Unlock()
 	if suspect && ns.watched {
 		ns.ask(n)
@@ -185,35 +241,30 @@ func (ns *nodes) ask(n *node) bool {
 	if asking := n.asking; asking != nil {
 		n.mu.Unlock()
 		<-asking
-		down, _ := n.state()
-		return !down
+		return !n.isDown()
 	}
 	n.asking = make(chan struct{})
 	n.mu.Unlock()
 	err := ns.up(n)
-	change := n.answer(err, ns.other(n))
+	change := n.answer(err, ns.other(n), ns.now())
 	if change && ns.told != nil {
 		ns.told(NodeChange{Host: n.host, Up: err == nil, Err: err})
 	}
-	down, _ := n.state()
-	return !down
+	return !n.isDown()
 }
 
 // answer takes the answer to the question whether the node is up, and reports
 // whether that changed something.
-func (n *node) answer(err error, othersServe bool) (changed bool) {
+func (n *node) answer(err error, othersServe bool, now time.Time) (changed bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	was := n.down
 	if err != nil {
 		n.down, n.good = true, 0
-	} else {
-		n.failed = 0
-		if n.good++; n.good >= goodAsks || !othersServe {
-			n.down, n.good = false, 0
-		}
+	} else if n.good++; n.good >= goodAsks || !othersServe {
+		n.down, n.good = false, 0
 	}
-	n.asked = time.Now()
+	n.asked = now
 	close(n.asking)
 	n.asking = nil
 	return was != n.down

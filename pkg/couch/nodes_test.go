@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/couch/couchtest"
@@ -93,6 +94,9 @@ func TestNextNodeTakesOver(t *testing.T) {
 	couchtest.Eventually(t, "writes go on", func() bool {
 		return db.Put(t.Context(), document.Doc{"_id": "a"}) == nil
 	})
+	if states := client.Nodes(); states[0] != (couch.NodeState{Host: first.address}) || states[1] != (couch.NodeState{Host: second.address, Up: true}) {
+		t.Errorf("the nodes are %+v", states)
+	}
 	for _, id := range []string{"b", "c", "d"} {
 		check(t, db.Put(t.Context(), document.Doc{"_id": id}))
 		_, err := db.Get(t.Context(), id)
@@ -105,6 +109,9 @@ func TestNextNodeTakesOver(t *testing.T) {
 		check(t, err)
 		return first.asked.Load() > before
 	})
+	if states := client.Nodes(); !states[0].Up {
+		t.Errorf("the nodes are %+v", states)
+	}
 }
 
 // A node that takes connections and answers nothing is left alone as well.
@@ -124,6 +131,28 @@ func TestHangingNodeIsLeft(t *testing.T) {
 		t.Errorf("the hanging node got %d requests more", first.asked.Load()-asked)
 	}
 	first.hangs.Store(false)
+}
+
+// A node that stands by and dies is known to be down before it is needed.
+func TestStandbyIsWatched(t *testing.T) {
+	server := couchtest.URL(t)
+	second := newWay(t, server)
+	begun, passed := time.Now(), atomic.Int64{}
+	client := open(t, couch.Config{URL: server, Others: []string{second.url()}, Now: func() time.Time {
+		return begun.Add(time.Duration(passed.Add(1)) * time.Second)
+	}})
+	second.shut()
+	couchtest.Eventually(t, "the second node is known to be down", func() bool {
+		_, err := client.HasDB(t.Context(), dbName)
+		check(t, err)
+		return !client.Nodes()[1].Up
+	})
+	second.open()
+	couchtest.Eventually(t, "it is known to be back", func() bool {
+		_, err := client.HasDB(t.Context(), dbName)
+		check(t, err)
+		return client.Nodes()[1].Up
+	})
 }
 
 // A feed goes on from the sequence it has, at the other node.

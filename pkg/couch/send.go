@@ -98,8 +98,7 @@ func (t *transport) send(r *http.Request) (*http.Response, error) {
 // elsewhere reports whether the next attempt goes to another node, which needs
 // no wait.
 func (t *transport) elsewhere() bool {
-	down, _ := t.nodes.all[0].state()
-	return down && len(t.nodes.all) > 1
+	return len(t.nodes.all) > 1 && t.nodes.all[0].isDown()
 }
 
 // insteadOf answers that the database is missing where a request failed for

@@ -41,7 +41,10 @@ func newTransport(cfg Config, bases []*url.URL) *transport {
 			ExpectContinueTimeout: time.Second,
 		}
 	}
-	t.nodes = nodes{next: t.next, watched: cfg.URL != "" && cfg.Transport == nil, patience: patienceAlone, told: cfg.Node}
+	t.nodes = nodes{next: t.next, watched: cfg.URL != "" && cfg.Transport == nil, patience: patienceAlone, told: cfg.Node, now: cfg.Now}
+	if t.nodes.now == nil {
+		t.nodes.now = time.Now
+	}
 	for _, base := range bases {
 		t.nodes.all = append(t.nodes.all, newNode(base))
 	}
