@@ -2,13 +2,18 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"net/url"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 )
 
 // exported are the names of the metrics that a program has, also of those that
@@ -24,12 +29,17 @@ func exported(t *testing.T) map[string]bool {
 	for _, m := range regexp.MustCompile(`(?m)^([a-z_]+)[{ ]`).FindAllStringSubmatch(metrics, -1) {
 		names[m[1]] = true
 	}
-	descs := make(chan *prometheus.Desc, 1)
-	newStorageMetrics().errors.Describe(descs)
-	if !strings.Contains((<-descs).String(), `"callflowd_storage_errors_total"`) {
-		t.Fatal("the errors of storage have another name")
+	for name, collector := range map[string]prometheus.Collector{ // with a failure, or with --couchdb-url, only
+		"callflowd_storage_errors_total": newStorageMetrics().errors,
+		"callflowd_couchdb_node_up":      newNodeStates(nil),
+	} {
+		descs := make(chan *prometheus.Desc, 1)
+		collector.Describe(descs)
+		if !strings.Contains((<-descs).String(), strconv.Quote(name)) {
+			t.Fatalf("%s has another name", name)
+		}
+		names[name] = true
 	}
-	names["callflowd_storage_errors_total"] = true
 	for _, summed := range []string{"http_request_seconds", "storage_seconds"} { // what a histogram is made of
 		if !names["callflowd_"+summed+"_bucket"] {
 			t.Errorf("there is no callflowd_%s", summed)
@@ -82,6 +92,27 @@ func TestDashboard(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestNodeMetrics: the state of each node of --couchdb-url is told, also of one
+// that stands by.
+func TestNodeMetrics(t *testing.T) {
+	address := couchtest.URL(t)
+	dead := newFaultyStorage(t, address)
+	everything := fault(reset)
+	dead.now.Store(&everything)
+	p := start(t, "--data-dir="+t.TempDir(), "--couchdb-url="+address, "--couchdb-url="+dead.url)
+	want := func(address string, up int) string {
+		parsed, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("callflowd_couchdb_node_up{node=%q} %d\n", parsed.Host, up)
+	}
+	couchtest.Eventually(t, "one node is up and the other is not", func() bool {
+		metrics := scrape(t, p)
+		return strings.Contains(metrics, want(address, 1)) && strings.Contains(metrics, want(dead.url, 0))
+	})
 }
 
 // TestReadmeMetrics: README names every metric of ours, and no other.

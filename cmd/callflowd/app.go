@@ -149,6 +149,8 @@ func (a *app) metrics(store *storage) []prometheus.Collector {
 	all = append(all, newReadyParts(a), diskFree(a.dataDir))
 	if store.lite != nil {
 		all = append(all, embeddedMetrics(store.lite)...)
+	} else {
+		all = append(all, newNodeStates(store.client))
 	}
 	if a.notices != nil {
 		all = append(all, noticeMetrics(a.notices)...)

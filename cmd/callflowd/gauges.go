@@ -41,7 +41,7 @@ func embeddedMetrics(lite *couchlite.Server) []prometheus.Collector {
 	return []prometheus.Collector{
 		gauge("databases", "Embedded databases.", func() float64 { return float64(lite.Stats().Databases) }),
 		gauge("databases_open", "Embedded databases that are open.", func() float64 { return float64(lite.Stats().Open) }),
-		gauge("databases_damaged", "Embedded databases that are damaged and not used.", func() float64 { return float64(lite.Stats().Damaged) }),
+		gauge("databases_damaged", "Embedded databases that are damaged.", func() float64 { return float64(lite.Stats().Damaged) }),
 		gauge("databases_descriptors", "Descriptors that embedded databases and their view indexes hold, about.", func() float64 { return float64(lite.Stats().Descriptors) }),
 		gauge("databases_bytes", "Bytes of the files of embedded databases, view indexes left out; a minute old at most.", kept(func() float64 {
 			return float64(lite.Bytes(func(string) bool { return true }))
@@ -75,6 +75,33 @@ func kept(ask func() float64) func() float64 {
 	}
 }
 
+// nodeStates tells which nodes of the CouchDB server answer.
+type nodeStates struct {
+	client *couch.Client
+	desc   *prometheus.Desc
+}
+
+func newNodeStates(client *couch.Client) nodeStates {
+	return nodeStates{client, prometheus.NewDesc("callflowd_couchdb_node_up", "1 while the node of --couchdb-url answers, 0 while it is left alone.", []string{"node"}, nil)}
+}
+
+// Describe implements [prometheus.Collector].
+func (n nodeStates) Describe(descs chan<- *prometheus.Desc) { descs <- n.desc }
+
+// Collect implements [prometheus.Collector].
+func (n nodeStates) Collect(metrics chan<- prometheus.Metric) {
+	for _, node := range n.client.Nodes() {
+		metrics <- prometheus.MustNewConstMetric(n.desc, prometheus.GaugeValue, oneIf(node.Up), node.Host)
+	}
+}
+
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
 // readyParts tells, for each part that /readyz tells of, whether it works. The
 // parts are known once the program runs.
 type readyParts struct {
@@ -95,10 +122,6 @@ func (r readyParts) Collect(metrics chan<- prometheus.Metric) {
 		return
 	}
 	for _, o := range r.app.server.Outcomes() {
-		works := 0.0
-		if o.Err == nil {
-			works = 1
-		}
-		metrics <- prometheus.MustNewConstMetric(r.desc, prometheus.GaugeValue, works, o.Part)
+		metrics <- prometheus.MustNewConstMetric(r.desc, prometheus.GaugeValue, oneIf(o.Err == nil), o.Part)
 	}
 }
