@@ -117,6 +117,18 @@ func (s *Server) Damaged() []error {
 	return list
 }
 
+// Check looks at a whole database, and returns what damage is known of it then;
+// nil if there is none.
+func (s *Server) Check(ctx context.Context, name string) *store.DamageError {
+	return s.store.Check(ctx, name)
+}
+
+// SetAside takes the torn file of a database away, before anybody uses it, so
+// that it can be made anew. It returns where the file is kept, "" if it is lost.
+func (s *Server) SetAside(ctx context.Context, name string) (kept string, err error) {
+	return s.store.SetAside(ctx, name)
+}
+
 // Backup begins a backup of every database as it is now, which the caller
 // closes. There is one at a time. version names the program in it.
 func (s *Server) Backup(version string) (*backup.Backup, error) {

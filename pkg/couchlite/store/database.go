@@ -252,21 +252,6 @@ func (db *Database) Gone(err error) error {
 	}
 }
 
-// suspect looks at the file when a request failed as it does on a damaged one.
-// A view's index may be the cause, so that the file itself is checked, once.
-func (db *Database) suspect(err error) {
-	if code := sqliteCode(err); code != corrupt && code != notADatabase || !db.checked.CompareAndSwap(false, true) {
-		return
-	}
-	found := ""
-	if err := db.file.R.QueryRow(`PRAGMA quick_check(1)`).Scan(&found); err != nil {
-		found = err.Error()
-	}
-	if found != "ok" {
-		db.store.noteDamage(db.name, &DamageError{db.name, "a part of it is damaged: " + found})
-	}
-}
-
 // IndexDir is where the database's view indexes are kept.
 func (db *Database) IndexDir() string {
 	return filepath.Join(db.store.dir, "views", db.base)

@@ -47,6 +47,7 @@ func (s *Store) scan() error {
 		if name, ours := databaseName(base); ok && ours {
 			bases[base] = true
 			s.files[name] = base
+			s.recallDamage(name, base)
 			s.noteDamage(name, checkHeader(name, s.databasePath(base)))
 		}
 	}

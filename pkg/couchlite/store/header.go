@@ -29,19 +29,12 @@ var blankName = strings.Repeat("~", maxName)
 
 func paddedName(name string) string { return name + strings.Repeat(" ", maxName-len(name)) }
 
-// DamageError says why the file of a database is not used.
-type DamageError struct{ Name, Why string }
-
-func (e *DamageError) Error() string {
-	return fmt.Sprintf("The file of the database %s is not used: %s.", e.Name, e.Why)
-}
-
 // checkHeader refuses a file that cannot be a database's before SQLite opens it:
 // SQLite would lay out tables in an empty one.
 func checkHeader(name, path string) error {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return &DamageError{name, "it is missing"}
+		return torn(name, "it is missing")
 	}
 	if err != nil {
 		return unreadable(name, err)
@@ -52,18 +45,18 @@ func checkHeader(name, path string) error {
 		return unreadable(name, err)
 	}
 	if !info.Mode().IsRegular() {
-		return &DamageError{name, "it is not a file"}
+		return foreign(name, "it is not a file")
 	}
 	header := make([]byte, 100)
 	if _, err := io.ReadFull(f, header); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return unreadable(name, err)
 	}
-	if why := headerDamage(header, info.Size()); why != "" {
-		return &DamageError{name, why}
+	if damage := headerDamage(name, header, info.Size()); damage != nil {
+		return damage
 	}
 	log, err := os.Stat(path + "-wal")
 	if pages := int64(binary.BigEndian.Uint32(header[28:])) * pageSize(header); info.Size() < pages && (err != nil || log.Size() == 0) {
-		return &DamageError{name, fmt.Sprintf("it is cut off at %d of %d bytes", info.Size(), pages)}
+		return torn(name, fmt.Sprintf("it is cut off at %d of %d bytes", info.Size(), pages))
 	}
 	return nil
 }
@@ -76,23 +69,23 @@ func unreadable(name string, err error) error {
 			return err
 		}
 	}
-	return &DamageError{name, err.Error()}
+	return foreign(name, err.Error())
 }
 
-// headerDamage says what is wrong with the first bytes of a file; "" if it may be
-// a database's.
-func headerDamage(header []byte, size int64) string {
+// headerDamage says what is wrong with the first bytes of a file; nil if it may
+// be a database's.
+func headerDamage(name string, header []byte, size int64) error {
 	const wal = 2
 	id := binary.BigEndian.Uint32(header[68:])
 	switch {
 	case size == 0:
-		return "it is empty"
+		return torn(name, "it is empty")
 	case size < int64(len(header)) || string(header[:16]) != "SQLite format 3\x00":
-		return "it is no database file"
+		return torn(name, "it is no database file")
 	case id != applicationID && id != 0, id == 0 && header[18] != wal:
-		return "another program made it"
+		return foreign(name, "another program made it")
 	}
-	return ""
+	return nil
 }
 
 func pageSize(header []byte) int64 {
@@ -118,9 +111,9 @@ func (db *Database) identify(ctx context.Context) error {
 	case err != nil:
 		return db.damaged(err)
 	case version != layoutVersion:
-		return &DamageError{db.name, fmt.Sprintf("another version of this program made it, with layout %d instead of %d", version, layoutVersion)}
+		return foreign(db.name, fmt.Sprintf("another version of this program made it, with layout %d instead of %d", version, layoutVersion))
 	case name != db.name:
-		return &DamageError{db.name, "it is the database " + name}
+		return foreign(db.name, "it is the database "+name)
 	}
 	return nil
 }
@@ -131,7 +124,7 @@ func (db *Database) migrate(ctx context.Context) error {
 	var version, columns int64
 	row := db.file.W.QueryRowContext(ctx, `SELECT version, (SELECT count(*) FROM pragma_table_info('docs') WHERE name IN ('rev', 'leaves', 'tree')) FROM state`)
 	if err := row.Scan(&version, &columns); err != nil || version != 1 || columns != 3 {
-		return &DamageError{db.name, "another program made it"}
+		return foreign(db.name, "another program made it")
 	}
 	_, err := db.file.W.ExecContext(ctx, fmt.Sprintf(`BEGIN IMMEDIATE;
 		ALTER TABLE state ADD COLUMN name TEXT NOT NULL DEFAULT '';
@@ -143,40 +136,4 @@ func (db *Database) migrate(ctx context.Context) error {
 		db.log.Warn("give the file its header", zap.Error(err))
 	}
 	return nil
-}
-
-// damaged returns err, as a [DamageError] if it means that the file is damaged.
-func (db *Database) damaged(err error) error {
-	switch sqliteCode(err) {
-	case sqliteError, corrupt, notADatabase:
-		return &DamageError{db.name, err.Error()}
-	}
-	return err
-}
-
-// noteDamage records the outcome of opening a database: damage, or none.
-func (s *Store) noteDamage(name string, err error) {
-	var damage *DamageError
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case err == nil:
-		delete(s.damages, name)
-	case errors.As(err, &damage):
-		if s.damages[name] == nil {
-			s.log.Error("damaged database", zap.String("database", name), zap.String("reason", damage.Why))
-		}
-		s.damages[name] = damage
-	}
-}
-
-// Damaged lists the databases whose files are not used, in no order.
-func (s *Store) Damaged() []*DamageError {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	list := make([]*DamageError, 0, len(s.damages))
-	for _, damage := range s.damages {
-		list = append(list, damage)
-	}
-	return list
 }

@@ -137,13 +137,13 @@ func (s *Store) checkCopy(ctx context.Context, name, base string) error {
 	if err != nil && known.Logged {
 		return mixed(name, "its log %s-wal is missing, and what was written last is in there", path)
 	}
-	file, ok := s.readCounts(ctx, path, "immutable=1")
+	file, ok := s.readCounts(ctx, path, onFile)
 	if !ok {
 		return nil // SQLite says more when it opens it; or an earlier version made it
 	}
 	both := file
 	if log != nil && log.Size() > 0 {
-		if both, ok = s.readCounts(ctx, path, "mode=ro"); !ok {
+		if both, ok = s.readCounts(ctx, path, onBoth); !ok {
 			return nil
 		}
 	}
@@ -180,8 +180,15 @@ func older(name, path string, commits int64, known journal.Record) error {
 func mixed(name, format string, args ...any) error {
 	const remedy = ". Files copied while the program runs are no backup: restore one of 'callflowd backup', put files back together as they were when the program was stopped, " +
 		"or go on with what is there by 'callflowd accept %s'"
-	return &DamageError{name, fmt.Sprintf(format, args...) + fmt.Sprintf(remedy, name)}
+	return torn(name, fmt.Sprintf(format, args...)+fmt.Sprintf(remedy, name))
 }
+
+// How a file is opened to look at it, by itself and with its log: so that
+// neither is changed, nor made.
+const (
+	onFile = "mode=ro&immutable=1"
+	onBoth = "mode=ro"
+)
 
 // readCounts reads what a file says, opened in a way that changes nothing;
 // false when that cannot be read.
@@ -251,7 +258,7 @@ func (s *Store) checkSlowly(names []string) {
 			continue // opening it checks the same
 		}
 		path := s.databasePath(base)
-		if file, ok := s.readCounts(context.Background(), path, "immutable=1"); ok && !s.inUse(name) {
+		if file, ok := s.readCounts(context.Background(), path, onFile); ok && !s.inUse(name) {
 			if err := older(name, path, file.commits, known); err != nil {
 				s.noteDamage(name, err)
 			}
@@ -289,7 +296,7 @@ func (s *Store) Accept(ctx context.Context, name string) (docs int64, err error)
 	if err := s.journal.Merged(base, commits); err != nil {
 		return 0, err
 	}
-	s.noteDamage(name, nil)
+	s.forgetDamage(name, base)
 	return docs, nil
 }
 

@@ -125,6 +125,9 @@ func (s *Store) fill(ctx context.Context, sl *slot, create bool) (*slot, error) 
 	// was canceled.
 	sl.db, sl.err = s.openDatabase(context.WithoutCancel(ctx), sl.name, create)
 	s.noteDamage(sl.name, sl.err)
+	if sl.err == nil {
+		sl.db.reopened(context.WithoutCancel(ctx))
+	}
 	s.mu.Lock()
 	if sl.err != nil {
 		delete(s.slots, sl.name)
@@ -258,6 +261,7 @@ func (s *Store) destroy(ctx context.Context, name string) error {
 	s.mu.Unlock()
 	defer s.vacate(sl)
 	sl.db.retire()
+	s.forgetDamage(name, sl.db.base)
 	if err := s.journal.Forget(sl.db.base); err != nil {
 		return err
 	}

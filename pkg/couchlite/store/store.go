@@ -57,7 +57,7 @@ type Store struct {
 
 	mu      sync.Mutex              // guards what follows
 	files   map[string]string       // base of the file of every database, by name
-	damages map[string]*DamageError // files that are not used, by database
+	damages map[string]*DamageError // of files, by database
 	slots   map[string]*slot
 	idle    []*slot // open databases nobody uses, longest idle first
 	opened  int     // slots with an open database
