@@ -58,6 +58,9 @@ func openStorage(opts *options, log *zap.Logger) (*storage, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
+	if !opts.ReadOnly {
+		mendAccounts(lite, log.Named("couchlite"))
+	}
 	inside := couch.Config{Transport: lite.Transport(), Observer: metrics.observe, Wrote: wrote}
 	if cfg.Admin != nil {
 		address := url.URL{Scheme: "http", Host: "couchlite", User: url.UserPassword(cfg.Admin.Name, cfg.Admin.Password)}
@@ -72,6 +75,23 @@ func openStorage(opts *options, log *zap.Logger) (*storage, error) {
 	})
 	lite.Replications(replications)
 	return &storage{client, lite, lock, replications, metrics, notices}, nil
+}
+
+// mendAccounts sets the database of the accounts' copies aside if it is
+// damaged. The start makes it anew, from the accounts' own databases.
+func mendAccounts(lite *couchlite.Server, log *zap.Logger) {
+	const name = "accounts"
+	ctx := context.Background()
+	damage := lite.Check(ctx, name)
+	if damage == nil || !damage.Torn {
+		return
+	}
+	kept, err := lite.SetAside(ctx, name)
+	if err != nil {
+		log.Error("the database of accounts is damaged, and its file cannot be set aside", zap.Error(err))
+		return
+	}
+	log.Error("the database of accounts was damaged: it is made anew from the accounts' own databases", zap.String("reason", damage.Why), zap.String("kept", kept))
 }
 
 // logNode logs when a node of the cluster goes down or comes back.
@@ -163,7 +183,7 @@ func undamaged(damages []error) error {
 	if len(damages) == 0 {
 		return nil
 	}
-	return notWorking(fmt.Sprintf("%d of the embedded databases are damaged and not used; the log names them", len(damages)))
+	return notWorking(fmt.Sprintf("%d of the embedded databases are damaged; the log names them", len(damages)))
 }
 
 func notWorking(message string) error {

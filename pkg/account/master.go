@@ -41,8 +41,10 @@ func (s *Service) EnsureMaster(ctx context.Context, apiKey string) (Master, erro
 	doc, err := s.accounts().Get(ctx, id)
 	created := false
 	if problem.Is(err, problem.BadIdentifier) { // a new server, or one that lost its copies
-		if _, err = s.rebuild(ctx); err == nil {
-			doc, err = s.accounts().Get(ctx, id)
+		_, failed := s.rebuild(ctx)
+		doc, err = s.accounts().Get(ctx, id)
+		if err != nil && failed != nil { // the master may be among those that cannot be read
+			err = failed
 		}
 	}
 	if problem.Is(err, problem.BadIdentifier) {

@@ -86,6 +86,9 @@ func (s *Service) ask(ctx context.Context, id string) (State, error) {
 	}
 	if problem.Is(err, problem.BadIdentifier) {
 		s.states.Delete(id)
+		if _, own := s.Couch.Account(id).Get(ctx, id); problem.Is(own, problem.DatastoreFault) {
+			err = own // it may be there: its copy is lost, and its database cannot be read
+		}
 	}
 	if err != nil {
 		return State{}, err
