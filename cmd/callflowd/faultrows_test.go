@@ -34,6 +34,7 @@ func faultRows() []faultRow {
 			return []byte(`{"data":{"numbers":["1"],"flow":{"module":"hangup","data":{"x":1e9999999}}}}`)
 		}, "")},
 		{"bomb: patterns", false, bomb("PUT", "/callflows", patternBomb, "")},
+		{"clock jumps", true, clockJumps},
 	}
 }
 
@@ -52,6 +53,27 @@ func killed(b *faultBench) func() {
 	b.p = startChild(b.t, b.args...)
 	b.load.base.Store(&b.p.api)
 	return func() {}
+}
+
+// clockJumps sets the program's clock, and only its, to other times and back
+// again. Clients whose tokens are refused take new ones, as they do.
+func clockJumps(b *faultBench) func() {
+	clock, err := openClock(b.p)
+	if err != nil {
+		b.t.Log("the program cannot be given another time: ", err)
+		return nil
+	}
+	const hour, day = time.Hour, 24 * time.Hour
+	for _, ahead := range []time.Duration{2 * hour, 0, -2 * hour, 400 * day, 0, -30 * day} {
+		clock.set(ahead)
+		b.login()
+		sleep(b.t.Context(), b.long/6)
+	}
+	return func() {
+		clock.set(0)
+		clock.close()
+		b.login()
+	}
 }
 
 // crowd opens connections to the API and keeps them as keep does, until it is
