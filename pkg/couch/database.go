@@ -113,6 +113,35 @@ func (c *Client) AccountDBs(ctx context.Context, id string) ([]string, error) {
 	return names, wrap(cause(ctx, err), "list the databases of account "+id)
 }
 
+// DBsAfter lists up to limit names of databases behind one of them, "" for the
+// first ones, in the server's order.
+func (c *Client) DBsAfter(ctx context.Context, name string, limit int) ([]string, error) {
+	ctx, cancel := c.limit(ctx)
+	defer cancel()
+	names, err := c.kivik.AllDBs(ctx, kivik.Params(map[string]any{"startkey": strconv.Quote(name), "limit": limit + 1}))
+	names = slices.DeleteFunc(names, func(found string) bool { return found <= name }) // PouchDB's server knows no ranges
+	return names[:min(limit, len(names))], wrap(cause(ctx, err), "list databases behind "+name)
+}
+
+// DocCount is how many documents a database has, design documents included.
+func (d *DB) DocCount(ctx context.Context) (int64, error) {
+	ctx, cancel := d.client.limit(ctx)
+	defer cancel()
+	stats, err := d.kivik.Stats(ctx)
+	if err != nil {
+		return 0, d.wrap(cause(ctx, err), "count the documents of", "")
+	}
+	return stats.DocCount, nil
+}
+
+// CleanViews has the server remove the files of views that no design document
+// names any more.
+func (d *DB) CleanViews(ctx context.Context) error {
+	ctx, cancel := d.client.limit(ctx)
+	defer cancel()
+	return d.wrap(cause(ctx, d.kivik.ViewCleanup(ctx)), "clean up the views of", "")
+}
+
 // UpdateSeq returns the database's current update sequence, for
 // [ChangesOptions].Since.
 func (d *DB) UpdateSeq(ctx context.Context) (string, error) {

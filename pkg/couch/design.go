@@ -19,6 +19,9 @@ const ownMark = "callflowd"
 // alone. What Kazoo's design document NAME lacks is in ownPrefix_NAME.
 const ownPrefix = "callflowd"
 
+// OwnDesign reports whether callflowd wrote a design document.
+func OwnDesign(ddoc document.Doc) bool { return ddoc[ownMark] == true }
+
 // companion is the design document that holds what Kazoo's lacks, "" if it is
 // one of ours.
 func companion(name string) string {
@@ -109,7 +112,7 @@ func (d *DB) SyncDesigns(ctx context.Context, ddocs []document.Doc) error {
 }
 
 // foreign reports whether somebody else wrote a design document.
-func foreign(stored document.Doc) bool { return stored != nil && stored[ownMark] != true }
+func foreign(stored document.Doc) bool { return stored != nil && !OwnDesign(stored) }
 
 // nextDesign returns the design document to write in place of one of ours, or
 // of none; nil if it need not change.

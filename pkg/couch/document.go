@@ -225,6 +225,16 @@ func (d *DB) Delete(ctx context.Context, id, rev string) (newRev string, err err
 	return newRev, nil
 }
 
+// DeleteLocal removes a document that is not replicated. It leaves no tombstone,
+// and its revisions are 0-1, 0-2 and so on.
+func (d *DB) DeleteLocal(ctx context.Context, id, rev string) error {
+	ctx, cancel := d.client.limit(ctx)
+	defer cancel()
+	path := "/" + docPath(d.name, id) + "?" + url.Values{"rev": {rev}}.Encode()
+	err := d.client.http.DoJSON(ctx, http.MethodDelete, path, nil, &struct{}{})
+	return d.wrap(cause(ctx, err), "delete", id)
+}
+
 // getManyBatch bounds one request of [DB.GetMany].
 const getManyBatch = 500
 

@@ -110,6 +110,13 @@ func (d *DB) AllDocs(ctx context.Context, q Query) iter.Seq2[Row, error] {
 	return d.rows(ctx, "list documents of", "_all_docs", q, "_all_docs")
 }
 
+// LocalDocs streams the documents that are not replicated, those below
+// _local/, as [DB.AllDocs] does. A server that cannot list them fails with
+// [problem.MissingView].
+func (d *DB) LocalDocs(ctx context.Context, q Query) iter.Seq2[Row, error] {
+	return d.rows(ctx, "list local documents of", "_local_docs", q, "_local_docs")
+}
+
 // rows asks path below the database. kivik's own rows are decoded three times
 // before they are here, which took longer than CouchDB to read a view.
 func (d *DB) rows(ctx context.Context, op, path string, q Query, name string) iter.Seq2[Row, error] {
