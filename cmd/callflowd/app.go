@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -27,6 +29,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/route"
 	"github.com/callflowd/callflowd/pkg/schema"
 	"github.com/callflowd/callflowd/pkg/ui"
+	"github.com/callflowd/callflowd/pkg/uninstall"
 )
 
 // The waits between attempts to reach a CouchDB that is down at the start.
@@ -59,7 +62,8 @@ type app struct {
 	copying   *replication.Scheduler // nil where CouchDB itself replicates
 	sites     *sites.Service
 	autoMerge bool
-	snapshot  *authorityFile // nil with embedded databases, which are never away
+	snapshot  *authorityFile     // nil with embedded databases, which are never away
+	process   *uninstall.Process // nil with embedded databases, and where nothing is written
 	server    *api.Server
 }
 
@@ -80,6 +84,9 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 	if store.lite == nil {
 		indexes.Dir = filepath.Join(opts.DataDir, "routes")
 		a.snapshot = &authorityFile{filepath.Join(opts.DataDir, "authority.json"), a.auth, a.accounts, log}
+	}
+	if store.lite == nil && !opts.Observe {
+		a.process = &uninstall.Process{Couch: store.client, Name: processName(opts)}
 	}
 	a.routes = route.NewIndexes(indexes)
 	a.alone = store.lite != nil && opts.CouchDBListen == ""
@@ -105,6 +112,17 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 		Tracer: opts.tracer,
 	})
 	return a, nil
+}
+
+// processName tells processes on one CouchDB apart, and operators where they
+// run.
+func processName(opts *options) string {
+	host, _ := os.Hostname()
+	dir, err := filepath.Abs(opts.DataDir)
+	if err != nil {
+		dir = opts.DataDir
+	}
+	return fmt.Sprintf("%s, --listen %s, --data-dir %s", host, opts.Listen, dir)
 }
 
 // pages makes the pages for browsers; nil where they are switched off.
@@ -236,6 +254,9 @@ func (a *app) follow(ctx context.Context) {
 	}
 	if a.snapshot != nil {
 		group.Go(func() { a.snapshot.keep(ctx) })
+	}
+	if a.process != nil {
+		group.Go(func() { a.process.Run(ctx) })
 	}
 	group.Wait()
 }

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 )
 
 var update = flag.Bool("update", false, "write what commands print into the scripts that expect it")
@@ -44,10 +46,26 @@ func TestCommands(t *testing.T) {
 			env.Setenv("ACCOUNT", account.ID)
 			env.Setenv("KEY", secret.Key)
 			env.Setenv("XDG_CONFIG_HOME", env.WorkDir+"/config")
+			if strings.HasSuffix(env.WorkDir, "uninstall") {
+				env.Setenv("COUCHDB", usedCouchDB(t))
+			}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "mask": mask},
 	})
+}
+
+// usedCouchDB is a CouchDB that a callflowd has worked on.
+func usedCouchDB(t *testing.T) string {
+	t.Helper()
+	address := couchtest.URL(t)
+	fillAsKazoo(t, address)
+	p := start(t, "--data-dir="+t.TempDir(), "--couchdb-url="+address)
+	c, id := login(t, p, someKey)
+	c.must(http.StatusCreated, "PUT", "/v2/accounts/"+id+"/callflows", callflowOf(sent{"left", "2600"}))
+	c.must(http.StatusOK, "PATCH", "/v2/accounts/"+id+"/callflows/"+kazooFlow, map[string]any{"name": "changed"})
+	p.stop()
+	return address
 }
 
 // exits CODE COMMAND… runs a command that has to end with the code.
@@ -67,6 +85,7 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 
 // What no two runs have in common.
 var (
+	months    = regexp.MustCompile(`-20\d{4}\b`)
 	revisions = regexp.MustCompile(`\b(\d+)-[0-9a-f]{32}\b`)
 	times     = regexp.MustCompile(`\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z`)
 	ids       = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
@@ -87,6 +106,7 @@ func mask(ts *testscript.TestScript, _ bool, args []string) {
 	text = revisions.ReplaceAllString(text, "REV-$1")
 	text = times.ReplaceAllString(text, "TIME")
 	text = ids.ReplaceAllString(text, "ID")
+	text = months.ReplaceAllString(text, "-MONTH")
 	text = aged.ReplaceAllString(ages.ReplaceAllString(text, "AGO"), "AGO  ")
 	text = gaps.ReplaceAllString(text, "")
 	ts.Check(os.WriteFile(ts.MkAbs("out"), []byte(text), 0o600))

@@ -39,6 +39,8 @@ type commandLine struct {
 
 	Doctor examination `cmd:"" help:"Examine the databases of a Kazoo cluster, without writing anything."`
 
+	Uninstall uninstallCommand `cmd:"" help:"Remove from a CouchDB what only callflowd needs, after showing it. Kazoo goes on as before."`
+
 	cli.Commands
 	Completion completion `cmd:"" help:"Print what makes a shell complete this program's commands and flags."`
 }

@@ -7,17 +7,29 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/callflowd/callflowd/pkg/uninstall"
 )
 
 // writesRow is a row of the README's table of what is written.
 type writesRow struct {
-	text      string
-	databases []*regexp.Regexp
-	documents []*regexp.Regexp // none for the database itself
-	optional  bool             // only where a flag asks for it
+	text     string
+	optional bool // only where a flag asks for it
+	uninstall.Entry
 }
 
-// writesTable reads the table below the heading.
+var codeSpan = regexp.MustCompile("`([^`]+)`")
+
+// codeIn are the names in a cell.
+func codeIn(cell string) (names []string) {
+	for _, found := range codeSpan.FindAllStringSubmatch(cell, -1) {
+		names = append(names, found[1])
+	}
+	return names
+}
+
+// writesTable reads the table below the heading. It has to be the list by
+// which uninstall goes.
 func writesTable(t *testing.T) []*writesRow {
 	t.Helper()
 	raw, err := os.ReadFile("../../README.md")
@@ -35,45 +47,19 @@ func writesTable(t *testing.T) []*writesRow {
 		if len(cells) != 5 || !strings.Contains(cells[1], "`") {
 			continue
 		}
-		rows = append(rows, &writesRow{line, patternsIn(cells[1]), patternsIn(cells[2]), strings.Contains(cells[3], "`--")})
+		rows = append(rows, &writesRow{line, strings.Contains(cells[3], "`--"), uninstall.Entry{Databases: codeIn(cells[1]), Documents: codeIn(cells[2])}})
 	}
-	if len(rows) == 0 {
-		t.Fatal("the table has no rows")
+	list := uninstall.Written()
+	if len(rows) != len(list) {
+		t.Fatalf("README has %d rows, the list %d", len(rows), len(list))
+	}
+	for i, e := range list {
+		if !slices.Equal(rows[i].Databases, e.Databases) || !slices.Equal(rows[i].Documents, e.Documents) {
+			t.Errorf("README has %v %v, the list has %v %v", rows[i].Databases, rows[i].Documents, e.Databases, e.Documents)
+		}
+		rows[i].Entry = e
 	}
 	return rows
-}
-
-var (
-	codeSpan    = regexp.MustCompile("`[^`]+`")
-	placeholder = regexp.MustCompile(`\\{[A-Z]+\\}`)
-)
-
-// patternsIn are the names in a cell, whose placeholders stand for anything but
-// what follows them.
-func patternsIn(cell string) []*regexp.Regexp {
-	var patterns []*regexp.Regexp
-	for _, span := range codeSpan.FindAllString(cell, -1) {
-		quoted := regexp.QuoteMeta(strings.Trim(span, "`"))
-		quoted = strings.ReplaceAll(quoted, `\{YYYYMM\}`, `[0-9]{6}`)
-		quoted = strings.ReplaceAll(quoted, `\{A\}`, `[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{28}`)
-		quoted = strings.ReplaceAll(quoted, `\{ID\}`, `[0-9a-f]{32}`)
-		quoted = placeholder.ReplaceAllString(quoted, `.+`)
-		patterns = append(patterns, regexp.MustCompile("^"+quoted+"$"))
-	}
-	return patterns
-}
-
-func (r *writesRow) covers(w written) bool {
-	matches := func(name string) func(*regexp.Regexp) bool {
-		return func(p *regexp.Regexp) bool { return p.MatchString(name) }
-	}
-	if !slices.ContainsFunc(r.databases, matches(w.db)) {
-		return false
-	}
-	if w.id == "" {
-		return len(r.documents) == 0
-	}
-	return slices.ContainsFunc(r.documents, matches(w.id))
 }
 
 // README lists what callflowd writes: a run that does about everything writes
@@ -91,7 +77,7 @@ func TestE2EWritesWhatReadmeLists(t *testing.T) {
 	for _, w := range storage.writes {
 		known := false
 		for _, row := range rows {
-			if row.covers(w) {
+			if row.Covers(w.db, w.id) {
 				known, used[row] = true, true
 			}
 		}
