@@ -55,8 +55,12 @@ func left(t *testing.T, client *couch.Client, name string) string {
 	t.Helper()
 	var ids []string
 	for _, list := range []func(context.Context, couch.Query) func(func(couch.Row, error) bool){
-		func(ctx context.Context, q couch.Query) func(func(couch.Row, error) bool) { return client.DB(name).AllDocs(ctx, q) },
-		func(ctx context.Context, q couch.Query) func(func(couch.Row, error) bool) { return client.DB(name).LocalDocs(ctx, q) },
+		func(ctx context.Context, q couch.Query) func(func(couch.Row, error) bool) {
+			return client.DB(name).AllDocs(ctx, q)
+		},
+		func(ctx context.Context, q couch.Query) func(func(couch.Row, error) bool) {
+			return client.DB(name).LocalDocs(ctx, q)
+		},
 	} {
 		for row, err := range list(t.Context(), couch.Query{}) {
 			if err != nil {
