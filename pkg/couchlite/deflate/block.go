@@ -2,6 +2,7 @@ package deflate
 
 import (
 	"encoding/binary"
+	"io"
 	"math/bits"
 )
 
@@ -38,7 +39,9 @@ type symbol struct {
 // blockWriter gathers the symbols of a block and writes it in the form that is
 // shortest.
 type blockWriter struct {
-	out     []byte
+	dst     io.Writer
+	failed  error  // of dst, or of what is read
+	out     []byte // not in dst yet
 	bits    uint64 // not written yet
 	bitsLen int
 
@@ -96,6 +99,15 @@ func (c *compressor) endBlock(last bool) {
 		c.windUp()
 	}
 	c.blockStart = c.start
+	c.flush()
+}
+
+// flush hands on what is written so far.
+func (b *blockWriter) flush() {
+	if b.failed == nil {
+		_, b.failed = b.dst.Write(b.out)
+	}
+	b.out = b.out[:0]
 }
 
 func bit(b bool) int {

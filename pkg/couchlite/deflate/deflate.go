@@ -8,8 +8,10 @@
 package deflate
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/crc32"
+	"io"
 )
 
 // What level 8 means: deflate_slow with these bounds.
@@ -36,17 +38,33 @@ const (
 
 // Gzip returns data as zlib's deflate writes it with a gzip header of level 8.
 func Gzip(data []byte) []byte {
-	c := &compressor{input: data, window: make([]byte, 2*windowSize)}
+	var out bytes.Buffer
+	_ = Pack(&out, bytes.NewReader(data)) // neither of them fails
+	return out.Bytes()
+}
+
+// Pack is [Gzip] of what src gives, written to dst as it comes. The error is that
+// of the one or the other.
+func Pack(dst io.Writer, src io.Reader) error {
+	c := &compressor{input: src, window: make([]byte, 2*windowSize)}
+	c.dst = dst
 	c.out = append(c.out, 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3) // no name, no time, Unix
 	c.initBlock()
-	c.run()
-	c.out = binary.LittleEndian.AppendUint32(c.out, crc32.ChecksumIEEE(data))
-	return binary.LittleEndian.AppendUint32(c.out, uint32(len(data)))
+	if c.run(); c.failed != nil {
+		return c.failed
+	}
+	c.out = binary.LittleEndian.AppendUint32(c.out, c.crc)
+	c.out = binary.LittleEndian.AppendUint32(c.out, c.length)
+	c.flush()
+	return c.failed
 }
 
 // compressor is the state of one stream.
 type compressor struct {
-	input []byte // not in the window yet
+	input  io.Reader // of what is not in the window yet
+	ended  bool      // nothing is left there
+	crc    uint32    // of what was read
+	length uint32    // of it, as gzip counts: modulo 2^32
 
 	window     []byte // two windows: matches are looked for in what lies behind
 	head       [1 << hashBits]uint16
@@ -69,6 +87,9 @@ func (c *compressor) run() {
 	for {
 		if c.lookahead < minLookahead {
 			c.fill()
+			if c.failed != nil {
+				return
+			}
 			if c.lookahead == 0 {
 				break
 			}
@@ -156,11 +177,10 @@ func (c *compressor) fill() {
 			slide(c.prev[:])
 			room += windowSize
 		}
-		if len(c.input) == 0 {
+		if c.ended {
 			return
 		}
-		n := copy(c.window[c.start+c.lookahead:c.start+c.lookahead+room], c.input)
-		c.input = c.input[n:]
+		n := c.read(c.window[c.start+c.lookahead : c.start+c.lookahead+room])
 		c.lookahead += n
 		if c.lookahead >= minMatch {
 			c.hash = int(c.window[c.start])
@@ -170,6 +190,21 @@ func (c *compressor) fill() {
 			return
 		}
 	}
+}
+
+// read fills p, but for what the end leaves empty: what comes out must not depend
+// on the portions in which the input comes.
+func (c *compressor) read(p []byte) (n int) {
+	for n < len(p) && !c.ended {
+		k, err := c.input.Read(p[n:])
+		n += k
+		if c.ended = err != nil; c.ended && err != io.EOF {
+			c.failed = err
+		}
+	}
+	c.crc = crc32.Update(c.crc, crc32.IEEETable, p[:n])
+	c.length += uint32(n)
+	return n
 }
 
 func slide(positions []uint16) {

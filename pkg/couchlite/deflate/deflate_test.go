@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 // TestVectors holds the MD5 of what zlib 1.2.13 makes of some inputs.
@@ -77,6 +78,40 @@ func samples() [][]byte {
 		list = append(list, noise, few, copies[:n])
 	}
 	return list
+}
+
+// TestPortions holds that the portions in which the input comes do not matter.
+func TestPortions(t *testing.T) {
+	for i, in := range samples() {
+		if i%5 != 0 {
+			continue
+		}
+		for name, src := range map[string]io.Reader{
+			"byte by byte": iotest.OneByteReader(bytes.NewReader(in)), "halves": iotest.HalfReader(bytes.NewReader(in)), "the end with the data": iotest.DataErrReader(bytes.NewReader(in)),
+		} {
+			var out bytes.Buffer
+			if err := Pack(&out, src); err != nil || !bytes.Equal(out.Bytes(), Gzip(in)) {
+				t.Errorf("%d bytes, %s: %v, or another stream", len(in), name, err)
+			}
+		}
+	}
+}
+
+// TestFailures reports what reading and writing fail with, also where the input
+// breaks off as if it ended.
+func TestFailures(t *testing.T) {
+	in := samples()[40]
+	for _, broken := range []error{io.ErrUnexpectedEOF, io.ErrClosedPipe} {
+		src := io.MultiReader(bytes.NewReader(in), iotest.ErrReader(broken))
+		if err := Pack(io.Discard, src); err != broken {
+			t.Errorf("%v of the input became %v", broken, err)
+		}
+	}
+	out, in2 := io.Pipe()
+	_ = out.CloseWithError(io.ErrShortWrite)
+	if err := Pack(in2, bytes.NewReader(in)); err != io.ErrShortWrite {
+		t.Errorf("%v of the output", err)
+	}
 }
 
 // TestUnpacks holds that what is packed is a gzip stream of the input.
