@@ -1,9 +1,9 @@
 package couchlite
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/base64"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -40,28 +40,33 @@ func (q *request) getAttachment(id, name string) error {
 	if i < 0 {
 		return errNoAttachment()
 	}
-	a := r.Attachments[i]
-	if err := q.db.ReadAttachment(q.Context(), &a); err != nil {
+	return q.sendAttachment(r.Attachments[i])
+}
+
+// sendAttachment answers with an attachment: whole, or the ranges asked for,
+// read as they go out.
+func (q *request) sendAttachment(a store.Attachment) error {
+	stored, err := q.db.OpenAttachment(q.Context(), a)
+	if err != nil {
 		return err
 	}
-	encoded := a.Encoding != "" && q.takesEncoding(a.Encoding)
-	if !encoded {
-		if a.Data, err = a.Plain(); err != nil {
-			return err
-		}
-	}
+	defer stored.Close()
 	h := q.w.Header()
 	h.Set("ETag", `"`+base64.StdEncoding.EncodeToString(a.MD5)+`"`)
 	h.Set("Content-Type", headerSafe(a.Type))
 	h.Set("Cache-Control", "must-revalidate")
 	h.Set("Content-Security-Policy", "sandbox")
-	if encoded {
+	var content io.ReadSeeker = stored
+	switch {
+	case a.Encoding != "" && q.takesEncoding(a.Encoding):
 		h.Set("Content-Encoding", a.Encoding)
-		h.Set("Content-Length", strconv.Itoa(len(a.Data)))
+		h.Set("Content-Length", strconv.FormatInt(a.Stored(), 10))
 		q.Request.Header.Del("Range") // a range would be one of the plain bytes
+	case a.Encoding != "":
+		content = stored.Unpacked(a.Length)
 	}
-	http.ServeContent(q.w, q.Request, "", time.Time{}, bytes.NewReader(a.Data))
-	return nil
+	http.ServeContent(q.w, q.Request, "", time.Time{}, content)
+	return stored.Err() // which cuts the answer off
 }
 
 // writeAttachment serves PUT and DELETE: a new revision of the document with
@@ -87,10 +92,11 @@ func (q *request) writeAttachment(id, name string) error {
 	}
 	if put {
 		a, err := q.attachmentBody(name)
+		e.Attachments = slices.Insert(e.Attachments, 0, a) // in front, as CouchDB, whose revision depends on it
+		defer e.Close()
 		if err != nil {
 			return err
 		}
-		e.Attachments = slices.Insert(e.Attachments, 0, a) // in front, as CouchDB, whose revision depends on it
 	}
 	if err := q.save(e); err != nil {
 		return err
@@ -105,21 +111,19 @@ func (q *request) writeAttachment(id, name string) error {
 }
 
 // attachmentBody reads the attachment of a PUT. Compressed bytes are kept as
-// they come.
+// they come. The caller closes the edit that it becomes part of.
 func (q *request) attachmentBody(name string) (store.Attachment, error) {
-	a := store.Attachment{Name: name, Type: cmp.Or(q.Header.Get("Content-Type"), store.DefaultType)}
-	encoding := q.Header.Get("Content-Encoding")
-	if encoding != "gzip" {
-		data, err := q.body()
-		if err == nil {
-			a.SetData(data)
-		}
-		return a, err
+	packed := q.Header.Get("Content-Encoding") == "gzip"
+	if packed {
+		q.Header.Del("Content-Encoding")
 	}
-	q.Header.Del("Content-Encoding")
-	data, err := q.body()
+	a := store.NewAttachment(name, cmp.Or(q.Header.Get("Content-Type"), store.DefaultType), packed)
+	src, err := q.bodyReader()
+	if err == nil {
+		err = a.Receive(q.s.store.Spool(), src, q.s.opts.MaxBody)
+	}
 	if err != nil {
-		return a, err
+		return a, unreadable(err, "The request body could not be read.")
 	}
-	return a, a.SetGzipped(data, q.s.opts.MaxBody)
+	return a, nil
 }

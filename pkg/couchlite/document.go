@@ -122,6 +122,9 @@ func (q *request) putDocument(id string) error {
 		return err
 	}
 	e, err := q.documentBody()
+	if e != nil {
+		defer e.Close()
+	}
 	if err != nil {
 		return err
 	}

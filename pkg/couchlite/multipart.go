@@ -1,7 +1,6 @@
 package couchlite
 
 import (
-	"bytes"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -45,7 +44,7 @@ func (m *multiparts) close() {
 // documentParts is a document and the attachments sent after it.
 type documentParts struct {
 	doc    []byte
-	follow []store.Attachment // with their data
+	follow []store.Attachment
 }
 
 func (q *request) documentParts(r store.Revision, o store.DocOptions) (p documentParts, err error) {
@@ -59,33 +58,42 @@ func (q *request) documentParts(r store.Revision, o store.DocOptions) (p documen
 			return p, err
 		}
 	}
-	data, err := q.db.Inline(q.Context(), r, o, t)
-	for _, a := range r.Attachments {
-		if raw, ok := data[a.Name]; ok {
-			a.Data = raw
-			p.follow = append(p.follow, a)
-		}
-	}
-	return p, err
+	p.follow = store.Shown(r, o, t)
+	return p, nil
 }
 
-// write sends the parts as multipart/related.
-func (p documentParts) write(to io.Writer, boundary string) {
-	related := &multiparts{w: to, boundary: boundary}
+// writeRelated sends the parts as multipart/related. It reads the attachments as
+// they go out, so that an error cuts the answer off.
+func (q *request) writeRelated(p documentParts, boundary string) error {
+	related := &multiparts{w: q.w, boundary: boundary}
 	related.next("Content-Type: application/json")
 	related.write(p.doc)
 	for _, a := range p.follow {
 		headers := []string{
 			"Content-Disposition: attachment; filename=" + quoteName(a.Name),
-			"Content-Type: " + headerSafe(a.Type), "Content-Length: " + strconv.Itoa(len(a.Data)),
+			"Content-Type: " + headerSafe(a.Type), "Content-Length: " + strconv.FormatInt(a.Stored(), 10),
 		}
 		if a.Encoding != "" {
 			headers = append(headers, "Content-Encoding: "+a.Encoding)
 		}
 		related.next(headers...)
-		related.write(a.Data)
+		if err := q.writeAttached(a); err != nil {
+			return err
+		}
 	}
 	related.close()
+	return nil
+}
+
+// writeAttached sends an attachment's bytes as they are stored.
+func (q *request) writeAttached(a store.Attachment) error {
+	src, err := q.db.OpenAttachment(q.Context(), a)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	_, err = io.Copy(q.w, src)
+	return err
 }
 
 // quoteName quotes a file name for a header line.
@@ -115,8 +123,7 @@ func (q *request) writePart(mixed *multiparts, r store.Revision, o store.DocOpti
 	}
 	boundary := store.RandomHex(16)
 	mixed.next(append(headers, `Content-Type: multipart/related; boundary="`+boundary+`"`)...)
-	parts.write(q.w, boundary)
-	return nil
+	return q.writeRelated(parts, boundary)
 }
 
 // getRelated serves a document with attachments=true to a client that asks
@@ -128,12 +135,12 @@ func (q *request) getRelated(r store.Revision, o store.DocOptions) error {
 	}
 	boundary := store.RandomHex(16)
 	q.w.Header().Set("Content-Type", `multipart/related; boundary="`+boundary+`"`)
-	parts.write(q.w, boundary)
-	return nil
+	return q.writeRelated(parts, boundary)
 }
 
 // relatedBody reads a PUT of multipart/related: the document and then, part
-// by part, the attachments that it says follow. Each attachment is held once.
+// by part, the attachments that it says follow. The caller closes the edit, also
+// after an error.
 func (q *request) relatedBody(boundary string) (*store.Edit, error) {
 	const malformed = "Malformed multipart/related body."
 	src, err := q.bodyReader()
@@ -141,7 +148,11 @@ func (q *request) relatedBody(boundary string) (*store.Edit, error) {
 		return nil, err
 	}
 	parts := multipart.NewReader(src, boundary)
-	doc, _, err := nextPart(parts, q.s.opts.MaxDocument)
+	first, err := parts.NextPart()
+	if err != nil {
+		return nil, unreadable(err, malformed)
+	}
+	doc, err := io.ReadAll(first)
 	if err != nil {
 		return nil, unreadable(err, malformed)
 	}
@@ -153,31 +164,16 @@ func (q *request) relatedBody(boundary string) (*store.Edit, error) {
 		if !e.Attachments[i].Follows {
 			continue
 		}
-		data, name, err := nextPart(parts, q.s.opts.MaxBody)
+		part, err := parts.NextPart()
 		if err != nil {
-			return nil, unreadable(err, malformed)
+			return e, unreadable(err, malformed)
 		}
-		if err := following(e, i, name).Receive(data, q.s.opts.MaxBody); err != nil {
-			return nil, err
+		a := following(e, i, part.FileName())
+		if err := a.Receive(q.s.store.Spool(), part, q.s.opts.MaxBody); err != nil {
+			return e, unreadable(err, malformed)
 		}
 	}
 	return e, nil
-}
-
-// nextPart reads a part, and the file name it has. Where the part says how
-// long it is, its bytes are not copied while they come.
-func nextPart(parts *multipart.Reader, limit int64) (data []byte, name string, err error) {
-	part, err := parts.NextPart()
-	if err != nil {
-		return nil, "", err
-	}
-	length, err := strconv.ParseInt(part.Header.Get("Content-Length"), 10, 64)
-	if err != nil || length < 0 || length > limit {
-		length = 0
-	}
-	buf := bytes.NewBuffer(make([]byte, 0, length+bytes.MinRead))
-	_, err = buf.ReadFrom(part)
-	return buf.Bytes(), part.FileName(), err
 }
 
 // following returns the attachment that a part carries: the one it names, or
@@ -191,7 +187,8 @@ func following(e *store.Edit, next int, name string) *store.Attachment {
 	return &e.Attachments[next]
 }
 
-// documentBody reads the document of a PUT, in either form.
+// documentBody reads the document of a PUT, in either form. The caller closes
+// it, also after an error, if there is any.
 func (q *request) documentBody() (*store.Edit, error) {
 	kind, params, _ := mime.ParseMediaType(q.Header.Get("Content-Type"))
 	if kind == "multipart/related" {

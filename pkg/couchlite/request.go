@@ -138,6 +138,9 @@ func (q *request) bodyReader() (io.Reader, error) {
 	if q.ContentLength > limit {
 		return nil, fault.TooLarge() // before the client has sent it
 	}
+	if q.Body == nil {
+		return http.NoBody, nil
+	}
 	switch enc := q.Header.Get("Content-Encoding"); enc {
 	case "", "identity":
 		return &limitedReader{q.Body, limit}, nil

@@ -4,15 +4,18 @@ import (
 	"bytes"
 	"context"
 	"crypto/md5"
-	"crypto/sha256"
 	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
+	"io"
+	"path/filepath"
 	"regexp"
 	"slices"
 
+	"github.com/callflowd/callflowd/pkg/couchlite/content"
 	"github.com/callflowd/callflowd/pkg/couchlite/deflate"
 	"github.com/callflowd/callflowd/pkg/couchlite/fault"
 	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
@@ -32,8 +35,8 @@ type Attachment struct {
 	Encoding      string `json:"encoding,omitempty"` // of the stored bytes: gzip, or empty
 	EncodedLength int64  `json:"encoded_length,omitempty"`
 
-	Data []byte `json:"-"` // the bytes as stored: new ones, or read
-	stub bool   // take the bytes from an ancestor's attachment of this name
+	bytes *content.Spool // new ones, as they are to be stored
+	stub  bool           // take the bytes from an ancestor's attachment of this name
 
 	Follows bool `json:"-"` // the bytes come in a later part of the request
 	gzipped bool // and are compressed
@@ -60,62 +63,116 @@ func decodeAttachments(raw []byte) ([]Attachment, error) {
 	return list, err
 }
 
-// Receive takes the attachment's bytes, which followed the document. It refuses
-// those of another length or digest than the document announced.
-func (a *Attachment) Receive(data []byte, limit int64) error {
-	switch n := int64(len(data)); {
-	case a.announced.length >= 0 && n < a.announced.length:
-		return fault.BadRequest("attachment shorter than expected")
-	case a.announced.length >= 0 && n > a.announced.length:
-		return fault.BadRequest("attachment longer than expected")
+// NewAttachment is an attachment whose bytes come by themselves, perhaps
+// compressed.
+func NewAttachment(name, contentType string, gzipped bool) Attachment {
+	a := Attachment{Name: name, Type: contentType, gzipped: gzipped}
+	a.announced.length = -1
+	return a
+}
+
+// Receive reads the attachment's bytes into a spool, which is the attachment's
+// from then on: see [Edit.Close]. It refuses those of another length or digest
+// than the document announced, and compressed ones that unpack to more than
+// limit bytes.
+func (a *Attachment) Receive(in *content.Spool, src io.Reader, limit int64) error {
+	a.bytes = in
+	got := &received{src: src, md5: md5.New()}
+	if err := a.fill(got); err != nil {
+		return err
 	}
-	if sum := md5.Sum(data); a.announced.md5 != nil && !bytes.Equal(sum[:], a.announced.md5) {
+	switch {
+	case a.announced.length >= 0 && got.n < a.announced.length:
+		return fault.BadRequest("attachment shorter than expected")
+	case a.announced.length >= 0 && got.n > a.announced.length:
+		return fault.BadRequest("attachment longer than expected")
+	case a.announced.md5 != nil && !bytes.Equal(got.md5.Sum(nil), a.announced.md5):
 		return fault.New(400, "content_md5_mismatch", "Possible message corruption.")
 	}
 	a.Follows = false
+	a.Length = got.n
 	if a.gzipped {
-		return a.SetGzipped(data, limit)
+		var err error
+		if a.Length, err = unpackedLength(in.Reader(), limit); err != nil {
+			return fault.BadRequest("Invalid attachment data for " + a.Name)
+		}
 	}
-	a.SetData(data)
 	return nil
+}
+
+// fill writes what comes into the spool, in the form in which it is kept.
+func (a *Attachment) fill(src io.Reader) (err error) {
+	encoding := gzipEncoding
+	switch {
+	case a.gzipped:
+		_, err = io.Copy(a.bytes, src)
+	case compressible.MatchString(a.Type):
+		err = deflate.Pack(a.bytes, src)
+	default:
+		encoding = ""
+		_, err = io.Copy(a.bytes, src)
+	}
+	var disk *content.SpoolError
+	if errors.As(err, &disk) {
+		return errUnwritable()
+	}
+	a.describe(encoding)
+	return err
+}
+
+// received counts and sums up what comes.
+type received struct {
+	src io.Reader
+	n   int64
+	md5 hash.Hash
+}
+
+func (r *received) Read(p []byte) (int, error) {
+	n, err := r.src.Read(p)
+	r.n += int64(n)
+	_, _ = r.md5.Write(p[:n]) // never fails
+	return n, err
 }
 
 // SetData gives the attachment its bytes.
 func (a *Attachment) SetData(data []byte) {
 	a.Length = int64(len(data))
+	encoding := ""
 	if compressible.MatchString(a.Type) {
-		a.setStored(deflate.Gzip(data), gzipEncoding)
-	} else {
-		a.setStored(data, "")
+		data, encoding = deflate.Gzip(data), gzipEncoding
 	}
+	a.bytes = content.SpoolOf(data)
+	a.describe(encoding)
 }
 
-// SetGzipped gives the attachment bytes that came compressed, which unpacked
-// are at most limit bytes.
-func (a *Attachment) SetGzipped(packed []byte, limit int64) error {
-	data, err := gunzip(packed, limit)
-	if err != nil {
-		return fault.BadRequest("Invalid attachment data for " + a.Name)
-	}
-	a.Length = int64(len(data))
-	a.setStored(packed, gzipEncoding)
-	return nil
-}
-
-func (a *Attachment) setStored(data []byte, encoding string) {
-	sum := md5.Sum(data)
-	a.Data, a.MD5, a.Encoding, a.EncodedLength = data, sum[:], encoding, 0
+// describe says what the spool has.
+func (a *Attachment) describe(encoding string) {
+	a.MD5, a.Encoding, a.EncodedLength = a.bytes.MD5(), encoding, 0
 	if encoding != "" {
-		a.EncodedLength = int64(len(data))
+		a.EncodedLength = a.bytes.Size()
 	}
 }
 
-// Plain returns the bytes of an attachment that was read.
-func (a Attachment) Plain() ([]byte, error) {
+// Stored is how many bytes are stored.
+func (a Attachment) Stored() int64 {
 	if a.Encoding == "" {
-		return a.Data, nil
+		return a.Length
 	}
-	return gunzip(a.Data, a.Length)
+	return a.EncodedLength
+}
+
+// inFile reports whether the attachment's bytes are in a file until they are
+// stored.
+func (a Attachment) inFile() bool { return a.bytes != nil && a.bytes.InFile() }
+
+// Close removes the files of attachments that came. Call it when the edit is
+// saved, or will not be.
+func (e *Edit) Close() {
+	for _, a := range e.Attachments {
+		if a.bytes != nil {
+			a.bytes.Close()
+		}
+	}
 }
 
 const gzipEncoding = "gzip"
@@ -218,16 +275,9 @@ func (w *writer) storeAttachments(ctx context.Context, list []Attachment) ([]byt
 		if a.Num != 0 {
 			continue
 		}
-		sum := sha256.Sum256(a.Data)
-		err := w.stmt.findAttachment.QueryRowContext(ctx, sum[:]).Scan(&a.Num)
+		err := w.stmt.findAttachment.QueryRowContext(ctx, a.bytes.SHA256()).Scan(&a.Num)
 		if errors.Is(err, sql.ErrNoRows) {
-			var res sql.Result
-			if a.Data == nil {
-				a.Data = []byte{}
-			}
-			if res, err = w.stmt.addAttachment.ExecContext(ctx, sum[:], a.Data); err == nil {
-				a.Num, err = res.LastInsertId()
-			}
+			a.Num, err = content.Add(ctx, w.conn, a.bytes)
 		}
 		if err != nil {
 			return nil, err
@@ -236,10 +286,28 @@ func (w *writer) storeAttachments(ctx context.Context, list []Attachment) ([]byt
 	return json.Marshal(list)
 }
 
-// ReadAttachment reads the bytes of a stored attachment into it.
-func (db *Database) ReadAttachment(ctx context.Context, a *Attachment) error {
-	if err := db.read.attachment.QueryRowContext(ctx, a.Num).Scan(&a.Data); err != nil {
-		return fmt.Errorf("read attachment %s: %w", a.Name, err)
+// Spool returns an empty spool for the bytes of an attachment that comes.
+func (s *Store) Spool() *content.Spool { return content.NewSpool(filepath.Join(s.dir, "spool")) }
+
+// OpenAttachment begins to read the bytes of a stored attachment, as they are
+// stored.
+func (db *Database) OpenAttachment(ctx context.Context, a Attachment) (*content.Reader, error) {
+	c, err := db.reading.Open(ctx, db.file.R, a.Num, a.Stored())
+	if err != nil {
+		return nil, fmt.Errorf("read attachment %s: %w", a.Name, err)
 	}
-	return nil
+	return c, nil
+}
+
+// ReadAttachment returns the plain bytes of a stored attachment.
+func (db *Database) ReadAttachment(ctx context.Context, a Attachment) ([]byte, error) {
+	c, err := db.OpenAttachment(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	if a.Encoding != "" {
+		return io.ReadAll(c.Unpacked(a.Length))
+	}
+	return io.ReadAll(c)
 }

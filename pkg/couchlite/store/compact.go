@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/callflowd/callflowd/pkg/couchlite/content"
 	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
 )
 
@@ -138,9 +139,7 @@ func (w *writer) dropBodies(ctx context.Context, bodies []int64) error {
 
 // sweepAttachments deletes the bytes that no revision refers to any more.
 func sweepAttachments(w *writer) (bool, error) {
-	_, err := w.conn.ExecContext(context.Background(), `DELETE FROM attachments WHERE num NOT IN
-		(SELECT json_extract(item.value, '$.num') FROM bodies, json_each(bodies.attachments) item WHERE bodies.attachments IS NOT NULL)`)
-	return true, err
+	return true, content.Sweep(context.Background(), w.conn, &w.db.reading)
 }
 
 // vacuumPages is how many free pages one transaction gives back.

@@ -90,8 +90,8 @@ func TestCompact(t *testing.T) {
 		t.Fatalf("%v %v", r, err)
 	}
 	a := r.Attachments[0]
-	if err := db.ReadAttachment(t.Context(), &a); err != nil || string(a.Data) != strings.Repeat("ABC", 5) {
-		t.Errorf("attachment %q %v", a.Data, err)
+	if data, err := db.ReadAttachment(t.Context(), a); err != nil || string(data) != strings.Repeat("ABC", 5) {
+		t.Errorf("attachment %q %v", data, err)
 	}
 	if got := fmt.Sprint(member(t, db, "a", "_revs_info")); strings.Count(got, "missing") != 4 {
 		t.Errorf("revisions %s", got)

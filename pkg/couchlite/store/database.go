@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/callflowd/callflowd/pkg/couchlite/content"
 	"github.com/callflowd/callflowd/pkg/couchlite/fault"
 )
 
@@ -61,6 +62,8 @@ type Database struct {
 	writer *writer
 	state  atomic.Pointer[State] // as last committed
 	beside Companion             // may be nil
+
+	reading content.Readers // of attachments
 
 	compacting atomic.Bool
 	checked    atomic.Bool // for damage, after a request had failed

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/fault"
@@ -46,8 +47,12 @@ func (e *Edit) KeepRevision() error {
 	return nil
 }
 
-// Save writes one edit.
+// Save writes one edit. Nothing uses the edit's files once it returns, so that
+// it waits to the end where there are any.
 func (db *Database) Save(ctx context.Context, e *Edit) error {
+	if slices.ContainsFunc(e.Attachments, Attachment.inFile) {
+		ctx = context.WithoutCancel(ctx)
+	}
 	return db.writer.do(ctx, func(w *writer) error { return w.apply(context.Background(), e) })
 }
 

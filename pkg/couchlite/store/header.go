@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"go.uber.org/zap"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/content"
 )
 
 // What identifies a database's file: SQLite's application_id, and in the
@@ -110,7 +112,7 @@ func (db *Database) identify(ctx context.Context) error {
 	switch name = strings.TrimRight(name, " "); {
 	case err != nil:
 		return db.damaged(err)
-	case version != layoutVersion:
+	case version != layoutVersion && version != content.Layout:
 		return foreign(db.name, fmt.Sprintf("another version of this program made it, with layout %d instead of %d", version, layoutVersion))
 	case name != db.name:
 		return foreign(db.name, "it is the database "+name)

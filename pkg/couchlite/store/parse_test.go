@@ -118,8 +118,8 @@ func TestAttachmentsAreShared(t *testing.T) {
 	if err != nil || len(r.Attachments) != 1 || r.Attachments[0].RevPos != 1 {
 		t.Fatalf("%+v %v", r, err)
 	}
-	if err := db.ReadAttachment(t.Context(), &r.Attachments[0]); err != nil || string(r.Attachments[0].Data) != "ABC" {
-		t.Errorf("%q %v", r.Attachments[0].Data, err)
+	if data, err := db.ReadAttachment(t.Context(), r.Attachments[0]); err != nil || string(data) != "ABC" {
+		t.Errorf("%q %v", data, err)
 	}
 }
 

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
@@ -118,15 +117,15 @@ func dropSpace(c rune) rune {
 	return c
 }
 
-// gunzip unpacks at most limit bytes.
-func gunzip(packed []byte, limit int64) ([]byte, error) {
-	z, err := gzip.NewReader(bytes.NewReader(packed))
+// unpackedLength is how many bytes unpack, at most limit.
+func unpackedLength(packed io.Reader, limit int64) (int64, error) {
+	z, err := gzip.NewReader(packed)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	data, err := io.ReadAll(io.LimitReader(z, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		return nil, fault.TooLarge()
+	n, err := io.Copy(io.Discard, io.LimitReader(z, limit+1))
+	if err == nil && n > limit {
+		return 0, fault.TooLarge()
 	}
-	return data, err
+	return n, err
 }

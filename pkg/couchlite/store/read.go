@@ -12,7 +12,7 @@ import (
 
 // readStatements are prepared on the reading connections.
 type readStatements struct {
-	winner, tree, body, attachment, local *sql.Stmt
+	winner, tree, body, local *sql.Stmt
 }
 
 func (s *readStatements) prepare(pool *sql.DB) error {
@@ -23,7 +23,6 @@ func (s *readStatements) prepare(pool *sql.DB) error {
 		{&s.winner, `SELECT d.rev, d.deleted, d.leaves, b.body, b.attachments FROM docs d JOIN bodies b ON b.num = d.body WHERE d.id = ?`},
 		{&s.tree, `SELECT tree, seq FROM docs WHERE id = ?`},
 		{&s.body, `SELECT body, attachments FROM bodies WHERE num = ?`},
-		{&s.attachment, `SELECT data FROM attachments WHERE num = ?`},
 		{&s.local, `SELECT rev, body FROM locals WHERE id = ?`},
 	} {
 		var err error

@@ -55,18 +55,18 @@ func (db *Database) Render(ctx context.Context, r Revision, o DocOptions) ([]byt
 			return nil, err
 		}
 	}
-	data, err := db.Inline(ctx, r, o, t)
+	data, err := db.inline(ctx, r, o, t)
 	if err != nil {
 		return nil, err
 	}
 	return appendRevision(make([]byte, 0, len(r.Body)+len(r.ID)+96), r, t, o, data), nil
 }
 
-// Inline reads the attachments that are to stand in the document itself, by
-// name: plain, or as they are stored where they are to follow it.
-func (db *Database) Inline(ctx context.Context, r Revision, o DocOptions, t *revtree.Tree) (map[string][]byte, error) {
+// Shown returns the attachments that are to stand in the document itself, or are
+// to follow it.
+func Shown(r Revision, o DocOptions, t *revtree.Tree) []Attachment {
 	if !o.Attachments && len(o.AttsSince) == 0 {
-		return nil, nil
+		return nil
 	}
 	since := 0
 	for _, rev := range o.AttsSince {
@@ -74,20 +74,27 @@ func (db *Database) Inline(ctx context.Context, r Revision, o DocOptions, t *rev
 			since = rev.Gen
 		}
 	}
-	data := map[string][]byte{}
+	var shown []Attachment
 	for _, a := range r.Attachments {
-		if a.RevPos <= since {
+		if a.RevPos > since {
+			shown = append(shown, a)
+		}
+	}
+	return shown
+}
+
+// inline reads the plain bytes of the attachments that stand in the document
+// itself, by name. Those that follow it have none.
+func (db *Database) inline(ctx context.Context, r Revision, o DocOptions, t *revtree.Tree) (map[string][]byte, error) {
+	data := map[string][]byte{}
+	for _, a := range Shown(r, o, t) {
+		data[a.Name] = nil
+		if o.Follows {
 			continue
 		}
-		if err := db.ReadAttachment(ctx, &a); err != nil {
+		var err error
+		if data[a.Name], err = db.ReadAttachment(ctx, a); err != nil {
 			return nil, err
-		}
-		data[a.Name] = a.Data
-		if !o.Follows {
-			var err error
-			if data[a.Name], err = a.Plain(); err != nil {
-				return nil, fmt.Errorf("unpack attachment %s: %w", a.Name, err)
-			}
 		}
 	}
 	return data, nil
@@ -95,7 +102,7 @@ func (db *Database) Inline(ctx context.Context, r Revision, o DocOptions, t *rev
 
 // appendRevision appends a document: _id and _rev, its members, and what o
 // asks for. t may be nil when nothing o asks for needs the tree. Attachments
-// named in data are shown with their bytes.
+// named in data are shown with their bytes, or as following.
 func appendRevision(dst []byte, r Revision, t *revtree.Tree, o DocOptions, data map[string][]byte) []byte {
 	dst = append(dst, `{"_id":`...)
 	dst = ejson.AppendString(dst, r.ID)

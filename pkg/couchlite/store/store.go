@@ -97,6 +97,7 @@ func Open(o Options) (*Store, error) {
 		return nil, fmt.Errorf("couchlite: %w", err)
 	}
 	s.discard("backup")
+	s.discard("spool")
 	if err := s.scan(); err != nil {
 		return nil, fmt.Errorf("couchlite: %w", err)
 	}

@@ -57,7 +57,7 @@ type writeStatements struct {
 	begin, commit, rollback, saveState *sql.Stmt
 	findDoc, addDoc, setDoc, dropDoc   *sql.Stmt
 	addBody, getBody, dropBody         *sql.Stmt
-	findAttachment, addAttachment      *sql.Stmt
+	findAttachment                     *sql.Stmt
 	setLocal, dropLocal                *sql.Stmt
 }
 
@@ -106,7 +106,6 @@ func (w *writer) prepare(ctx context.Context) error {
 		{&s.getBody, `SELECT attachments FROM bodies WHERE num = ?`},
 		{&s.dropBody, `DELETE FROM bodies WHERE num = ?`},
 		{&s.findAttachment, `SELECT num FROM attachments WHERE sha = ?`},
-		{&s.addAttachment, `INSERT INTO attachments(sha, data) VALUES(?, ?)`},
 		{&s.setLocal, `INSERT OR REPLACE INTO locals(id, rev, body) VALUES(?, ?, ?)`},
 		{&s.dropLocal, `DELETE FROM locals WHERE id = ?`},
 	} {
