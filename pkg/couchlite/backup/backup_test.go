@@ -26,6 +26,9 @@ func openStore(t *testing.T, dir string) *store.Store {
 	return s
 }
 
+// sound is an attachment of so many pieces and a bit.
+func sound(pieces int) []byte { return bytes.Repeat([]byte("sound"), pieces<<16+1) }
+
 // fill makes databases a0, a1, … with as many documents as their number tells.
 func fill(t *testing.T, s *store.Store, databases int) {
 	t.Helper()
@@ -35,7 +38,9 @@ func fill(t *testing.T, s *store.Store, databases int) {
 			t.Fatal(err)
 		}
 		for n := range i {
-			if err := db.Save(context.Background(), &store.Edit{ID: fmt.Sprint("doc", n), Body: []byte(`{"n":1}`)}); err != nil {
+			e := &store.Edit{ID: fmt.Sprint("doc", n), Body: []byte(`{"n":1}`), Attachments: []store.Attachment{{Name: "x", Type: "audio/mpeg"}}}
+			e.Attachments[0].SetData(sound(n))
+			if err := db.Save(context.Background(), e); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -87,6 +92,15 @@ func TestThereAndBack(t *testing.T) {
 				}
 				if got := db.Current(); got.Docs != int64(i) || got.Seq != int64(i) {
 					t.Errorf("a%d: %+v", i, got)
+				}
+				for n := range i {
+					r, err := db.Winner(t.Context(), fmt.Sprint("doc", n))
+					if err != nil || len(r.Attachments) != 1 {
+						t.Fatalf("%+v %v", r, err)
+					}
+					if got, err := db.ReadAttachment(t.Context(), r.Attachments[0]); err != nil || !bytes.Equal(got, sound(n)) {
+						t.Errorf("a%d/doc%d: an attachment of %d bytes, want %d: %v", i, n, len(got), len(sound(n)), err)
+					}
 				}
 				if err := db.Save(t.Context(), &store.Edit{ID: "new", Body: []byte(`{}`)}); err != nil {
 					t.Error(err)
