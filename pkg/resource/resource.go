@@ -81,7 +81,8 @@ type Service struct {
 
 // Write asks for a change of one document of a kind.
 type Write struct {
-	Kind Kind
+	Kind  Kind
+	Merge bool // of a copy: the data is merged over the stored document
 	save.Write
 }
 

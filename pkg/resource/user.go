@@ -27,7 +27,7 @@ func userRules() *rules {
 		take: func(s *Service, w save.Write, public document.Doc) func(stored, doc document.Doc) error {
 			password, hash := takeSecrets(public)
 			return func(stored, doc document.Doc) error {
-				if err := setCredentials(stored, doc, password, hash, s.Hash); err != nil {
+				if err := setCredentials(stored, doc, password, hash, w.Copy, s.Hash); err != nil {
 					return err
 				}
 				return auth.CheckUser(levelOf(w.Actor), stored, doc)
@@ -76,10 +76,11 @@ func usernameOf(doc document.Doc) string {
 // setCredentials hashes username and password, as Kazoo stores them. A new
 // username needs a password, since its hash holds both; a password without a
 // username gets one made up. hash takes the place of the MD5 of a name that
-// stays. New credentials void the tokens bought with the former ones, in
+// stays. A copy may come with a new username alone; nobody can log in with it until
+// it has a password. New credentials void the tokens bought with the former ones, in
 // Kazoo by their change of pvt_signature_secret.
 func setCredentials(
-	stored, doc document.Doc, password, hash string, hashOf func(username, password string) (md5, sha1 string),
+	stored, doc document.Doc, password, hash string, isCopy bool, hashOf func(username, password string) (md5, sha1 string),
 ) error {
 	username := usernameOf(doc)
 	if level, ok := doc["priv_level"]; !ok {
@@ -100,6 +101,9 @@ func setCredentials(
 	switch {
 	case password != "":
 		doc["pvt_md5_auth"], doc["pvt_sha1_auth"] = hashOf(username, password)
+	case username != usernameOf(stored) && isCopy:
+		delete(doc, "pvt_md5_auth")
+		delete(doc, "pvt_sha1_auth")
 	case username != usernameOf(stored):
 		return violation("password", "required", "a new username needs the password with it", map[string]any{"cause": username})
 	case hash != "":

@@ -52,6 +52,9 @@ type Write struct {
 	// If-None-Match).
 	Check func(storedRev string) error
 	Actor Actor
+	// Copy says that the document is a copy of one elsewhere: what only that
+	// place knows, such as the passwords of users, may be missing.
+	Copy bool
 	// RefuseIfReferenced refuses a deletion while other documents of the account
 	// refer to the document.
 	RefuseIfReferenced bool
