@@ -20,6 +20,9 @@ const EventStream = "text/event-stream"
 // JSONLines is a JSON text on each line.
 const JSONLines = "application/x-ndjson"
 
+// Tar is an archive.
+const Tar = "application/x-tar"
+
 // The media types of pictures.
 const (
 	SVG     = "image/svg+xml"
@@ -82,7 +85,7 @@ func (c *Call) acceptable() error {
 	if !ok {
 		return &problem.Error{Code: problem.NotAcceptable}
 	}
-	if c.reads() {
+	if c.reads() || slices.Contains(c.route.Media, chosen) {
 		c.format = chosen
 	}
 	return nil

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -33,9 +34,10 @@ type Call struct {
 	Data     any            // the envelope's data: an object or an array
 	Raw      []byte         // the body's JSON
 	media    mediaKind
-	unread   bool    // the body is no JSON, and has not been read yet
-	Upload   *Upload // the file that came with the request; nil if none did
-	format   string  // of the answer: a media type
+	unread   bool      // the body is no JSON, and has not been read yet
+	Upload   *Upload   // the file that came with the request; nil if none did
+	Body     io.Reader // the body, of a row with the trait [Streams]
+	format   string    // of the answer: a media type
 
 	flags []string // those of the row that are on
 

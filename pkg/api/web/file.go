@@ -110,7 +110,7 @@ const frameSize = 16 << 10
 // fileBody puts off a body that is no JSON until the route says whether it is
 // wanted.
 func (s *Server) fileBody(w http.ResponseWriter, c *Call, row *Row) error {
-	if !c.unread || row != nil && row.Traits.has(Uploads) {
+	if !c.unread || row != nil && row.Traits.has(Uploads|Streams) {
 		return nil
 	}
 	c.unread = false

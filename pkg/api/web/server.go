@@ -40,6 +40,7 @@ type Limits struct {
 	Rate        Rate          // per client and account; 100 at once, 10 a second
 	Lookups     Rate          // of routes/{NUMBER}, which has its own buckets; off
 	Upload      int64         // bytes of a file; 8,000,000
+	Import      int64         // bytes of a body that is imported; 1,000,000,000
 	Routes      int           // numbers of one POST …/routes; 10,000
 }
 
@@ -47,6 +48,7 @@ type Limits struct {
 func (l Limits) OrDefaults() Limits {
 	l.Body = positive(l.Body, 8_000_000)
 	l.Upload = positive(l.Upload, 8_000_000)
+	l.Import = positive(l.Import, 1_000_000_000)
 	l.PageSize = positive(l.PageSize, 50)
 	l.MaxPageSize = positive(l.MaxPageSize, 10_000)
 	l.Deadline = positive(l.Deadline, 30*time.Second)

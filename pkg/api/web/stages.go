@@ -23,7 +23,9 @@ func (s *Server) stages(w http.ResponseWriter, c *Call) error {
 	if s.in(Starting) {
 		return s.admit(w, c, nil)
 	}
-	if err := s.readBody(w, c); err != nil {
+	if c.imports() {
+		c.unread = true
+	} else if err := s.readBody(w, c); err != nil {
 		return err
 	}
 	c.tunnel()
@@ -56,11 +58,18 @@ func (s *Server) stages(w http.ResponseWriter, c *Call) error {
 	if err := s.admit(w, c, c.route); err != nil {
 		return err
 	}
-	if err := s.permit(c); err != nil {
+	err = s.permit(c)
+	if err == nil {
+		err = s.formats(c)
+	}
+	if err != nil {
+		if c.route.Traits.has(Streams) {
+			s.drain(w, c)
+		}
 		return err
 	}
-	if err := s.formats(c); err != nil {
-		return err
+	if c.route.Traits.has(Streams) {
+		return s.openBody(w, c)
 	}
 	return s.readUpload(w, c)
 }
