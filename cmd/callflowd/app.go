@@ -102,6 +102,7 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 	a.sites = sites.New(sites.Config{Couch: store.client, Local: opts.localEnd, Log: log.Named("sites")})
 	a.dataDir = opts.DataDir
 	a.server = api.New(api.Config{
+		Spool:     opts.DataDir,
 		Sites:     a.sites,
 		Callflows: a.callflows,
 		Accounts:  a.accounts, Auth: a.auth, Phones: a.phones, Routes: a.routes, Schemas: schemas, Couch: store.client,

@@ -25,6 +25,7 @@ var sideways = map[string][]string{
 	"pkg/auth":     {"pkg/account"},
 	"pkg/phone":    {"pkg/account"},
 	"pkg/resource": {"pkg/account", "pkg/auth"},
+	"pkg/transfer": {"pkg/callflow", "pkg/resource"},
 	"pkg/route":    {"pkg/number", "pkg/couch"},
 	"pkg/schema":   {"schemas"},
 	"pkg/reserve":  {"pkg/couch"},

@@ -16,6 +16,7 @@ import (
 type limits struct {
 	MaxBody          int64         `group:"Limits" default:"8000000" help:"Bytes of a request body."`
 	MaxUpload        int64         `group:"Limits" default:"8000000" help:"Bytes of a media file that is uploaded; at most 11534336, which the schema of media allows."`
+	MaxImport        int64         `group:"Limits" default:"1000000000" help:"Bytes of a body that POST …/import takes. It waits in --data-dir while it is checked; in memory are its documents' ids and places alone."`
 	MaxJSONDepth     int           `group:"Limits" name:"max-json-depth" default:"128" help:"Objects and arrays inside one another."`
 	MaxJSONKeys      int           `group:"Limits" name:"max-json-keys" default:"100000" help:"Object members of a body."`
 	MaxJSONItems     int           `group:"Limits" name:"max-json-items" default:"100000" help:"Array items of a body."`
@@ -47,7 +48,7 @@ func (l *limits) check() error {
 		}
 	}
 	sizes := map[string]int64{
-		"max-body": l.MaxBody, "max-upload": l.MaxUpload, "max-json-depth": int64(l.MaxJSONDepth), "max-json-keys": int64(l.MaxJSONKeys), "max-json-items": int64(l.MaxJSONItems),
+		"max-body": l.MaxBody, "max-upload": l.MaxUpload, "max-import": l.MaxImport, "max-json-depth": int64(l.MaxJSONDepth), "max-json-keys": int64(l.MaxJSONKeys), "max-json-items": int64(l.MaxJSONItems),
 		"max-number-literal": int64(l.MaxNumberLiteral), "page-size": int64(l.PageSize), "max-page-size": int64(l.MaxPageSize),
 		"max-lookups": int64(l.MaxLookups), "request-timeout": int64(l.RequestTimeout), "lookup-patience": int64(l.LookupPatience),
 	}
@@ -70,6 +71,7 @@ func (l *limits) api() web.Limits {
 	return web.Limits{
 		Body:     l.MaxBody,
 		Upload:   l.MaxUpload,
+		Import:   l.MaxImport,
 		JSON:     document.Limits{Depth: l.MaxJSONDepth, Keys: l.MaxJSONKeys, Items: l.MaxJSONItems, Number: l.MaxNumberLiteral},
 		PageSize: l.PageSize, MaxPageSize: l.MaxPageSize,
 		Routes: l.MaxLookups, Deadline: l.RequestTimeout,

@@ -82,7 +82,7 @@ func expectations() matrix {
 	}
 	m.add(relatives, 200, "GET "+cf, "GET "+cf+"/history", "GET "+cf+"/references", "POST "+a+"/callflows/validate")
 	m.add(relatives, 201, "PUT "+a+"/api_key", "PUT "+a+"/schemas/{schema_id}/validation")
-	m.add(relatives, 400, "GET "+cf+"/diff", "GET "+a+"/search", "GET "+a+"/search/multi", "POST "+a+"/routes", "POST "+a+"/routes/impact", "POST "+a+"/callflows/batch", "POST "+a+"/move",
+	m.add(relatives, 400, "GET "+cf+"/diff", "GET "+a+"/search", "GET "+a+"/search/multi", "POST "+a+"/routes", "POST "+a+"/routes/impact", "POST "+a+"/callflows/batch", "POST "+a+"/import", "POST "+a+"/move",
 		"POST "+a+"/conflicts/{document_id}", "POST "+cf+"/restore")
 	m.add(relatives, 404, "GET "+cf+"/history/{revision}")
 	m.add(relatives, 412, "PUT "+a, "POST "+a, "PATCH "+a, "DELETE "+a, "PUT "+a+"/callflows", "POST "+cf, "PATCH "+cf, "DELETE "+cf)

@@ -77,7 +77,12 @@ func (s *Server) lookupRoutes() []web.Row {
 		},
 		{
 			Method: get, Path: acct + "/export", Handle: s.exportAccount, Access: web.OfAccount, Traits: web.Endless,
-			Summary: "All callflows, as JSON Lines", Flags: []string{"dependencies", "history", "revisions"}, Media: []string{web.JSONLines},
+			Summary: "All callflows, as JSON Lines, or with attachments as a tar archive", Flags: []string{"dependencies", "history", "revisions"}, Media: []string{web.JSONLines, web.Tar},
+		},
+		{
+			Method: post, Path: web.ImportPath, Handle: s.importAccount, Access: web.OfAccount, Traits: web.Streams | web.Endless,
+			Summary: "Bring an export in, or a dump of a CouchDB database", Flags: []string{"dry_run", "new_ids"}, Own: []string{"on_conflict"},
+			Data: "ImportResult", Media: []string{web.JSONLines},
 		},
 		{
 			Method: get, Path: acct + "/route_analysis", Handle: s.analyseRoutes, Access: web.OfAccount,

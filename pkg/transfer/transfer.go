@@ -1,12 +1,21 @@
 // Package transfer takes the callflows of an account out as lines of JSON, in
 // a form that is the same wherever they are stored, so that what was imported
-// elsewhere can be exported again and compared.
+// elsewhere can be exported again and compared; and brings them in.
 //
 // The first line is {"callflowd_export": 1, "account": ID, "at": TIME}. Each
 // further one is a document, {"id", "type", "data"}: data are the public
 // fields. Private fields say who wrote a document where and when, which is not
 // true of a copy, and are left out. Documents come in the order of their ids,
 // callflows first.
+//
+// With history a callflow is followed by its older versions, the newest first:
+// {"history_of": ID, "revision", "action", "at", "data"}.
+//
+// The other form is a tar archive, with these lines in account.jsonl and the
+// files of documents in attachments/ID/NAME, ID and NAME escaped as in a URL. A
+// document's line then has its files in "attachments":
+// {NAME: {"content_type", "length", "digest"}}. The digest is CouchDB's, md5- and the
+// MD5 in base64.
 package transfer
 
 import (
@@ -18,6 +27,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/callflowd/callflowd/pkg/callflow"
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -39,6 +49,8 @@ type Line struct {
 	Type     string       `json:"type"`
 	Revision string       `json:"revision,omitempty"`
 	Data     document.Doc `json:"data"`
+
+	Attachments map[string]File `json:"attachments,omitempty"` // by name; in an archive only
 }
 
 // Past is an older version of a callflow, a line after its own.
@@ -46,7 +58,7 @@ type Past struct {
 	HistoryOf string       `json:"history_of"`
 	Revision  string       `json:"revision"`
 	Action    string       `json:"action"`
-	At        string       `json:"at"`
+	At        string       `json:"at,omitempty"`
 	Data      document.Doc `json:"data"`
 }
 
@@ -57,7 +69,9 @@ type Options struct {
 	Revisions    bool     // each line has the document's revision
 	Dependencies []string // types of documents that come along where a callflow refers to them
 	// Versions gives the older versions of a callflow, nil for none.
-	Versions func(ctx context.Context, id string) ([]Past, error)
+	Versions func(ctx context.Context, id string) ([]callflow.Past, error)
+
+	attachments bool // lines name them
 }
 
 // callflowType is the pvt_type of callflows.
@@ -128,7 +142,11 @@ func (e *export) past(id string) bool {
 		return e.line(nil, err)
 	}
 	for _, p := range list {
-		if !e.line(p, nil) {
+		line := Past{HistoryOf: id, Revision: p.Revision, Action: p.Action, Data: p.Data}
+		if !p.At.IsZero() {
+			line.At = p.At.UTC().Format(time.RFC3339)
+		}
+		if !e.line(line, nil) {
 			return false
 		}
 	}
@@ -144,6 +162,12 @@ func (e *export) document(doc document.Doc) bool {
 	line := Line{ID: doc.ID(), Type: doc.Type(), Data: data}
 	if e.o.Revisions {
 		line.Revision = doc.Rev()
+	}
+	if e.o.attachments && doc.Type() != callflowType {
+		var ok bool
+		if line.Attachments, ok = filesOf(doc.Object("_attachments")); !ok {
+			return e.line(nil, &problem.Error{Code: problem.DatastoreFault, Msg: "attachments without a length: " + doc.ID()})
+		}
 	}
 	return e.line(line, nil)
 }

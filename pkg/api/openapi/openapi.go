@@ -93,7 +93,24 @@ func operation(r web.Row) object {
 	if r.Traits&web.Uploads != 0 {
 		out["requestBody"] = object{"required": true, "content": uploads()}
 	}
+	if r.Traits&web.Streams != 0 {
+		out["requestBody"] = object{"required": true, "content": streams()}
+	}
 	return out
+}
+
+// streams are the bodies of an import. What one is shows in its first bytes,
+// whatever its type says.
+func streams() object {
+	text := func(description string) object {
+		return object{"schema": object{"type": "string", "description": description}}
+	}
+	return object{
+		web.JSONLines:              text("An export: a JSON object on each line."),
+		web.Tar:                    object{"schema": object{"type": "string", "format": "binary", "description": "An export with attachments."}},
+		"application/json":         object{"schema": object{"type": "object", "description": "A dump of CouchDB's _all_docs?include_docs=true."}},
+		"application/octet-stream": object{"schema": object{"type": "string", "format": "binary", "description": "Any of these."}},
+	}
 }
 
 // uploads are the bodies that a file may come in.
