@@ -20,6 +20,7 @@ type client struct {
 	given    bool   // the token was given, so nothing may replace it
 	account  string // "" until asked for
 	http     http.Client
+	patient  http.Client // for what may take long
 }
 
 // answer is an envelope.
@@ -168,14 +169,19 @@ func (c *client) send(ctx context.Context, method, path, accept string, body []b
 	if err != nil {
 		return nil, &usageError{err.Error()}
 	}
-	req.Header.Set("Accept", accept)
 	if len(body) > 0 {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	return c.do(&c.http, req, accept)
+}
+
+// do adds to a request what every one has, and sends it.
+func (c *client) do(by *http.Client, req *http.Request, accept string) (*http.Response, error) {
+	req.Header.Set("Accept", accept)
 	if c.settings.Token != "" {
 		req.Header.Set("X-Auth-Token", c.settings.Token)
 	}
-	res, err := c.http.Do(req)
+	res, err := by.Do(req)
 	if err != nil {
 		return nil, &failure{err: err}
 	}

@@ -96,6 +96,7 @@ func (f *failure) Unwrap() error { return f.err }
 type problemItem struct {
 	Field, Rule, Message string
 	Value                any
+	Line                 int64 // of a file that is imported; 0 for none
 }
 
 // problemsIn reads {field: {rule: {message, value}}}, in the order of fields.
@@ -112,13 +113,32 @@ func problemsIn(data map[string]any) []problemItem {
 				continue
 			}
 			message, _ := members["message"].(string)
-			out = append(out, problemItem{field, rule, message, members["value"]})
+			item := problemItem{Field: field, Rule: rule, Message: message, Value: members["value"]}
+			item.Line, item.Field = lineOf(field, members)
+			out = append(out, item)
 		}
 	}
 	slices.SortFunc(out, func(a, b problemItem) int {
-		return cmp.Or(strings.Compare(a.Field, b.Field), strings.Compare(a.Rule, b.Rule))
+		return cmp.Or(cmp.Compare(a.Line, b.Line), strings.Compare(a.Field, b.Field), strings.Compare(a.Rule, b.Rule))
 	})
 	return out
+}
+
+// lineOf reads where a problem of a file is: 12.numbers is in line 12.
+func lineOf(field string, members map[string]any) (line int64, at string) {
+	n, _ := members["line"].(json.Number)
+	line, err := n.Int64()
+	if err != nil {
+		return 0, field
+	}
+	at = "line " + n.String()
+	if id, ok := members["id"].(string); ok {
+		at += ", " + id
+	}
+	if _, rest, ok := strings.Cut(field, "."); ok {
+		at += ", " + rest
+	}
+	return line, at
 }
 
 func problemLines(list []problemItem) string {

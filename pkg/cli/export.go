@@ -13,9 +13,10 @@ type Export struct {
 	From             string `arg:"" optional:"" name:"account-id" help:"The account; by default the one of the login."`
 	WithDependencies bool   `typed:"" help:"Also the documents that callflows refer to."`
 	History          bool   `typed:"" help:"Also older versions."`
+	Tar              bool   `typed:"" help:"As a tar archive: the lines in account.jsonl, the documents' attachments beside it."`
 }
 
-// Run writes JSON Lines to stdout. An export that breaks off is an error.
+// Run writes JSON Lines or a tar archive to stdout. An export that breaks off is an error.
 func (x *Export) Run(ctx context.Context, e *Env) error {
 	c, err := x.connect(e)
 	if err != nil {
@@ -24,7 +25,14 @@ func (x *Export) Run(ctx context.Context, e *Env) error {
 	if x.From != "" {
 		c.account = x.From
 	}
-	body, err := c.export(ctx, x.WithDependencies, x.History, false)
+	if x.Tar && e.Terminal {
+		return &usageError{"a tar archive is not for a terminal: callflowd export --tar >account.tar"}
+	}
+	accept := asLines
+	if x.Tar {
+		accept = asTar
+	}
+	body, err := c.export(ctx, accept, "dependencies", on(x.WithDependencies), "history", on(x.History))
 	if err != nil {
 		return err
 	}
@@ -35,21 +43,25 @@ func (x *Export) Run(ctx context.Context, e *Env) error {
 	return nil
 }
 
-// export opens the stream of an account's export.
-func (c *client) export(ctx context.Context, dependencies, history, revisions bool) (io.ReadCloser, error) {
-	flag := func(on bool) string {
-		if on {
-			return "true"
-		}
-		return ""
-	}
+// The forms of an export.
+const (
+	asLines = "application/x-ndjson"
+	asTar   = "application/x-tar"
+)
+
+// export opens the stream of an account's export; what is in it are pairs of a
+// query.
+func (c *client) export(ctx context.Context, accept string, what ...string) (io.ReadCloser, error) {
 	path, err := c.inAccount(ctx, "export")
 	if err != nil {
 		return nil, err
 	}
-	path += query("dependencies", flag(dependencies), "history", flag(history), "revisions", flag(revisions))
 	for range 2 {
-		res, err := c.send(ctx, http.MethodGet, path, "application/x-ndjson", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.settings.Server+path+query(what...), http.NoBody)
+		if err != nil {
+			return nil, &usageError{err.Error()}
+		}
+		res, err := c.do(&c.patient, req, accept)
 		if err != nil {
 			return nil, err
 		}
@@ -57,7 +69,7 @@ func (c *client) export(ctx context.Context, dependencies, history, revisions bo
 			return res.Body, nil
 		}
 		_, err = readAnswer(res)
-		if ExitCode(err) != Refused || res.StatusCode != http.StatusUnauthorized || !c.renew(ctx) {
+		if res.StatusCode != http.StatusUnauthorized || !c.renew(ctx) {
 			return nil, err
 		}
 	}
@@ -65,8 +77,8 @@ func (c *client) export(ctx context.Context, dependencies, history, revisions bo
 }
 
 // stands reads what an account has, by id.
-func (c *client) stands(ctx context.Context, dependencies bool) (map[string]record, error) {
-	body, err := c.export(ctx, dependencies, false, true)
+func (c *client) stands(ctx context.Context) (map[string]record, error) {
+	body, err := c.export(ctx, asLines, "revisions", "true")
 	if err != nil {
 		return nil, err
 	}

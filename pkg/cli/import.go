@@ -1,200 +1,177 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
-	"net/url"
 	"os"
-	"slices"
-
-	"github.com/callflowd/callflowd/pkg/document"
 )
 
-// Import brings callflows in.
+// Import brings documents in.
 type Import struct {
 	Common
-	File       string `arg:"" help:"An export, or a dump of CouchDB's _all_docs?include_docs=true; - is stdin."`
+	File       string `arg:"" help:"An export, as JSON Lines or tar, or a dump of CouchDB's _all_docs?include_docs=true; - is stdin."`
 	NewIDs     bool   `typed:"" name:"new-ids" help:"Give documents new ids and rewrite what refers to them. The same file gives the same ids again."`
 	OnConflict string `typed:"" enum:"fail,skip,replace,merge" default:"fail" help:"What to do with documents that are there and differ: ${enum}."`
 	DryRun     bool   `typed:"" help:"Check everything, show the plan and write nothing."`
 }
 
-// step is what an import does with one document.
-type step struct {
-	record
-	action string // create, replace, merge, skip, unchanged
+// imported is what an import does, or has done.
+type imported struct {
+	Documents   int `json:"documents"`
+	Create      int `json:"create"`
+	Replace     int `json:"replace"`
+	Merge       int `json:"merge"`
+	Skip        int `json:"skip"`
+	Unchanged   int `json:"unchanged"`
+	Versions    int `json:"versions"`
+	Attachments int `json:"attachments"`
 }
 
-// Run validates everything, shows the plan and writes. What an interrupted
-// import has written is found unchanged by the next one, which goes on.
+// Run has everything checked, shows the plan, and has it written. What an
+// interrupted import has written is found unchanged by the next one, which goes
+// on.
 func (i *Import) Run(ctx context.Context, e *Env) error {
-	records, err := i.read(e)
+	file, err := i.open(e)
 	if err != nil {
 		return err
 	}
+	defer file.Close() //nolint:errcheck // it was read
 	c, err := i.connect(e)
 	if err != nil {
 		return err
 	}
-	if _, err := c.inAccount(ctx); err != nil { // settles which account
-		return err
-	}
-	if i.NewIDs {
-		newIDs(c.account, records)
-	}
-	stands, err := c.stands(ctx, true)
+	path, err := c.inAccount(ctx, "import")
 	if err != nil {
 		return err
 	}
-	steps, err := i.plan(records, stands)
+	asked := func(dry bool) string {
+		return path + query("on_conflict", i.OnConflict, "new_ids", on(i.NewIDs), "dry_run", on(dry))
+	}
+	raw, plan, err := c.bring(ctx, asked(true), file)
 	if err != nil {
 		return err
 	}
-	items := itemsOf(steps)
-	bar := newProgress(e, "checked", len(items))
-	if _, err := c.batch(ctx, items, true, bar.add); err != nil {
+	if err := i.emit(e, raw, func() error { return plan.show(e) }); err != nil || i.DryRun {
 		return err
 	}
-	bar.end()
-	if err := i.show(e, steps); err != nil || i.DryRun {
+	_, done, err := c.bring(ctx, asked(false), file)
+	if err != nil {
 		return err
 	}
-	return i.write(ctx, e, c, steps, items)
+	_, err = fmt.Fprintf(e.Stderr, "written: %d documents, %d older versions, %d attachments\n", done.Create+done.Replace+done.Merge, done.Versions, done.Attachments)
+	return err
 }
 
-func (i *Import) read(e *Env) ([]record, error) {
-	in := e.Stdin
+// show tells the plan.
+func (p *imported) show(e *Env) error {
+	n := map[string]int{"create": p.Create, "replace": p.Replace, "merge": p.Merge, "skip": p.Skip, "unchanged": p.Unchanged}
+	_, err := fmt.Fprintf(e.Stdout, "%d documents: %s\n", p.Documents, counts(n, "create", "replace", "merge", "skip", "unchanged"))
+	return err
+}
+
+// open opens the file, or makes one of stdin, since it is read twice.
+func (i *Import) open(e *Env) (*os.File, error) {
 	if i.File != "-" {
 		file, err := os.Open(i.File)
 		if err != nil {
 			return nil, &usageError{err.Error()}
 		}
-		defer file.Close()
-		in = file
+		return file, nil
 	}
-	records, err := readRecords(in)
+	file, err := os.CreateTemp("", "callflowd-import-*.tmp")
 	if err != nil {
 		return nil, err
 	}
-	seen := map[string]bool{}
-	for _, r := range records {
-		if seen[r.ID] {
-			return nil, &usageError{"the file has the id " + r.ID + " twice"}
-		}
-		seen[r.ID] = true
+	_ = os.Remove(file.Name()) // where a file that is open can be removed
+	if _, err := io.Copy(file, e.Stdin); err != nil {
+		return nil, errors.Join(err, file.Close())
 	}
-	return records, nil
+	return file, nil
 }
 
-// plan decides what to do with each document.
-func (i *Import) plan(records []record, stands map[string]record) ([]step, error) {
-	var steps []step
-	var differ []string
-	for _, r := range records {
-		there, known := stands[r.ID]
-		s := step{r, "create"}
+// on is a flag in a query.
+func on(set bool) string {
+	if set {
+		return "true"
+	}
+	return ""
+}
+
+// bring sends a file to be imported and tells how far that is.
+func (c *client) bring(ctx context.Context, path string, file *os.File) (json.RawMessage, imported, error) {
+	for range 2 {
+		res, err := c.sendFile(ctx, path, file)
+		if err != nil {
+			return nil, imported{}, err
+		}
+		if res.StatusCode == http.StatusOK {
+			defer res.Body.Close() //nolint:errcheck // it was read
+			return c.follow(res.Body)
+		}
+		_, err = readAnswer(res)
+		if res.StatusCode != http.StatusUnauthorized || !c.renew(ctx) {
+			return nil, imported{}, err
+		}
+	}
+	return nil, imported{}, &failure{status: http.StatusUnauthorized, message: "the login is no longer good"}
+}
+
+// sendFile sends a file from its beginning.
+func (c *client) sendFile(ctx context.Context, path string, file *os.File) (*http.Response, error) {
+	length, err := file.Seek(0, io.SeekEnd)
+	if err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return nil, &usageError{err.Error()}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.settings.Server+path, io.NopCloser(file))
+	if err != nil {
+		return nil, &usageError{err.Error()}
+	}
+	if req.ContentLength = length; length == 0 {
+		req.Body = http.NoBody
+	}
+	req.Header.Set("Content-Type", "application/octet-stream") // the server looks at what it is
+	return c.do(&c.patient, req, "application/x-ndjson")
+}
+
+// follow reads how far an import is, and what came of it.
+func (c *client) follow(body io.Reader) (json.RawMessage, imported, error) {
+	checked, written := Progress(c.env, "checked"), Progress(c.env, "written")
+	lines := bufio.NewScanner(body)
+	lines.Buffer(nil, maxLine)
+	for lines.Scan() {
+		var line struct {
+			Checked int             `json:"checked"`
+			Written int             `json:"written"`
+			Of      int             `json:"of"`
+			Result  json.RawMessage `json:"result"`
+			Error   *struct {
+				Status  int            `json:"status"`
+				Message string         `json:"message"`
+				Data    map[string]any `json:"data"`
+			} `json:"error"`
+		}
+		if err := decode(lines.Bytes(), &line); err != nil {
+			return nil, imported{}, &failure{status: http.StatusOK, message: "the answer is not callflowd's", err: err}
+		}
 		switch {
-		case known && document.Equal(there.Data, r.Data):
-			s.action = "unchanged"
-		case known && i.OnConflict == "fail":
-			differ = append(differ, r.ID)
-		case known:
-			s.action = i.OnConflict
-		}
-		steps = append(steps, s)
-	}
-	if len(differ) > 0 {
-		const most = 10
-		shown := fmt.Sprint(differ[:min(most, len(differ))])
-		return nil, &failure{status: http.StatusConflict, message: fmt.Sprintf(
-			"%d documents are there already and differ, such as %s: choose --on-conflict skip, replace or merge, or --new-ids", len(differ), shown)}
-	}
-	return steps, nil
-}
-
-// itemsOf are the steps about callflows that change something.
-func itemsOf(steps []step) []batchItem {
-	ops := map[string]string{"create": "create", "replace": "replace", "merge": "patch"}
-	var items []batchItem
-	for _, s := range steps {
-		if op := ops[s.action]; op != "" && s.Type == "callflow" {
-			items = append(items, batchItem{Op: op, ID: s.ID, Data: s.Data})
+		case line.Error != nil:
+			return nil, imported{}, &failure{status: line.Error.Status, message: line.Error.Message, data: line.Error.Data}
+		case line.Result != nil:
+			var out imported
+			return line.Result, out, decode(line.Result, &out)
+		case line.Checked > 0:
+			checked(line.Checked, line.Of)
+		case line.Written > 0:
+			written(line.Written, line.Of)
 		}
 	}
-	return items
-}
-
-// show tells the plan.
-func (i *Import) show(e *Env, steps []step) error {
-	n := map[string]int{}
-	for _, s := range steps {
-		n[s.action]++
-	}
-	raw, err := json.Marshal(n)
-	if err != nil {
-		return err
-	}
-	return i.emit(e, raw, func() error {
-		_, err := fmt.Fprintf(e.Stdout, "%d documents: %s\n", len(steps), counts(n, "create", "replace", "merge", "skip", "unchanged"))
-		return err
-	})
-}
-
-// write writes what callflows refer to, and then callflows.
-func (i *Import) write(ctx context.Context, e *Env, c *client, steps []step, items []batchItem) error {
-	others := slices.DeleteFunc(slices.Clone(steps), func(s step) bool {
-		return s.Type == "callflow" || s.action == "skip" || s.action == "unchanged"
-	})
-	bar := newProgress(e, "written", len(items)+len(others))
-	for _, s := range others {
-		if err := c.putDocument(ctx, s); err != nil {
-			return fmt.Errorf("%s %s: %w", s.Type, s.ID, err)
-		}
-		bar.add(1)
-	}
-	done, err := c.batch(ctx, items, false, bar.add)
-	if err != nil {
-		return fmt.Errorf("%d of %d callflows are written; the same command goes on: %w", len(done), len(items), err)
-	}
-	bar.end()
-	_, err = fmt.Fprintf(e.Stderr, "written: %d callflows, %d other documents\n", len(done), len(others))
-	return err
-}
-
-// putDocument writes a document of another type by its collection.
-func (c *client) putDocument(ctx context.Context, s step) error {
-	collection, err := c.inAccount(ctx, collectionOf(s.Type))
-	if err != nil {
-		return err
-	}
-	data := map[string]any{"id": s.ID}
-	for k, v := range s.Data {
-		data[k] = v
-	}
-	method, path := http.MethodPut, collection
-	if s.action != "create" {
-		method, path = http.MethodPost, collection+"/"+url.PathEscape(s.ID)
-	}
-	if s.action == "merge" {
-		method = http.MethodPatch
-	}
-	_, err = c.call(ctx, method, path, data)
-	return err
-}
-
-// collectionOf is the collection of a pvt_type.
-func collectionOf(kind string) string {
-	switch kind {
-	case "media":
-		return kind
-	case "vmbox", "faxbox":
-		return kind + "es"
-	case "directory":
-		return "directories"
-	case "temporal_rule_set":
-		return "temporal_rules_sets"
-	}
-	return kind + "s"
+	return nil, imported{}, &failure{err: errors.Join(errors.New("the import broke off; the same command goes on"), lines.Err())}
 }

@@ -89,7 +89,7 @@ func (p *Plan) look(ctx context.Context, e *Env) (*client, outlook, error) {
 	if err != nil {
 		return nil, outlook{}, err
 	}
-	stands, err := c.stands(ctx, false)
+	stands, err := c.stands(ctx)
 	if err != nil {
 		return nil, outlook{}, err
 	}

@@ -26,7 +26,7 @@ func (p *Pull) Run(ctx context.Context, e *Env) error {
 	if err != nil {
 		return err
 	}
-	stands, err := c.stands(ctx, false)
+	stands, err := c.stands(ctx)
 	if err != nil {
 		return err
 	}

@@ -64,6 +64,19 @@ func readFolder(dir string) (folder, error) {
 	return out, nil
 }
 
+// WriteCallflow writes a callflow's file into a folder, for [Apply].
+func WriteCallflow(dir, id string, data map[string]any) error {
+	const mode, dirMode = 0o644, 0o755
+	text, err := written(id, data, nil)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, dirMode); err != nil {
+		return err
+	}
+	return os.WriteFile(fileOf(dir, id), text, mode)
+}
+
 // written is a callflow as YAML. What old has of comments and of the order of
 // members stays.
 func written(id string, data map[string]any, old []byte) ([]byte, error) {
