@@ -35,16 +35,18 @@ type patient struct {
 // mention is a reference in a callflow.
 type mention struct{ from, to, kind, path string }
 
-// examine reads an account and adds what is wrong with it.
-func (c *cluster) examine(ctx context.Context, id string) {
+// examine reads an account and adds what is wrong with it. The error is that of
+// who gets what is mended.
+func (c *cluster) examine(ctx context.Context, id string) error {
 	c.report.Accounts++
+	first := len(c.report.Findings)
 	p := &patient{
 		cluster: c, id: id, db: c.cfg.Couch.Account(id), index: index.New(),
 		kinds: map[string]string{}, enters: map[string][]string{}, designs: map[string]document.Doc{},
 	}
 	if copied, known := c.accounts[id]; c.accounts != nil && (!known || !copied.Live()) {
 		p.add(Finding{Severity: Warning, Kind: OrphanedDatabase, Subject: couch.AccountDB(id), Message: "the database belongs to no account, or to a deleted one"})
-		return
+		return nil
 	}
 	err := p.read(ctx)
 	if err == nil {
@@ -52,13 +54,17 @@ func (c *cluster) examine(ctx context.Context, id string) {
 	}
 	if err != nil {
 		p.add(Finding{Severity: Error, Kind: UnreadDatabase, Subject: couch.AccountDB(id), Message: "cannot be read: " + err.Error()})
-		return
+		return nil
 	}
 	p.views()
 	p.references()
 	p.cycles()
 	p.routes(ctx)
 	p.elsewhere()
+	if c.cfg.Mended == nil {
+		return nil
+	}
+	return p.mend(ctx, first)
 }
 
 func (p *patient) add(f Finding) {

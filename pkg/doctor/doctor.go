@@ -50,12 +50,14 @@ type Finding struct {
 	Witness    string `json:"witness,omitempty"` // a number that shows it
 	Message    string `json:"message"`
 	Suggestion string `json:"suggestion,omitempty"`
+	Mended     bool   `json:"mended,omitempty"` // the callflow that [Config].Mended got is without it
 }
 
 // Report is what was found.
 type Report struct {
 	Accounts  int       `json:"accounts"`
 	Callflows int       `json:"callflows"`
+	Mended    int       `json:"mended"` // callflows that [Config].Mended got
 	Findings  []Finding `json:"findings"`
 	Severity  string    `json:"severity,omitempty"` // of the worst finding; "" for none
 }
@@ -66,6 +68,9 @@ type Config struct {
 	Schemas   *schema.Registry
 	Emergency []string              // nil means Kazoo's
 	Progress  func(done, total int) // may be nil
+	// Mended gets the public fields of callflows without those faults that an
+	// edit takes away; nil mends nothing.
+	Mended func(accountID, callflowID string, data document.Doc) error
 }
 
 // Run examines every account. An account that cannot be read is a finding; the
@@ -89,7 +94,9 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 		if err := ctx.Err(); err != nil {
 			return Report{}, &problem.Error{Code: problem.Unavailable, Msg: "examine accounts", Err: err}
 		}
-		c.examine(ctx, id)
+		if err := c.examine(ctx, id); err != nil {
+			return Report{}, err
+		}
 		if cfg.Progress != nil {
 			cfg.Progress(i+1, len(ids))
 		}

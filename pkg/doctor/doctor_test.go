@@ -94,31 +94,6 @@ func (h *hospital) admit(i int, docs ...string) {
 	h.put(h.client.DB("accounts"), parsed(h.t, `{"_id":"`+id+`","pvt_type":"account","name":"account"}`))
 }
 
-// fault is what is planted into an account, and what has to be found.
-type fault struct {
-	docs []string
-	want []string // kind and subject or callflow, sorted
-}
-
-func faults() []fault {
-	calls := func(id, to string) string {
-		return `{"_id":"` + id + `","pvt_type":"callflow","numbers":["31` + id[len(id)-1:] + `"],"patterns":[],"flow":{"module":"callflow","data":{"id":"` + to + `"},"children":{}}}`
-	}
-	return []fault{
-		{[]string{sound("x", `"numbers":["2000"],"patterns":[]`)}, []string{"double_booked 2000"}},
-		{[]string{sound("x", `"numbers":[],"patterns":["(("]`)}, []string{"invalid (("}},
-		{[]string{sound("x", `"numbers":[],"patterns":["^3(?!0)(\\d{3})$"]`)}, []string{"extended_syntax ^3(?!0)(\\d{3})$", "not_analysed ^3(?!0)(\\d{3})$"}},
-		{[]string{sound("x", `"numbers":[],"patterns":["^\\*7(1\\d{3})$"]`)}, []string{"overlap ^\\*7(\\d{4})$"}},
-		{[]string{sound("x", `"numbers":[],"patterns":["^9\\d\\d$"]`)}, slices.Repeat([]string{"emergency ^9\\d\\d$"}, 4)},
-		{[]string{calls("x1", "nobody")}, []string{"dangling_reference nobody"}},
-		{[]string{calls("x1", "gone"), `{"_id":"gone","pvt_type":"callflow","pvt_deleted":true,"numbers":["1"]}`}, []string{"dangling_reference gone"}},
-		{[]string{calls("x1", "m"), `{"_id":"m","pvt_type":"menu","name":"m"}`}, []string{"wrong_reference m"}},
-		{[]string{calls("x1", "x2"), calls("x2", "x1")}, []string{"cycle x1"}},
-		{[]string{`{"_id":"x","pvt_type":"callflow","numbers":["300"],"patterns":[],"flow":{"module":"plai","data":{},"children":{}}}`}, []string{"schema x", "schema x"}},
-		{[]string{`{"_id":"x","pvt_type":"callflow","numbers":"300","patterns":[],"flow":{"module":"play","data":{"id":"hello.mp3"},"children":{}}}`}, []string{"schema x"}},
-	}
-}
-
 // found are the findings of one account, in short.
 func found(r Report, id string) []string {
 	var out []string
@@ -139,7 +114,7 @@ func found(r Report, id string) []string {
 // a fault each: it finds each and nothing else, and changes nothing.
 // CALLFLOWD_DOCTOR_ACCOUNTS asks for more accounts.
 func TestDoctorFindsPlantedFaults(t *testing.T) {
-	total := 30
+	total := 60
 	if v := os.Getenv("CALLFLOWD_DOCTOR_ACCOUNTS"); v != "" {
 		var err error
 		if total, err = strconv.Atoi(v); err != nil {
@@ -185,7 +160,7 @@ func TestDoctorFindsPlantedFaults(t *testing.T) {
 	}
 	for id, kinds := range want {
 		if got := found(report, id); !slices.Equal(got, kinds) {
-			t.Errorf("account %s: found %q, want %q", id, got, kinds)
+			t.Errorf("account %s: found %q, want %q: %+v", id, got, kinds, report.of(id))
 		}
 	}
 	for _, f := range report.Findings {
@@ -226,6 +201,15 @@ func (h *hospital) ward(total int, want map[string][]string) {
 		h.t.Fatal(err)
 	}
 	want[accountID(n+3)] = []string{"conflict one"}
+
+	closed := h.client.DB("accounts")
+	copied, err := closed.Get(h.t.Context(), accountID(n+4))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	copied["pvt_deleted"] = true
+	h.put(closed, copied)
+	want[accountID(n+4)] = []string{"orphaned_database " + couch.AccountDB(accountID(n+4))}
 
 	orphan := accountID(total)
 	if err := h.client.CreateDB(h.t.Context(), couch.AccountDB(orphan)); err != nil {
@@ -282,4 +266,9 @@ func TestHTMLEscapes(t *testing.T) {
 	if err := (Report{Findings: []Finding{{Severity: Error, Subject: "\x1b[31m"}}}).Text(&out); err != nil || strings.Contains(out.String(), "\x1b") {
 		t.Errorf("%v %q", err, &out)
 	}
+}
+
+// of are the findings of one account.
+func (r Report) of(id string) []Finding {
+	return slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return f.Account != id })
 }

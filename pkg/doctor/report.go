@@ -61,6 +61,9 @@ func (f Finding) line() string {
 	if f.Suggestion != "" {
 		b.WriteString(" (better: " + clean(f.Suggestion) + ")")
 	}
+	if f.Mended {
+		b.WriteString(" [mended by the plan]")
+	}
 	return b.String()
 }
 

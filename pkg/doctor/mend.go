@@ -1,0 +1,269 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/route/analysis"
+)
+
+// mendPage is how many callflows are read at a time to mend them.
+const mendPage = 100
+
+// mend hands out callflows without those faults that an edit of the callflow
+// takes away, and marks these. first is the first finding of the account.
+func (p *patient) mend(ctx context.Context, first int) error {
+	byID := map[string][]*Finding{}
+	for i := first; i < len(p.report.Findings); i++ {
+		if f := &p.report.Findings[i]; f.Account == p.id && mendable(f) {
+			byID[f.CallflowID] = append(byID[f.CallflowID], f)
+		}
+	}
+	ids := make([]string, 0, len(byID))
+	for id := range byID {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for some := range slices.Chunk(ids, mendPage) {
+		docs, err := p.db.GetMany(ctx, some)
+		if err != nil {
+			return err
+		}
+		for _, id := range some {
+			if err := p.mendOne(id, docs[id], byID[id]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// mendOne mends one callflow.
+func (p *patient) mendOne(id string, stored document.Doc, found []*Finding) error {
+	if stored == nil {
+		return nil
+	}
+	doc := stored.Public().Clone()
+	for _, key := range []string{"id", "metadata", "_read_only"} {
+		delete(doc, key)
+	}
+	slices.SortStableFunc(found, func(a, b *Finding) int { return deepestLast(b.Path, a.Path) })
+	var mended []*Finding
+	for _, f := range found {
+		next := doc.Clone()
+		if treat(next, f) && p.noWorse(doc, next) {
+			doc, mended = next, append(mended, f)
+		}
+	}
+	if len(mended) == 0 {
+		return nil
+	}
+	if err := p.cfg.Mended(p.id, id, doc); err != nil {
+		return err
+	}
+	for _, f := range mended {
+		f.Mended = true
+	}
+	p.report.Mended++
+	return nil
+}
+
+// noWorse reports whether a document has no more faults than it had, as far as
+// schemas tell, and can still be dialled.
+func (p *patient) noWorse(before, after document.Doc) bool {
+	_, was := p.cfg.Schemas.Validate("callflows", before.Clone())
+	_, is := p.cfg.Schemas.Validate("callflows", after.Clone())
+	return len(is) <= len(was) && len(after.Strings("numbers"))+len(after.Strings("patterns")) > 0
+}
+
+// deepestLast orders paths so that of two places one inside the other, and of two
+// items of a list, the later one comes last.
+func deepestLast(a, b string) int {
+	one, other := keysIn(a), keysIn(b)
+	return cmp.Or(cmp.Compare(len(one), len(other)), slices.CompareFunc(one, other, func(x, y string) int {
+		m, e1 := strconv.Atoi(x)
+		n, e2 := strconv.Atoi(y)
+		if e1 == nil && e2 == nil {
+			return cmp.Compare(m, n)
+		}
+		return strings.Compare(x, y)
+	}))
+}
+
+// keysIn are the keys of a dotted path.
+func keysIn(path string) []string {
+	if path == "" {
+		return nil
+	}
+	keys := strings.Split(path, ".")
+	for i, key := range keys {
+		keys[i] = strings.ReplaceAll(key, "%2E", ".")
+	}
+	return keys
+}
+
+// mendable reports whether a fault may be one that an edit takes away without a
+// choice that only people can make.
+func mendable(f *Finding) bool {
+	switch f.Kind {
+	case analysis.ExtendedSyntax, "unknown_property":
+		return f.Suggestion != ""
+	case analysis.DoubleBooked, analysis.Shadowed, analysis.Unreachable, Dangling:
+		return f.CallflowID != ""
+	}
+	return false
+}
+
+// treat takes a fault away; false where it cannot.
+func treat(doc document.Doc, f *Finding) bool {
+	switch f.Kind {
+	case analysis.ExtendedSyntax:
+		return exchange(doc, "patterns", f.Subject, f.Suggestion)
+	case "unknown_property":
+		return renameAt(doc, keysIn(f.Path), f.Suggestion)
+	case Dangling:
+		return cut(doc, keysIn(f.Path))
+	}
+	if f.Path != "" {
+		return removeAt(doc, keysIn(f.Path)) // a branch that is never taken
+	}
+	// What another callflow has too, and takes, or what takes no number at all.
+	return exchange(doc, "numbers", f.Subject, "") || exchange(doc, "patterns", f.Subject, "")
+}
+
+// exchange puts one text of a list in the place of another; "" removes it. A text
+// that the list has already is not put there twice.
+func exchange(doc document.Doc, key, old, text string) bool {
+	list, _ := doc[key].([]any)
+	at := slices.Index(list, any(old))
+	if at < 0 {
+		return false
+	}
+	if text == "" || slices.Contains(list, any(text)) {
+		doc[key] = slices.Delete(list, at, at+1)
+		return true
+	}
+	list[at] = text
+	return true
+}
+
+// at finds what stands at a path; nil where nothing does.
+func at(v any, path []string) any {
+	for _, key := range path {
+		switch here := v.(type) {
+		case map[string]any:
+			v = here[key]
+		case []any:
+			n, err := strconv.Atoi(key)
+			if err != nil || n < 0 || n >= len(here) {
+				return nil
+			}
+			v = here[n]
+		default:
+			return nil
+		}
+	}
+	return v
+}
+
+// put puts a value at a path that is there.
+func put(doc document.Doc, path []string, v any) bool {
+	last := len(path) - 1
+	switch here := at(map[string]any(doc), path[:last]).(type) {
+	case map[string]any:
+		here[path[last]] = v
+		return true
+	case []any:
+		if n, err := strconv.Atoi(path[last]); err == nil && n >= 0 && n < len(here) {
+			here[n] = v
+			return true
+		}
+	}
+	return false
+}
+
+// removeAt removes a member of an object or an item of a list.
+func removeAt(doc document.Doc, path []string) bool {
+	if len(path) == 0 {
+		return false
+	}
+	under, last := path[:len(path)-1], path[len(path)-1]
+	switch here := at(map[string]any(doc), under).(type) {
+	case map[string]any:
+		_, there := here[last]
+		delete(here, last)
+		return there
+	case []any:
+		n, err := strconv.Atoi(last)
+		if err != nil || n < 0 || n >= len(here) {
+			return false
+		}
+		return put(doc, under, slices.Delete(here, n, n+1))
+	}
+	return false
+}
+
+// renameAt gives a member another name, unless something has that already.
+func renameAt(doc document.Doc, path []string, name string) bool {
+	if len(path) == 0 {
+		return false
+	}
+	here, _ := at(map[string]any(doc), path[:len(path)-1]).(map[string]any)
+	old := path[len(path)-1]
+	v, there := here[old]
+	if _, taken := here[name]; taken || !there {
+		return false
+	}
+	delete(here, old)
+	here[name] = v
+	return true
+}
+
+// cut removes a reference to what is not there. Where an action is about nothing
+// else, it goes: the branch that follows it takes its place, or its own branch
+// ends. An item of a list goes alone, with the branch that is named after it.
+func cut(doc document.Doc, path []string) bool {
+	data := len(path) - 1
+	for data > 0 && path[data] != "data" { // of the innermost action
+		data--
+	}
+	if data < 1 {
+		return false
+	}
+	action, inside := path[:data], path[data+1:]
+	if len(inside) == 1 && inside[0] == "id" {
+		return bypass(doc, action)
+	}
+	for i, key := range inside {
+		if _, err := strconv.Atoi(key); err != nil {
+			continue
+		}
+		item := slices.Concat(path[:data+1], inside[:i+1])
+		id, isText := at(map[string]any(doc), item).(string)
+		if children, ok := at(map[string]any(doc), append(slices.Clone(action), "children")).(map[string]any); ok && isText {
+			delete(children, id)
+		}
+		return removeAt(doc, item)
+	}
+	return removeAt(doc, path)
+}
+
+// bypass puts the branch that follows an action in the action's place.
+func bypass(doc document.Doc, action []string) bool {
+	node, _ := at(map[string]any(doc), action).(map[string]any)
+	children, _ := node["children"].(map[string]any)
+	next, follows := children["_"].(map[string]any)
+	switch {
+	case node == nil:
+		return false
+	case follows && len(children) == 1:
+		return put(doc, action, next)
+	case len(children) > 0 || len(action) == 1:
+		return false // which branch is meant is not for us to say, nor what the call is to come to
+	}
+	return removeAt(doc, action)
+}
