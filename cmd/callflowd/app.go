@@ -92,7 +92,7 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 	a.alone = store.lite != nil && opts.CouchDBListen == ""
 	a.callflows = &callflow.Service{
 		Couch: store.client, Schemas: schemas, Accounts: a.accounts, Index: a.routes, Log: log.Named("callflow"),
-		HistoryMonths: opts.HistoryMonths, Words: api.Words(),
+		HistoryMonths: opts.HistoryMonths, Words: api.Words(), Kinds: mergedKinds(),
 	}
 	a.phones = &phone.Service{
 		Couch: store.client, Accounts: a.accounts, Validate: schemas.Validate, Log: log.Named("phone"), AnyMayAdd: opts.Console.AllowNumberAdditions,
@@ -124,6 +124,15 @@ func processName(opts *options) string {
 		dir = opts.DataDir
 	}
 	return fmt.Sprintf("%s, --listen %s, --data-dir %s", host, opts.Listen, dir)
+}
+
+// mergedKinds are the collections whose conflicts are merged as callflows' are.
+func mergedKinds() map[string]callflow.Kind {
+	kinds := map[string]callflow.Kind{}
+	for _, k := range resource.Kinds() {
+		kinds[k.Type] = callflow.Kind{Schema: k.Design, Keys: k.Keys, Holders: k.Holders, Taken: k.Taken}
+	}
+	return kinds
 }
 
 // pages makes the pages for browsers; nil where they are switched off.

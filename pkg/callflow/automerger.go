@@ -31,11 +31,11 @@ func (s *Service) FollowConflicts(ctx context.Context) {
 	changed := &accountSet{ids: map[string]bool{}}
 	var group sync.WaitGroup
 	group.Go(func() { s.watchAccounts(ctx, changed) })
-	seen := lru.New[string, string](mergeKnown)
+	seen := lru.New[string, mergeState](mergeKnown)
 	for pause.For(ctx, mergeRound) {
 		for _, id := range changed.take() {
-			since, _ := seen.Get(id)
-			merged, seq, err := s.autoMergeSince(ctx, id, since)
+			at, _ := seen.Get(id)
+			merged, err := s.autoMergeSince(ctx, id, &at)
 			switch {
 			case problem.Is(err, problem.MissingDatabase):
 				seen.Delete(id)
@@ -43,10 +43,10 @@ func (s *Service) FollowConflicts(ctx context.Context) {
 				s.log().Warn("conflicts cannot be merged now", zap.String("account", id), zap.Error(err))
 				changed.add(id)
 			default:
-				seen.Put(id, seq)
+				seen.Put(id, at)
 			}
 			if merged > 0 {
-				s.log().Info("conflicts merged", zap.String("account", id), zap.Int("callflows", merged))
+				s.log().Info("conflicts merged", zap.String("account", id), zap.Int("documents", merged))
 			}
 		}
 	}

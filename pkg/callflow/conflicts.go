@@ -3,11 +3,15 @@ package callflow
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
+	"strings"
+	"sync"
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/reserve"
 	"github.com/callflowd/callflowd/pkg/save"
 )
 
@@ -91,26 +95,18 @@ const changesPage = 1_000
 // list of changes and is meant for people, not for switches.
 func (s *Service) Conflicts(ctx context.Context, accountID string) (Conflicts, error) {
 	out := Conflicts{Documents: []DocumentConflict{}, Numbers: []NumberConflict{}, Patterns: []PatternConflict{}}
-	db := s.Couch.Account(accountID)
-	for o := (couch.ChangesOptions{Limit: changesPage, AllDocs: true}); ; {
-		page, err := db.Changes(ctx, o)
-		if err != nil {
+	ids, _, err := s.inConflict(ctx, accountID, "")
+	if err != nil {
+		return Conflicts{}, err
+	}
+	rivals := sync.OnceValues(func() (map[reserve.Key][]string, error) { return s.contested(ctx, accountID) })
+	booked := map[key][]string{}
+	for _, id := range ids {
+		if err := s.addConflict(ctx, accountID, id, &out, booked, rivals); err != nil {
 			return Conflicts{}, err
 		}
-		for _, change := range page.Changes {
-			if len(change.Revs) < 2 || ours(change.ID) {
-				continue
-			}
-			if err := s.addConflict(ctx, accountID, change.ID, &out); err != nil {
-				return Conflicts{}, err
-			}
-		}
-		if len(page.Changes) < changesPage {
-			break
-		}
-		o.Since = page.LastSeq
 	}
-	if err := s.addDoubleBooked(ctx, accountID, &out); err != nil {
+	if err := s.addDoubleBooked(ctx, accountID, &out, booked); err != nil {
 		return Conflicts{}, err
 	}
 	return out, s.addInvalid(ctx, accountID, &out)
@@ -142,7 +138,9 @@ func (s *Service) addInvalid(ctx context.Context, accountID string, out *Conflic
 	return nil
 }
 
-func (s *Service) addConflict(ctx context.Context, accountID, id string, out *Conflicts) error {
+// addConflict adds a document to the list, and to booked what it would hold
+// once the conflict is settled.
+func (s *Service) addConflict(ctx context.Context, accountID, id string, out *Conflicts, booked map[key][]string, rivals contention) error {
 	leaves, err := save.Living(ctx, s.Couch.Account(accountID), id)
 	if err != nil || len(leaves) < 2 {
 		return err
@@ -151,41 +149,71 @@ func (s *Service) addConflict(ctx context.Context, accountID, id string, out *Co
 	for _, leaf := range leaves[1:] {
 		c.Losers = append(c.Losers, leaf.Rev())
 	}
-	_, err = s.mergeLeaves(ctx, accountID, id, leaves)
+	merged, err := s.mergeLeaves(ctx, accountID, id, leaves)
 	if err != nil && !problem.Is(err, problem.Conflict) {
 		return err
 	}
-	c.Mergeable = err == nil
+	if c.Mergeable = err == nil; c.Mergeable {
+		if _, c.Mergeable, err = s.freeKeys(ctx, accountID, leaves[0], merged, rivals); err != nil {
+			return err
+		}
+		leaves = []document.Doc{merged}
+	}
+	for _, leaf := range leaves {
+		for _, k := range s.keys(leaf) {
+			if k, ok := k.(key); ok && !slices.Contains(booked[k], id) {
+				booked[k] = append(booked[k], id)
+			}
+		}
+	}
 	out.Documents = append(out.Documents, c)
 	return nil
 }
 
-// addDoubleBooked reads the views, whose rows of one key come together.
-func (s *Service) addDoubleBooked(ctx context.Context, accountID string, out *Conflicts) error {
+// addDoubleBooked reads the views, whose rows of one key come together. booked
+// are keys of conflicting revisions, which views do not show.
+func (s *Service) addDoubleBooked(ctx context.Context, accountID string, out *Conflicts, booked map[key][]string) error {
 	if err := s.prepareViews(ctx, accountID); err != nil {
 		return err
 	}
 	db := s.Couch.Account(accountID)
-	err := doubleBooked(ctx, db, "listing_by_number", func(text string, ids []string) {
+	numbers := &bookings{kind: numbersKey, besides: booked, found: func(text string, ids []string) {
 		out.Numbers = append(out.Numbers, NumberConflict{text, ids})
-	})
-	if err != nil {
+	}}
+	if err := numbers.read(ctx, db, "listing_by_number"); err != nil {
 		return err
 	}
-	return doubleBooked(ctx, db, "listing_by_pattern", func(text string, ids []string) {
+	patterns := &bookings{kind: patternsKey, besides: booked, found: func(text string, ids []string) {
 		out.Patterns = append(out.Patterns, PatternConflict{text, ids})
-	})
+	}}
+	return patterns.read(ctx, db, "listing_by_pattern")
 }
 
-func doubleBooked(ctx context.Context, db *couch.DB, view string, found func(text string, ids []string)) error {
-	var key string
-	var ids []string
-	flush := func() {
-		if len(ids) > 1 {
-			found(key, ids)
+// bookings finds keys that several documents hold.
+type bookings struct {
+	kind    string
+	besides map[key][]string
+	found   func(text string, ids []string)
+}
+
+// tell reports a key with its holders, if there are several.
+func (b *bookings) tell(text string, ids []string) {
+	k := key{b.kind, text}
+	for _, id := range b.besides[k] {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+			slices.Sort(ids)
 		}
-		ids = nil
 	}
+	delete(b.besides, k)
+	if len(ids) > 1 {
+		b.found(text, ids)
+	}
+}
+
+func (b *bookings) read(ctx context.Context, db *couch.DB, view string) error {
+	var current string
+	var ids []string
 	for row, err := range db.View(ctx, "callflows", view, couch.Query{}) {
 		if err != nil {
 			return err
@@ -194,14 +222,20 @@ func doubleBooked(ctx context.Context, db *couch.DB, view string, found func(tex
 		if json.Unmarshal(row.Key, &text) != nil {
 			continue
 		}
-		if text != key {
-			flush()
-			key = text
+		if text != current {
+			b.tell(current, ids)
+			current, ids = text, nil
 		}
 		if !slices.Contains(ids, row.ID) {
 			ids = append(ids, row.ID)
 		}
 	}
-	flush()
+	b.tell(current, ids)
+	left := slices.SortedFunc(maps.Keys(b.besides), func(x, y key) int { return strings.Compare(x.text, y.text) })
+	for _, k := range left { // no winner holds these
+		if k.kind == b.kind {
+			b.tell(k.text, nil)
+		}
+	}
 	return nil
 }

@@ -3,8 +3,11 @@ package callflow
 import (
 	"cmp"
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/save"
 	"github.com/callflowd/callflowd/pkg/trace"
@@ -127,4 +130,111 @@ func mergeOnto(base, yours, stored document.Doc) (document.Doc, error) {
 		Code: problem.Conflict, Msg: "edits overlap at " + clashes[0].Path,
 		Data: map[string]any{"message": "conflicting documents", "conflicts": conflicts, "revision": stored.Rev()},
 	}
+}
+
+// sideOf returns how versions of a document of that type are compared in a
+// merge: their public fields, with the defaults of a save.
+func (s *Service) sideOf(ctx context.Context, accountID, kind string) (func(document.Doc) document.Doc, error) {
+	if kind == Type {
+		plan, _, err := s.dialPlan(ctx, accountID)
+		return func(doc document.Doc) document.Doc { return s.cleaned(doc, plan) }, err
+	}
+	name := s.Kinds[kind].Schema
+	if _, known := s.Schemas.Schema(name); !known {
+		return publicOf, nil
+	}
+	return func(doc document.Doc) document.Doc {
+		out, _ := s.Schemas.Validate(name, publicOf(doc))
+		return out
+	}, nil
+}
+
+// valid reports whether a save would take the merged document, keys aside.
+func (s *Service) valid(doc document.Doc, plan number.DialPlan) bool {
+	if doc.Type() == Type {
+		_, wrong := s.clean(publicOf(doc), plan)
+		return len(wrong) == 0
+	}
+	name := s.Kinds[doc.Type()].Schema
+	if _, known := s.Schemas.Schema(name); !known {
+		return true
+	}
+	_, wrong := s.Schemas.Validate(name, publicOf(doc))
+	return len(wrong) == 0
+}
+
+// bookkeeping are the private fields that say when and by whom a version was
+// written. A merge takes those of the winner; all others it merges.
+var bookkeeping = []string{
+	"_id", "_rev", "_revisions", "_conflicts", "_deleted_conflicts", "_attachments", "pvt_type", "pvt_vsn", "pvt_account_id", "pvt_account_db",
+	"pvt_created", "pvt_modified", "pvt_request_id", "pvt_is_authenticated", "pvt_auth_account_id", "pvt_auth_user_id",
+	"pvt_auth_user_name", "pvt_node", "pvt_document_hash", "pvt_alphanum_name", document.TraceKey,
+}
+
+// mergePrivate merges the private fields of two descendants of base: a
+// password that one site changed must not get lost. Fields, and attachments,
+// that both changed are a [problem.Conflict] that names them and not their
+// values.
+func mergePrivate(base, winner, other document.Doc) (document.Doc, error) {
+	next := maps.Clone(winner)
+	maps.DeleteFunc(next, func(k string, _ any) bool { return !document.Private(k) })
+	var clashes []any
+	names := map[string]bool{}
+	for _, doc := range []document.Doc{base, winner, other} {
+		for k := range doc {
+			names[k] = document.Private(k) && !slices.Contains(bookkeeping, k)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		value, present := other[name]
+		switch {
+		case !names[name], document.Equal(winner[name], value), document.Equal(base[name], value):
+		case !document.Equal(base[name], winner[name]):
+			clashes = append(clashes, map[string]any{"path": name})
+		case present:
+			next[name] = value
+		default:
+			delete(next, name)
+		}
+	}
+	if !maps.Equal(digests(winner), digests(other)) {
+		clashes = append(clashes, map[string]any{"path": "_attachments"})
+	}
+	if len(clashes) == 0 {
+		return next, nil
+	}
+	return nil, &problem.Error{
+		Code: problem.Conflict, Msg: "private fields of " + winner.ID() + " were changed twice",
+		Data: map[string]any{"message": "conflicting documents", "conflicts": clashes, "revision": winner.Rev()},
+	}
+}
+
+// digests are a document's attachments by name.
+func digests(doc document.Doc) map[string]string {
+	out := map[string]string{}
+	for name, stub := range doc.Object("_attachments") {
+		members, _ := stub.(map[string]any)
+		out[name] = document.Doc(members).String("digest")
+	}
+	return out
+}
+
+// named sets the private field that follows from a document's name.
+func named(doc document.Doc) {
+	if name, ok := doc["name"].(string); ok {
+		doc["pvt_alphanum_name"] = document.Alphanumeric(name)
+	} else {
+		delete(doc, "pvt_alphanum_name")
+	}
+}
+
+// sameContent reports whether two versions differ in nothing but who wrote
+// them and when.
+func sameContent(a, b document.Doc) bool {
+	content := func(doc document.Doc) map[string]any {
+		out := maps.Clone(doc)
+		maps.DeleteFunc(out, func(k string, _ any) bool { return slices.Contains(bookkeeping, k) || k == "metadata" || k == "id" })
+		return out
+	}
+	return document.Equal(content(a), content(b)) && a.Live() == b.Live() && maps.Equal(digests(a), digests(b))
 }

@@ -82,12 +82,15 @@ func (s *Service) settle(ctx context.Context, w Write, r Resolution, leaves []do
 // putSettled writes the document over the winner, unless it is the winner.
 func (s *Service) putSettled(ctx context.Context, w Write, month time.Time, leaves []document.Doc, wanted document.Doc) (Saved, error) {
 	winner := leaves[0]
-	if document.Equal(map[string]any(publicOf(winner)), map[string]any(publicOf(wanted))) && winner.Live() == wanted.Live() {
+	if sameContent(winner, wanted) {
 		return Saved{Doc: winner}, nil
 	}
 	if wanted.Type() == Type && wanted.Live() {
 		w.Data, w.Base, w.Check = wanted, "", onlyOver(winner)
 		return s.save(ctx, w, actionMerged, leaves...)
+	}
+	if err := s.mustBeFree(ctx, w.AccountID, winner, wanted); err != nil {
+		return Saved{}, err
 	}
 	warnings, err := s.keep(ctx, w.AccountID, month, winner)
 	if err != nil {
@@ -124,13 +127,9 @@ func (s *Service) mergeLeaves(ctx context.Context, accountID, id string, leaves 
 	if err != nil {
 		return nil, err
 	}
-	side := publicOf
-	if leaves[0].Type() == Type {
-		plan, _, err := s.dialPlan(ctx, accountID)
-		if err != nil {
-			return nil, err
-		}
-		side = func(doc document.Doc) document.Doc { return s.cleaned(doc, plan) }
+	side, err := s.sideOf(ctx, accountID, leaves[0].Type())
+	if err != nil {
+		return nil, err
 	}
 	merged := leaves[0]
 	for _, leaf := range leaves[1:] {
@@ -147,9 +146,12 @@ func (s *Service) mergeLeaves(ctx context.Context, accountID, id string, leaves 
 		if err != nil {
 			return nil, err
 		}
-		next := maps.Clone(leaves[0])
-		maps.DeleteFunc(next, func(k string, _ any) bool { return !document.Private(k) })
+		next, err := mergePrivate(base, merged, leaf)
+		if err != nil {
+			return nil, err
+		}
 		maps.Copy(next, public)
+		named(next)
 		merged = next
 	}
 	return merged, nil

@@ -52,6 +52,9 @@ type Service struct {
 	// current one; 0 keeps all.
 	HistoryMonths int
 
+	// Kinds are the other documents that conflicts are merged of, by pvt_type.
+	Kinds map[string]Kind
+
 	// Words are the path segments that stand where a callflow's id can stand.
 	Words []string
 

@@ -1,6 +1,7 @@
 package callflow
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -159,6 +160,93 @@ func uniqueViolation(kind string, claims []*reserve.Claim, docs map[string]docum
 		Path: kind, Code: "unique", Message: message,
 		Members: map[string]any{"cause": claims[0].Key.Text(), "causes": causes},
 	}
+}
+
+// Kind is what merging has to know of documents that are no callflows.
+type Kind struct {
+	Schema string // the name of their schema; documents without one are not judged
+	// Keys lists what a document holds alone; nil for nothing. Holders finds
+	// the documents that may hold a key, and Taken words one that is taken.
+	Keys    func(doc document.Doc) []reserve.Key
+	Holders func(ctx context.Context, db *couch.DB, key reserve.Key) ([]string, error)
+	Taken   func(key reserve.Key) problem.Violation
+}
+
+// keys lists what a document of any kind holds alone.
+func (s *Service) keys(doc document.Doc) []reserve.Key {
+	if doc.Type() == Type {
+		return keysOf(doc)
+	}
+	if list := s.Kinds[doc.Type()].Keys; list != nil && doc.Live() {
+		return list(doc)
+	}
+	return nil
+}
+
+// claims makes a claim for each key that next has and the winner lacks. The
+// holders are read from views, which know all that is stored: an index may not
+// have seen yet what replication brought.
+func (s *Service) claims(ctx context.Context, accountID string, winner, next document.Doc) ([]*reserve.Claim, error) {
+	added := slices.DeleteFunc(s.keys(next), func(k reserve.Key) bool { return k.HeldBy(winner) })
+	if len(added) == 0 {
+		return nil, nil
+	}
+	if err := s.prepareViews(ctx, accountID); err != nil {
+		return nil, err
+	}
+	db := s.Couch.Account(accountID)
+	holders := map[reserve.Key][]string{}
+	if next.Type() == Type {
+		texts := map[string][]string{}
+		for _, k := range added {
+			texts[k.Kind()] = append(texts[k.Kind()], k.Text())
+		}
+		var err error
+		if holders, err = viewHolders(ctx, db, texts); err != nil {
+			return nil, err
+		}
+	} else {
+		for _, k := range added {
+			ids, err := s.Kinds[next.Type()].Holders(ctx, db, k)
+			if err != nil {
+				return nil, err
+			}
+			holders[k] = ids
+		}
+	}
+	claims := make([]*reserve.Claim, len(added))
+	for i, k := range added {
+		others := slices.DeleteFunc(holders[k], func(id string) bool { return id == winner.ID() })
+		claims[i] = &reserve.Claim{Key: k, Self: winner.ID(), Others: others}
+	}
+	return claims, nil
+}
+
+// failedOf are the claims to keys that others hold.
+func failedOf(claims []*reserve.Claim) []*reserve.Claim {
+	return slices.DeleteFunc(slices.Clone(claims), func(c *reserve.Claim) bool { return !c.Failed() })
+}
+
+// mustBeFree refuses a document that brings keys along which others hold.
+func (s *Service) mustBeFree(ctx context.Context, accountID string, winner, next document.Doc) error {
+	claims, err := s.claims(ctx, accountID, winner, next)
+	if err != nil || len(claims) == 0 {
+		return err
+	}
+	db := s.Couch.Account(accountID)
+	if err := (reserve.Store{DB: db, AccountID: accountID}).Look(ctx, claims); err != nil {
+		return err
+	}
+	failed := failedOf(claims)
+	if next.Type() == Type {
+		violations, err := uniqueViolations(ctx, db, failed)
+		return cmp.Or(err, problem.Validation(violations))
+	}
+	var violations []problem.Violation
+	for _, c := range failed {
+		violations = append(violations, s.Kinds[next.Type()].Taken(c.Key))
+	}
+	return problem.Validation(violations)
 }
 
 // prepareViews makes sure that the account's database has its views.

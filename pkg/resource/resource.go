@@ -65,6 +65,22 @@ func Kinds() []Kind {
 	}
 }
 
+// Keys lists what a live document of the kind holds alone in its account.
+func (k Kind) Keys(doc document.Doc) []reserve.Key {
+	if k.rules == nil || !doc.Live() {
+		return nil
+	}
+	return k.rules.keys(doc)
+}
+
+// Holders finds the documents that may hold a key of the kind.
+func (k Kind) Holders(ctx context.Context, db *couch.DB, key reserve.Key) ([]string, error) {
+	return k.rules.holders(ctx, db, key)
+}
+
+// Taken words a key that another document holds.
+func (k Kind) Taken(key reserve.Key) problem.Violation { return k.rules.taken(key) }
+
 // Service reads and writes the collections.
 type Service struct {
 	Couch   *couch.Client

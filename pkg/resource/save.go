@@ -111,12 +111,7 @@ func (s *Service) attempt(w Write) *save.Attempt {
 	}
 	a.Hooks = save.Hooks{
 		Lease: lease, Now: s.now,
-		Keys: func(doc document.Doc) []reserve.Key {
-			if doc.Live() {
-				return r.keys(doc)
-			}
-			return nil
-		},
+		Keys: w.Kind.Keys,
 		Drop: func(doc document.Doc, _ reserve.Key) { r.drop(doc) },
 		Holders: func(ctx context.Context, keys []reserve.Key) (map[reserve.Key][]string, error) {
 			out := map[reserve.Key][]string{}
