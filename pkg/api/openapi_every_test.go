@@ -65,6 +65,7 @@ func TestOpenAPIEveryOperation(t *testing.T) {
 			if got := describe(t).operationOf(good.request); got != openapi.ID(op) {
 				t.Errorf("described as %q", got)
 			}
+			goldenAnswer(t, op, good)
 			if strings.HasPrefix(path, "/v2") && op.Path != "/openapi.json" && op.Path != web.ImportPath {
 				w.as("").send(op.Method, path, `{`).want(http.StatusBadRequest)
 			}
