@@ -9,7 +9,8 @@
 // Every call has a time limit ([Config].Timeout) besides its context, feeds
 // excepted. A call is sent again, twice at most and after a random pause, if
 // it never reached the server or only reads; a write that may have arrived is
-// never repeated. Calls take turns by account. A node of a cluster that does
+// never repeated. Calls take turns by account, and many for one database are
+// sent as few requests. A node of a cluster that does
 // not answer is left alone until it does. A write that too few nodes have
 // confirmed is no success. While the server takes no writes, only one is sent
 // every two seconds, and the others are refused at once.
@@ -79,6 +80,9 @@ type Client struct {
 	writes  *writes
 	nodes   *nodes
 
+	saves *gatherer[saving, []kivik.BulkResult] // nil: the server is in this process, and gathers itself
+	reads *gatherer[string, json.RawMessage]
+
 	beside *lru.Map[string, struct{}] // views that were found beside the design document they are named after
 
 	listening sync.Mutex
@@ -123,6 +127,9 @@ func Open(cfg Config) (*Client, error) {
 		timeout = defaultTimeout
 	}
 	c := &Client{kivik: kc, http: hc, timeout: timeout, writes: through.writes, nodes: &through.nodes, beside: lru.New[string, struct{}](besideKnown)}
+	if cfg.Transport == nil {
+		c.saves, c.reads = newSaves(), newReads()
+	}
 	if cfg.Wrote != nil {
 		c.OnWrite(cfg.Wrote)
 	}

@@ -22,7 +22,24 @@ import (
 // Absent or deleted, the error is [problem.BadIdentifier]; without its
 // database, [problem.MissingDatabase].
 func (d *DB) Get(ctx context.Context, id string) (document.Doc, error) {
-	return d.get(ctx, id, nil)
+	raw, err := d.winner(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return d.decode(id, raw)
+}
+
+// winner reads a document, together with what others read in the database at
+// the moment.
+func (d *DB) winner(ctx context.Context, id string) (json.RawMessage, error) {
+	if d.client.reads == nil || id == "" || id[0] == '_' || dots(id) {
+		return d.read(ctx, id, nil)
+	}
+	raw, err := d.client.reads.call(ctx, d, id)
+	if classified := (*problem.Error)(nil); err != nil && !errors.As(err, &classified) { // its caller has left
+		err = d.wrap(err, "get", id)
+	}
+	return raw, err
 }
 
 // GetRev returns one revision of a document, if the server still has it:
@@ -52,7 +69,7 @@ func (d *DB) GetRevs(ctx context.Context, id string, revs []string) ([]document.
 // GetRaw returns the winning revision as [DB.Get] does, undecoded, for documents
 // in which the order of members counts.
 func (d *DB) GetRaw(ctx context.Context, id string) (json.RawMessage, error) {
-	raw, err := d.read(ctx, id, nil)
+	raw, err := d.winner(ctx, id)
 	if err == nil && !json.Valid(raw) {
 		err = d.wrap(errors.New("the answer is no JSON"), "decode", id)
 	}
@@ -64,6 +81,10 @@ func (d *DB) get(ctx context.Context, id string, query url.Values) (document.Doc
 	if err != nil {
 		return nil, err
 	}
+	return d.decode(id, raw)
+}
+
+func (d *DB) decode(id string, raw json.RawMessage) (document.Doc, error) {
 	var doc document.Doc
 	if err := doc.UnmarshalJSON(raw); err != nil {
 		return nil, d.wrap(err, "decode", id)
@@ -194,14 +215,12 @@ func (d *DB) Put(ctx context.Context, doc document.Doc) error {
 		_, err := d.putInBody(ctx, doc)
 		return err
 	}
-	ctx, cancel := d.client.limit(ctx)
-	defer cancel()
-	rev, err := d.kivik.Put(ctx, id, json.RawMessage(body))
+	rows, err := d.save(ctx, saving{ids: []string{id}, bodies: []json.RawMessage{body}, single: true})
 	if err != nil {
-		return d.wrap(cause(ctx, err), "put", id)
+		return d.wrap(err, "put", id)
 	}
 	isNew := doc.Rev() == ""
-	doc.SetRev(rev)
+	doc.SetRev(rows[0].Rev)
 	d.wrote(doc, isNew)
 	return nil
 }
