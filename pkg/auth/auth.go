@@ -100,6 +100,7 @@ type digest = [sha256.Size]byte
 type verified struct {
 	identity Identity
 	checked  time.Time
+	ahead    *atomic.Bool // it is being looked up again before it has to be
 }
 
 const (
@@ -240,7 +241,10 @@ func (s *Service) verify(ctx context.Context, key digest, read func(context.Cont
 	if !s.following.Load() {
 		recheck = recheckAlone
 	}
-	if ok && now.Sub(held.checked) < recheck {
+	if age := now.Sub(held.checked); ok && age < recheck {
+		if age >= recheck/2 && held.ahead.CompareAndSwap(false, true) {
+			s.checkAhead(ctx, key, read)
+		}
 		return held.identity, s.sessionHeld(held.identity)
 	}
 	if !ok || now.Sub(held.checked) >= trustFor {
@@ -253,6 +257,15 @@ func (s *Service) verify(ctx context.Context, key digest, read func(context.Cont
 	return identity, err
 }
 
+// checkAhead looks a credential that is in use up again, so that none of its
+// requests has to wait for that, nor finds out by waiting that storage hangs.
+func (s *Service) checkAhead(ctx context.Context, key digest, read func(context.Context) (Identity, error)) {
+	ctx = context.WithoutCancel(ctx)
+	go func() {
+		_, _ = couch.Ask(ctx, &s.again, recheckLimit, func(ctx context.Context) (Identity, error) { return s.check(ctx, key, read) })
+	}()
+}
+
 // check calls read and keeps the outcome in memory.
 func (s *Service) check(ctx context.Context, key digest, read func(context.Context) (Identity, error)) (Identity, error) {
 	now := s.Now()
@@ -263,7 +276,7 @@ func (s *Service) check(ctx context.Context, key digest, read func(context.Conte
 	}
 	if err == nil {
 		identity.token = key
-		s.tokens.Put(key, verified{identity, now})
+		s.tokens.Put(key, verified{identity, now, new(atomic.Bool)})
 		err = cmp.Or(s.notRevoked(key), s.sessionHeld(identity)) // while we were reading
 	}
 	if err != nil {

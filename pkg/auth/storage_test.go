@@ -100,6 +100,31 @@ func TestHangingStorage(t *testing.T) {
 	})
 }
 
+// A credential in use is looked up again before it has to be, while its request
+// goes on.
+func TestCheckedAhead(t *testing.T) {
+	w, connection, clock := waywardProcess(t, couchtest.URL(t))
+	token := w.login(t, w.master)
+	_, err := w.authenticate(token)
+	check(t, err)
+	connection.hangs.Store(true)
+	defer close(connection.release)
+	asked := connection.asked.Load()
+	clock.Add(int64(1500 * time.Millisecond)) // it is good for two seconds
+	for range 3 {
+		_, err = w.authenticate(token)
+		check(t, err)
+	}
+	couchtest.Eventually(t, "it is asked for", func() bool { return connection.asked.Load() == asked+1 })
+	for range 3 {
+		_, err = w.authenticate(token)
+		check(t, err)
+	}
+	if got := connection.asked.Load(); got != asked+1 {
+		t.Errorf("asked for %d times", got-asked)
+	}
+}
+
 // What was just written is not looked for in a listing, and what is known is
 // not given up because a listing lacks it.
 func TestKeysThatNoListingShows(t *testing.T) {
