@@ -149,3 +149,15 @@ func TestDiffFoldsWhatDidNotChange(t *testing.T) {
 		t.Errorf("%s\n%s", got, p.Text())
 	}
 }
+
+func BenchmarkDiff(b *testing.B) {
+	before, after := bush(30, 10), bush(30, 10)
+	for _, key := range []string{"2", "3", "4"} {
+		after.Object("flow")["children"].(map[string]any)[key] = map[string]any{"module": "hangup"}
+	}
+	o := options(b)
+	o.Nodes = maxNodes
+	for b.Loop() {
+		Diff(before, after, o).SVG()
+	}
+}

@@ -132,7 +132,7 @@ func (s *svg) alone(m *Map, y float64) (w, h float64) {
 	for _, part := range []struct {
 		places []*Place
 		title  string
-	}{{others, plural(len(others), "callflow") + " that lead to no other"}, {codes, plural(len(codes), "feature code")}} {
+	}{{others, m.aloneTitle(len(others))}, {codes, plural(len(codes), "feature code")}} {
 		if len(part.places) > 0 {
 			s.text(margin, y+4, "text", part.title)
 			right, bottom := s.rows(part.places, y+18)
@@ -205,4 +205,14 @@ func (s *svg) card(c *card, x, y float64) {
 	if p.Href != "" {
 		s.add(`</a>`)
 	}
+}
+
+// aloneTitle says how many callflows lead to no other, and how many callflows
+// there are besides.
+func (m *Map) aloneTitle(n int) string {
+	title := plural(n, "callflow") + " that lead to no other"
+	if m.Hidden > 0 {
+		title += fmt.Sprintf("; %d more are not drawn", m.Hidden)
+	}
+	return title
 }

@@ -21,7 +21,7 @@ func (m *Map) Text() string {
 		}
 	}
 	if len(m.Alone) > 0 {
-		fmt.Fprintf(&out, "\n%s that lead to no other\n", plural(len(m.Alone), "callflow"))
+		fmt.Fprintf(&out, "\n%s\n", m.aloneTitle(len(m.Alone)))
 	}
 	for _, p := range m.Alone {
 		out.WriteString("  " + placeLine(p) + "\n")

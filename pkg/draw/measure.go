@@ -35,6 +35,10 @@ func advance(r rune) int {
 		return 400
 	case strings.ContainsRune("mwMWQO@%…→&", r):
 		return 930
+	case strings.ContainsRune("+<>=~", r):
+		return 838
+	case '0' <= r && r <= '9':
+		return 637
 	case r < 0x250 && unicode.IsUpper(r):
 		return 700
 	case r < 0x250:
