@@ -34,7 +34,10 @@ type Change struct {
 	Revision string `json:"revision"`
 	Deleted  bool   `json:"deleted"` // soft-deleted ones too
 
-	Name string `json:"-"` // what the document is called; "" where that is not known
+	// What the document is called, and when it was changed; empty where that is
+	// not known. The API does not tell them: both are in the document.
+	Name string    `json:"-"`
+	At   time.Time `json:"-"`
 }
 
 // ChangesPage is one answer of the feed. LastSeq is where the next begins.
@@ -101,5 +104,9 @@ func changeOf(c couch.Change) (Change, bool) {
 		return Change{}, false
 	}
 	name, _ := names.Describe(doc).Fields["name"].(string)
-	return Change{Seq: c.Seq, ID: c.ID, Type: doc.Type(), Revision: doc.Rev(), Deleted: c.Deleted || !doc.Live(), Name: name}, true
+	change := Change{Seq: c.Seq, ID: c.ID, Type: doc.Type(), Revision: doc.Rev(), Deleted: c.Deleted || !doc.Live(), Name: name}
+	if at, ok := doc.Seconds("pvt_modified"); ok {
+		change.At = document.FromGregorian(at)
+	}
+	return change, true
 }

@@ -21,10 +21,11 @@ type flowView struct {
 	Branch             string // of the picture; "" for all
 	Numbers, Patterns  []string
 	FeatureCode        string
-	Problems, Warnings []problemLine
+	Problems, Warnings *foldedLines
 	Out                []outward
 	In                 []save.Reference
 	History            []moment
+	Compares           bool // there are versions to compare
 	JSON               string
 	Cut                bool // JSON is not whole
 }
@@ -62,13 +63,15 @@ func (p *pages) callflow(c *web.Call) (*web.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	view.Problems, view.Warnings = linesOf(verdict.Problems), warningLines(verdict.Warnings)
+	view.Problems = p.withNames(c, foldLines(linesOf(verdict.Problems)))
+	view.Warnings = p.withNames(c, foldLines(warningLines(verdict.Warnings)))
 	if view.In, err = p.Callflows.References(c.Context(), c.Account(), id); err != nil {
 		return nil, err
 	}
 	if view.History, err = p.history(c, id); err != nil {
 		return nil, err
 	}
+	view.Compares = len(view.History) > 1
 	return p.show(c, "callflow", page{Title: view.Name, Nav: "callflows", Said: c.Query.Get("done"), Data: view})
 }
 
@@ -89,6 +92,7 @@ func (p *pages) version(c *web.Call) (*web.Answer, error) {
 	if view.History, err = p.history(c, id); err != nil {
 		return nil, err
 	}
+	view.Compares = len(view.History) > 1
 	view.Old = len(view.History) > 0 && view.History[0].Revision != rev
 	return p.show(c, "callflow", page{Title: say("callflow.version", view.Name, shorten(rev)), Nav: "callflows", Data: view})
 }

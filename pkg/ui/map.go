@@ -22,7 +22,7 @@ func (p *pages) accountMap(c *web.Call) (*web.Answer, error) {
 		if err != nil {
 			return nil, err
 		}
-		drawn := draw.NewMap("", docs, p.options(c, draw.Beginnings(docs)...))
+		drawn := draw.NewMap(p.nameOf(c, c.Account()), docs, p.options(c, draw.Beginnings(docs)...))
 		kept = mapKept{list.Version, mapView{pictureOf(say("map.picture"), drawn), len(docs)}}
 		p.maps.Put(c.Account(), kept)
 	}

@@ -48,10 +48,15 @@ type changesView struct {
 type changeRow struct {
 	callflow.Change
 	Name string `json:"name"`
+	At   string `json:"at"`
 }
 
 func rowOf(change callflow.Change) changeRow {
-	return changeRow{change, cmp.Or(strings.TrimSpace(change.Name), shorten(change.ID))}
+	row := changeRow{change, cmp.Or(strings.TrimSpace(change.Name), shorten(change.ID)), say("changes.unknown")}
+	if !change.At.IsZero() {
+		row.At = readable(change.At)
+	}
+	return row
 }
 
 // changes serves GET /ui/accounts/{A}/changes: what changed since a sequence,

@@ -52,7 +52,7 @@ type page struct {
 // templates are the pages, each with the layout around it.
 var templates = func() map[string]*template.Template {
 	funcs := template.FuncMap{
-		"t": say, "asset": assetPath, "time": readable, "short": shorten, "seg": url.PathEscape,
+		"t": say, "asset": assetPath, "time": readable, "short": shorten, "middle": shortenPath, "seg": url.PathEscape,
 		"formtime": formValue, "done": done,
 		"list": func(v ...string) []string { return v },
 	}
@@ -194,6 +194,17 @@ func shorten(id string) string {
 		return id
 	}
 	return id[:most] + "…"
+}
+
+// shortenPath leaves out the middle of a long path of a document: it says most
+// at its ends.
+func shortenPath(path string) string {
+	const start, end = 30, 40
+	runes := []rune(path)
+	if len(runes) <= start+end+1 {
+		return path
+	}
+	return string(runes[:start]) + "…" + string(runes[len(runes)-end:])
 }
 
 // asset is a file that pages load, under a name that changes with it.

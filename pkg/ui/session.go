@@ -1,8 +1,10 @@
 package ui
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -151,8 +153,8 @@ func (p *pages) signOut(c *web.Call) (*web.Answer, error) {
 
 // failed is what the page of an error shows.
 type failed struct {
-	Status  int
 	Message string
+	Help    string // what it means for people
 	ID      string
 	Details []problemLine
 }
@@ -162,7 +164,9 @@ func (p *pages) fail(c *web.Call, f web.Failure) *web.Answer {
 	if f.Status == http.StatusUnauthorized && c.Request.Method == http.MethodGet {
 		return p.unknown(c)
 	}
-	view := page{Title: say("failed.title", f.Status), Data: failed{f.Status, f.Message, c.RequestID, problemLines(f.Problem)}}
+	title, help := failure(f.Status)
+	data := failed{f.Message, cmp.Or(help, f.Message), c.RequestID, problemLines(f.Problem)}
+	view := page{Title: say("failed.title", title, f.Status), Data: data}
 	if f.Status < http.StatusInternalServerError && c.Identity.AccountID != "" {
 		view.Account.ID = c.Identity.AccountID
 		if p.Auth.Authorize(c.Context(), c.Identity, c.Account()) == nil {
@@ -175,6 +179,15 @@ func (p *pages) fail(c *web.Call, f web.Failure) *web.Answer {
 		return &web.Answer{Status: f.Status, Raw: &web.RawBody{ContentType: "text/plain; charset=utf-8", Body: []byte(f.Message), Header: headers()}}
 	}
 	return a
+}
+
+// failure is what a status means in words; there is no help with most.
+func failure(status int) (title, help string) {
+	code := strconv.Itoa(status)
+	if _, known := words["failed."+code]; !known {
+		return say("failed.other"), ""
+	}
+	return say("failed." + code), say("failedhelp." + code)
 }
 
 // unknown asks a browser to sign in. A browser that followed a link of

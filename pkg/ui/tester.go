@@ -108,7 +108,9 @@ func (p *pages) explain(c *web.Call, view *trial, e index.Explanation, doc docum
 	view.Found, view.Match, view.Incomplete = e.Found, e.Match, e.Incomplete
 	for _, step := range e.Steps {
 		if doc != nil {
-			step.Result = strings.ReplaceAll(step.Result, "taken by callflow "+doc.ID(), "taken by "+nameOfDoc(doc))
+			name := nameOfDoc(doc)
+			step.Result = strings.ReplaceAll(step.Result, "callflow "+doc.ID()+" ("+name+")", name)
+			step.Result = strings.ReplaceAll(step.Result, "callflow "+doc.ID(), name)
 		}
 		view.Steps = append(view.Steps, step)
 	}

@@ -20,7 +20,7 @@ func TestWords(t *testing.T) {
 			}
 		}
 	}
-	for _, prefix := range []string{"done.", "field.", "as.", "severity.", "kind.", "kindhelp.", "signin.", "nav.", "op.", "match.", "direction.", "state."} {
+	for _, prefix := range []string{"done.", "field.", "as.", "severity.", "kind.", "kindhelp.", "signin.", "nav.", "op.", "match.", "direction.", "state.", "failed.", "failedhelp."} {
 		family(prefix)
 	}
 	call := regexp.MustCompile(`[^a-z](?:t |say\()"([a-z_.0-9]+)"`)

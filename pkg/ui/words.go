@@ -33,9 +33,11 @@ var words = map[string]string{
 	"more":       "and %d more",
 	"none":       "none",
 	"cancel":     "Cancel",
+	"copy":       "Copy",
+	"copied":     "Copied",
 	"signout":    "Sign out",
 	"role.user":  "user",
-	"role.admin": "administrator", "role.master": "master",
+	"role.admin": "administrator", "role.master": "administrator of all accounts",
 
 	"nav.label": "This account", "nav.above": "Accounts above",
 	"nav.callflows": "Callflows", "nav.test": "Number tester", "nav.map": "Map", "nav.analysis": "Analysis", "nav.conflicts": "Conflicts",
@@ -47,7 +49,13 @@ var words = map[string]string{
 	"signin.wrong": "These credentials do not fit. Check each field and try again.", "signin.locked": "This account is disabled or has expired.",
 	"again.title": "Opening the page", "again.text": "The page is being opened.", "again.link": "Open it now",
 
-	"failed.title": "This did not work (%d)", "failed.home": "Back to the callflows", "failed.id": "The log has this request as",
+	"failed.title": "%s (%d)", "failed.400": "The request cannot be read", "failed.403": "Not allowed", "failed.404": "Not found", "failed.409": "Changed meanwhile",
+	"failed.412": "Changed meanwhile", "failed.429": "Too many requests", "failed.503": "Not available just now", "failed.other": "This did not work",
+	"failedhelp.400": "The address or the form holds something that is not understood.", "failedhelp.403": "You are signed in, but may not see this or do this. Sign in as somebody who may.",
+	"failedhelp.404": "There is nothing at this address. It may have been deleted, or the link is not whole.", "failedhelp.409": "Somebody else has changed this meanwhile. Go back, reload and look again.",
+	"failedhelp.412": "Somebody else has changed this meanwhile. Go back, reload and look again.", "failedhelp.429": "Wait a little, then try again.",
+	"failedhelp.503": "The storage does not answer. Try again in a moment.", "problems.rest": "Show %d more",
+	"failed.home": "Back to the callflows", "failed.id": "The log has this request as",
 
 	"col.name": "Name", "col.numbers": "Numbers", "col.number": "Number", "col.patterns": "Patterns", "col.pattern": "Pattern", "col.modules": "Modules",
 	"col.warnings": "Warnings", "col.callflow": "Callflow", "col.other": "Other callflow", "col.document": "Document", "col.type": "Type",
@@ -63,8 +71,8 @@ var words = map[string]string{
 	"callflows.title": "Callflows", "callflows.search": "Search callflows", "callflows.in": "in", "callflows.go": "Search",
 	"callflows.clear": "Show all", "callflows.found": "%d of %d callflow|%d of %d callflows", "callflows.all": "%d callflow|%d callflows",
 	"callflows.unknown": "The analysis of patterns is still running; reload for its warnings.",
-	"callflows.loading": "This is a large account: its list is being read. The page comes again by itself.",
-	"callflows.nothing": "No callflow fits.", "callflows.feature": "feature code", "callflows.empty": "has no action: the call ends at once",
+	"callflows.loading": "The list of callflows is being read. The page comes again by itself.",
+	"callflows.nothing": "No callflow fits.", "callflows.noneyet": "This account has no callflows yet.", "callflows.feature": "feature code", "callflows.empty": "has no action: the call ends at once",
 	"callflows.missing": "refers to a %s that does not exist: %s", "callflows.gone": "refers to a %s that is deleted: %s",
 	"field.": "everything", "field.name": "names", "field.number": "numbers and patterns", "field.module": "modules", "field.reference": "references",
 
@@ -84,7 +92,7 @@ var words = map[string]string{
 	"history.fromrev": "Compare from %s", "history.torev": "Compare to %s", "history.go": "Compare",
 
 	"compare.title": "Two versions of %s", "compare.picture": "Both versions in one picture, from %s to %s", "compare.from": "From", "compare.to": "To",
-	"compare.text": "Each change", "compare.same": "Both versions are the same.", "compare.restore": "Restore the first of them",
+	"compare.text": "Each change", "compare.same": "Both versions are the same.", "compare.restore": "Restore version %s",
 
 	"restore.title": "Restore %s?", "restore.ask": "Restore", "restore.version": "version", "restore.refused": "It was not restored",
 	"restore.moves": "Numbers that will go elsewhere", "restore.before": "Goes to now", "restore.after": "Will go to", "restore.nobody": "nobody",
@@ -92,17 +100,18 @@ var words = map[string]string{
 	"restore.changes": "What changes in the callflow", "restore.sure": "The version becomes the stored one. The present one stays in the history.",
 	"restore.go": "Restore this version",
 
-	"tester.title": "Number tester", "tester.form": "A number and a time", "tester.number": "Number", "tester.ask": "Where does it go?",
+	"tester.title": "Number tester", "tester.form": "A number and a time", "tester.number": "Number", "tester.ask": "Where does it go?", "tester.go": "Test", "tester.place": "as it is dialled",
 	"tester.at": "As of (UTC)", "tester.help": "Type a number as somebody would dial it. You see which callflow takes it, and why.",
-	"tester.goes": "goes to", "tester.nobody": "is taken by no callflow", "tester.capture": "captured", "tester.normalized": "Normalised to",
+	"tester.goes": "goes to", "tester.nobody": "is taken by no callflow", "tester.capture": "captured", "tester.normalized": "Normalized to",
 	"tester.asof": "as of %s UTC", "tester.incomplete": "The patterns took too much work: another one may have won.",
 	"tester.uncertain": "It is not certain what these callflows were then:", "tester.way": "The way of the call",
 	"tester.wayhelp": "The marked way is taken whatever the caller does. After it the call goes on at one of several places.",
 	"tester.picture": "Picture of %s with the way of %s marked", "tester.steps": "Step by step", "tester.candidates": "Patterns that match",
 	"tester.form2": "On the number as", "tester.captured": "Captured", "tester.outcome": "Outcome", "tester.skipped": "Patterns that were passed over",
 	"tester.when": "At another time", "tester.history": "Versions of %s", "tester.then": "Where did it go then?",
-	"tester.link": "Link to this answer", "tester.share": "Always the present answer", "tester.sharenow": "The answer as it is now",
-	"match.number": "by its number", "match.pattern": "by its pattern", "match.no_match": "as the callflow for what nothing else takes",
+	"tester.link": "Link to this answer", "tester.share": "Whoever opens it sees where the number goes then", "tester.sharenow": "Whoever opens it sees this answer",
+	"tester.sharethen": "Whoever opens it sees the answer as of %s UTC",
+	"match.number":     "by its number", "match.pattern": "by its pattern", "match.no_match": "as the callflow for what nothing else takes",
 	"times.now": "now", "times.hour": "an hour ago", "times.yesterday": "yesterday at noon", "times.week": "a week ago",
 
 	"map.title": "Map", "map.help": "How the callflows of this account lead to one another.", "map.picture": "Map of the account's callflows",
@@ -138,8 +147,8 @@ var words = map[string]string{
 	"deleted.none": "No deleted callflow can be restored.",
 
 	"changes.title": "Changes", "changes.help": "What changes in this account from now on.", "changes.since": "Show what has changed since this page was opened",
-	"changes.live": "Changes appear as they happen.", "changes.lost": "The connection is lost; the page tries again.", "changes.deleted": "deleted", "changes.at": "Seen (UTC)",
-	"changes.before": "before", "changes.none": "Nothing has changed yet.", "changes.more": "Show the next ones",
+	"changes.live": "Changes appear as they happen.", "changes.lost": "The connection is lost; the page tries again.", "changes.deleted": "deleted", "changes.at": "Changed (UTC)",
+	"changes.unknown": "not known", "changes.none": "Nothing has changed yet.", "changes.more": "Show the next ones",
 
 	"system.title": "System", "system.program": "Program", "system.version": "Version", "system.storage": "Storage", "system.feed": "Change feed",
 	"system.fresh": "followed", "system.stale": "not followed", "system.lag": "furthest behind by %s", "system.index": "In memory",

@@ -1,10 +1,20 @@
 // The pages work without this. It shows changes as they happen, and selects a
-// link when somebody wants to copy it.
+// link when somebody wants to copy it, or copies it.
 (() => {
   'use strict';
 
   for (const field of document.querySelectorAll('input[readonly]')) {
     field.addEventListener('focus', () => field.select());
+    if (!navigator.clipboard) continue; // of pages over TLS and of this machine alone
+    const copy = document.createElement('button');
+    copy.type = 'button';
+    copy.className = 'quiet';
+    copy.textContent = field.dataset.copy;
+    copy.addEventListener('click', async () => {
+      await navigator.clipboard.writeText(field.value);
+      copy.textContent = field.dataset.copied;
+    });
+    field.after(copy);
   }
 
   const feed = document.getElementById('feed');
@@ -46,8 +56,9 @@
       badge.className = 'badge info';
       first.append(' ', badge);
     }
-    const seen = new Date().toISOString().slice(0, 19).replace('T', ' ');
-    row.append(first, cell('td', labels[1], change.type), cell('td', labels[2], element('code', short(change.revision))), cell('td', labels[3], seen));
+    const revision = element('code', short(change.revision));
+    revision.className = 'rev';
+    row.append(first, cell('td', labels[1], change.type), cell('td', labels[2], revision), cell('td', labels[3], element('time', change.at)));
     rows.prepend(row);
     while (rows.rows.length > most) rows.deleteRow(-1);
     document.getElementById('quiet')?.remove();
