@@ -14,7 +14,7 @@ func TestChanges(t *testing.T) {
 	create(t, s, `{"id":"a","numbers":["1"]}`)
 	b := create(t, s, `{"id":"b","numbers":["2"]}`)
 	a := remove(t, s, "a")
-	put(t, s, `{"_id":"d","pvt_type":"device"}`)
+	put(t, s, `{"_id":"d","pvt_type":"device","name":"Desk"}`)
 	var got []Change
 	last := ""
 	for range 10 {
@@ -31,9 +31,12 @@ func TestChanges(t *testing.T) {
 		t.Fatalf("changes %+v", got)
 	}
 	for i, want := range []Change{
-		{ID: "b", Type: "callflow", Revision: b.Rev()}, {ID: "a", Type: "callflow", Revision: a.Rev(), Deleted: true}, {ID: "d", Type: "device", Revision: got[2].Revision},
+		{ID: "b", Type: "callflow", Revision: b.Rev()}, {ID: "a", Type: "callflow", Revision: a.Rev(), Deleted: true}, {ID: "d", Type: "device", Revision: got[2].Revision, Name: "Desk"},
 	} {
-		want.Seq = got[i].Seq
+		if i < 2 && got[i].At.IsZero() || i == 2 && !got[i].At.IsZero() {
+			t.Errorf("%s was changed at %v", want.ID, got[i].At)
+		}
+		want.Seq, want.At = got[i].Seq, got[i].At
 		if got[i] != want || want.Seq == "" {
 			t.Errorf("change %+v, want %+v", got[i], want)
 		}
