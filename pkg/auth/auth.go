@@ -252,7 +252,7 @@ func (s *Service) verify(ctx context.Context, key digest, read func(context.Cont
 	}
 	identity, err := couch.Ask(ctx, &s.again, recheckLimit, func(ctx context.Context) (Identity, error) { return s.check(ctx, key, read) })
 	if unreachable(err) && ctx.Err() == nil {
-		return held.identity, s.notRevoked(key)
+		return held.identity, cmp.Or(s.notRevoked(key), s.sessionHeld(held.identity))
 	}
 	return identity, err
 }

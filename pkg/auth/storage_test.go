@@ -100,6 +100,24 @@ func TestHangingStorage(t *testing.T) {
 	})
 }
 
+// A renewed token ends with its session also while the storage hangs.
+func TestSessionRevokedWhileStorageHangs(t *testing.T) {
+	w, connection, clock := waywardProcess(t, couchtest.URL(t))
+	first := w.login(t, w.master)
+	renewed, err := w.Renew(t.Context(), first)
+	check(t, err)
+	id, err := w.authenticate(first)
+	check(t, err)
+	_, err = w.authenticate(renewed.Token)
+	check(t, err)
+	check(t, w.Revoke(t.Context(), id))
+	connection.hangs.Store(true)
+	defer close(connection.release)
+	clock.Add(int64(time.Minute))
+	_, err = w.authenticate(renewed.Token)
+	wantCode(t, err, problem.TokenRejected)
+}
+
 // A credential in use is looked up again before it has to be, while its request
 // goes on.
 func TestCheckedAhead(t *testing.T) {
