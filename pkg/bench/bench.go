@@ -146,12 +146,13 @@ func Compare(ctx context.Context, s Settings, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, tidy()) }()
-	rows := b.measure(ctx, sections)
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	fmt.Fprintln(out)
-	return Print(out, rows)
+	return b.report(ctx, b.measure(ctx, sections))
+}
+
+// report prints what was measured, also of a run that was ended early.
+func (b *bench) report(ctx context.Context, rows []Row) error {
+	fmt.Fprintln(b.out)
+	return errors.Join(Print(b.out, rows), ctx.Err())
 }
 
 // sections are what Compare measures, in the order of the table.
