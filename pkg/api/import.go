@@ -14,8 +14,9 @@ import (
 // importAccount serves POST …/import: an export as JSON Lines or tar, or a dump
 // of a CouchDB database, see package transfer. Everything is checked before
 // anything is written; with dry_run=true the plan is all. As JSON Lines the
-// answer tells how far it is, and its last line is {"result": …}, or {"error":
-// {"status", "data"}} where lines before it have been sent.
+// answer tells how far it is; before it writes it tells {"plan": …}. The last line
+// is {"result": …}, or {"error": {"status", "message", "data"}} where lines before it
+// have been sent.
 func (s *Server) importAccount(c *web.Call) (*web.Answer, error) {
 	req, err := importRequest(c)
 	if err != nil {
@@ -80,11 +81,12 @@ func importTelling(ctx context.Context, w web.FlushWriter, i *transfer.Importer,
 		return nil
 	}
 	req.Progress = func(stage string, done, total int) {
-		if time.Since(told) > tellEvery {
+		if time.Since(told) > tellEvery || stage == transfer.Written && done == total {
 			told = time.Now()
 			_ = line(map[string]any{stage: done, "of": total}) // where the client has left, the request ends
 		}
 	}
+	req.Planned = func(plan transfer.Result) { _ = line(map[string]any{"plan": plan}) }
 	result, err := i.Run(ctx, spool, req)
 	switch {
 	case err == nil:

@@ -172,7 +172,7 @@ func importTells(t *testing.T, w *world) {
 		return w.send(post, "/v2/accounts/"+w.master+"/import", body, "Content-Type", web.JSONLines, "Accept", web.JSONLines)
 	}
 	got := ask(lines(flowLine("a", "A", "100"))).want(http.StatusOK)
-	if got.header.Get("Content-Type") != web.JSONLines || !strings.HasPrefix(got.body, `{"result":{`) {
+	if got.header.Get("Content-Type") != web.JSONLines || !strings.HasPrefix(got.body, `{"plan":{`) || !strings.Contains(got.body, "\n{\"result\":{") {
 		t.Errorf("%v %s", got.header, got.body)
 	}
 	ask(lines("{")).want(http.StatusBadRequest)

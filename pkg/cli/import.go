@@ -32,7 +32,7 @@ type imported struct {
 	Attachments int `json:"attachments"`
 }
 
-// Run has everything checked, shows the plan, and has it written. What an
+// Run has everything checked and, when it has shown the plan, written. What an
 // interrupted import has written is found unchanged by the next one, which goes
 // on.
 func (i *Import) Run(ctx context.Context, e *Env) error {
@@ -49,18 +49,11 @@ func (i *Import) Run(ctx context.Context, e *Env) error {
 	if err != nil {
 		return err
 	}
-	asked := func(dry bool) string {
-		return path + query("on_conflict", i.OnConflict, "new_ids", on(i.NewIDs), "dry_run", on(dry))
-	}
-	raw, plan, err := c.bring(ctx, asked(true), file)
-	if err != nil {
-		return err
-	}
-	if err := i.emit(e, raw, func() error { return plan.show(e) }); err != nil || i.DryRun {
-		return err
-	}
-	_, done, err := c.bring(ctx, asked(false), file)
-	if err != nil {
+	path += query("on_conflict", i.OnConflict, "new_ids", on(i.NewIDs), "dry_run", on(i.DryRun))
+	done, err := c.bring(ctx, path, file, func(raw json.RawMessage, plan imported) error {
+		return i.emit(e, raw, func() error { return plan.show(e) })
+	})
+	if err != nil || i.DryRun {
 		return err
 	}
 	_, err = fmt.Fprintf(e.Stderr, "written: %d documents, %d older versions, %d attachments\n", done.Create+done.Replace+done.Merge, done.Versions, done.Attachments)
@@ -74,7 +67,8 @@ func (p *imported) show(e *Env) error {
 	return err
 }
 
-// open opens the file, or makes one of stdin, since it is read twice.
+// open opens the file, or makes one of stdin, since a login that has expired
+// makes it be read twice.
 func (i *Import) open(e *Env) (*os.File, error) {
 	if i.File != "-" {
 		file, err := os.Open(i.File)
@@ -102,23 +96,23 @@ func on(set bool) string {
 	return ""
 }
 
-// bring sends a file to be imported and tells how far that is.
-func (c *client) bring(ctx context.Context, path string, file *os.File) (json.RawMessage, imported, error) {
+// bring sends a file to be imported, tells how far that is, and shows the plan.
+func (c *client) bring(ctx context.Context, path string, file *os.File, show func(json.RawMessage, imported) error) (imported, error) {
 	for range 2 {
 		res, err := c.sendFile(ctx, path, file)
 		if err != nil {
-			return nil, imported{}, err
+			return imported{}, err
 		}
 		if res.StatusCode == http.StatusOK {
 			defer res.Body.Close() //nolint:errcheck // it was read
-			return c.follow(res.Body)
+			return c.follow(res.Body, show)
 		}
 		_, err = readAnswer(res)
 		if res.StatusCode != http.StatusUnauthorized || !c.renew(ctx) {
-			return nil, imported{}, err
+			return imported{}, err
 		}
 	}
-	return nil, imported{}, &failure{status: http.StatusUnauthorized, message: "the login is no longer good"}
+	return imported{}, &failure{status: http.StatusUnauthorized, message: "the login is no longer good"}
 }
 
 // sendFile sends a file from its beginning.
@@ -141,37 +135,59 @@ func (c *client) sendFile(ctx context.Context, path string, file *os.File) (*htt
 	return c.do(&c.patient, req, "application/x-ndjson")
 }
 
-// follow reads how far an import is, and what came of it.
-func (c *client) follow(body io.Reader) (json.RawMessage, imported, error) {
-	checked, written := Progress(c.env, "checked"), Progress(c.env, "written")
+// told is a line of an import's answer.
+type told struct {
+	Checked int             `json:"checked"`
+	Written int             `json:"written"`
+	Of      int             `json:"of"`
+	Plan    json.RawMessage `json:"plan"`
+	Result  json.RawMessage `json:"result"`
+	Error   *struct {
+		Status  int            `json:"status"`
+		Message string         `json:"message"`
+		Data    map[string]any `json:"data"`
+	} `json:"error"`
+}
+
+// follow reads how far an import is, and what came of it. A dry run has a result
+// and no plan: they are the same.
+func (c *client) follow(body io.Reader, show func(json.RawMessage, imported) error) (out imported, err error) {
+	checked, written, planned := Progress(c.env, "checked"), Progress(c.env, "written"), false
 	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, maxLine)
 	for lines.Scan() {
-		var line struct {
-			Checked int             `json:"checked"`
-			Written int             `json:"written"`
-			Of      int             `json:"of"`
-			Result  json.RawMessage `json:"result"`
-			Error   *struct {
-				Status  int            `json:"status"`
-				Message string         `json:"message"`
-				Data    map[string]any `json:"data"`
-			} `json:"error"`
-		}
+		var line told
 		if err := decode(lines.Bytes(), &line); err != nil {
-			return nil, imported{}, &failure{status: http.StatusOK, message: "the answer is not callflowd's", err: err}
+			return out, &failure{status: http.StatusOK, message: "the answer is not callflowd's", err: err}
 		}
+		raw := line.Plan
 		switch {
 		case line.Error != nil:
-			return nil, imported{}, &failure{status: line.Error.Status, message: line.Error.Message, data: line.Error.Data}
-		case line.Result != nil:
-			var out imported
-			return line.Result, out, decode(line.Result, &out)
+			if c.env.Terminal {
+				fmt.Fprintln(c.env.Stderr) // below the bar
+			}
+			return out, &failure{status: line.Error.Status, message: line.Error.Message, data: line.Error.Data}
 		case line.Checked > 0:
 			checked(line.Checked, line.Of)
 		case line.Written > 0:
 			written(line.Written, line.Of)
+		case line.Result != nil:
+			raw = line.Result
+		}
+		if raw == nil {
+			continue
+		}
+		if err := decode(raw, &out); err != nil {
+			return out, err
+		}
+		if !planned {
+			planned = true
+			checked(out.Documents, out.Documents)
+			err = show(raw, out)
+		}
+		if err != nil || line.Result != nil {
+			return out, err
 		}
 	}
-	return nil, imported{}, &failure{err: errors.Join(errors.New("the import broke off; the same command goes on"), lines.Err())}
+	return out, &failure{err: errors.Join(errors.New("the import broke off; the same command goes on"), lines.Err())}
 }

@@ -196,7 +196,7 @@ func (r *run) write(ctx context.Context) error {
 	done := 0
 	wrote := func(n int) {
 		done += n
-		r.tell("written", done, total)
+		r.tell(Written, done, total)
 	}
 	if err := r.writeOthers(ctx, wrote); err != nil {
 		return unfinished(err, done, total)

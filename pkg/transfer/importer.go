@@ -26,6 +26,12 @@ const (
 	Unchanged = "unchanged"
 )
 
+// The stages of an import.
+const (
+	Checked = "checked"
+	Written = "written"
+)
+
 // Importer brings documents into accounts, by the ways in which each of them
 // could be saved alone.
 type Importer struct {
@@ -44,9 +50,11 @@ type Request struct {
 	// old one, and rewrites what refers to it.
 	NewIDs bool
 	DryRun bool
-	// Progress is told how many documents are "checked", and then "written". It
+	// Progress is told how many documents are [Checked], and then [Written]. It
 	// may be nil.
 	Progress func(stage string, done, total int)
+	// Planned is told what is going to be written, before it is. It may be nil.
+	Planned func(Result)
 }
 
 // Change is what an import does with a document.
@@ -116,6 +124,9 @@ func (i *Importer) Run(ctx context.Context, s *Spool, req Request) (Result, erro
 	if req.DryRun {
 		return r.result, nil
 	}
+	if req.Planned != nil {
+		req.Planned(r.result)
+	}
 	return r.result, r.write(ctx)
 }
 
@@ -131,7 +142,7 @@ func (r *run) check(ctx context.Context) error {
 			return err
 		}
 		done += len(part)
-		r.tell("checked", done, len(r.spool.docs))
+		r.tell(Checked, done, len(r.spool.docs))
 	}
 	r.judgeTaken()
 	if err := r.wrong.err(); err != nil {
