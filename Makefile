@@ -36,7 +36,7 @@ run: build ## build, start on embedded storage in ./callflowd-data, print a curl
 	@exec $(BIN) serve $(ARGS)
 
 # The longest tests of the program as a whole: make e2e and make race run them.
-LONG := ^TestE2E(Bench|Kill|Notice|SitesKilled|Fight|Patch|LookupsWhile)
+LONG := ^TestE2E(Bench|Kill|ImportKill|Notice|SitesKilled|Fight|Patch|LookupsWhile)
 
 test: ## every test that needs no service, but for the longest of make e2e; COUCHDB_URL=http://user:pw@host:5984 adds that server
 	@echo 'testing every package, two to five minutes; each says ok when it is through'
