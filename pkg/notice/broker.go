@@ -56,6 +56,8 @@ type broker struct {
 	mu      sync.Mutex
 	channel *amqp091.Channel // nil while there is no connection
 	changed chan struct{}    // closed when channel changes
+	lost    bool             // it was away once
+	since   time.Time        // of the connection
 }
 
 func newBroker(address string, log *zap.Logger) (*broker, error) {
@@ -78,6 +80,7 @@ func (b *broker) run(ctx context.Context) {
 			lost = false
 			b.log.Info("connected to the broker")
 		})
+		b.missed()
 		if ctx.Err() == nil && !lost {
 			lost = true
 			b.log.Warn("the broker is away; notices wait for it", zap.Error(err))
@@ -157,7 +160,7 @@ func declare(channel *amqp091.Channel) error {
 func (b *broker) use(channel *amqp091.Channel) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.channel = channel
+	b.channel, b.since = channel, time.Now()
 	close(b.changed)
 	b.changed = make(chan struct{})
 }
@@ -183,6 +186,21 @@ func (b *broker) up() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.channel != nil
+}
+
+// missed notes that the broker was away.
+func (b *broker) missed() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lost = true
+}
+
+// back is for how long the broker has been up after it was away; ok is false
+// while it is away, and if it never was.
+func (b *broker) back() (since time.Duration, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return time.Since(b.since), b.lost && b.channel != nil
 }
 
 // confirmTime bounds the wait for a broker's answer. One that takes messages

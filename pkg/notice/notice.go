@@ -19,6 +19,11 @@
 // process does not remember is another's, or was made before a restart: it is
 // announced if nobody else has done so within two seconds.
 //
+// A broker that was away may have been away for Kazoo's nodes too, which then
+// come back some seconds later and without the queues that they had. What is
+// sent in the first seconds of a connection after another broke is sent once
+// more at the end of them.
+//
 // Databases have no feed that outlives them: that one was made or dropped is
 // remembered in memory only until it is announced. The account's own document
 // is announced by the feed of the database of accounts.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -40,7 +41,8 @@ type outlet struct {
 	written written
 	queue   *queue
 	done    *lru.Map[docKey, change] // the latest notice of a document
-	whole   chan change              // of databases
+	late    late
+	whole   chan change // of databases
 
 	published, failed atomic.Int64
 }
@@ -104,7 +106,7 @@ func (o *outlet) announceWhole(ctx context.Context) {
 		select {
 		case c := <-o.whole:
 			for ctx.Err() == nil {
-				if o.publish(ctx, []change{c}) == nil {
+				if _, err := o.publish(ctx, []change{c}); err == nil {
 					break
 				}
 			}
@@ -122,7 +124,8 @@ func (o *outlet) visit(ctx context.Context, name string) (again time.Time, err e
 	if err != nil {
 		return time.Time{}, err
 	}
-	reached := since // everything up to there is announced
+	reached := since             // everything up to there is announced
+	behind := o.written.in(name) // the checkpoint
 	for {
 		changes, err := db.Changes(ctx, couch.ChangesOptions{Since: since, Limit: page, IncludeDocs: true})
 		if err != nil {
@@ -137,11 +140,14 @@ func (o *outlet) visit(ctx context.Context, name string) (again time.Time, err e
 			return time.Time{}, err
 		}
 		if again.IsZero() {
-			reached, again = passed(since, changes, list)
+			reached, again = upTo(since, changes, list)
+		}
+		for _, c := range changes.Changes {
+			delete(behind, c.ID)
 		}
 		since = changes.LastSeq
 		if len(changes.Changes) < page {
-			return again, o.setCheckpoint(ctx, db, reached)
+			return again, errors.Join(o.announce(ctx, o.remembered(name, behind)), o.setCheckpoint(ctx, db, reached))
 		}
 	}
 }
@@ -154,9 +160,20 @@ type entry struct {
 	until   time.Time
 }
 
-// passed is the sequence up to which nothing has to wait, since or later, and
+// remembered is what is left to announce of documents that the feed has behind
+// the checkpoint. Another process has moved it: it announced them, or found a
+// later revision there that is somebody else's to announce.
+func (o *outlet) remembered(db string, ids map[string]bool) []entry {
+	var list []entry
+	for id := range ids {
+		list = append(list, o.entry(db, couch.Change{ID: id}))
+	}
+	return list
+}
+
+// upTo is the sequence up to which nothing has to wait, since or later, and
 // when the first wait ends.
-func passed(since string, changes couch.ChangesPage, list []entry) (seq string, until time.Time) {
+func upTo(since string, changes couch.ChangesPage, list []entry) (seq string, until time.Time) {
 	seq = since
 	for i, e := range list {
 		if !e.until.IsZero() {
@@ -225,27 +242,29 @@ func (o *outlet) announceAll(ctx context.Context, list []entry) error {
 			all = append(all, c)
 		}
 	}
-	n, err := o.broker.publish(ctx, o.node, all)
-	o.published.Add(int64(n))
+	n, err := o.publish(ctx, all)
 	for i, c := range all[:n] {
 		o.done.Put(docKey{c.db, c.id}, c)
 		if own[i] {
 			o.written.forget(c.db, c.id, 1)
 		}
 	}
-	if err != nil {
-		o.failed.Add(1)
-	}
 	return err
 }
 
-func (o *outlet) publish(ctx context.Context, changes []change) error {
+// publish sends changes and returns how many of them the broker has.
+func (o *outlet) publish(ctx context.Context, changes []change) (int, error) {
+	o.late.sending.RLock()
+	defer o.late.sending.RUnlock()
 	n, err := o.broker.publish(ctx, o.node, changes)
 	o.published.Add(int64(n))
+	if since, ok := o.broker.back(); ok && since < settle {
+		o.late.add(changes[:n])
+	}
 	if err != nil {
 		o.failed.Add(1)
 	}
-	return err
+	return n, err
 }
 
 // checkpoint is how far a database's changes are announced, "" for nothing.

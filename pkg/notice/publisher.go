@@ -92,6 +92,7 @@ func (p *Publisher) Run(ctx context.Context, client *couch.Client) {
 		o.couch = client
 		group.Go(func() { o.broker.run(ctx) })
 		group.Go(func() { o.announceWhole(ctx) })
+		group.Go(func() { o.repeatLate(ctx) })
 		for range readers {
 			group.Go(func() { o.work(ctx) })
 		}

@@ -119,6 +119,7 @@ func TestRabbit(t *testing.T) {
 	t.Run("life", func(t *testing.T) { testLife(t, rabbit) })
 	t.Run("restart", func(t *testing.T) { testRestart(t, rabbit) })
 	t.Run("two processes", func(t *testing.T) { testTwo(t, rabbit) })
+	t.Run("written over", func(t *testing.T) { testWrittenOver(t, rabbit) })
 	t.Run("hints", func(t *testing.T) { testHints(t, rabbit) })
 	t.Run("burst", func(t *testing.T) { testBurst(t, rabbit) })
 	t.Run("outage", func(t *testing.T) { testOutage(t, rabbit) })
@@ -228,6 +229,29 @@ func testTwo(t *testing.T, rabbit *noticetest.Rabbit) {
 	if state := mute.publisher.States()[0]; state.Connected || state.Databases == 0 || state.Behind == 0 {
 		t.Errorf("state of the one that is cut off: %+v", state)
 	}
+}
+
+// A write that a Kazoo wrote over before it was announced is announced, also if
+// another process has found the later revision meanwhile and gone past it: the
+// notice of that one may be lost, since Kazoo sends it once.
+func testWrittenOver(t *testing.T, rabbit *noticetest.Rabbit) {
+	address := couchtest.URL(t)
+	slow := begin(t, address, rabbit.URL) // has not got to announcing
+	slow.createDB(t, accountDB)
+	doc := document.Doc{"_id": "c1"}
+	slow.put(t, doc)
+	doc["pvt_request_id"] = "kazoo"
+	if err := couchtest.Open(t, address).DB(accountDB).Put(t.Context(), doc); err != nil {
+		t.Fatal(err)
+	}
+	notices := rabbit.Listen(t)
+	other := begin(t, address, rabbit.URL).run(t)
+	other.put(t, document.Doc{"_id": "c2"})
+	w := told{}
+	w.until(t, notices, "c2", "doc_created 1")
+	settled(t, other)
+	slow.run(t)
+	w.until(t, notices, "c1", "doc_created 1")
 }
 
 // Notices of others are hints, whatever they say. Own ones are none.

@@ -1,6 +1,7 @@
 package notice
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,8 @@ const maxRemembered = 50_000
 type written struct {
 	mu    sync.Mutex
 	docs  map[docKey][]change
-	order []docKey // oldest first, perhaps with keys that are gone
+	ids   map[string]map[string]bool // of the documents, by database
+	order []docKey                   // oldest first, perhaps with keys that are gone
 	count int
 }
 
@@ -29,8 +31,12 @@ func (w *written) add(c change) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.docs == nil {
-		w.docs = map[docKey][]change{}
+		w.docs, w.ids = map[docKey][]change{}, map[string]map[string]bool{}
 	}
+	if w.ids[c.db] == nil {
+		w.ids[c.db] = map[string]bool{}
+	}
+	w.ids[c.db][c.id] = true
 	list := append(w.docs[key], c)
 	slices.SortStableFunc(list, func(a, b change) int { return generation(a.rev) - generation(b.rev) })
 	w.docs[key] = list
@@ -38,9 +44,25 @@ func (w *written) add(c change) {
 	w.count++
 	for w.count > maxRemembered || len(w.order) > 2*maxRemembered {
 		w.count -= len(w.docs[w.order[0]])
-		delete(w.docs, w.order[0])
+		w.drop(w.order[0])
 		w.order = w.order[1:]
 	}
+}
+
+// drop forgets a document.
+func (w *written) drop(key docKey) {
+	delete(w.docs, key)
+	delete(w.ids[key.db], key.id)
+	if len(w.ids[key.db]) == 0 {
+		delete(w.ids, key.db)
+	}
+}
+
+// in returns the documents of a database of which something is remembered.
+func (w *written) in(db string) map[string]bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.ids[db])
 }
 
 // of returns what is remembered of a document.
@@ -59,7 +81,7 @@ func (w *written) forget(db, id string, n int) {
 	n = min(n, len(list))
 	w.count -= n
 	if n == len(list) {
-		delete(w.docs, key)
+		w.drop(key)
 		return
 	}
 	w.docs[key] = list[n:]
