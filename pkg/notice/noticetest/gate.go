@@ -73,6 +73,21 @@ func (g *Gate) Shut() {
 	g.conns = nil
 }
 
+// Cut cuts the connection of one of those who came through the gate, which may
+// come back at once. Called again, it takes another one.
+func (g *Gate) Cut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for len(g.conns) > 0 {
+		in, out := g.conns[0], g.conns[1]
+		g.conns = g.conns[2:]
+		_ = out.Close()
+		if in.Close() == nil { // otherwise it was gone already
+			return
+		}
+	}
+}
+
 // Open lets everybody through again.
 func (g *Gate) Open(t testing.TB) {
 	t.Helper()

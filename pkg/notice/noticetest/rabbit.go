@@ -3,6 +3,7 @@
 package noticetest
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -161,29 +162,8 @@ type Notice struct {
 // the broker or the test ends.
 func (r *Rabbit) Listen(t testing.TB) <-chan Notice {
 	t.Helper()
-	conn, err := amqp091.Dial(r.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	channel, err := conn.Channel()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := channel.ExchangeDeclare("configuration", "topic", false, false, false, false, nil); err != nil {
-		t.Fatal(err)
-	}
-	queue, err := channel.QueueDeclare("", false, true, true, false, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := channel.QueueBind(queue.Name, "#", "configuration", false, nil); err != nil {
-		t.Fatal(err)
-	}
-	deliveries, err := channel.Consume(queue.Name, "", true, true, false, false, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	deliveries, hangUp := r.bind(t)
+	t.Cleanup(hangUp)
 	notices := make(chan Notice, 100_000)
 	go func() {
 		defer close(notices)
@@ -194,12 +174,58 @@ func (r *Rabbit) Listen(t testing.TB) <-chan Notice {
 	return notices
 }
 
+func (r *Rabbit) bind(t testing.TB) (deliveries <-chan amqp091.Delivery, hangUp func()) {
+	t.Helper()
+	deliveries, hangUp, err := r.subscribe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return deliveries, hangUp
+}
+
+// subscribe binds a queue of its own to everything, on a connection of its own.
+func (r *Rabbit) subscribe() (deliveries <-chan amqp091.Delivery, hangUp func(), err error) {
+	conn, err := amqp091.Dial(r.URL)
+	if err != nil {
+		return nil, nil, err
+	}
+	hangUp = func() { _ = conn.Close() }
+	defer func() {
+		if err != nil {
+			hangUp()
+		}
+	}()
+	channel, err := conn.Channel()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := channel.ExchangeDeclare("configuration", "topic", false, false, false, false, nil); err != nil {
+		return nil, nil, err
+	}
+	queue, err := channel.QueueDeclare("", false, true, true, false, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := channel.QueueBind(queue.Name, "#", "configuration", false, nil); err != nil {
+		return nil, nil, err
+	}
+	deliveries, err = channel.Consume(queue.Name, "", true, true, false, false, nil)
+	return deliveries, hangUp, err
+}
+
 // Publish sends a message to the exchange, as a node of Kazoo does or anybody.
 func (r *Rabbit) Publish(t testing.TB, key string, body []byte) {
 	t.Helper()
+	if err := r.TryPublish(key, body); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TryPublish is Publish where the broker may be away.
+func (r *Rabbit) TryPublish(key string, body []byte) error {
 	conn, err := amqp091.Dial(r.URL)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer conn.Close() //nolint:errcheck // what it sent was confirmed
 	channel, err := conn.Channel()
@@ -207,10 +233,14 @@ func (r *Rabbit) Publish(t testing.TB, key string, body []byte) {
 		err = channel.Confirm(false)
 	}
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	confirm, err := channel.PublishWithDeferredConfirm("configuration", key, false, false, amqp091.Publishing{ContentType: "application/json", Body: body})
-	if err != nil || !confirm.Wait() {
-		t.Fatalf("publish: %v", err)
+	if err != nil {
+		return err
 	}
+	if !confirm.Wait() {
+		return errors.New("the broker did not take it")
+	}
+	return nil
 }
