@@ -98,6 +98,7 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 		Couch: store.client, Accounts: a.accounts, Validate: schemas.Validate, Log: log.Named("phone"), AnyMayAdd: opts.Console.AllowNumberAdditions,
 	}
 	store.client.OnWrite(a.phones.Wrote)
+	a.accounts.Deleting = a.phones.Free
 	a.autoMerge = opts.AutoMerge
 	a.sites = sites.New(sites.Config{Couch: store.client, Local: opts.localEnd, Log: log.Named("sites")})
 	a.dataDir = opts.DataDir

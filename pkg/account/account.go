@@ -14,6 +14,7 @@
 package account
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,9 @@ type Service struct {
 	Validate func(schema string, doc document.Doc) (document.Doc, []problem.Violation)
 	// RealmSuffix ends the realms made up here; "sip.local" if empty.
 	RealmSuffix string
+	// Deleting is called with the id of an account that is marked as deleted,
+	// before its databases may go; also again, after a crash. Nil: nothing.
+	Deleting func(ctx context.Context, id string) error
 	// StaleFor is how long what is known of an account is trusted while the
 	// database cannot be reached; 0 means 24 hours.
 	StaleFor time.Duration

@@ -69,6 +69,11 @@ func (s *Service) finishDelete(ctx context.Context, doc document.Doc, hard bool)
 		delete(doc, "pvt_deleted")
 		return errors.Join(err, s.putDefinition(ctx, doc))
 	}
+	if s.Deleting != nil {
+		if err := s.Deleting(ctx, doc.ID()); err != nil {
+			return err
+		}
+	}
 	if hard {
 		return s.remove(ctx, doc.ID(), doc)
 	}

@@ -96,6 +96,9 @@ func sorted(v any) any {
 // TestGoldenOfEveryOperation holds that no operation that answers with JSON lacks
 // a golden, and that there is none of an operation that is gone.
 func TestGoldenOfEveryOperation(t *testing.T) {
+	if *update {
+		t.Skip("they are being written")
+	}
 	w := newWorld(t, nil)
 	want := map[string]bool{}
 	for _, op := range w.server.routes() {

@@ -87,6 +87,10 @@ func expectations() matrix {
 	m.add(relatives, 404, "GET "+cf+"/history/{revision}")
 	m.add(relatives, 412, "PUT "+a, "POST "+a, "PATCH "+a, "DELETE "+a, "PUT "+a+"/callflows", "POST "+cf, "PATCH "+cf, "DELETE "+cf)
 	m.addNumbers(a + "/phone_numbers")
+	m.add(tokens, 400, "GET /phone_numbers", "POST /phone_numbers/check")
+	m.add(tokens, 501, "GET /phone_numbers/prefix", "POST /phone_numbers/locality")
+	m.add(relatives, 400, "POST "+a+"/phone_numbers/check")
+	m.add(relatives, 501, "GET "+a+"/phone_numbers/prefix", "POST "+a+"/phone_numbers/locality")
 	m.addSound(a)
 	m.addMetaflows(a)
 	m.addPages()
@@ -124,7 +128,7 @@ func (m matrix) addNumbers(all string) {
 	m.add(relatives, 412, "POST "+all+"/fix", "PUT "+all+"/collection", "POST "+all+"/collection", "PATCH "+all+"/collection",
 		"DELETE "+all+"/collection", "PUT "+all+"/collection/activate", "PUT "+all+"/collection/reserve")
 	one := all + "/{number}"
-	m.add(relatives, 404, "GET "+one, "PUT "+one, "POST "+one, "PATCH "+one, "DELETE "+one, "GET "+one+"/identify", "PUT "+one+"/activate", "PUT "+one+"/reserve")
+	m.add(relatives, 404, "GET "+one, "PUT "+one, "POST "+one, "PATCH "+one, "DELETE "+one, "GET "+one+"/identify", "PUT "+one+"/activate", "PUT "+one+"/reserve", "PUT "+one+"/port")
 }
 
 func (m matrix) addMetaflows(under string) {

@@ -100,6 +100,53 @@ func TestNumbersThatNeedACarrier(t *testing.T) {
 	w.send(put, at(w, "+14158867901")+"/reserve", "").want(http.StatusNotImplemented)
 }
 
+// TestNumberSearch finds what is available, with an account in the path and
+// without.
+func TestNumberSearch(t *testing.T) {
+	w := newWorld(t, nil)
+	id, child := w.newAccount("child")
+	for _, n := range []string{"+14158867900", "+14158867901"} {
+		w.send(put, at(w, n), `{"data":{"create_with_state":"available"}}`).want(http.StatusCreated)
+	}
+	for _, base := range []string{"/v2/phone_numbers", "/v2/accounts/" + id + "/phone_numbers"} {
+		listing := *child
+		listing.undescribed = base != "/v2/phone_numbers" // there it is one of two forms
+		for query, want := range map[string]int{"?prefix=415": 1, "?prefix=415&quantity=10": 2, "?prefix=%2B1415&quantity=10&offset=1": 1, "?prefix=416&quantity=2": 0, "?prefix=415&quantity=9999999": 2} {
+			if got := listing.send(get, base+query, "").want(http.StatusOK).items(); len(got) != want {
+				t.Errorf("%s%s: %v, want %d", base, query, got, want)
+			}
+		}
+		for query, problem := range map[string][2]string{
+			"?prefix=4x": {"prefix", "pattern"}, "?prefix=415&quantity=0": {"quantity", "type"}, "?prefix=20&country=GB": {"country", "enum"},
+			"?prefix=415&offset=-1": {"offset", "type"},
+		} {
+			if r := listing.send(get, base+query, "").want(http.StatusBadRequest); r.data(problem[0], problem[1]) == nil {
+				t.Errorf("%s%s: %v", base, query, r.data())
+			}
+		}
+		listing.send(get, base+"?prefix=415&blocks=1", "").want(http.StatusNotImplemented)
+		r := child.send(post, base+"/check", `{"data":{"numbers":["4158867900","+14158867999"]}}`).want(http.StatusOK)
+		if r.data("4158867900") != "success" || r.data("+14158867999") != "error" {
+			t.Errorf("%s/check: %v", base, r.data())
+		}
+	}
+	child.send(get, "/v2/phone_numbers", "").want(http.StatusBadRequest)
+	child.send(put, at(child, "+14158867900")+"/port", `{"data":{}}`).want(http.StatusForbidden)
+}
+
+// TestNumbersOfADeletedAccount are available again, and say whose they were.
+func TestNumbersOfADeletedAccount(t *testing.T) {
+	w := newWorld(t, nil)
+	id, _ := w.newAccount("child")
+	path := "/v2/accounts/" + id + "/phone_numbers/%2B14158867900"
+	w.send(put, path, `{"data":{"create_with_state":"in_service"}}`).want(http.StatusCreated)
+	w.send(http.MethodDelete, "/v2/accounts/"+id, "").want(http.StatusOK)
+	if got := w.send(get, "/v2/phone_numbers?prefix=415", "").want(http.StatusOK).items(); len(got) != 1 {
+		t.Errorf("available %v", got)
+	}
+	w.send(put, at(w, "+14158867900")+"/activate", "").want(http.StatusCreated)
+}
+
 func TestNumberSchema(t *testing.T) {
 	w := newWorld(t, nil)
 	r := w.send(put, at(w, "+14158867900"), `{"data":{"cnam":{"display_name":"longer than fifteen"},"create_with_state":"lost"}}`).want(http.StatusBadRequest)

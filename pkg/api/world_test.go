@@ -73,6 +73,7 @@ func worldOn(t testing.TB, client *couch.Client, configure func(*Config)) *world
 		Routes:    indexes,
 		Sites:     sites.New(sites.Config{Couch: client, Local: func(db string) any { return db }}),
 	}
+	accounts.Deleting = cfg.Phones.Free
 	if configure != nil {
 		configure(&cfg)
 	}

@@ -185,6 +185,9 @@ func (s *Service) mayTake(ctx context.Context, r Request, doc document.Doc) (boo
 // whatever its history.
 func (s *Service) Release(ctx context.Context, r Request, hard bool) (document.Doc, error) {
 	return s.change(ctx, r, func(doc document.Doc) (document.Doc, error) {
+		if err := s.forgetDeleted(ctx, doc); err != nil {
+			return nil, err
+		}
 		if gone := release(doc); gone || hard {
 			doc[stateKey], doc["_deleted"] = "deleted", true
 		}

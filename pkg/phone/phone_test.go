@@ -2,6 +2,8 @@ package phone
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -291,4 +293,101 @@ func parse(data string) document.Doc {
 		panic(err)
 	}
 	return doc
+}
+
+// TestFree: the numbers of an account that is deleted go back to whoever reserved
+// them before and is still there, or become available.
+func TestFree(t *testing.T) {
+	f := newFixture(t)
+	f.Accounts.Deleting = f.Free
+	ctx := t.Context()
+	between, err := f.Accounts.Create(ctx, f.child, document.Doc{"name": "between"}, account.Actor{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := f.Accounts.Create(ctx, f.child, document.Doc{"name": "last"}, account.Actor{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const three, four = "+14158867902", "+442071830750"
+	f.add(t, f.child, one, Reserved)
+	f.add(t, between.ID(), two, InService)
+	f.add(t, between.ID(), four, Reserved)
+	f.add(t, f.child, three, Reserved)
+	for _, r := range []Request{f.request(between.ID(), one, `{}`), f.request(last.ID(), four, `{}`)} {
+		if _, err := f.Reserve(ctx, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, hard := range []bool{true, false} { // the one that goes last has the other in a number's history
+		id := map[bool]string{true: between.ID(), false: last.ID()}[hard]
+		if _, err := f.Accounts.Delete(ctx, account.Write{ID: id}, hard); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n, want := range map[string]struct {
+		state, owner, before string
+	}{
+		one:   {Reserved, f.child, between.ID()},
+		two:   {Available, "", between.ID()},
+		three: {Reserved, f.child, ""},
+		four:  {Available, "", last.ID()},
+	} {
+		doc, err := f.Couch.DB(dbOf(n)).Get(ctx, n)
+		if err != nil || doc.String(stateKey) != want.state || doc.String(assignedTo) != want.owner || doc.String(previousKey) != want.before {
+			t.Errorf("%s: %v %v, want %v", n, doc, err, want)
+		}
+	}
+	if _, err := f.Couch.Account(last.ID()).Get(ctx, two); !problem.Is(err, problem.BadIdentifier) {
+		t.Errorf("a copy is left: %v", err)
+	}
+	found, err := f.Search(ctx, "+1415", 10, 0)
+	if err != nil || len(found) != 1 || found[0].Number != two {
+		t.Errorf("available: %v %v", found, err)
+	}
+	if _, err := f.Activate(ctx, f.request(f.child, two, `{}`)); err != nil {
+		t.Errorf("it cannot be taken: %v", err)
+	}
+}
+
+// TestSearch lists what is available and begins as asked.
+func TestSearch(t *testing.T) {
+	f := newFixture(t)
+	f.add(t, f.master, one, Available)
+	f.add(t, f.master, two, Available)
+	f.add(t, f.master, "+14158867902", InService)
+	f.add(t, f.master, "+14168867902", Available)
+	f.add(t, f.master, "+442071830750", Aging)
+	tests := []struct {
+		prefix           string
+		quantity, offset int
+		want             []string
+	}{
+		{"+1415", 10, 0, []string{one, two}},
+		{"+1415", 1, 0, []string{one}},
+		{"+1415", 1, 1, []string{two}},
+		{"+1415", 5, 2, nil},
+		{"+14158867901", 5, 0, []string{two}},
+		{"+141", 10, 0, []string{one, two, "+14168867902"}},
+		{"+4420", 10, 0, nil},
+		{"+1999", 10, 0, nil},
+	}
+	for _, tt := range tests {
+		found, err := f.Search(t.Context(), tt.prefix, tt.quantity, tt.offset)
+		var got []string
+		for _, n := range found {
+			got = append(got, n.Number)
+		}
+		if err != nil || !slices.Equal(got, tt.want) {
+			t.Errorf("%+v: %v %v", tt, got, err)
+		}
+	}
+	got, err := f.Available(t.Context(), []string{"4158867900", "+14158867902", "+19995550000", "100"})
+	if want := map[string]bool{"4158867900": true, "+14158867902": false, "+19995550000": false, "100": false}; err != nil || !maps.Equal(got, want) {
+		t.Errorf("available: %v %v", got, err)
+	}
+	doc, err := f.Port(t.Context(), f.request(f.child, "+14155550000", `{}`))
+	if err != nil || doc[stateKey] != PortIn || doc[assignedTo] != f.child {
+		t.Errorf("ported: %v %v", doc, err)
+	}
 }

@@ -15,6 +15,9 @@ import (
 // list serves GET …/phone_numbers. Filters see the numbers as they are shown,
 // and Kazoo's private names of what is shown.
 func (a *API) list(c *web.Call) (*web.Answer, error) {
+	if c.Value("prefix") != "" {
+		return a.search(c)
+	}
 	filter := document.ParseFilter(c.Query)
 	keep := func(item phone.Item) bool { return filter.Empty() || matches(filter, item) }
 	numbers, more, err := a.Phones.List(c.Context(), c.Account(), a.Most, keep)

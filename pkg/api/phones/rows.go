@@ -4,6 +4,7 @@ package phones
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/callflowd/callflowd/pkg/api/web"
 	"github.com/callflowd/callflowd/pkg/phone"
@@ -25,7 +26,10 @@ const (
 // numbers.
 func (a *API) Rows() []web.Row {
 	list := []web.Row{
-		{Method: http.MethodGet, Path: all, Handle: a.list, Access: web.OfAccount, Summary: "Phone numbers that the account owns or uses", Data: "PhoneNumbers"},
+		{
+			Method: http.MethodGet, Path: all, Handle: a.list, Access: web.OfAccount, Query: searchQuery(),
+			Summary: "Phone numbers that the account owns or uses; with a prefix, those that are available, in the form of GET /phone_numbers", Data: "PhoneNumbers",
+		},
 		{
 			Method: http.MethodGet, Path: all + "/classifiers", Handle: a.classifiers, Access: web.OfAccount,
 			Summary: "Kinds of phone numbers", Data: "Classifiers",
@@ -43,7 +47,7 @@ func (a *API) Rows() []web.Row {
 			Summary: "Put right what a crash has left of the account's numbers", Data: "PhoneNumbers",
 		},
 	}
-	return append(append(list, a.collectionRows()...), a.numberRows()...)
+	return slices.Concat(list, a.searchRows(), a.collectionRows(), a.numberRows())
 }
 
 // collectionRows change many numbers at once.
@@ -87,6 +91,7 @@ func (a *API) numberRows() []web.Row {
 		identify,
 		row(http.MethodPut, "/activate", "Put a number in service", "", a.single(a.activate, http.StatusCreated)),
 		row(http.MethodPut, "/reserve", "Reserve a number", "", a.single(a.reserve, http.StatusCreated)),
+		row(http.MethodPut, "/port", "Add a number that comes from another carrier, which is not asked", "NewNumber", a.single(a.port, http.StatusCreated)),
 	}
 }
 
