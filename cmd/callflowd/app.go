@@ -108,7 +108,7 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 		Callflows: a.callflows,
 		Accounts:  a.accounts, Auth: a.auth, Phones: a.phones, Routes: a.routes, Schemas: schemas, Couch: store.client,
 		Resources: &resource.Service{Couch: store.client, Schemas: schemas, Words: api.Words(), Hash: auth.UserCredentials},
-		Log:       log.Named("api"), Version: version(), Limits: opts.Limits.api(), Proxies: opts.Limits.TrustedProxy,
+		Log:       log.Named("api"), Version: version(), Limits: opts.Limits.api(), Proxies: opts.Limits.proxies(),
 		AdminElsewhere: opts.AdminListen != "", Collectors: a.metrics(store), Probes: a.probes(opts, store), Emergency: opts.Emergency,
 		Apps: opts.Console.apps(), MediaFormats: opts.Console.MediaFormat, ReadOnly: opts.readOnly(), Phase: web.Starting, LogLookups: oneIn(opts.LogLookups), Pages: a.pages(opts),
 		Tracer: opts.tracer,

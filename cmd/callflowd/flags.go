@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -258,6 +259,12 @@ func (o *options) check() error {
 	wrong(o.HistoryMonths < 0, "--history-months: must not be negative")
 	wrong(o.LogLookups < 0, "--log-lookups: must not be negative")
 	mistakes = append(mistakes, o.readSecrets()...)
+	if info, err := os.Stat(o.DataDir); err == nil {
+		wrong(!info.IsDir(), "--data-dir: %s is not a directory", o.DataDir)
+	}
+	wrong(o.AdminListen.same(o.Listen), "--admin-listen: is the same as --listen; without it, health and metrics are there")
+	wrong(o.CouchDBListen.same(o.Listen), "--couchdb-listen: is the same as --listen")
+	wrong(o.CouchDBListen.same(o.AdminListen), "--couchdb-listen: is the same as --admin-listen")
 	wrong(o.Observe && len(o.CouchDBURL) == 0, "--observe: needs --couchdb-url")
 	wrong(o.Observe && len(o.AMQPURL) > 0, "--observe: cannot be used with --amqp-url, since nothing is written that could be announced")
 	for _, address := range o.AMQPURL {
@@ -283,8 +290,8 @@ var hostForm = regexp.MustCompile(`(?i)^\.?(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?
 // namesHost reports whether an entry is one that [schema.URLPolicy] understands.
 func namesHost(entry string) bool {
 	_, notAddress := netip.ParseAddr(entry)
-	_, notPrefix := netip.ParsePrefix(entry)
-	return notAddress == nil || notPrefix == nil || len(entry) <= 254 && hostForm.MatchString(entry)
+	network, notPrefix := netip.ParsePrefix(entry)
+	return notAddress == nil || notPrefix == nil && network.Bits() > 0 || len(entry) <= 254 && hostForm.MatchString(entry)
 }
 
 func (o *options) checkCouchDBListen() error {
@@ -315,6 +322,11 @@ func (o *options) checkCouchDBListen() error {
 
 // address is a TCP address, host:port. Port 0 takes a free one.
 type address string
+
+// same reports whether two listeners would take each other's port.
+func (a address) same(other address) bool {
+	return a != "" && a == other && !strings.HasSuffix(string(a), ":0")
+}
 
 // UnmarshalText refuses what net.Listen would refuse later.
 func (a *address) UnmarshalText(text []byte) error {

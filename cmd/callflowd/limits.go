@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"math"
 	"net/netip"
@@ -33,7 +34,7 @@ type limits struct {
 	LookupBurst     int     `group:"Limits" default:"0" help:"As --rate-burst, for lookups of numbers, which are counted apart."`
 	LookupPerSecond float64 `group:"Limits" default:"1000" help:"Lookups a second after that."`
 
-	TrustedProxy []netip.Prefix `group:"Limits" placeholder:"CIDR" help:"Peers whose X-Forwarded-For is believed; may be repeated."`
+	TrustedProxy []prefix `group:"Limits" placeholder:"CIDR" help:"Peers whose X-Forwarded-For is believed; may be repeated."`
 }
 
 // maxMediaLength is the largest content_length of the schema of media.
@@ -63,7 +64,30 @@ func (l *limits) check() error {
 	wrong(l.LookupBurst < 0, "--lookup-burst: must not be negative")
 	wrong(l.LookupBurst > 0 && !(l.LookupPerSecond > 0 && l.LookupPerSecond <= math.MaxInt32),
 		"--lookup-per-second: must be positive and finite where --lookup-burst is positive")
+	for _, peers := range l.TrustedProxy {
+		wrong(peers.Bits() == 0, "--trusted-proxy: "+peers.String()+" is everybody, and every client could say that it is another")
+	}
 	return errors.Join(mistakes...)
+}
+
+// prefix is a network.
+type prefix struct{ netip.Prefix }
+
+// UnmarshalText reads 10.0.0.0/8. An address alone may mean a network too.
+func (p *prefix) UnmarshalText(text []byte) (err error) {
+	if p.Prefix, err = netip.ParsePrefix(string(text)); err != nil {
+		return fmt.Errorf("%q is not a network like 10.0.0.0/8, which for one address ends in /32", text)
+	}
+	return nil
+}
+
+// proxies are the peers whose X-Forwarded-For is believed.
+func (l *limits) proxies() []netip.Prefix {
+	all := make([]netip.Prefix, len(l.TrustedProxy))
+	for i, peers := range l.TrustedProxy {
+		all[i] = peers.Prefix
+	}
+	return all
 }
 
 // api puts the limits into the API's terms.
