@@ -38,6 +38,10 @@ const (
 	lastRetry  = 15 * time.Second
 )
 
+// startPatience is how long the start waits for a CouchDB before lookups are
+// answered from snapshots meanwhile.
+const startPatience = time.Second
+
 // tidyEvery is how often leftovers of crashes and expired documents are removed.
 const tidyEvery = time.Hour
 
@@ -64,6 +68,7 @@ type app struct {
 	autoMerge bool
 	snapshot  *authorityFile     // nil with embedded databases, which are never away
 	process   *uninstall.Process // nil with embedded databases, and where nothing is written
+	away      sync.Once          // snapshots are in use, since the database is away at the start
 	server    *api.Server
 }
 
@@ -206,6 +211,7 @@ func (a *app) close() { a.routes.Close() }
 // long as a CouchDB cannot be reached; meanwhile requests are answered from
 // snapshots where possible.
 func (a *app) prepare(ctx context.Context, key apiKey) (account.Master, error) {
+	defer a.lookupsMeanwhile(startPatience)()
 	var master account.Master
 	err := a.untilReachable(ctx, func() (err error) {
 		if err := a.accounts.Couch.Identify(ctx); err != nil {
@@ -223,6 +229,38 @@ func (a *app) prepare(ctx context.Context, key apiKey) (account.Master, error) {
 	return master, err
 }
 
+// lookupsOnly answers lookups from snapshots, until the database is there.
+func (a *app) lookupsOnly() {
+	if a.snapshot == nil {
+		return
+	}
+	a.away.Do(func() {
+		a.snapshot.restore()
+		a.server.Enter(web.LookupsOnly)
+	})
+}
+
+// lookupsMeanwhile begins to answer lookups from snapshots, if there are any,
+// unless it is stopped within patience: a database that hangs is only told from
+// a slow one after seconds. When stop returns it has begun, or never will.
+func (a *app) lookupsMeanwhile(patience time.Duration) (stop func()) {
+	if a.snapshot == nil {
+		return func() {}
+	}
+	begun := make(chan struct{})
+	timer := time.AfterFunc(patience, func() {
+		defer close(begun)
+		if _, taken := a.snapshot.age(); taken {
+			a.lookupsOnly()
+		}
+	})
+	return func() {
+		if !timer.Stop() {
+			<-begun
+		}
+	}
+}
+
 // untilReachable repeats do while the database cannot be reached.
 func (a *app) untilReachable(ctx context.Context, do func() error) error {
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
@@ -230,10 +268,7 @@ func (a *app) untilReachable(ctx context.Context, do func() error) error {
 		if !problem.Is(err, problem.Unavailable) {
 			return err
 		}
-		if wait == firstRetry && a.snapshot != nil {
-			a.snapshot.restore()
-			a.server.Enter(web.LookupsOnly)
-		}
+		a.lookupsOnly()
 		a.log.Warn("the database cannot be reached; trying again", zap.Duration("in", wait), zap.Error(err))
 		if !pause.For(ctx, wait) {
 			return ctx.Err()

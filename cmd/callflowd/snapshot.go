@@ -17,8 +17,11 @@ import (
 )
 
 // snapshotEvery is how old the snapshot of keys and accounts may be after a
-// crash.
-const snapshotEvery = time.Minute
+// crash. The first ones follow sooner.
+const (
+	snapshotFirst = time.Second
+	snapshotEvery = time.Minute
+)
 
 // authority is what authenticating and authorising needs while the database
 // is away. It holds no secret.
@@ -58,8 +61,8 @@ func (f *authorityFile) restore() {
 
 // keep writes the file now and then, and once more when ctx ends.
 func (f *authorityFile) keep(ctx context.Context) {
-	for ctx.Err() == nil {
-		pause.For(ctx, snapshotEvery)
+	for wait := snapshotFirst; ctx.Err() == nil; wait = min(2*wait, snapshotEvery) {
+		pause.For(ctx, wait)
 		if err := f.write(); err != nil {
 			f.log.Warn("the snapshot of keys and accounts cannot be written", zap.Error(err))
 		}
