@@ -54,6 +54,7 @@ var homes = map[string][]string{
 	"golang.org/x/text/collate":         {"pkg/collation"},
 	"github.com/Shopify/toxiproxy/v2":   {},
 	"github.com/getkin/kin-openapi":     {},
+	"golang.org/x/net":                  {}, // in tests
 	"pgregory.net/rapid":                {"pkg/route/routetest"},
 
 	"github.com/rabbitmq/amqp091-go":          {"pkg/notice"},

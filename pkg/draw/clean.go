@@ -46,7 +46,8 @@ var xmlEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`
 // safeHref returns an address that is a path or begins with http:// or
 // https://, and "" for any other.
 func safeHref(href string) string {
-	path := strings.HasPrefix(href, "/") && !strings.HasPrefix(href, "//") || strings.HasPrefix(href, "?") || strings.HasPrefix(href, "#")
+	other := strings.HasPrefix(href, "//") || strings.HasPrefix(href, `/\`) // browsers read the second as the first
+	path := strings.HasPrefix(href, "/") && !other || strings.HasPrefix(href, "?") || strings.HasPrefix(href, "#")
 	if !path && !strings.HasPrefix(href, "http://") && !strings.HasPrefix(href, "https://") {
 		return ""
 	}

@@ -207,8 +207,10 @@ func (p *pages) who(c *web.Call, item callflow.HistoryItem, names map[string]any
 	switch {
 	case item.UserID != "":
 		return say("who.user", shorten(item.UserID))
-	case item.AccountID != "":
+	case item.AccountID != "" && p.Auth.Authorize(c.Context(), c.Identity, item.AccountID) == nil:
 		return say("who.account", p.nameOf(c, item.AccountID))
+	case item.AccountID != "": // one above, whose name the API does not tell either
+		return say("who.account", shorten(item.AccountID))
 	}
 	return say("who.nobody")
 }
