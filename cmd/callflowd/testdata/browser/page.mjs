@@ -106,6 +106,7 @@ const live = async (browser) => {
   });
   const { data } = await made.json();
   await page.waitForSelector(`#feed a[href$="${data.id}"]`);
+  check(await page.textContent(`#feed a[href$="${data.id}"]`) === 'live', 'live', 'a change is not called by its name');
   await accessible(page, 'live');
   await context.close();
 };
