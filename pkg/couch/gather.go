@@ -54,8 +54,11 @@ type gathered[Q, A any] struct {
 
 var errAlone = errors.New("the call has to be sent alone")
 
-// call answers a call, alone if the database is asked little else.
+// call answers a call, alone if the database is asked little else. Waiting
+// counts towards its time limit.
 func (g *gatherer[Q, A]) call(ctx context.Context, d *DB, ask Q) (A, error) {
+	ctx, cancel := d.client.limit(ctx)
+	defer cancel()
 	it := g.enter(ctx, d, ask)
 	if it == nil {
 		defer g.leave(d)
