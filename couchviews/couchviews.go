@@ -50,6 +50,20 @@ func Designs(class string) ([]document.Doc, error) {
 	return out, nil
 }
 
+// Sources are the functions of all design documents.
+func Sources() (map[string]bool, error) {
+	all := map[string]bool{}
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(files, name)
+		all[strings.TrimSpace(string(text))] = true
+		return err
+	})
+	return all, err
+}
+
 // readView reads the functions of one view.
 func readView(dir string) (map[string]any, error) {
 	view := map[string]any{}

@@ -104,6 +104,11 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 	}
 	store.client.OnWrite(a.phones.Wrote)
 	a.accounts.Deleting = a.phones.Free
+	store.client.OnMissingView(func(db string) {
+		if id, _, ok := couch.AccountOf(db); ok {
+			a.accounts.Forget(id)
+		}
+	})
 	a.autoMerge = opts.AutoMerge
 	a.sites = sites.New(sites.Config{Couch: store.client, Local: opts.localEnd, Log: log.Named("sites")})
 	a.dataDir = opts.DataDir

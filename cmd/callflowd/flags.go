@@ -116,6 +116,8 @@ type options struct {
 
 	AutoMerge bool `help:"Merge what replication leaves in conflict, where the two edits do not overlap."`
 
+	RunReplicatedDesigns bool `help:"Run functions of design documents that replication brought into embedded databases, also those that callflowd does not have itself."`
+
 	Limits  limits  `embed:""`
 	Console console `embed:""`
 

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/callflowd/callflowd/cmd/callflowd/host"
+	"github.com/callflowd/callflowd/couchviews"
 	"github.com/callflowd/callflowd/pkg/api/health"
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/couchlite"
@@ -54,6 +55,10 @@ func openStorage(opts *options, log *zap.Logger) (*storage, error) {
 	if opts.CouchDBListen != "" {
 		cfg.Admin = &couchlite.Credentials{Name: opts.couchdbAdmin[0], Password: opts.couchdbAdmin[1]}
 	}
+	cfg.Parent = couch.MonthOf
+	if cfg.Trust, err = trustIn(opts.RunReplicatedDesigns); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
 	lite, err := couchlite.Open(cfg)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
@@ -61,7 +66,7 @@ func openStorage(opts *options, log *zap.Logger) (*storage, error) {
 	if !opts.ReadOnly {
 		mendAccounts(lite, log.Named("couchlite"))
 	}
-	inside := couch.Config{Transport: lite.Transport(), Observer: metrics.observe, Wrote: wrote}
+	inside := couch.Config{Transport: lite.Transport(), Withheld: lite.Withheld, Observer: metrics.observe, Wrote: wrote}
 	if cfg.Admin != nil {
 		address := url.URL{Scheme: "http", Host: "couchlite", User: url.UserPassword(cfg.Admin.Name, cfg.Admin.Password)}
 		inside.URL = address.String()
@@ -92,6 +97,16 @@ func mendAccounts(lite *couchlite.Server, log *zap.Logger) {
 		return
 	}
 	log.Error("the database of accounts was damaged: it is made anew from the accounts' own databases", zap.String("reason", damage.Why), zap.String("kept", kept))
+}
+
+// trustIn says which functions of design documents are run that replication
+// brought: those that callflowd has as well, or all.
+func trustIn(all bool) (func(source string) bool, error) {
+	if all {
+		return nil, nil
+	}
+	sources, err := couchviews.Sources()
+	return func(source string) bool { return sources[source] }, err
 }
 
 // logNode logs when a node of the cluster goes down or comes back.

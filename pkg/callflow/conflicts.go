@@ -24,7 +24,8 @@ type Conflicts struct {
 }
 
 // InvalidDocument is a callflow that was stored although a save would refuse
-// it, because another site or program wrote it.
+// it, because another site or program wrote it, or a design document whose
+// functions are not run.
 type InvalidDocument struct {
 	ID       string         `json:"id"`
 	Name     string         `json:"name,omitempty"`
@@ -115,6 +116,9 @@ func (s *Service) Conflicts(ctx context.Context, accountID string) (Conflicts, e
 // addInvalid judges every live callflow as a save would, without asking the
 // database.
 func (s *Service) addInvalid(ctx context.Context, accountID string, out *Conflicts) error {
+	if err := s.addNotRun(ctx, accountID, out); err != nil {
+		return err
+	}
 	plan, _, err := s.dialPlan(ctx, accountID)
 	if err != nil {
 		return err
@@ -134,6 +138,30 @@ func (s *Service) addInvalid(ctx context.Context, accountID string, out *Conflic
 				return nil
 			}
 		}
+	}
+	return nil
+}
+
+// addNotRun lists the design documents of others that the server does not run.
+func (s *Service) addNotRun(ctx context.Context, accountID string, out *Conflicts) error {
+	db := s.Couch.Account(accountID)
+	withheld, err := db.Withheld(ctx)
+	if err != nil || len(withheld) == 0 {
+		return err
+	}
+	ids := slices.Sorted(maps.Keys(withheld))
+	revs, err := db.Current(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids[:min(len(ids), maxInvalid/2)] {
+		var wrong []problem.Violation
+		for _, function := range withheld[id] {
+			wrong = append(wrong, problem.Violation{
+				Path: strings.ReplaceAll(function, "/", "."), Code: "not_run", Message: "the function came by replication and is not run; --run-replicated-designs allows it",
+			})
+		}
+		out.Invalid = append(out.Invalid, InvalidDocument{ID: id, Revision: revs[id], Problems: problem.Data(wrong)})
 	}
 	return nil
 }

@@ -70,6 +70,9 @@ type Config struct {
 	Observer Observer
 	// Wrote, if set, is told of what this client wrote.
 	Wrote func(Wrote)
+	// Withheld, if set, lists the functions of a database's design documents
+	// that the server does not run, by the document's id.
+	Withheld func(ctx context.Context, db string) (map[string][]string, error)
 }
 
 // Client is a connection to one server. It is safe for concurrent use.
@@ -80,8 +83,11 @@ type Client struct {
 	writes  *writes
 	nodes   *nodes
 
-	saves *gatherer[saving, []kivik.BulkResult] // nil: the server is in this process, and gathers itself
-	reads *gatherer[string, json.RawMessage]
+	saves    *gatherer[saving, []kivik.BulkResult] // nil: the server is in this process, and gathers itself
+	reads    *gatherer[string, json.RawMessage]
+	embedded bool // the server is couchlite in this process
+	withheld func(ctx context.Context, db string) (map[string][]string, error)
+	missing  atomic.Pointer[func(db string)]
 
 	beside *lru.Map[string, struct{}] // views that were found beside the design document they are named after
 
@@ -126,8 +132,11 @@ func Open(cfg Config) (*Client, error) {
 	if timeout <= 0 {
 		timeout = defaultTimeout
 	}
-	c := &Client{kivik: kc, http: hc, timeout: timeout, writes: through.writes, nodes: &through.nodes, beside: lru.New[string, struct{}](besideKnown)}
-	if cfg.Transport == nil {
+	c := &Client{
+		kivik: kc, http: hc, timeout: timeout, writes: through.writes, nodes: &through.nodes,
+		withheld: cfg.Withheld, embedded: cfg.Transport != nil, beside: lru.New[string, struct{}](besideKnown),
+	}
+	if !c.embedded {
 		c.saves, c.reads = newSaves(), newReads()
 	}
 	if cfg.Wrote != nil {

@@ -40,6 +40,7 @@ func (c *Client) CreateDB(ctx context.Context, name string) error {
 	err := cause(ctx, c.kivik.CreateDB(ctx, name))
 	if err == nil {
 		c.tell(Wrote{DB: name, Created: true})
+		c.takeSecurity(ctx, name)
 		return nil
 	}
 	if kivik.HTTPStatus(err) == http.StatusPreconditionFailed {
@@ -50,6 +51,21 @@ func (c *Client) CreateDB(ctx context.Context, name string) error {
 		return nil
 	}
 	return wrap(err, "create database "+name)
+}
+
+// takeSecurity gives a new month of an account the account database's
+// _security, so that who may read the one may read the other. Embedded
+// databases do that by themselves. If it fails, the month stays the admins'
+// alone, which is no reason to refuse what is to be written there.
+func (c *Client) takeSecurity(ctx context.Context, name string) {
+	parent := MonthOf(name)
+	if c.embedded || parent == "" {
+		return
+	}
+	security, err := c.kivik.DB(parent).Security(ctx)
+	if err == nil {
+		_ = c.kivik.DB(name).SetSecurity(ctx, security)
+	}
 }
 
 // appearsWithin is how long to wait for a database that another caller creates.

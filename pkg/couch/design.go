@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/document"
@@ -49,7 +50,11 @@ func (d *DB) SyncDesign(ctx context.Context, ddoc document.Doc) error {
 			return err
 		}
 		if foreign(stored) {
-			return d.syncCompanion(ctx, stored, ddoc)
+			withheld, err := d.Withheld(ctx)
+			if err != nil {
+				return err
+			}
+			return d.syncCompanion(ctx, lacking(stored, ddoc, withheld), ddoc)
 		}
 		next := nextDesign(stored, ddoc)
 		if next == nil {
@@ -62,9 +67,23 @@ func (d *DB) SyncDesign(ctx context.Context, ddoc document.Doc) error {
 	return err
 }
 
-// syncCompanion puts what somebody else's design document lacks beside it.
-func (d *DB) syncCompanion(ctx context.Context, stored, ddoc document.Doc) error {
-	views := lacking(stored, ddoc)
+// Withheld lists the functions of the database's design documents that the
+// server does not run because replication brought them, by the document's id:
+// views/NAME, filters/NAME, validate_doc_update. CouchDB runs all.
+func (d *DB) Withheld(ctx context.Context) (map[string][]string, error) {
+	if d.client.withheld == nil {
+		return nil, nil
+	}
+	all, err := d.client.withheld(ctx, d.name)
+	if err != nil {
+		return nil, &problem.Error{Code: problem.DatastoreFault, Msg: "list what is not run in " + d.name, Err: err}
+	}
+	return all, nil
+}
+
+// syncCompanion puts the views that somebody else's design document lacks
+// beside it.
+func (d *DB) syncCompanion(ctx context.Context, views map[string]any, ddoc document.Doc) error {
 	name := companion(strings.TrimPrefix(ddoc.ID(), "_design/"))
 	if len(views) == 0 || name == "" {
 		return nil
@@ -85,12 +104,18 @@ func (d *DB) SyncDesigns(ctx context.Context, ddocs []document.Doc) error {
 	if err != nil {
 		return err
 	}
+	var withheld map[string][]string
+	if anyForeign(stored) {
+		if withheld, err = d.Withheld(ctx); err != nil {
+			return err
+		}
+	}
 	var fresh, again []document.Doc
 	for _, ddoc := range ddocs {
 		switch was := stored[ddoc.ID()]; {
 		case was == nil:
 			fresh = append(fresh, nextDesign(nil, ddoc))
-		case foreign(was) && len(lacking(was, ddoc)) > 0, !foreign(was) && nextDesign(was, ddoc) != nil:
+		case foreign(was) && len(lacking(was, ddoc, withheld)) > 0, !foreign(was) && nextDesign(was, ddoc) != nil:
 			again = append(again, ddoc)
 		}
 	}
@@ -114,6 +139,15 @@ func (d *DB) SyncDesigns(ctx context.Context, ddocs []document.Doc) error {
 // foreign reports whether somebody else wrote a design document.
 func foreign(stored document.Doc) bool { return stored != nil && !OwnDesign(stored) }
 
+func anyForeign(stored map[string]document.Doc) bool {
+	for _, doc := range stored {
+		if foreign(doc) {
+			return true
+		}
+	}
+	return false
+}
+
 // nextDesign returns the design document to write in place of one of ours, or
 // of none; nil if it need not change.
 func nextDesign(stored, ddoc document.Doc) document.Doc {
@@ -130,12 +164,13 @@ func nextDesign(stored, ddoc document.Doc) document.Doc {
 	return next
 }
 
-// lacking returns the views of ddoc that a stored design document does not have.
-func lacking(stored, ddoc document.Doc) map[string]any {
+// lacking returns the views of ddoc that a stored design document does not
+// have, or that are withheld in it.
+func lacking(stored, ddoc document.Doc, withheld map[string][]string) map[string]any {
 	views := map[string]any{}
 	has := stored.Object("views")
 	for name, view := range ddoc.Object("views") {
-		if !usable(has[name]) {
+		if !usable(has[name]) || slices.Contains(withheld[ddoc.ID()], "views/"+name) {
 			views[name] = view
 		}
 	}

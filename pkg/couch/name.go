@@ -64,6 +64,16 @@ func AccountOf(db string) (id, month string, ok bool) {
 	return "", "", false
 }
 
+// MonthOf is the account database that a database is a month of, "" if it is
+// none.
+func MonthOf(db string) string {
+	id, month, ok := AccountOf(db)
+	if !ok || month == "" {
+		return ""
+	}
+	return AccountDB(id)
+}
+
 // EncodedDB is a database's name as it stands in URLs and in pvt_account_db:
 // account%2Fab%2Fcd%2F….
 func EncodedDB(name string) string {

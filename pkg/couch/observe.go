@@ -74,6 +74,10 @@ func (c *Client) OnWrite(fn func(Wrote)) {
 	c.told.Store(&listeners)
 }
 
+// OnMissingView has fn told of databases in which a view was not found where
+// [DB.View] looks. There is one fn.
+func (c *Client) OnMissingView(fn func(db string)) { c.missing.Store(&fn) }
+
 func (c *Client) listeners() []func(Wrote) {
 	if told := c.told.Load(); told != nil {
 		return *told

@@ -73,6 +73,9 @@ func (d *DB) View(ctx context.Context, ddoc, view string, q Query) iter.Seq2[Row
 			return
 		}
 		if yieldUnlessMissing(d.view(ctx, second, view, q), yield) != nil {
+			if fn := d.client.missing.Load(); fn != nil {
+				(*fn)(d.name)
+			}
 			yield(Row{}, missing)
 			return
 		}

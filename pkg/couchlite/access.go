@@ -98,6 +98,56 @@ func (q *request) mayEnter() error {
 	return fault.New(http.StatusForbidden, "forbidden", "You are not allowed to access this db.")
 }
 
+// secure sets the _security of a database, and of those that take it over.
+func (s *Server) secure(ctx context.Context, db *store.Database, object string) error {
+	s.securing.Lock()
+	defer s.securing.Unlock()
+	if err := db.SetSecurity(ctx, object); err != nil || s.opts.Parent == nil {
+		return err
+	}
+	for _, name := range s.store.Names() {
+		if s.opts.Parent(name) != db.Name() {
+			continue
+		}
+		child, err := s.store.Acquire(ctx, name)
+		if fault.IsMissing(err) {
+			continue
+		}
+		if err == nil {
+			err = child.SetSecurity(ctx, object)
+			s.store.Release(child)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// create makes a database, which takes over the _security of its parent.
+func (s *Server) create(ctx context.Context, name string) error {
+	s.securing.Lock()
+	defer s.securing.Unlock()
+	db, err := s.store.Create(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer s.store.Release(db)
+	if s.opts.Parent == nil || s.opts.Parent(name) == "" {
+		return nil
+	}
+	parent, err := s.store.Acquire(ctx, s.opts.Parent(name))
+	if err != nil {
+		return nil //nolint:nilerr // without a parent, the database is the admin's alone
+	}
+	defer s.store.Release(parent)
+	object := parent.Current().Security
+	if object == db.Current().Security {
+		return nil
+	}
+	return db.SetSecurity(ctx, object)
+}
+
 // forMembers reports whether those who are no server admins may use the path:
 // the banner and databases that are not the server's own. Making and dropping
 // databases, and what is about a database as a whole, is the admin's.

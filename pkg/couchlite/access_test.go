@@ -137,3 +137,40 @@ func TestUserSessions(t *testing.T) {
 		t.Errorf("with the cookie of a user that is gone: %d", got)
 	}
 }
+
+// A database takes over the _security of its parent, when it is made and when
+// that changes.
+func TestSecurityFollowsTheParent(t *testing.T) {
+	s := sharedServer(t)
+	s.opts.Parent = func(name string) string {
+		parent, _, month := strings.Cut(name, "-")
+		if month {
+			return parent
+		}
+		return ""
+	}
+	admin := func(method, path, body string) {
+		t.Helper()
+		if code, text := as(t, s, "admin", method, path, body); code >= 300 {
+			t.Fatalf("%s %s: %d %s", method, path, code, text)
+		}
+	}
+	reach := func(name, path string, want int) {
+		t.Helper()
+		if code, text := as(t, s, name, "GET", path, ""); code != want {
+			t.Errorf("%s GET %s: %d %s", name, path, code, text)
+		}
+	}
+	admin("PUT", "/mine-202401", "")
+	admin("PUT", "/theirs-202401", "")
+	admin("PUT", "/nobodys-202401", "")
+	reach("site", "/mine-202401", 200)
+	reach("site", "/theirs-202401", 403)
+	reach("site", "/nobodys-202401", 403)
+	admin("PUT", "/theirs/_security", `{"members":{"names":["site"],"roles":[]}}`)
+	reach("site", "/theirs-202401", 200)
+	admin("PUT", "/mine/_security", `{"members":{"names":["other"],"roles":[]}}`)
+	reach("site", "/mine-202401", 403)
+	reach("other", "/mine-202401", 200)
+	reach("other", "/theirs-202401", 403)
+}

@@ -26,6 +26,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -46,6 +47,14 @@ type Options struct {
 	// authentication, everyone is admin.
 	Admin *Credentials
 
+	// Trust says which functions of design documents that replication brought
+	// (new_edits=false) are run, by their source; nil: all of them.
+	Trust func(source string) bool
+
+	// Parent, if set, names the database whose _security a database takes over
+	// when it is made, and whenever that one's changes; "" for none.
+	Parent func(name string) string
+
 	MaxBody     int64 // bytes of a request; 0: 64 MB
 	MaxDocument int64 // bytes of a document without attachments; 0: 8 MB
 	MaxOpen     int   // databases kept open while idle; 0: as many as file descriptors allow, at most 400
@@ -65,6 +74,7 @@ type Server struct {
 	passed  passed
 
 	replications http.Handler // nil: none
+	securing     sync.Mutex   // held while _security goes from one database to others
 
 	serverEndpoints map[string]endpoint
 	endpoints       map[string]endpoint // below a database
@@ -79,7 +89,7 @@ func Open(o Options) (*Server, error) {
 		o.Log = zap.NewNop()
 	}
 	s := &Server{opts: o, log: o.Log, serverEndpoints: serverEndpoints(), endpoints: databaseEndpoints()}
-	views := view.NewEngine(o.Log)
+	views := view.NewEngine(o.Log, o.Trust)
 	s.views = views
 	var err error
 	s.store, err = store.Open(store.Options{
@@ -133,6 +143,19 @@ func (s *Server) SetAside(ctx context.Context, name string) (kept string, err er
 // closes. There is one at a time. version names the program in it.
 func (s *Server) Backup(version string) (*backup.Backup, error) {
 	return backup.Begin(s.store, version)
+}
+
+// Withheld lists the functions of a database's design documents that are not
+// run ([Options].Trust), by the document's id: views/NAME, filters/NAME,
+// validate_doc_update.
+func (s *Server) Withheld(ctx context.Context, name string) (map[string][]string, error) {
+	db, err := s.store.Acquire(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer s.store.Release(db)
+	views, _ := db.Beside().(*view.Set)
+	return views.Withheld(ctx)
 }
 
 // Stats counts databases and what they take.

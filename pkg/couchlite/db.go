@@ -17,11 +17,9 @@ func (q *request) createDatabase(name string) error {
 		return fault.New(http.StatusBadRequest, "illegal_database_name", "Name: '"+name+"'. Only lowercase characters (a-z), digits (0-9), "+
 			"and any of the characters _, $, (, ), +, -, and / are allowed. Must begin with a letter.")
 	}
-	db, err := q.s.store.Create(q.Context(), name)
-	if err != nil {
+	if err := q.s.create(q.Context(), name); err != nil {
 		return err
 	}
-	q.s.store.Release(db)
 	q.w.Header().Set("Location", q.absolute("/"+escape(name)))
 	writeRaw(q.w, http.StatusCreated, []byte(`{"ok":true}`))
 	return nil
@@ -118,7 +116,7 @@ func (q *request) security() error {
 	if object[0] != '{' || json.Unmarshal(object, &shape) != nil {
 		return fault.BadRequest("admins and members must be objects with lists of names and roles")
 	}
-	if err := q.db.SetSecurity(q.Context(), string(object)); err != nil {
+	if err := q.s.secure(q.Context(), q.db, string(object)); err != nil {
 		return err
 	}
 	return q.ok(http.StatusOK)

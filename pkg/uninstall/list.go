@@ -54,6 +54,7 @@ func Written() []Entry {
 		{Databases: []string{accountDB}, Documents: []string{"{ID}"}},
 		{Databases: []string{accountDB}, Documents: []string{"callflowd_reservation-{HASH}"}, Group: GroupReservations, Type: "callflowd_reservation"},
 		{Databases: []string{monthDB}, Documents: []string{"{YYYYMM}-{DOC}-{GENERATION}-{HASH}"}, Group: GroupHistory, Type: "callflowd_history"},
+		{Databases: []string{monthDB}, Documents: []string{"_security"}},
 		{Databases: []string{"accounts"}, Documents: []string{"{ID}"}},
 		{Databases: []string{"accounts"}, Documents: []string{"callflowd-name-{NAME}", "callflowd-realm-{REALM}"}, Group: GroupReservations, Type: "callflowd_reservation"},
 		{Databases: []string{"accounts"}, Documents: []string{"callflowd-intent-{ID}", "callflowd-intent-tree"}, Group: GroupUnfinished, Type: "callflowd_intent"},

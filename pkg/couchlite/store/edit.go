@@ -130,7 +130,23 @@ func (w *writer) apply(ctx context.Context, e *Edit) error {
 	if err := w.dropBodies(ctx, stemmed); err != nil {
 		return err
 	}
+	if err := w.addOutside(ctx, e); err != nil {
+		return err
+	}
 	return w.saveDoc(ctx, num, wasDeleted, e.ID, tree)
+}
+
+// addOutside notes that replication brought a revision of a design document.
+// The table is made with the first one.
+func (w *writer) addOutside(ctx context.Context, e *Edit) error {
+	if !e.Replicated || e.Deleted || !strings.HasPrefix(e.ID, "_design/") {
+		return nil
+	}
+	_, err := w.conn.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS outside(id TEXT NOT NULL, rev TEXT NOT NULL, PRIMARY KEY(id, rev)) WITHOUT ROWID`)
+	if err == nil {
+		_, err = w.conn.ExecContext(ctx, `INSERT OR IGNORE INTO outside(id, rev) VALUES(?, ?)`, e.ID, e.Rev.String())
+	}
+	return err
 }
 
 // find reads a document's row; num is 0 when there is none.

@@ -193,21 +193,20 @@ func (db *Database) DocRows(ctx context.Context, ids IDRange, rq Listing, limit,
 	return list, rows.Err()
 }
 
-// EachDesign calls fn for every design document.
-func (db *Database) EachDesign(ctx context.Context, fn func(id string, body []byte)) error {
-	rows, err := db.file.R.QueryContext(ctx, `SELECT d.id, b.body FROM docs d JOIN bodies b ON b.num = d.body
+// EachDesign calls fn with the winning revision of every design document.
+func (db *Database) EachDesign(ctx context.Context, fn func(Revision)) error {
+	rows, err := db.file.R.QueryContext(ctx, `SELECT d.id, d.rev, b.body FROM docs d JOIN bodies b ON b.num = d.body
 		WHERE d.deleted = 0 AND d.id >= '_design/' AND d.id < '_design0'`)
 	if err != nil {
 		return fmt.Errorf("list design documents: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
-		var id string
-		var body []byte
-		if err := rows.Scan(&id, &body); err != nil {
+		var r Revision
+		if err := rows.Scan(&r.ID, &r.Rev, &r.Body); err != nil {
 			return err
 		}
-		fn(id, body)
+		fn(r)
 	}
 	return rows.Err()
 }
@@ -221,4 +220,28 @@ func (db *Database) DesignState(ctx context.Context) (seq, count int64, err erro
 		return 0, 0, fmt.Errorf("read design documents: %w", err)
 	}
 	return seq, count, nil
+}
+
+// Outside returns the revisions of design documents that replication brought,
+// by the document's id.
+func (db *Database) Outside(ctx context.Context) (map[string][]string, error) {
+	var tables int
+	row := db.file.R.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name = 'outside'`)
+	if err := row.Scan(&tables); err != nil || tables == 0 {
+		return nil, err
+	}
+	rows, err := db.file.R.QueryContext(ctx, `SELECT id, rev FROM outside`)
+	if err != nil {
+		return nil, fmt.Errorf("list design documents from outside: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	all := map[string][]string{}
+	for rows.Next() {
+		var id, rev string
+		if err := rows.Scan(&id, &rev); err != nil {
+			return nil, err
+		}
+		all[id] = append(all[id], rev)
+	}
+	return all, rows.Err()
 }

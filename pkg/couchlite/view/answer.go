@@ -3,6 +3,7 @@ package view
 import (
 	"context"
 	"io"
+	"slices"
 
 	"github.com/callflowd/callflowd/pkg/collation"
 	"github.com/callflowd/callflowd/pkg/couchlite/fault"
@@ -14,6 +15,9 @@ import (
 func (s *Set) Answer(ctx context.Context, d *Design, name string, queries []Query, multiple bool, to io.Writer) error {
 	v, ok := d.views[name]
 	if !ok {
+		if slices.Contains(d.withheld, name) {
+			return notRun("_design/" + d.name)
+		}
 		return fault.New(404, "not_found", "missing_named_view")
 	}
 	collator := collation.New()

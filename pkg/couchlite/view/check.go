@@ -24,7 +24,7 @@ func checkDesign(body []byte) error {
 	if doc.Language != "" && doc.Language != "javascript" {
 		return nil
 	}
-	d, err := parseDesign("", body)
+	d, err := parseDesign("", body, nil)
 	if err != nil {
 		return err
 	}

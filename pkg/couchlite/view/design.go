@@ -28,6 +28,7 @@ type Design struct {
 	views         map[string]view
 	modules       []byte // what require sees, nil for nothing
 	includeDesign bool
+	withheld      []string // views that are not run, since replication brought them
 }
 
 // view is one named view: the number of its map function, and its reduce.
@@ -46,8 +47,9 @@ type designBody struct {
 }
 
 // parseDesign reads the views of a design document. What is not a view is
-// ignored, since replicated documents are not checked.
-func parseDesign(name string, body []byte) (*Design, error) {
+// ignored, since replicated documents are not checked, and so is what trust
+// does not run.
+func parseDesign(name string, body []byte, trust Trust) (*Design, error) {
 	var doc designBody
 	if err := json.Unmarshal(body, &doc); err != nil {
 		return nil, fault.New(400, "invalid_design_doc", "The design document's views cannot be read.")
@@ -62,9 +64,9 @@ func parseDesign(name string, body []byte) (*Design, error) {
 	}
 	slices.Sort(names)
 	for _, viewName := range names {
-		d.addView(viewName, doc.Views[viewName])
+		d.addView(viewName, doc.Views[viewName], trust)
 	}
-	if lib := doc.Views["lib"]; lib != nil && d.language == "javascript" {
+	if lib := doc.Views["lib"]; lib != nil && d.language == "javascript" && trust == nil {
 		d.modules = []byte(`{"views":{"lib":` + string(lib) + `}}`)
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%t\n%q\n%s", indexVersion, d.language, d.includeDesign, d.maps, d.modules))
@@ -72,12 +74,16 @@ func parseDesign(name string, body []byte) (*Design, error) {
 	return d, nil
 }
 
-func (d *Design) addView(name string, raw json.RawMessage) {
+func (d *Design) addView(name string, raw json.RawMessage, trust Trust) {
 	var v struct {
 		Map    string `json:"map"`
 		Reduce string `json:"reduce"`
 	}
 	if d.language != "javascript" || json.Unmarshal(raw, &v) != nil || v.Map == "" {
+		return
+	}
+	if !trust.runs(v.Map) || !trust.runsReduce(v.Reduce) {
+		d.withheld = append(d.withheld, name)
 		return
 	}
 	number := slices.Index(d.maps, v.Map)

@@ -54,7 +54,7 @@ func TestCheckDesign(t *testing.T) {
 // TestDigests holds what makes an index another one.
 func TestDigests(t *testing.T) {
 	digest := func(body string) string {
-		d, err := parseDesign("d", []byte(body))
+		d, err := parseDesign("d", []byte(body), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

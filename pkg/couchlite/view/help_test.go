@@ -23,7 +23,7 @@ type lab struct {
 // it.
 func labIn(t testing.TB, dir string) *lab {
 	t.Helper()
-	l := &lab{engine: NewEngine(zap.NewNop())}
+	l := &lab{engine: NewEngine(zap.NewNop(), nil)}
 	var err error
 	l.store, err = store.Open(store.Options{
 		Dir: dir, Log: zap.NewNop(), MaxOpen: 200,

@@ -31,6 +31,7 @@ type Engine struct {
 	log      *zap.Logger
 	machines *machinePool   // that run the functions of design documents
 	limits   sandbox.Limits // of one call of such a function
+	trust    Trust          // in functions that replication brought
 
 	building sync.Map // of *viewIndex: those that are being built
 }
@@ -52,9 +53,10 @@ func (e *Engine) Building() (builds int, behind int64) {
 	return builds, behind
 }
 
-// NewEngine returns an engine that logs failing functions to log.
-func NewEngine(log *zap.Logger) *Engine {
-	return &Engine{log: log, machines: newMachinePool()}
+// NewEngine returns an engine that logs failing functions to log, and runs
+// those that replication brought as trust allows.
+func NewEngine(log *zap.Logger, trust Trust) *Engine {
+	return &Engine{log: log, machines: newMachinePool(), trust: trust}
 }
 
 // Set is the view engine's state of one database: its design documents as
@@ -131,7 +133,11 @@ func (s *Set) Design(ctx context.Context, name string) (*Design, error) {
 	if ok && cached.rev == r.Rev {
 		return cached.design, nil
 	}
-	d, err := parseDesign(name, r.Body)
+	trust, err := s.trustIn(ctx, r.ID, r.Rev)
+	if err != nil {
+		return nil, err
+	}
+	d, err := parseDesign(name, r.Body, trust)
 	if err != nil {
 		return nil, err
 	}
@@ -262,8 +268,8 @@ func (s *Set) Cleanup(ctx context.Context) error {
 
 func (s *Set) usedDigests(ctx context.Context) (map[string]bool, error) {
 	used := map[string]bool{}
-	return used, s.db.EachDesign(ctx, func(id string, body []byte) {
-		if d, err := parseDesign(id, body); err == nil {
+	return used, s.eachDesign(ctx, func(r store.Revision, trust Trust) {
+		if d, err := parseDesign(r.ID, r.Body, trust); err == nil {
 			used[d.digest] = true
 		}
 	})

@@ -128,14 +128,14 @@ func (s *Set) validators(ctx context.Context) (*validators, error) {
 	if known != nil && known.seq == v.seq && known.count == v.count {
 		return known, nil
 	}
-	err = s.db.EachDesign(ctx, func(id string, body []byte) {
+	err = s.eachDesign(ctx, func(r store.Revision, trust Trust) {
 		var doc struct {
 			Language string `json:"language"`
 			Validate string `json:"validate_doc_update"`
 		}
-		if json.Unmarshal(body, &doc) == nil && doc.Validate != "" && (doc.Language == "" || doc.Language == "javascript") {
-			key := fmt.Sprintf("validate %s %s %d", s.db.Name(), id, v.seq)
-			v.list = append(v.list, validator{key: key, source: doc.Validate, modules: body})
+		if json.Unmarshal(r.Body, &doc) == nil && doc.Validate != "" && trust.runs(doc.Validate) && (doc.Language == "" || doc.Language == "javascript") {
+			key := fmt.Sprintf("validate %s %s %d", s.db.Name(), r.ID, v.seq)
+			v.list = append(v.list, validator{key: key, source: doc.Validate, modules: r.Body})
 		}
 	})
 	if err != nil {

@@ -334,10 +334,13 @@ func probe(ctx context.Context, source *couch.Client, chosen map[string]bool) ([
 	var names []string
 	now := time.Now().UTC()
 	first := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
-	for _, id := range sortedKeys(chosen) {
-		candidates := []string{couch.AccountDB(id)}
-		for month := range probedMonths {
-			candidates = append(candidates, couch.MonthDB(id, first.AddDate(0, -month, 0)))
+	for _, id := range append(sortedKeys(chosen), "") {
+		candidates := []string{"accounts"} // the copies of the accounts' documents, last
+		if id != "" {
+			candidates = []string{couch.AccountDB(id)}
+			for month := range probedMonths {
+				candidates = append(candidates, couch.MonthDB(id, first.AddDate(0, -month, 0)))
+			}
 		}
 		for _, name := range candidates {
 			_, err := source.DB(name).UpdateSeq(ctx)
