@@ -1,6 +1,7 @@
 package route
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/callflowd/callflowd/pkg/document"
@@ -46,6 +47,52 @@ func TestAdvise(t *testing.T) {
 	}
 	if e, _ := mustIndex(t, x).Entry("mine"); len(e.Patterns) != 1 || e.Patterns[0] != "^9$" {
 		t.Errorf("advice changed the index: %+v", e)
+	}
+}
+
+// Numbers that a save takes from another callflow, or leaves to one, are told by
+// the impact of the save; its own numbers and what nobody had are no news.
+func TestAdviseOfReroutes(t *testing.T) {
+	s := newSite(t)
+	db := s.account(acct)
+	s.put(db, `{"_id":"wide","patterns":["^2(\\d{2})$"]}`)
+	s.put(db, `{"_id":"mine","numbers":["250"],"patterns":["^7\\d$"]}`)
+	x := s.open(Config{})
+	tests := []struct {
+		name string
+		doc  document.Doc
+		want []string
+	}{
+		{"as it is", document.Doc{"numbers": []any{"250"}, "patterns": []any{`^7\d$`}}, nil},
+		{"one more number", document.Doc{"numbers": []any{"250", "251"}, "patterns": []any{`^7\d$`}}, nil},
+		{"numbers that nobody has", document.Doc{"numbers": []any{"250"}, "patterns": []any{`^[78]\d$`}}, nil},
+		{
+			"a pattern that comes first",
+			document.Doc{"numbers": []any{"250"}, "patterns": []any{`^7\d$`, `^(21\d)$`}},
+			[]string{"numbers of callflow wide would go to this one: 210 211 212 213 214 215 216 217 218 219"},
+		},
+		{
+			"a number given up",
+			document.Doc{"numbers": []any{}, "patterns": []any{`^7\d$`}},
+			[]string{"numbers of this callflow would go to callflow wide: 250"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			warnings, err := x.Advise(t.Context(), acct, "mine", tt.doc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, w := range warnings {
+				if w.Code == "rerouted" {
+					got = append(got, w.Message)
+				}
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("told %q, want %q", got, tt.want)
+			}
+		})
 	}
 }
 
