@@ -10,18 +10,28 @@ import (
 	"go.uber.org/zap"
 )
 
+// TestLogLevelAtRunTime changes the level as README does with curl, which calls
+// the body a form, and as others may.
 func TestLogLevelAtRunTime(t *testing.T) {
-	var out bytes.Buffer
-	level := zap.NewAtomicLevel()
-	log, stop := newLogger(level, "json", &out)
-	h := adminHandler(level, http.NotFoundHandler(), http.NotFoundHandler())
-	log.Debug("before")
-	rec := httptest.NewRecorder()
-	h.ServeHTTP(rec, httptest.NewRequest(http.MethodPut, "/log/level", strings.NewReader(`{"level":"debug"}`)))
-	log.Debug("after")
-	stop()
-	if rec.Code != http.StatusOK || strings.Contains(out.String(), "before") || !strings.Contains(out.String(), "after") {
-		t.Errorf("%d %s: %s", rec.Code, rec.Body, out.String())
+	for _, tt := range []struct{ kind, body string }{
+		{"application/x-www-form-urlencoded", `{"level":"debug"}`},
+		{"application/x-www-form-urlencoded", `level=debug`},
+		{"application/json", `{"level":"debug"}`},
+		{"", `{"level":"debug"}`},
+	} {
+		var out bytes.Buffer
+		level := zap.NewAtomicLevel()
+		log, stop := newLogger(level, "json", &out)
+		h := adminHandler(level, http.NotFoundHandler(), http.NotFoundHandler())
+		log.Debug("before")
+		rec, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPut, "/log/level", strings.NewReader(tt.body))
+		r.Header.Set("Content-Type", tt.kind)
+		h.ServeHTTP(rec, r)
+		log.Debug("after")
+		stop()
+		if rec.Code != http.StatusOK || strings.Contains(out.String(), "before") || !strings.Contains(out.String(), "after") {
+			t.Errorf("%+v: %d %s: %s", tt, rec.Code, rec.Body, out.String())
+		}
 	}
 }
 

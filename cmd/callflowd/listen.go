@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -113,7 +115,7 @@ func (c stallGuardConn) Write(p []byte) (int, error) {
 func adminHandler(level zap.AtomicLevel, backup, rest http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/backup", backup)
-	mux.Handle("/log/level", level)
+	mux.Handle("/log/level", jsonFromCurl(level))
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", notHere) // it may hold secrets
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -121,6 +123,26 @@ func adminHandler(level zap.AtomicLevel, backup, rest http.Handler) http.Handler
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	mux.Handle("/", rest)
 	return mux
+}
+
+// maxLevelBody bounds the request that changes the log's level.
+const maxLevelBody = 1 << 10
+
+// jsonFromCurl has a JSON object read as that, although curl -d calls it a
+// form.
+func jsonFromCurl(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxLevelBody))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		if bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) {
+			r.Header.Set("Content-Type", "application/json")
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		next.ServeHTTP(w, r)
+	})
 }
 
 func notHere(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }
