@@ -9,6 +9,7 @@ RUN      ?= .
 FUZZTIME ?= 20s
 STRESS   ?= 30s
 SOAK     ?= 30m
+RING     ?= 5m
 ACCOUNTS ?= 1000
 CALLFLOWS ?= 100
 
@@ -24,7 +25,7 @@ CC_FOUND := $(shell command -v $$($(GO) env CC) 2>/dev/null)
 RACE     := $(if $(and $(filter 1,$(shell $(GO) env CGO_ENABLED)),$(CC_FOUND)),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race check fmt lint vuln bench scale gobench cover e2e fuzz mutants stress faults soak docs clean replicate
+.PHONY: help build run test race check fmt lint vuln bench scale gobench cover e2e fuzz mutants stress faults soak docs clean replicate ring
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -36,7 +37,7 @@ run: build ## build, start on embedded storage in ./callflowd-data, print a curl
 	@exec $(BIN) serve $(ARGS)
 
 # The longest tests of the program as a whole: make e2e and make race run them.
-LONG := ^TestE2E(Bench|Kill|ImportKill|Notice|SitesKilled|Fight|Patch|LookupsWhile)
+LONG := ^TestE2E(Bench|Kill|ImportKill|Notice|SitesKilled|Namespaces|Fight|Patch|LookupsWhile)
 
 test: ## every test that needs no service, but for the longest of make e2e; COUCHDB_URL=http://user:pw@host:5984 adds that server
 	@echo 'testing every package, two to five minutes; each says ok when it is through'
@@ -109,6 +110,9 @@ stress: ## many writers, faulty storage and killed processes, for STRESS each (d
 
 replicate: ## copy 100,000 documents with flat memory, 50 MB attachments, 10,000 documents over a line that is cut (REPLICATION_DOCS=…)
 	REPLICATION_BIG=1 REPLICATION_DOCS=$(or $(REPLICATION_DOCS),100000) $(GO) test -count=1 -timeout 60m -v ./pkg/replication/...
+
+ring: ## three sites in a ring edit at random for RING (default 5m) over lines that are cut: none may lose an edit
+	REPLICATION_RING=$(RING) $(GO) test -count=1 -timeout 24h -v -run '^TestRing$$' ./pkg/replication/replicator
 
 faults: ## storage, network, clients and processes that fail, one table; COUCHDB_URL=… takes that server (FAULTS_TABLE=FILE keeps the table)
 	FAULTS=1 $(GO) test -count=1 -timeout 60m -v -run '^TestE2EFaults$$' ./cmd/callflowd

@@ -111,8 +111,14 @@ func startChild(t testing.TB, args ...string) *program {
 // spawn is startChild that does not wait; await has to be called.
 func spawn(t testing.TB, args ...string) (p *program, logs io.Reader) {
 	t.Helper()
+	return spawnCommand(t, os.Args[0], onFreePorts(args...)...)
+}
+
+// spawnCommand is spawn by another command, which turns into the program.
+func spawnCommand(t testing.TB, name string, args ...string) (p *program, logs io.Reader) {
+	t.Helper()
 	p = &program{t: t, stdout: &buffer{}, gone: make(chan struct{})}
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0], onFreePorts(args...)...)
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), name, args...)
 	cmd.Env = append(os.Environ(), runAsProgram+"=1")
 	cmd.Stdout = p.stdout
 	logs, stderr := io.Pipe()
