@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -243,7 +244,9 @@ func TestNoCredentialsInErrors(t *testing.T) {
 }
 
 // TestMany copies REPLICATION_DOCS documents and tells the rate and how much
-// memory it took.
+// memory it took at the beginning, in the middle and at the end. The replicator
+// of the server REPLICATION_BESIDE, which may be pouchdb-server, copies between
+// two such servers as well.
 func TestMany(t *testing.T) {
 	n, err := strconv.Atoi(os.Getenv("REPLICATION_DOCS"))
 	if err != nil {
@@ -253,27 +256,62 @@ func TestMany(t *testing.T) {
 	for seed := range n / 1000 {
 		fill(t, a, 1000, uint64(seed))
 	}
-	var peak uint64
-	stop, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case <-stop:
-				return
-			case <-time.After(100 * time.Millisecond):
-				var m runtime.MemStats
-				runtime.ReadMemStats(&m)
-				peak = max(peak, m.HeapInuse)
-			}
-		}
-	}()
+	r, err := replicator.New(peers(a, b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	watched := make(chan string)
+	go func() { watched <- heapAt(done, leavesIn(t, a), func() int64 { return r.Stats().DocsWritten }) }()
 	begun := time.Now()
-	s := replicate(t, peers(a, b))
+	err = r.Run(t.Context())
 	took := time.Since(begun)
-	close(stop)
-	<-done
+	close(done)
+	heap := <-watched
+	if err != nil {
+		t.Fatal(err)
+	}
 	same(t, a, b)
-	t.Logf("%d revisions of %d documents in %v: %.0f/s; heap at most %d MB, both servers in this process", s.DocsWritten, n, took.Round(time.Millisecond),
-		float64(s.DocsWritten)/took.Seconds(), peak>>20)
+	s := r.Stats()
+	t.Logf("%d revisions of %d documents in %v: %.0f/s; heap in use, both servers in this process: %s", s.DocsWritten, n, took.Round(time.Millisecond),
+		float64(s.DocsWritten)/took.Seconds(), heap)
+	if beside := os.Getenv("REPLICATION_BESIDE"); beside != "" {
+		c := database(t)
+		begun := time.Now()
+		var told object
+		ask(t, http.MethodPost, beside+"/_replicate", object{"source": a, "target": c}, &told)
+		took := time.Since(begun)
+		t.Logf("the replicator of %s between two such servers: %v, %.0f/s, said %v", beside, took.Round(time.Millisecond), float64(s.DocsWritten)/took.Seconds(), told["docs_written"])
+		same(t, a, c)
+	}
+}
+
+// leavesIn counts a database's leaf revisions.
+func leavesIn(t *testing.T, address string) (n int64) {
+	for _, revs := range leaves(t, address) {
+		n += int64(len(revs))
+	}
+	return n
+}
+
+// heapAt tells how much of the heap was in use when a tenth, a half and all was
+// written, and at most.
+func heapAt(done <-chan struct{}, all int64, written func() int64) string {
+	var said []string
+	var peak uint64
+	parts := []int64{10, 50}
+	for {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		peak = max(peak, m.HeapInuse)
+		if len(parts) > 0 && written()*100 >= all*parts[0] {
+			said = append(said, fmt.Sprintf("%d MB at %d %%", m.HeapInuse>>20, parts[0]))
+			parts = parts[1:]
+		}
+		select {
+		case <-done:
+			return strings.Join(append(said, fmt.Sprintf("%d MB at the end, %d MB at most", m.HeapInuse>>20, peak>>20)), ", ")
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
