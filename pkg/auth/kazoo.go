@@ -34,6 +34,7 @@ var kidForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
 type kazoo struct {
 	mu     sync.Mutex
 	keys   map[string]*rsa.PublicKey
+	drops  int                         // how often keys were dropped
 	absent *lru.Map[string, time.Time] // ids without a key, and when they were looked up
 	second time.Time                   // since when lookups are counted
 	looked int
@@ -57,7 +58,7 @@ const (
 func (s *Service) kazooKey(ctx context.Context, kid string) (*verifier, error) {
 	k := &s.kazoo
 	k.mu.Lock()
-	key, look := k.keys[kid], k.mayLook(kid, s.Now())
+	key, look, drops := k.keys[kid], k.mayLook(kid, s.Now()), k.drops
 	k.mu.Unlock()
 	switch {
 	case key != nil:
@@ -75,8 +76,10 @@ func (s *Service) kazooKey(ctx context.Context, kid string) (*verifier, error) {
 		k.absent.Put(kid, s.Now())
 		return nil, nil
 	}
-	k.keys[kid] = &private.PublicKey
-	return &verifier{key: k.keys[kid]}, nil
+	if k.drops == drops { // otherwise it may have been read before it was changed
+		k.keys[kid] = &private.PublicKey
+	}
+	return &verifier{key: &private.PublicKey}, nil
 }
 
 func (k *kazoo) mayLook(kid string, now time.Time) bool {
@@ -97,10 +100,19 @@ func (k *kazoo) mayLook(kid string, now time.Time) bool {
 func (k *kazoo) forget(kid string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.drops++
 	delete(k.keys, kid)
 	if k.absent != nil {
 		k.absent.Delete(kid)
 	}
+}
+
+// forgetKeys drops all of them: changes may have been missed.
+func (k *kazoo) forgetKeys() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.drops++
+	clear(k.keys)
 }
 
 // readKeyFile reads a signing key in the form in which Kazoo keeps it.

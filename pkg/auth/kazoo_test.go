@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"context"
 	"crypto"
 	"crypto/hmac"
 	"crypto/rand"
@@ -69,13 +70,7 @@ func newCluster(t *testing.T) *cluster {
 	check(t, client.DB("system_config").Put(t.Context(), document.Doc{
 		"_id": "auth", "default": map[string]any{"system_key": kazooKid, "secret_for_user_signature": siteSecret},
 	}))
-	text := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(c.key)})
-	check(t, client.DB("system_auth").Put(t.Context(), document.Doc{
-		"_id": kazooKid, "pvt_type": "system_key",
-		"_attachments": map[string]any{"private_key.pem": map[string]any{
-			"content_type": "application/x-pem-file", "data": base64.StdEncoding.EncodeToString(text),
-		}},
-	}))
+	check(t, client.DB("system_auth").Put(t.Context(), document.Doc{"_id": kazooKid, "pvt_type": "system_key", "_attachments": keyAttachment(c.key)}))
 	c.world = process(t, client)
 	c.AcceptOpaque = false
 	c.reseller = c.create(t, c.master, "Reseller")
@@ -85,6 +80,14 @@ func newCluster(t *testing.T) *cluster {
 	c.put(t, c.reseller, c.user.ID(), "pvt_signature_secret", ownSecret)
 	c.put(t, c.reseller, c.user.ID(), "priv_level", "admin")
 	return c
+}
+
+// keyAttachment is a key as Kazoo keeps it.
+func keyAttachment(key *rsa.PrivateKey) map[string]any {
+	text := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
+	return map[string]any{"private_key.pem": map[string]any{
+		"content_type": "application/x-pem-file", "data": base64.StdEncoding.EncodeToString(text),
+	}}
 }
 
 func (c *cluster) put(t *testing.T, account, id, field string, value any) {
@@ -242,7 +245,7 @@ func TestKazoosTokensRefused(t *testing.T) {
 }
 
 // A changed secret, of the user or of the site, and a deletion end a token
-// within seconds; so does a key that is gone.
+// within seconds.
 func TestKazoosTokensEnd(t *testing.T) {
 	c := newCluster(t)
 	now := time.Now()
@@ -266,6 +269,69 @@ func TestKazoosTokensEnd(t *testing.T) {
 	check(t, config.Put(t.Context(), doc))
 	now = now.Add(6 * time.Second)
 	c.want(t, token, problem.TokenRejected)
+}
+
+// A key that Kazoo has reset, under the same id, verifies no more what was
+// signed with the one before; so does one that is gone.
+func TestKazoosKeyIsReset(t *testing.T) {
+	c := newCluster(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		c.Follow(ctx)
+	}()
+	defer func() {
+		cancel()
+		<-ended
+	}()
+	old := c.token(t, "RS256", c.claims())
+	c.want(t, old, "")
+	refused := func(token string) {
+		t.Helper()
+		couchtest.Eventually(t, "the token is refused", func() bool {
+			_, err := c.authenticate(token)
+			return problem.Is(err, problem.TokenRejected)
+		})
+	}
+	keys := c.Couch.DB("system_auth")
+	doc, err := keys.Get(t.Context(), kazooKid)
+	check(t, err)
+	c.key = kazooKey(t)
+	doc["_attachments"] = keyAttachment(c.key)
+	check(t, keys.Put(t.Context(), doc))
+	refused(old)
+	next := c.token(t, "RS256", c.claims())
+	c.want(t, next, "")
+	_, err = keys.Delete(t.Context(), kazooKid, doc.Rev())
+	check(t, err)
+	refused(next)
+}
+
+// Kazoo makes a key by the name of whatever token it is shown, ours too. Such a
+// key signs nothing, and keys are rotated past it.
+func TestKeysThatKazooMadeInOurName(t *testing.T) {
+	c := newCluster(t)
+	token := c.login(t, c.master)
+	keys := c.Couch.DB("system_auth")
+	for _, id := range []string{"callflowd-key-2", "callflowd-key-999999999", "callflowd-key-9223372036854775807", "callflowd-key-99999999999999999999", "callflowd-key-x"} {
+		check(t, keys.Put(t.Context(), document.Doc{
+			"_id": id, "pvt_type": "system_key", "pvt_vsn": "1", "pvt_account_db": "system_auth", "pvt_modified": document.GregorianNumber(time.Now()),
+			"_attachments": keyAttachment(c.key),
+		}))
+	}
+	check(t, c.Start(t.Context()))
+	_, err := c.authenticate(token)
+	check(t, err)
+	for _, want := range []string{"callflowd-key-1", "callflowd-key-3", "callflowd-key-4"} {
+		if _, kid := claimsOf(t, c.login(t, c.master)); kid != want {
+			t.Errorf("signed with %s, want %s", kid, want)
+		}
+		check(t, c.Rotate(t.Context()))
+	}
+	claims, _ := claimsOf(t, token)
+	_, err = c.authenticate(signWith(t, c.key, map[string]any{"alg": "RS256", "kid": "callflowd-key-2"}, claims))
+	wantCode(t, err, problem.TokenRejected)
 }
 
 // as makes a token another account's, whose user's level counts.

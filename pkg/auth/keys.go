@@ -10,9 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -29,6 +29,22 @@ import (
 // Kazoo takes our tokens: its id is the document's, its PEM an attachment.
 // Earlier versions kept it in the document, and named it otherwise.
 const keyPrefix = "callflowd-key-"
+
+// keyForm are the ids of our keys. Numbers are small enough to be counted on.
+var keyForm = regexp.MustCompile(`^callflowd-key-([1-9][0-9]{0,8})$`)
+
+// numberOf is the number of a key of ours, 0 for a document that is none. Kazoo
+// makes a key by any name that a token shown to it gives, ours too; such a key
+// must neither sign nor stand in the way of a rotation. They are known by what
+// Kazoo writes into every document.
+func numberOf(doc document.Doc) int {
+	found := keyForm.FindStringSubmatch(doc.ID())
+	if found == nil || doc["pvt_vsn"] != nil || doc["pvt_account_db"] != nil || doc["pvt_modified"] != nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(found[1])
+	return n
+}
 
 const keyBits = 2048
 
@@ -190,8 +206,11 @@ func (s *Service) addKey(ctx context.Context, keys map[string]signingKey, doc do
 		keys[id] = ring.keys[id]
 		return nil
 	}
-	found := signingKey{kid: id, rev: doc.Rev()}
-	found.number, _ = strconv.Atoi(strings.TrimPrefix(id, keyPrefix))
+	found := signingKey{kid: id, rev: doc.Rev(), number: numberOf(doc)}
+	if found.number == 0 {
+		s.Log.Warn("a document is named like a signing key of callflowd's, which did not make it; it is not used", zap.String("id", id))
+		return nil
+	}
 	found.created, _ = doc.Seconds("pvt_created")
 	var err error
 	if doc.String("private_key") != "" {
@@ -250,22 +269,32 @@ func parseKey(doc document.Doc) (*rsa.PrivateKey, error) {
 	return key, nil
 }
 
+// maxKeyTries bounds the numbers that are tried for a key.
+const maxKeyTries = 1_000
+
 // putKey creates the key of that number and adds it to keys. If another
 // process has created it first, it adds that one. It reads the document itself,
-// since a listing may miss recent writes.
+// since a listing may miss recent writes. A number that somebody else's
+// document has is passed over.
 func (s *Service) putKey(ctx context.Context, number int, keys map[string]signingKey) error {
-	doc, err := newKey(number)
+	key, err := newKey()
 	if err != nil {
 		return err
 	}
-	doc["pvt_created"] = document.GregorianNumber(s.Now())
-	if err = s.db().Put(ctx, doc); problem.Is(err, problem.Conflict) {
-		doc, err = s.db().Get(ctx, doc.ID())
+	for n := number; n < number+maxKeyTries; n++ {
+		doc := key.Clone()
+		doc["_id"], doc["pvt_created"] = keyPrefix+strconv.Itoa(n), document.GregorianNumber(s.Now())
+		if err = s.db().Put(ctx, doc); problem.Is(err, problem.Conflict) {
+			doc, err = s.db().Get(ctx, doc.ID())
+		}
+		if err == nil {
+			err = s.addKey(ctx, keys, doc)
+		}
+		if _, added := keys[keyPrefix+strconv.Itoa(n)]; added || err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	return s.addKey(ctx, keys, doc)
+	return &problem.Error{Code: problem.Internal, Msg: "system_auth holds documents named callflowd-key-N that callflowd did not make: remove them"}
 }
 
 // memoryKey makes a key for a process that may write none. Tokens signed with
@@ -278,14 +307,14 @@ func memoryKey() (signingKey, error) {
 	return signingKey{kid: keyPrefix + "of-this-process-" + save.RandomHex(8), key: key}, nil
 }
 
-func newKey(number int) (document.Doc, error) {
+func newKey() (document.Doc, error) {
 	key, err := rsa.GenerateKey(rand.Reader, keyBits)
 	if err != nil {
 		return nil, fmt.Errorf("make a signing key: %w", err)
 	}
 	text := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
 	return document.Doc{
-		"_id": keyPrefix + strconv.Itoa(number), "pvt_type": "system_key",
+		"pvt_type": "system_key",
 		"_attachments": map[string]any{keyFile: map[string]any{
 			"content_type": "application/x-pem-file", "data": base64.StdEncoding.EncodeToString(text),
 		}},

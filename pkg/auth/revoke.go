@@ -175,7 +175,11 @@ func (s *Service) Follow(ctx context.Context) {
 	defer s.following.Store(false)
 	feed := couch.Follower{
 		DB: s.db(), IncludeDocs: true, Longpoll: longpoll,
-		Begin: s.Start, Take: s.takeChanges,
+		Take: s.takeChanges,
+		Begin: func(ctx context.Context) error {
+			s.kazoo.forgetKeys()
+			return s.Start(ctx)
+		},
 		Current: func(time.Time) { s.following.Store(true) },
 		Lost: func(err error) {
 			s.following.Store(false)
