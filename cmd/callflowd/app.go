@@ -67,7 +67,7 @@ type app struct {
 	sites     *sites.Service
 	autoMerge bool
 	snapshot  *authorityFile     // nil with embedded databases, which are never away
-	process   *uninstall.Process // nil with embedded databases, and where nothing is written
+	process   *uninstall.Process // nil where nobody else sees the databases, or nothing is written
 	away      sync.Once          // snapshots are in use, since the database is away at the start
 	server    *api.Server
 }
@@ -90,11 +90,11 @@ func newApp(opts *options, store *storage, log *zap.Logger) (*app, error) {
 		indexes.Dir = filepath.Join(opts.DataDir, "routes")
 		a.snapshot = &authorityFile{filepath.Join(opts.DataDir, "authority.json"), a.auth, a.accounts, log}
 	}
-	if store.lite == nil && !opts.Observe {
-		a.process = &uninstall.Process{Couch: store.client, Name: processName(opts)}
-	}
 	a.routes = route.NewIndexes(indexes)
 	a.alone = store.lite != nil && opts.CouchDBListen == ""
+	if !a.alone && !opts.Observe {
+		a.process = &uninstall.Process{Couch: store.client, Name: processName(opts)}
+	}
 	a.callflows = &callflow.Service{
 		Couch: store.client, Schemas: schemas, Accounts: a.accounts, Index: a.routes, Log: log.Named("callflow"),
 		HistoryMonths: opts.HistoryMonths, Words: api.Words(), Kinds: mergedKinds(),
