@@ -21,6 +21,8 @@ func TestSchemasOfKinds(t *testing.T) {
 		{"devices", `{"name":"D","sip":{"method":"magic"}}`, "sip.method", "enum"},
 		{"devices", `{"name":"D","sip":{"realm":"a b c d"}}`, "sip.realm", "pattern"},
 		{"devices", `{"name":"D","call_restriction":{"did_us":{"action":"maybe"}}}`, "call_restriction.did_us.action", "enum"},
+		{"devices", `{"name":"D","formatters":{"to":{"direction":"up"}}}`, "formatters.to", "not_one_schema_valid"},
+		{"users", `{` + person + `,"formatters":{"from":[{"strip":"no"}]}}`, "formatters.from", "not_one_schema_valid"},
 		{"media", `{"name":"M","content_type":"text/html"}`, "content_type", "enum"},
 		{"media", `{"name":"M","media_source":"air"}`, "media_source", "enum"},
 		{"menus", `{}`, "name", "required"},
