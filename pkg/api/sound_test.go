@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"net/textproto"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -114,6 +116,9 @@ func TestMediaRanges(t *testing.T) {
 			if r.header.Get("Content-Range") != tt.content || tt.status < 300 && r.body != tt.body {
 				t.Errorf("%d bytes, %v", len(r.body), r.header)
 			}
+			if tt.status >= 400 && (r.header.Get("Content-Type") != "application/json" || r.env["error"] != strconv.Itoa(tt.status) || r.header.Get("Content-Disposition") != "") {
+				t.Errorf("refused with %v: %s", r.header, r.body)
+			}
 		})
 	}
 	if r := w.send(http.MethodHead, path, "").want(http.StatusOK); r.body != "" || r.header.Get("Content-Length") != "200000" {
@@ -149,6 +154,11 @@ func TestMediaRefused(t *testing.T) {
 				t.Errorf("data %v", r.data())
 			}
 		})
+	}
+	none := httptest.NewRequestWithContext(t.Context(), post, "/v2/accounts/"+w.master+"/media/m/raw", http.NoBody)
+	none.Header = http.Header{"Content-Type": {"audio/mp3"}, "X-Auth-Token": {w.token}}
+	if r := w.do(none, "").want(http.StatusBadRequest); r.data("file", "required") == nil {
+		t.Errorf("no body at all: %s", r.body)
 	}
 	w.upload("m", "audio/mp3", long[1:]).want(http.StatusOK)
 	w.upload("nosuch", "audio/mp3", "ID3").want(http.StatusNotFound)

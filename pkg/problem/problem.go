@@ -40,6 +40,7 @@ const (
 	PreconditionFailed  Code = "precondition_failed"       // 412
 	TooLarge            Code = "request_entity_too_large"  // 413
 	UnsupportedMedia    Code = "unsupported_media_type"    // 415
+	RangeNotSatisfiable Code = "range not satisfiable"     // 416: none of the ranges is in the file
 	ExpectationFailed   Code = "expectation_failed"        // 417
 	Locked              Code = "locked"                    // 423
 	TooManyRequests     Code = "too_many_requests"         // 429

@@ -39,6 +39,7 @@ func refused() map[string]string {
 		"412": "The stored revision does not meet If-Match or If-None-Match; data has the current one",
 		"413": "The body is larger than the limit",
 		"415": "The body is of another type",
+		"416": "The file has none of the ranges that Range asks for",
 		"423": "The account is disabled or has expired",
 		"429": "The caller asks too often; Retry-After says how many seconds to wait",
 	}
@@ -58,6 +59,9 @@ func refusals(r web.Row) []string {
 	}
 	if r.Traits&web.Login != 0 {
 		codes = append(codes, "401")
+	}
+	if r.Traits&web.Ranged != 0 {
+		codes = append(codes, "416")
 	}
 	if r.Method == http.MethodGet {
 		return append(codes, "412")

@@ -80,7 +80,7 @@ func (a *API) Rows() []web.Row {
 	}
 	return []web.Row{
 		{
-			Method: http.MethodGet, Path: raw, Handle: a.get, Access: web.OfAccount, Traits: web.Endless, Summary: "Hear a media file", Media: media,
+			Method: http.MethodGet, Path: raw, Handle: a.get, Access: web.OfAccount, Traits: web.Endless | web.Ranged, Summary: "Hear a media file", Media: media,
 		},
 		{
 			Method: http.MethodPost, Path: raw, Handle: a.post, Access: web.OfAccount, Traits: web.Uploads,

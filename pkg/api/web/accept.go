@@ -125,5 +125,12 @@ func formatOf(media string, also []string) string {
 	case asCSV, "text/comma-separated-values", "csv", "text/*":
 		return asCSV
 	}
+	if kind, all := strings.CutSuffix(media, "/*"); all {
+		for _, own := range also {
+			if strings.HasPrefix(own, kind+"/") {
+				return own
+			}
+		}
+	}
 	return ""
 }

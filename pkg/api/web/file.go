@@ -24,8 +24,9 @@ type File struct {
 
 type readCloser = io.ReadCloser
 
-// sendFile sends a file, or what the client wants of it.
-func (s *Server) sendFile(w http.ResponseWriter, c *Call, a *Answer) {
+// sendFile sends a file, or what the client wants of it. What it cannot have is
+// an error like any other.
+func (s *Server) sendFile(w http.ResponseWriter, c *Call, a *Answer) error {
 	h := w.Header()
 	for name, value := range a.Raw.Header {
 		h.Set(name, value)
@@ -35,7 +36,42 @@ func (s *Server) sendFile(w http.ResponseWriter, c *Call, a *Answer) {
 	h.Set("Cache-Control", "private, no-cache")
 	r := &fileReader{file: a.Raw.File}
 	defer r.Close() //nolint:errcheck // it was only read
-	http.ServeContent(w, c.Request, "", time.Time{}, r)
+	sent := &fileWriter{ResponseWriter: w}
+	http.ServeContent(sent, c.Request, "", time.Time{}, r)
+	if sent.refused == 0 {
+		return nil
+	}
+	for name := range a.Raw.Header {
+		h.Del(name)
+	}
+	for _, name := range []string{"Content-Type", "Cache-Control", "ETag", "Content-Length"} {
+		h.Del(name)
+	}
+	if sent.refused == http.StatusPreconditionFailed {
+		return PreconditionFailed("If-Match", "")
+	}
+	return &problem.Error{Code: problem.RangeNotSatisfiable, Data: map[string]any{"length": a.Raw.File.Length}}
+}
+
+// fileWriter keeps back a refusal, which [http.ServeContent] writes as text.
+type fileWriter struct {
+	http.ResponseWriter
+	refused int // the status
+}
+
+func (w *fileWriter) WriteHeader(status int) {
+	if status >= 400 {
+		w.refused = status
+		return
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *fileWriter) Write(p []byte) (int, error) {
+	if w.refused != 0 {
+		return len(p), nil
+	}
+	return w.ResponseWriter.Write(p)
 }
 
 // fileReader is a file in which a reader can go to and fro. It opens the file

@@ -58,6 +58,8 @@ func shapeOf(code problem.Code) shape {
 		return shape{http.StatusRequestEntityTooLarge, "request_entity_too_large", "the request body is too large"}
 	case problem.UnsupportedMedia:
 		return shape{http.StatusUnsupportedMediaType, "unsupported_media_type", "send application/json"}
+	case problem.RangeNotSatisfiable:
+		return shape{http.StatusRequestedRangeNotSatisfiable, "range not satisfiable", "the file has none of these ranges"}
 	case problem.ExpectationFailed:
 		return shape{http.StatusExpectationFailed, "expectation_failed", "the only expectation met is 100-continue"}
 	case problem.Locked:

@@ -74,8 +74,7 @@ func (s *Server) respond(w http.ResponseWriter, c *Call, a *Answer) error {
 // so that each format of a document has one of its own.
 func (s *Server) respondRaw(w http.ResponseWriter, c *Call, status int, a *Answer) error {
 	if a.Raw.File != nil {
-		s.sendFile(w, c, a)
-		return nil
+		return s.sendFile(w, c, a)
 	}
 	if a.Digest && c.reads() {
 		w.Header()["Expires"] = s.fixed.expires

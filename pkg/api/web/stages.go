@@ -164,7 +164,7 @@ func (s *Server) formats(c *Call) error {
 	if err := c.acceptable(); err != nil {
 		return err
 	}
-	if c.media == mediaOther && !c.unread && !c.reads() && c.method != http.MethodDelete {
+	if c.media == mediaOther && !c.unread && !c.route.Traits.has(Uploads|Streams) && !c.reads() && c.method != http.MethodDelete {
 		return &problem.Error{Code: problem.UnsupportedMedia}
 	}
 	return s.readFlags(c)
