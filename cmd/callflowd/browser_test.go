@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -95,9 +94,8 @@ func seedPages(t *testing.T, c caller, p *program) map[string]any {
 	evil := `<script>window.hacked=1</script>"'><img src=x onerror="window.hacked=1">`
 	hostile := seedOne(t, c, account, map[string]any{"name": evil, "numbers": []string{"2901"}, "flow": map[string]any{"module": "play", "data": map[string]any{"id": evil}}})
 	rival := seedOne(t, c, account, map[string]any{"name": "Branches, new", "patterns": []string{`^7(\d*)$`}, "flow": map[string]any{"module": "hangup", "data": map[string]any{}}})
-	for _, name := range []string{strings.Repeat("Aname", 20) + " that nobody broke", "خدمة العملاء – الفرع الرئيسي (24/7)"} {
-		seedOne(t, c, account, map[string]any{"name": name, "patterns": []string{`^\*9(\d{` + fmt.Sprint(len(name)%7+1) + `})$`, `^(?:\+?1)?(503|971)(555\d{4}|556\d{4}|557\d{4})$`}})
-	}
+	seedOne(t, c, account, map[string]any{"name": strings.Repeat("Aname", 20) + " that nobody broke", "patterns": []string{`^\*9(\d{1,5})$`, `^(?:\+?1)?(503|971)(555\d{4}|556\d{4}|557\d{4})$`}})
+	seedOne(t, c, account, map[string]any{"name": "خدمة العملاء – الفرع الرئيسي (24/7)", "numbers": []string{"2902"}})
 	gone := seedOne(t, c, account, map[string]any{"name": "Old queue", "numbers": []string{"2777"}})
 	c.must(200, "DELETE", account+"/callflows/"+gone, nil)
 	seedConflict(t, c, p, id)

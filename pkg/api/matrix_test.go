@@ -109,7 +109,7 @@ func (m matrix) addPages() {
 	const a = "/ui/accounts/{account_id}"
 	const cf = a + "/callflows/{callflow_id}"
 	m.add(everyone, 200, "GET /ui/sign-in")
-	m.add(everyone, 303, "GET /", "GET /ui")
+	m.add(everyone, 303, "GET /", "GET /ui", "GET /favicon.ico")
 	m.add(everyone, 401, "POST /ui/sign-in")
 	m.add(everyone, 404, "GET /ui/static/{file}", "GET /ui/{rest:.*}")
 	m.add(tokens, 200, "GET /ui/system")

@@ -246,6 +246,11 @@ func assetPath(name string) (string, error) {
 	return "", fmt.Errorf("no file %s", name)
 }
 
+// favicon serves what browsers ask for beside pictures and documents.
+func (p *pages) favicon(*web.Call) (*web.Answer, error) {
+	return seeOther(assetNames["icon.svg"]), nil
+}
+
 // static serves GET /ui/static/{file}.
 func (p *pages) static(c *web.Call) (*web.Answer, error) {
 	file, ok := assets[c.Var("file")]

@@ -108,6 +108,7 @@ func (p *pages) outerRows() []web.Row {
 	return []web.Row{
 		{Method: get, Path: "/", Handle: p.root},
 		{Method: get, Path: "/ui", Handle: p.root},
+		{Method: get, Path: "/favicon.ico", Handle: p.favicon},
 		{Method: get, Path: "/ui/", Handle: p.home, Access: web.SignedIn},
 		{Method: get, Path: "/ui/sign-in", Handle: p.askSignIn},
 		{Method: post, Path: "/ui/sign-in", Handle: p.signIn, Traits: web.Login},

@@ -140,6 +140,8 @@ func TestRoot(t *testing.T) {
 			t.Errorf("%s leads to %q", path, to)
 		}
 	}
+	icon := b.get("/favicon.ico").want(http.StatusSeeOther).header.Get("Location")
+	b.get(icon).want(http.StatusOK).has("<svg")
 	b.get("/ui/no/such/page").want(http.StatusNotFound).has(say("failed.home"))
 }
 

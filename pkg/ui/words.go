@@ -105,7 +105,7 @@ var words = map[string]string{
 	"tester.goes": "goes to", "tester.nobody": "is taken by no callflow", "tester.capture": "captured", "tester.normalized": "Normalized to",
 	"tester.asof": "as of %s UTC", "tester.incomplete": "The patterns took too much work: another one may have won.",
 	"tester.uncertain": "It is not certain what these callflows were then:", "tester.way": "The way of the call",
-	"tester.wayhelp": "The marked way is taken whatever the caller does. After it the call goes on at one of several places.",
+	"tester.wayhelp": "The marked way is what every call takes. What comes after it depends on the caller, the time and who answers.",
 	"tester.picture": "Picture of %s with the way of %s marked", "tester.steps": "Step by step", "tester.candidates": "Patterns that match",
 	"tester.form2": "On the number as", "tester.captured": "Captured", "tester.outcome": "Outcome", "tester.skipped": "Patterns that were passed over",
 	"tester.when": "At another time", "tester.history": "Versions of %s", "tester.then": "Where did it go then?",
@@ -147,7 +147,7 @@ var words = map[string]string{
 	"deleted.none": "No deleted callflow can be restored.",
 
 	"changes.title": "Changes", "changes.help": "What changes in this account from now on.", "changes.since": "Show what has changed since this page was opened",
-	"changes.live": "Changes appear as they happen.", "changes.lost": "The connection is lost; the page tries again.", "changes.deleted": "deleted", "changes.at": "Changed (UTC)",
+	"changes.live": "Changes appear as they happen.", "changes.lost": "The connection is lost; the page tries again.", "changes.ended": "Changes no longer appear. Reload the page.", "changes.deleted": "deleted", "changes.at": "Changed (UTC)",
 	"changes.unknown": "not known", "changes.none": "Nothing has changed yet.", "changes.more": "Show the next ones",
 
 	"system.title": "System", "system.program": "Program", "system.version": "Version", "system.storage": "Storage", "system.feed": "Change feed",

@@ -40,7 +40,9 @@
   };
 
   source.addEventListener('open', () => { state.textContent = state.dataset.live; });
-  source.addEventListener('error', () => { state.textContent = state.dataset.lost; });
+  source.addEventListener('error', () => {
+    state.textContent = source.readyState === EventSource.CLOSED ? state.dataset.ended : state.dataset.lost;
+  });
   source.addEventListener('change', (event) => {
     const change = JSON.parse(event.data);
     const row = document.createElement('tr');
