@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +118,7 @@ func (w told) until(t *testing.T, notices <-chan noticetest.Notice, id, last str
 func TestRabbit(t *testing.T) {
 	rabbit := noticetest.Start(t)
 	t.Run("life", func(t *testing.T) { testLife(t, rabbit) })
+	t.Run("worked example", func(t *testing.T) { testWorkedExample(t, rabbit) })
 	t.Run("restart", func(t *testing.T) { testRestart(t, rabbit) })
 	t.Run("two processes", func(t *testing.T) { testTwo(t, rabbit) })
 	t.Run("written over", func(t *testing.T) { testWrittenOver(t, rabbit) })
@@ -165,6 +167,43 @@ func testLife(t *testing.T, rabbit *noticetest.Rabbit) {
 		t.Fatal(err)
 	}
 	w.until(t, notices, encodedDB, "db_deleted ")
+}
+
+// The worked example of Kazoo's, an edit of a callflow, as it comes out of the
+// broker: every field and none besides.
+func testWorkedExample(t *testing.T, rabbit *noticetest.Rabbit) {
+	const id = "0b7c0f1f4c0e4f5fb8f1c9a1e2d3c4b5"
+	p := begin(t, couchtest.URL(t), rabbit.URL).run(t)
+	p.createDB(t, accountDB)
+	doc := document.Doc{"_id": id, "pvt_type": "callflow", "pvt_account_id": account, "pvt_created": json.Number("63870000000"), "pvt_modified": json.Number("63878219200")}
+	for range 3 {
+		if err := p.DB(accountDB).Put(t.Context(), doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	settled(t, p)
+	notices := rabbit.Listen(t)
+	if err := p.DB(accountDB).Put(t.Context(), doc); err != nil {
+		t.Fatal(err)
+	}
+	n := <-notices
+	if want := "doc_edited." + encodedDB + ".callflow." + id; n.Key != want {
+		t.Errorf("key %s, want %s", n.Key, want)
+	}
+	got := couchtest.JSON[map[string]any](t, string(n.Body))
+	if msgID, node := fmt.Sprint(got["Msg-ID"]), fmt.Sprint(got["Node"]); len(msgID) != 16 || !strings.HasPrefix(node, "callflowd-") {
+		t.Errorf("Msg-ID %s, Node %s", msgID, node)
+	}
+	delete(got, "Msg-ID")
+	delete(got, "Node")
+	want := map[string]any{
+		"Event-Category": "configuration", "Event-Name": "doc_edited", "App-Name": "datamgr", "App-Version": "4.0.0", "ID": id, "Type": "callflow",
+		"Database": encodedDB, "Account-ID": account, "Rev": doc.Rev(), "Date-Created": 63878219200.0, "Date-Modified": 63870000000.0,
+		"Is-Soft-Deleted": false, "Origin-Cache": "kazoo_data_cache",
+	}
+	if !maps.Equal(got, want) || !strings.HasPrefix(doc.Rev(), "4-") {
+		t.Errorf("told %v\nwant %v", got, want)
+	}
 }
 
 // A process that ends between a write and its notice has it announced by the
