@@ -42,16 +42,27 @@ func (p Process) Run(ctx context.Context) {
 	sum := sha256.Sum256([]byte(p.Name))
 	id := processPrefix + hex.EncodeToString(sum[:8])
 	for {
-		_ = p.sign(ctx, id)
+		p.finish(ctx, func(ctx context.Context) { _ = p.sign(ctx, id) })
 		if !pause.For(ctx, p.Every) {
 			break
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.Every)
+	p.finish(ctx, func(ctx context.Context) {
+		if p.sign(ctx, stoppedID) == nil {
+			p.withdraw(ctx, id)
+		}
+	})
+}
+
+// finishLimit bounds how long storage that hangs keeps the program from ending.
+const finishLimit = 2 * time.Second
+
+// finish does something to its end although ctx ends: a write that is given up
+// may still arrive, after the document was withdrawn.
+func (Process) finish(ctx context.Context, do func(context.Context)) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishLimit)
 	defer cancel()
-	if p.sign(ctx, stoppedID) == nil {
-		p.withdraw(ctx, id)
-	}
+	do(ctx)
 }
 
 // sign writes one of the two documents. A conflict means that another process
