@@ -146,7 +146,7 @@ func importProblems(t *testing.T, w *world) {
 		`{"history_of":"c","data":{}}`+"\n"+`{"history_of":"b","data":{},"revision":"1","action":"created"}`+"\n"+
 		`{"id":"f","type":"media","data":{},"attachments":{"x.mp3":{"length":1}}}`)
 	golden(t, "import_broken_lines", w.master, broken.want(http.StatusBadRequest))
-	if got := w.bring("", lines(flowLine("x", "X", "1"), flowLine("y", "Y", "1"))).want(http.StatusBadRequest); !strings.Contains(got.body, `"3.numbers"`) {
+	if got := w.bring("", lines(flowLine("x", "X", "1"), flowLine("y", "Y", "1"))).want(http.StatusBadRequest); !strings.Contains(got.body, `"message":"1 is wanted by line 2 too"`) {
 		t.Errorf("a number twice in the file is no problem: %s", got.body)
 	}
 	many := w.bring("", lines(slices.Repeat([]string{"{"}, 300)...)).want(http.StatusBadRequest)

@@ -84,6 +84,9 @@ func (f *failure) Error() string {
 	if said, ok := f.data["message"].(string); ok && said != f.message {
 		text += ": " + said
 	}
+	if cause, ok := f.data["cause"].(string); ok && len(found) == 0 && !strings.Contains(text, cause) {
+		text += ": " + cause
+	}
 	if len(found) == 0 {
 		return fmt.Sprintf("%s (%d)", text, f.status)
 	}

@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"hash/maphash"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,6 +68,7 @@ func (r *run) tellItems(list []candidate, data map[string]any) {
 			continue
 		}
 		c := list[n]
+		byLines(list, byCode)
 		if rest != "numbers" && rest != "patterns" || byCode["unique"] == nil {
 			r.wrong.add(c.line, c.id, rest, byCode)
 			continue
@@ -75,6 +77,27 @@ func (r *run) tellItems(list []candidate, data map[string]any) {
 			r.taken[c.entry] = refused{}
 		}
 		r.taken[c.entry][rest] = byCode
+	}
+}
+
+// itemNumber is how a batch speaks of another of its items.
+var itemNumber = regexp.MustCompile(`\bitem [0-9]+\b`)
+
+// byLines puts the lines of a body where messages speak of items of a batch.
+func byLines(list []candidate, codes map[string]any) {
+	for _, body := range codes {
+		members, _ := body.(map[string]any)
+		message, _ := members["message"].(string)
+		if !itemNumber.MatchString(message) {
+			continue
+		}
+		members["message"] = itemNumber.ReplaceAllStringFunc(message, func(item string) string {
+			n, err := strconv.Atoi(strings.TrimPrefix(item, "item "))
+			if err != nil || n >= len(list) {
+				return item
+			}
+			return "line " + strconv.Itoa(list[n].line)
+		})
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/callflowd/callflowd/pkg/callflow"
 	"github.com/callflowd/callflowd/pkg/couch"
@@ -149,10 +150,11 @@ func (r *run) check(ctx context.Context) error {
 		return err
 	}
 	if n := len(r.differ); n > 0 {
-		const most = 10
+		const most = 3
 		return &problem.Error{Code: problem.Conflict, Msg: "documents of an import are there and differ", Data: map[string]any{
-			"message": fmt.Sprintf("%d documents are there already and differ, such as %v: choose skip, replace or merge for on_conflict, or new_ids", n, r.differ[:min(most, n)]),
-			"ids":     r.differ[:min(mostChanges, n)],
+			"message": fmt.Sprintf("documents are there already and differ, %d of them, such as %s: choose skip, replace or merge for on_conflict, or new_ids",
+				n, strings.Join(r.differ[:min(most, n)], ", ")),
+			"ids": r.differ[:min(mostChanges, n)],
 		}}
 	}
 	for _, e := range r.spool.docs {
