@@ -25,7 +25,7 @@ CC_FOUND := $(shell command -v $$($(GO) env CC) 2>/dev/null)
 RACE     := $(if $(and $(filter 1,$(shell $(GO) env CGO_ENABLED)),$(CC_FOUND)),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race check fmt lint vuln bench scale gobench cover e2e fuzz mutants stress faults soak docs clean replicate ring
+.PHONY: help build run test race check fmt lint vuln bench scale gobench cover e2e fuzz mutants stress faults large soak docs clean replicate ring
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -117,6 +117,11 @@ ring: ## three sites in a ring edit at random for RING (default 5m) over lines t
 faults: ## storage, network, clients and processes that fail, one table; COUCHDB_URL=… takes that server (FAULTS_TABLE=FILE keeps the table)
 	FAULTS=1 $(GO) test -count=1 -timeout 60m -v -run '^TestE2EFaults$$' ./cmd/callflowd
 	COUCHLITE_CROWD_ACCOUNTS=10000 COUCHLITE_CROWD_LIMIT=1024 $(GO) test -count=1 -timeout 30m -v -run TestFewDescriptors ./pkg/couchlite
+
+large: ## the doctor on 2,000 accounts, impact beside brute force over numbers of six digits, 10,000 callflows out and in
+	CALLFLOWD_DOCTOR_ACCOUNTS=2000 $(GO) test -count=1 -timeout 60m -v -run '^TestDoctorFindsPlantedFaults$$' ./pkg/doctor
+	CALLFLOWD_IMPACT_DRAFTS=200 CALLFLOWD_IMPACT_DIGITS=6 $(GO) test -count=1 -timeout 60m -v -run '^TestAgreesWithBruteForce$$' ./pkg/route/impact
+	CALLFLOWD_TRANSFER_CALLFLOWS=10000 $(GO) test -count=1 -timeout 60m -v -run '^TestRoundTrip$$' ./cmd/callflowd
 
 soak: ## mixed load with a fault every ten seconds, for SOAK (default 30m), on ACCOUNTS with CALLFLOWS each (1000, 100)
 	SOAK=$(SOAK) ACCOUNTS=$(ACCOUNTS) CALLFLOWS=$(CALLFLOWS) $(GO) test -count=1 -timeout 24h -v -run '^TestE2ESoak$$' ./cmd/callflowd
