@@ -101,9 +101,9 @@ func (p pending) write(ctx context.Context, db *couch.DB, o Options, out *tar.Wr
 // is passed over.
 func (s *Spool) readArchive(r *bufio.Reader) error {
 	in := tar.NewReader(r)
-	for first := true; !s.wrong.full(); first = false {
+	for found := false; !s.wrong.full(); {
 		h, err := in.Next()
-		if errors.Is(err, io.EOF) && !first {
+		if errors.Is(err, io.EOF) && found {
 			return nil
 		}
 		if err != nil {
@@ -112,8 +112,8 @@ func (s *Spool) readArchive(r *bufio.Reader) error {
 		name := strings.TrimPrefix(h.Name, "./")
 		switch {
 		case h.Typeflag == tar.TypeDir:
-		case name == linesName && len(s.docs) == 0:
-			err = s.readLines(in)
+		case name == linesName && !found:
+			found, err = true, s.readLines(in)
 		case strings.HasPrefix(name, "attachments/"):
 			s.files[name], err = s.keepFile(in)
 		}

@@ -2,16 +2,19 @@ package transfer
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
 )
 
 // readDump reads {"rows": [{"doc": {…}}, …]}, a CouchDB database as
 // _all_docs?include_docs=true gives it, and keeps the live callflows. Its rows
 // count as lines.
 func (s *Spool) readDump(r io.Reader) error {
-	d := json.NewDecoder(r)
+	rows := &rowReader{from: r, left: maxLine}
+	d := json.NewDecoder(rows)
 	for token := json.Token(nil); token != "rows"; {
 		var err error
 		if token, err = d.Token(); err != nil {
@@ -22,6 +25,7 @@ func (s *Spool) readDump(r io.Reader) error {
 		return s.noForm(err)
 	}
 	for s.line = 1; d.More() && !s.wrong.full(); s.line++ {
+		rows.left = maxLine
 		var raw json.RawMessage
 		if err := d.Decode(&raw); err != nil {
 			return s.noForm(err)
@@ -45,4 +49,22 @@ func (s *Spool) readDump(r io.Reader) error {
 		return s.noForm(err)
 	}
 	return nil
+}
+
+// rowReader keeps one row from filling the memory.
+type rowReader struct {
+	from io.Reader
+	left int // bytes that may be read before left is set again
+}
+
+// Read implements [io.Reader].
+func (r *rowReader) Read(p []byte) (int, error) {
+	if r.left <= 0 {
+		return 0, problem.Validation([]problem.Violation{{
+			Path: "body", Code: "maxLength", Message: fmt.Sprintf("a row of a dump has at most %d bytes", maxLine), Members: map[string]any{"target": maxLine},
+		}})
+	}
+	n, err := r.from.Read(p)
+	r.left -= n
+	return n, err
 }

@@ -61,8 +61,8 @@ type File struct {
 	Digest      string `json:"digest"` // md5- and the MD5 in base64, as CouchDB writes it
 }
 
-// maxLine is how long a line may be.
-const maxLine = 64 << 20
+// maxLine is how long a line of an export or a row of a dump may be.
+const maxLine = 16 << 20
 
 // Read reads a body to its end: JSON Lines, a tar archive, or a CouchDB dump.
 // What is wrong with its lines is told by [Importer.Run]; the error is that of
