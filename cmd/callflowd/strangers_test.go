@@ -80,6 +80,42 @@ func TestE2EStrangersDesigns(t *testing.T) {
 	}
 }
 
+// A stranger's callflow that is not valid takes a number over that another
+// callflow has: lookups say so, and the list of conflicts why.
+func TestE2EStrangersCallflow(t *testing.T) {
+	a := copySite(t, start, "--data-dir="+t.TempDir(), "--master-api-key="+someKey)
+	c, _ := login(t, a, someKey)
+	account := c.createAccount(map[string]any{"name": "Visited"})
+	var made struct{ ID string }
+	c.must(http.StatusCreated, "PUT", account+"/callflows", callflowOf(sent{"first", "2600"})).decode(t, &made)
+	look := func(query string) (shared []string) {
+		t.Helper()
+		var r struct {
+			Twice []string `json:"booked_twice"`
+		}
+		c.must(http.StatusOK, "GET", account+"/routes/2600"+query, nil).decode(t, &r)
+		return r.Twice
+	}
+	if shared := look(""); shared != nil {
+		t.Errorf("booked twice before: %v", shared)
+	}
+	db := "/" + couch.EncodedDB(couch.AccountDB(account[len("/v2/accounts/"):]))
+	if code, text := couchDo(t, a, "admin", "POST", db+"/_bulk_docs", `{"new_edits":false,"docs":[
+		{"_id":"00","_rev":"1-a","pvt_type":"callflow","name":"strange","numbers":["2600",5],"flow":{"module":7}}]}`); code != http.StatusCreated {
+		t.Fatal(code, text)
+	}
+	routes(t, c, account, "2600", "strange")
+	for _, query := range []string{"", "?explain=true", "?consistent=true"} {
+		if shared := look(query); len(shared) != 2 || shared[0] != "00" || shared[1] != made.ID {
+			t.Errorf("%s: booked twice by %v", query, shared)
+		}
+	}
+	told := c.conflicts(account)
+	if len(told.Numbers) != 1 || !strings.Contains(told.raw, `"flow.module"`) {
+		t.Errorf("conflicts %s", told.raw)
+	}
+}
+
 // A site user that is given an account reads its months as well, without being
 // given them, and nothing else.
 func TestE2ESiteUserReadsMonths(t *testing.T) {

@@ -24,6 +24,7 @@ type routeData struct {
 	AsOf       string `json:"as_of"`
 	Incomplete bool   `json:"incomplete,omitempty"`
 	Unread     bool   `json:"callflow_unread,omitempty"` // storage did not answer in time: there is no callflow, or an older revision
+	Shared     any    `json:"booked_twice,omitempty"`    // []string: all callflows that have the number, if they are several; the first takes it
 	Steps      any    `json:"steps,omitempty"`
 	Candidates any    `json:"candidates,omitempty"` // []index.Candidate where they were asked for
 	Skipped    any    `json:"skipped,omitempty"`    // []pattern.Skipped; nil where there are none and nobody asked
@@ -35,7 +36,7 @@ type routeData struct {
 // and encoding/json takes as long for one of those as the lookup does.
 func (d *routeData) AppendJSON(b []byte) ([]byte, error) {
 	m := d.Match
-	if m == nil || m.CaptureGroups != nil || d.Steps != nil || d.Candidates != nil || d.Skipped != nil {
+	if m == nil || m.CaptureGroups != nil || d.Shared != nil || d.Steps != nil || d.Candidates != nil || d.Skipped != nil {
 		body, err := web.Encode(d)
 		return append(b, body...), err
 	}
@@ -101,6 +102,9 @@ func (s *Server) getRoute(c *web.Call) (*web.Answer, error) {
 	data := routeData{
 		Number: found.Number, Normalized: found.Normalized, Match: matchOf(found.Result), CallflowID: found.Match.CallflowID,
 		AsOf: found.AsOf.UTC().Format(time.RFC3339Nano), Incomplete: found.Incomplete, Unread: found.Unread,
+	}
+	if len(found.Shared) > 0 {
+		data.Shared = found.Shared
 	}
 	if e := found.Explanation; e != nil {
 		data.Steps, data.Candidates = e.Steps, append([]index.Candidate{}, e.Candidates...)

@@ -29,6 +29,10 @@ type Answer struct {
 	Callflow    *Stored            // what takes the number; nil if nothing does, or it was never read
 	Unread      bool               // storage did not answer in time: Callflow is nil or an older revision
 	AsOf        time.Time          // when the routes were last known to agree with the database
+
+	// Shared are all callflows that have the number that was matched, if they are
+	// several; the first takes it. Replication or another program made it so.
+	Shared []string
 }
 
 // Stored is a callflow as it was read. It is shared and must not be changed.
@@ -113,12 +117,15 @@ func (l *live) doubts() error {
 }
 
 func (a *Answer) from(x *index.Index, o Options, plan number.DialPlan) {
-	if !o.Explain {
+	if o.Explain {
+		e := x.Explain(a.Number, plan)
+		a.Result, a.Explanation = e.Result, &e
+	} else {
 		a.Result = x.Lookup(a.Number, a.Normalized)
-		return
 	}
-	e := x.Explain(a.Number, plan)
-	a.Result, a.Explanation = e.Result, &e
+	if a.Shared = nil; a.Match.Kind == index.KindNumber {
+		a.Shared = x.SharedBy(a.Match.Key)
+	}
 }
 
 // consistent answers from an index that it builds from the views now.

@@ -166,6 +166,17 @@ func (x *Index) Holders(number string) []string {
 	return ids(x.shared[number])
 }
 
+// SharedBy returns the ids of the callflows that claim a number, lowest first,
+// if they are several; nil otherwise.
+func (x *Index) SharedBy(number string) []string {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if len(x.shared) == 0 {
+		return nil
+	}
+	return ids(x.shared[number])
+}
+
 // PatternHolders returns the ids of the callflows with exactly this pattern.
 func (x *Index) PatternHolders(text string) []string {
 	var out []string
