@@ -95,10 +95,10 @@ func (c *Catalogue) book(ctx context.Context, accountID string) *book {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadLimit)
 		defer cancel()
 		b.err = b.load(ctx, c.callflows, accountID)
-		close(b.ready)
 		if b.err == nil {
 			c.weigh(accountID, b, b.list.weight)
 		}
+		close(b.ready) // from now on a refresh may change the list
 	}()
 	return b
 }
