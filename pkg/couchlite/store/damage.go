@@ -182,17 +182,25 @@ func (s *Store) SetAside(ctx context.Context, name string) (kept string, err err
 			return "", err
 		}
 	}
-	for _, listed := range s.journal.Names() {
-		if of, _ := databaseName(listed); of == name {
-			err = errors.Join(err, s.journal.Forget(listed))
-		}
-	}
+	err = s.forgetLost(name, "")
 	s.mu.Lock()
 	delete(s.files, name)
 	delete(s.damages, name)
 	s.mu.Unlock()
 	s.committed(name, updateDeleted)
 	return kept, err
+}
+
+// forgetLost has the journal expect no file of a database any more, but the
+// one called base.
+func (s *Store) forgetLost(name, base string) error {
+	var failed error
+	for _, listed := range s.journal.Names() {
+		if of, _ := databaseName(listed); of == name && listed != base {
+			failed = errors.Join(failed, s.journal.Forget(listed))
+		}
+	}
+	return failed
 }
 
 func (s *Store) moveAside(base string) error {

@@ -255,13 +255,25 @@ func TestFileGone(t *testing.T) {
 	dir := w.s.dir
 	closeStore(t, w.s)
 	s := storeIn(t, dir, 0)
-	t.Cleanup(func() { closeStore(t, s) })
 	if found := s.Damaged(); len(found) != 1 || !strings.Contains(found[0].Why, "its file") {
 		t.Errorf("damaged: %v", found)
 	}
-	s.Release(hold(t, s, "db"))
+	db := hold(t, s, "db")
+	put(t, db, "a", `{}`)
+	s.Release(db)
 	if found := s.Damaged(); len(found) != 0 {
 		t.Errorf("damaged: %v", found)
+	}
+	closeStore(t, s)
+	s = storeIn(t, dir, 0)
+	defer closeStore(t, s)
+	if found := s.Damaged(); len(found) != 0 {
+		t.Errorf("damaged, although it was made anew: %v", found)
+	}
+	db = hold(t, s, "db")
+	defer s.Release(db)
+	if _, err := db.Winner(t.Context(), "a"); err != nil {
+		t.Error(err)
 	}
 }
 
