@@ -35,7 +35,7 @@ var sideways = map[string][]string{
 
 // rooms are the packages of couchlite that the endpoints stand on, top to
 // bottom: each imports only those below it, and none the endpoints or net/http.
-var rooms = []string{"backup", "view", "store", "sandbox", "mango", "users", "rows", "fault", "journal", "revtree", "ejson", "deflate"}
+var rooms = []string{"backup", "view", "store", "content", "sandbox", "mango", "users", "rows", "fault", "journal", "revtree", "ejson", "deflate"}
 
 // homes are the libraries that only one package may import; the rest of the
 // module reaches them through it.

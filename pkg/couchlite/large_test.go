@@ -131,7 +131,7 @@ func fetch(t *testing.T, method, url string, body io.Reader, length int64, statu
 // TestLargeAttachment sends an attachment in, out, in ranges and to another
 // database as a replicator does, while what is in memory stays small.
 func TestLargeAttachment(t *testing.T) {
-	const size, limit = 64<<20 - 4096, 6 << 20
+	const size, limit = 64<<20 - 4096, 16 << 20
 	s, err := Open(Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -144,18 +145,26 @@ func TestPlainUserPages(t *testing.T) {
 	mara := s.stranger(t)
 	mara.cookie = mara.post("/ui/sign-in", "with", "user", "user", "mara", "password", "secret", "by", "account_name", "account", "shop").want(http.StatusSeeOther).session()
 
-	_, first, _ := strings.Cut(user.Rev(), "-")
+	user, err := db.Get(t.Context(), "mara") // signing in has given it a secret
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, last, _ := strings.Cut(user.Rev(), "-")
+	generation, err := strconv.Atoi(at)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var edits []document.Doc
-	for hash, level := range map[string]string{"aa": "user", "bb": "admin"} {
+	for hash, level := range map[string]string{"aa": "admin", "bb": "user"} {
 		one := user.Clone()
 		delete(one, "_rev")
-		one["priv_level"], one["_revisions"] = level, map[string]any{"start": 2, "ids": []any{strings.Repeat(hash, 16), first}}
+		one["priv_level"], one["_revisions"] = level, map[string]any{"start": generation + 1, "ids": []any{strings.Repeat(hash, 16), last}}
 		edits = append(edits, one)
 	}
 	if err := db.BulkRevisions(t.Context(), edits); err != nil {
 		t.Fatal(err)
 	}
-	raised := "2-" + strings.Repeat("bb", 16)
+	raised := fmt.Sprintf("%d-%s", generation+1, strings.Repeat("aa", 16))
 	mara.post(under+"/conflicts/mara", "keep", raised).want(http.StatusForbidden)
 	mara.get("/ui/system").want(http.StatusOK).hasNot(say("system.copies"))
 	boss.post(under+"/conflicts/"+id, "keep", "1-x").want(http.StatusForbidden)
