@@ -204,7 +204,11 @@ func (db *Database) close() error {
 		db.beside.Close()
 	}
 	db.settle()
-	return db.file.Close()
+	err := db.file.Close()
+	if db.dropped.Load() { // a connection may have been opened while the file was removed
+		err = errors.Join(err, dropLog(db.store.databasePath(db.base)))
+	}
+	return err
 }
 
 // Beside is the database's [Companion], nil if it has none.

@@ -384,3 +384,20 @@ func TestNothingMoreIsWritten(t *testing.T) {
 		t.Errorf("%d transactions, there were %d", got, commits)
 	}
 }
+
+// TestDroppedLeavesNoLog: what a connection creates that was opened while the
+// database was deleted goes with the last user.
+func TestDroppedLeavesNoLog(t *testing.T) {
+	s := storeIn(t, t.TempDir(), 0)
+	t.Cleanup(func() { closeStore(t, s) })
+	db := hold(t, s, "db")
+	if err := s.Destroy(t.Context(), "db"); err != nil {
+		t.Fatal(err)
+	}
+	log := s.databasePath(db.base) + "-wal"
+	write(t, log, nil)
+	s.Release(db)
+	if _, err := os.Stat(log); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the log is still there: %v", err)
+	}
+}
