@@ -94,7 +94,7 @@ func (f *freshness) flow(ctx context.Context, number, id string) error {
 // A node of Kazoo that keeps what it read until it is told is never stale for
 // long after a write that was acknowledged: with two processes, whose brokers
 // come and go, and with a Kazoo that edits the same documents.
-func TestE2ENodeIsNeverStale(t *testing.T) {
+func TestE2ENoticesKeepANodeFresh(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts RabbitMQ")
 	}
@@ -207,9 +207,13 @@ func (f *freshness) change(ctx context.Context, c caller, method, path string, d
 // acknowledged is what a write made.
 type acknowledged struct{ id, rev string }
 
-// write is must for goroutines.
+// write is must for goroutines. A write that lost against others again and
+// again is tried once more.
 func (c caller) write(status int, method, path string, data any) (acknowledged, error) {
 	env, err := c.try(method, path, data)
+	for tries := 1; err == nil && env.Status == http.StatusConflict && tries < 20; tries++ {
+		env, err = c.try(method, path, data)
+	}
 	if err != nil {
 		return acknowledged{}, err
 	}
