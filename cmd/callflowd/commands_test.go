@@ -51,6 +51,12 @@ func TestCommands(t *testing.T) {
 			}
 			return nil
 		},
+		Condition: func(name string) (bool, error) {
+			if name != "pouchdb" {
+				return false, fmt.Errorf("no condition %q", name)
+			}
+			return couchtest.Vendor(t) == couchtest.PouchDB, nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "mask": mask},
 	})
 }

@@ -92,6 +92,7 @@ func TestE2ENoticesOfNumbersAndDatabases(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts RabbitMQ")
 	}
+	couchtest.SkipPouchDB(t, "the header of its answer to a deletion has another revision")
 	rabbit := noticetest.Start(t)
 	address := couchtest.URL(t)
 	client := fillAsKazoo(t, address)

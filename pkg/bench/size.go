@@ -284,10 +284,10 @@ func exported(account string, docs []document.Doc) []byte {
 	var out bytes.Buffer
 	lines := json.NewEncoder(&out)
 	_ = lines.Encode(map[string]any{ // neither it nor the documents can fail to be JSON
-		"callflowd_export": 1, "account": account, "at": time.Now().UTC().Format(time.RFC3339), "documents": len(docs),
+		"callflowd_export": 1, "account": account, "at": time.Now().UTC().Format(time.RFC3339),
 	})
 	for _, doc := range docs {
-		_ = lines.Encode(doc)
+		_ = lines.Encode(map[string]any{"id": doc.ID(), "type": "callflow", "data": doc.Public()})
 	}
 	return out.Bytes()
 }
