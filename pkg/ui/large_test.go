@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/callflowd/callflowd/pkg/account"
+	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 	"github.com/callflowd/callflowd/pkg/document"
 )
 
@@ -47,6 +48,9 @@ var pictures = regexp.MustCompile(`(?s)<svg.*?</svg>`)
 func TestLargeAccount(t *testing.T) {
 	s := large(t, 3000)
 	b := s.signedIn(t, masterKey)
+	couchtest.Eventually(t, "the account is read, which a slow machine may not do in a request's time", func() bool {
+		return b.get(s.under("/callflows")).status == http.StatusOK
+	})
 	for _, path := range []string{
 		"/callflows", "/callflows?page=60", "/callflows?q=user&in=module", "/callflows/" + fmt.Sprintf("%032x", 7), "/test?number=5030000007", "/map", "/analysis", "/conflicts", "/deleted", "/changes?since=0",
 	} {
