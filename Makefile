@@ -36,7 +36,8 @@ build: ## build the static binary bin/callflowd
 run: build ## build, start on embedded storage in ./callflowd-data, print a curl line to try (ARGS='--listen …')
 	@exec $(BIN) serve $(ARGS)
 
-# The longest tests of the program as a whole: make e2e and make race run them.
+# The longest tests of the program as a whole: make e2e runs them. With the
+# race detector they would take three times as long.
 LONG := ^TestE2E(Bench|Kill|ImportKill|Notice|SitesKilled|Namespaces|Fight|Patch|LookupsWhile)
 
 test: ## every test that needs no service, but for the longest of make e2e; COUCHDB_URL=http://user:pw@host:5984 adds that server
@@ -45,7 +46,7 @@ test: ## every test that needs no service, but for the longest of make e2e; COUC
 
 race: ## the same tests with the race detector, three times as long
 	@$(if $(RACE),:,echo 'no C compiler or no cgo: running without the race detector')
-	$(GO) test $(RACE) -timeout 45m -run '$(RUN)' $(PKGS)
+	$(GO) test $(RACE) -timeout 45m -run '$(RUN)' -skip '$(LONG)' $(PKGS)
 
 check: fmt lint vuln test ## formatting, vet, staticcheck, known vulnerabilities, then the tests
 
