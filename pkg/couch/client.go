@@ -9,11 +9,11 @@
 // Every call has a time limit ([Config].Timeout) besides its context, feeds
 // excepted. A call is sent again, twice at most and after a random pause, if
 // it never reached the server or only reads; a write that may have arrived is
-// never repeated. Calls take turns by account, and many for one database are
-// sent as few requests. A node of a cluster that does
-// not answer is left alone until it does. A write that too few nodes have
-// confirmed is no success. While the server takes no writes, only one is sent
-// every two seconds, and the others are refused at once.
+// never repeated. Calls take turns by account, and those that read or save
+// documents of one database at the same time share requests. A node of a
+// cluster that does not answer is left alone until it does. A write that too
+// few nodes have confirmed is no success. While the server takes no writes,
+// only one is sent every two seconds, and the others are refused at once.
 //
 // Errors are of type *[problem.Error], classified here and nowhere else; their
 // texts hold neither the server's credentials nor query keys.

@@ -36,10 +36,7 @@ func (d *DB) winner(ctx context.Context, id string) (json.RawMessage, error) {
 		return d.read(ctx, id, nil)
 	}
 	raw, err := d.client.reads.call(ctx, d, id)
-	if classified := (*problem.Error)(nil); err != nil && !errors.As(err, &classified) { // its caller has left
-		err = d.wrap(err, "get", id)
-	}
-	return raw, err
+	return raw, d.wrap(err, "get", id)
 }
 
 // GetRev returns one revision of a document, if the server still has it:
