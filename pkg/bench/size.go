@@ -237,9 +237,6 @@ func (b *bench) listingPeak(ctx context.Context, s *server, length int) (_ float
 
 // importing measures an import, where the program has one.
 func (b *bench) importing(ctx context.Context) (_ []Row, err error) {
-	row := Row{
-		What: fmt.Sprintf("import of %s callflows, embedded", load.Thousands(int64(b.Imported))), Figure: duration(0), Bar: atMost(60),
-	}
 	dir, err := b.place("import")
 	if err != nil {
 		return nil, err
@@ -253,26 +250,20 @@ func (b *bench) importing(ctx context.Context) (_ []Row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	path := "/v2/accounts/" + account + "/import"
-	_, err = p.send(ctx, http.MethodPost, path, exportType, exported(account, nil))
-	switch statusOf(err) {
-	case http.StatusNotFound, http.StatusMethodNotAllowed:
-		row.Left = "the program has no import yet"
-		return []Row{row}, nil
-	}
 	docs, err := callflows(account, 0, b.Imported)
 	if err != nil {
 		return nil, err
 	}
 	began := time.Now()
-	if _, err := p.send(ctx, http.MethodPost, path, exportType, exported(account, docs)); err != nil {
+	if _, err := p.send(ctx, http.MethodPost, "/v2/accounts/"+account+"/import", exportType, exported(account, docs)); err != nil {
 		return nil, err
 	}
 	if err := p.routed(ctx, account, dialled(b.Imported-1)); err != nil {
 		return nil, err
 	}
-	row.Figure = duration(time.Since(began))
-	return []Row{row}, nil
+	return []Row{{
+		What: fmt.Sprintf("import of %s callflows, embedded", load.Thousands(int64(b.Imported))), Figure: duration(time.Since(began)), Bar: atMost(60),
+	}}, nil
 }
 
 // exportType is the content type of an export.
