@@ -2,12 +2,15 @@ package api
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/callflowd/callflowd/pkg/api/web"
+	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/transfer"
 )
 
 // bring imports a body into the caller's account.
@@ -51,6 +54,7 @@ func TestImport(t *testing.T) {
 		{"plan and write", importTwice},
 		{"conflicts", importConflicts},
 		{"numbers move", importMoves},
+		{"numbers taken meanwhile", importOvertaken},
 		{"problems have lines", importProblems},
 		{"refused bodies", importRefused},
 		{"progress", importTells},
@@ -124,6 +128,34 @@ func importMoves(t *testing.T, w *world) {
 	taken := w.bring("", lines(flowLine("other", "Other", "100"))).want(http.StatusBadRequest)
 	if !strings.Contains(taken.body, `"2.numbers":{"unique":`) {
 		t.Errorf("a number that is kept is no problem: %s", taken.body)
+	}
+}
+
+// importOvertaken: somebody takes a number between the check and the writing.
+// Only its line is told of, not the line whose number the import itself freed.
+func importOvertaken(t *testing.T, w *world) {
+	w.bring("", lines(flowLine("a", "A", "100", "200"))).want(http.StatusOK)
+	docs := []string{flowLine("freed", "Freed", "200")}
+	for i := range 250 { // so that the line that frees it is checked in another part
+		docs = append(docs, flowLine(fmt.Sprintf("f%d", i), "Filler", fmt.Sprint(1000+i)))
+	}
+	body := lines(append(docs, flowLine("a", "A", "100"), flowLine("late", "Late", "300"))...)
+	cfg := &w.server.cfg
+	spool, err := transfer.Read(strings.NewReader(body), "", cfg.Limits.JSON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer spool.Close()
+	importer := &transfer.Importer{Couch: w.couch, Callflows: cfg.Callflows, Resources: cfg.Resources}
+	_, err = importer.Run(t.Context(), spool, transfer.Request{
+		Account: w.master, OnConflict: transfer.Replace,
+		Planned: func(transfer.Result) { w.newCallflow(w.master, `{"id":"there","numbers":["300"]}`) },
+	})
+	if !problem.Is(err, problem.Invalid) {
+		t.Fatalf("it says %v", err)
+	}
+	if got := slices.Collect(maps.Keys(problem.AsError(err).Data)); !slices.Equal(got, []string{"254.numbers"}) {
+		t.Errorf("it tells of %q", got)
 	}
 }
 

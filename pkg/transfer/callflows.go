@@ -129,7 +129,8 @@ func (r *run) book(c candidate, would document.Doc) {
 func (r *run) digest(kind, text string) uint64 { return maphash.String(r.seed, kind+text) }
 
 // judgeTaken tells of the numbers and patterns that others have, but for those
-// that the others give up in the same import.
+// that the others give up in the same import. It then forgets both: what is found
+// taken later, while the import writes, is not given up any more.
 func (r *run) judgeTaken() {
 	for e, paths := range r.taken {
 		for kind, codes := range paths {
@@ -145,6 +146,8 @@ func (r *run) judgeTaken() {
 			}
 		}
 	}
+	clear(r.taken)
+	clear(r.moved)
 }
 
 // writeCallflows writes callflows in parts that are each made whole or not at
@@ -182,7 +185,6 @@ func (r *run) writeCallflows(ctx context.Context, wrote func(n int)) error {
 				list[i].entry = e
 			}
 			r.tellItems(list, told.Data)
-			clear(r.moved)
 			r.judgeTaken()
 			return r.wrong.err()
 		}
