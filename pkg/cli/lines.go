@@ -5,13 +5,13 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"strings"
+
+	"github.com/callflowd/callflowd/pkg/document"
 )
 
 // record is a document of an export.
 type record struct {
 	ID       string         `json:"id"`
-	Type     string         `json:"type"`
 	Revision string         `json:"revision,omitempty"`
 	Data     map[string]any `json:"data"`
 }
@@ -49,13 +49,5 @@ func readLines(r io.Reader) ([]record, error) {
 	return out, lines.Err()
 }
 
-// publicOf is a document without private members and without its id.
-func publicOf(doc map[string]any) map[string]any {
-	out := map[string]any{}
-	for key, value := range doc {
-		if !strings.HasPrefix(key, "_") && !strings.HasPrefix(key, "pvt_") && key != "id" && key != "metadata" {
-			out[key] = value
-		}
-	}
-	return out
-}
+// publicOf is what a file has of a document.
+func publicOf(doc map[string]any) map[string]any { return document.Doc(doc).Content() }

@@ -47,10 +47,7 @@ func (p *patient) mendOne(id string, stored document.Doc, found []*Finding) erro
 	if stored == nil {
 		return nil
 	}
-	doc := stored.Public().Clone()
-	for _, key := range []string{"id", "metadata", "_read_only"} {
-		delete(doc, key)
-	}
+	doc := stored.Content().Clone()
 	slices.SortStableFunc(found, func(a, b *Finding) int { return deepestLast(b.Path, a.Path) })
 	var mended []*Finding
 	for _, f := range found {

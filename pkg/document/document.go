@@ -114,6 +114,17 @@ func (d Doc) Public() Doc {
 	return out
 }
 
+// Content returns a copy of what a client may write of the document: its public
+// fields without id, and without metadata and _read_only, which the server adds.
+// The values are shared with d.
+func (d Doc) Content() Doc {
+	out := d.Public()
+	for _, key := range []string{"id", "metadata", "_read_only"} {
+		delete(out, key)
+	}
+	return out
+}
+
 // Clone returns a deep copy.
 func (d Doc) Clone() Doc {
 	c, _ := clone(map[string]any(d)).(map[string]any)

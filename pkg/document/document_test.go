@@ -36,6 +36,14 @@ func TestPublic(t *testing.T) {
 	}
 }
 
+func TestContent(t *testing.T) {
+	d := parse(t, `{"_id":"x","id":"x","_rev":"1-a","pvt_type":"callflow","_read_only":{"deleted":true},"metadata":{},"name":"n","flow":{"id":"y"}}`)
+	want := parse(t, `{"name":"n","flow":{"id":"y"}}`)
+	if got := d.Content(); !reflect.DeepEqual(got, want) || d["id"] != "x" {
+		t.Errorf("got %v, want %v; it was %v", got, want, d)
+	}
+}
+
 func TestLive(t *testing.T) {
 	tests := []struct {
 		doc  string

@@ -38,7 +38,7 @@ func (s *Spool) readDump(r io.Reader) error {
 		if doc.Type() != callflowType || !doc.Live() {
 			continue
 		}
-		if err := s.add(Line{ID: doc.ID(), Type: callflowType, Data: stable(doc)}); err != nil {
+		if err := s.add(Line{ID: doc.ID(), Type: callflowType, Data: doc.Content()}); err != nil {
 			return err
 		}
 	}

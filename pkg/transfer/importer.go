@@ -248,7 +248,7 @@ func (r *run) decide(c candidate) (known bool) {
 	case !there.Live():
 		r.wrong.say(c.line, c.id, "id", "unique", "a deleted "+c.kind+" has the id; restore it, remove it for good, or import with new ids")
 		return true
-	case same(stable(there), c.data):
+	case same(there.Content(), c.data):
 		c.action = Unchanged
 		return true
 	case r.OnConflict == Skip:
@@ -266,7 +266,7 @@ func (r *run) decide(c candidate) (known bool) {
 func (r *run) settle(c candidate, would document.Doc) {
 	switch {
 	case c.action == Create:
-	case would != nil && same(stable(would), stable(c.stored)):
+	case would != nil && same(would.Content(), c.stored.Content()):
 		c.action = Unchanged
 	case r.OnConflict == Fail:
 		r.differ = append(r.differ, c.id)

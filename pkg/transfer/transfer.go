@@ -155,7 +155,7 @@ func (e *export) past(id string) bool {
 
 func (e *export) document(doc document.Doc) bool {
 	e.told[doc.ID()] = true
-	data := stable(doc)
+	data := doc.Content()
 	if len(e.o.Dependencies) > 0 {
 		e.collect(map[string]any(data))
 	}
@@ -170,15 +170,6 @@ func (e *export) document(doc document.Doc) bool {
 		}
 	}
 	return e.line(line, nil)
-}
-
-// stable is what of a document is true of a copy too.
-func stable(doc document.Doc) document.Doc {
-	out := doc.Public()
-	for _, key := range []string{"id", "_read_only", "metadata"} {
-		delete(out, key)
-	}
-	return out
 }
 
 // collect notes every text that may be an id.
