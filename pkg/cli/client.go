@@ -20,7 +20,7 @@ type client struct {
 	given    bool   // the token was given, so nothing may replace it
 	account  string // "" until asked for
 	http     http.Client
-	patient  http.Client // for what may take long
+	patient  http.Client // without a time limit, for exports and imports
 }
 
 // answer is an envelope.
@@ -175,7 +175,31 @@ func (c *client) send(ctx context.Context, method, path, accept string, body []b
 	return c.do(&c.http, req, accept)
 }
 
-// do adds to a request what every one has, and sends it.
+// stream sends what request makes, and returns the body of the answer, which
+// may take any time to come. A token that has expired is renewed once; the
+// request is then made anew.
+func (c *client) stream(ctx context.Context, accept string, request func() (*http.Request, error)) (io.ReadCloser, error) {
+	for range 2 {
+		req, err := request()
+		if err != nil {
+			return nil, &usageError{err.Error()}
+		}
+		res, err := c.do(&c.patient, req, accept)
+		if err != nil {
+			return nil, err
+		}
+		if res.StatusCode == http.StatusOK {
+			return res.Body, nil
+		}
+		_, err = readAnswer(res)
+		if res.StatusCode != http.StatusUnauthorized || !c.renew(ctx) {
+			return nil, err
+		}
+	}
+	return nil, &failure{status: http.StatusUnauthorized, message: "the login is no longer good"}
+}
+
+// do adds the headers that every request has, and sends it.
 func (c *client) do(by *http.Client, req *http.Request, accept string) (*http.Response, error) {
 	req.Header.Set("Accept", accept)
 	if c.settings.Token != "" {

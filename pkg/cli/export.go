@@ -49,31 +49,16 @@ const (
 	asTar   = "application/x-tar"
 )
 
-// export opens the stream of an account's export; what is in it are pairs of a
-// query.
+// export opens the stream of an account's export. what are pairs of a query that
+// say what is in it.
 func (c *client) export(ctx context.Context, accept string, what ...string) (io.ReadCloser, error) {
 	path, err := c.inAccount(ctx, "export")
 	if err != nil {
 		return nil, err
 	}
-	for range 2 {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.settings.Server+path+query(what...), http.NoBody)
-		if err != nil {
-			return nil, &usageError{err.Error()}
-		}
-		res, err := c.do(&c.patient, req, accept)
-		if err != nil {
-			return nil, err
-		}
-		if res.StatusCode == http.StatusOK {
-			return res.Body, nil
-		}
-		_, err = readAnswer(res)
-		if res.StatusCode != http.StatusUnauthorized || !c.renew(ctx) {
-			return nil, err
-		}
-	}
-	return nil, &failure{status: http.StatusUnauthorized, message: "the login is no longer good"}
+	return c.stream(ctx, accept, func() (*http.Request, error) {
+		return http.NewRequestWithContext(ctx, http.MethodGet, c.settings.Server+path+query(what...), http.NoBody)
+	})
 }
 
 // stands reads what an account has, by id.

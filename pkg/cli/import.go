@@ -67,8 +67,8 @@ func (p *imported) show(e *Env) error {
 	return err
 }
 
-// open opens the file, or makes one of stdin, since a login that has expired
-// makes it be read twice.
+// open opens the file, or copies stdin to one: where the login has expired, it
+// is read a second time.
 func (i *Import) open(e *Env) (*os.File, error) {
 	if i.File != "-" {
 		file, err := os.Open(i.File)
@@ -98,41 +98,32 @@ func on(set bool) string {
 
 // bring sends a file to be imported, tells how far that is, and shows the plan.
 func (c *client) bring(ctx context.Context, path string, file *os.File, show func(json.RawMessage, imported) error) (imported, error) {
-	for range 2 {
-		res, err := c.sendFile(ctx, path, file)
-		if err != nil {
-			return imported{}, err
-		}
-		if res.StatusCode == http.StatusOK {
-			defer res.Body.Close() //nolint:errcheck // it was read
-			return c.follow(res.Body, show)
-		}
-		_, err = readAnswer(res)
-		if res.StatusCode != http.StatusUnauthorized || !c.renew(ctx) {
-			return imported{}, err
-		}
+	body, err := c.stream(ctx, asLines, func() (*http.Request, error) { return c.fileRequest(ctx, path, file) })
+	if err != nil {
+		return imported{}, err
 	}
-	return imported{}, &failure{status: http.StatusUnauthorized, message: "the login is no longer good"}
+	defer body.Close() //nolint:errcheck // it was read
+	return c.follow(body, show)
 }
 
-// sendFile sends a file from its beginning.
-func (c *client) sendFile(ctx context.Context, path string, file *os.File) (*http.Response, error) {
+// fileRequest asks for an import of a file from its beginning.
+func (c *client) fileRequest(ctx context.Context, path string, file *os.File) (*http.Request, error) {
 	length, err := file.Seek(0, io.SeekEnd)
 	if err == nil {
 		_, err = file.Seek(0, io.SeekStart)
 	}
 	if err != nil {
-		return nil, &usageError{err.Error()}
+		return nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.settings.Server+path, io.NopCloser(file))
 	if err != nil {
-		return nil, &usageError{err.Error()}
+		return nil, err
 	}
 	if req.ContentLength = length; length == 0 {
 		req.Body = http.NoBody
 	}
 	req.Header.Set("Content-Type", "application/octet-stream") // the server looks at what it is
-	return c.do(&c.patient, req, "application/x-ndjson")
+	return req, nil
 }
 
 // told is a line of an import's answer.
