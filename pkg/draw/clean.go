@@ -44,14 +44,16 @@ func escape(s string) string { return xmlEscaper.Replace(s) }
 var xmlEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;")
 
 // safeHref returns an address that is a path or begins with http:// or
-// https://, and "" for any other.
+// https://, and "" for any other. It judges the address as it is written: tidy
+// takes characters out, and what is left may lead elsewhere.
 func safeHref(href string) string {
+	href = tidy(href, 4000)
 	other := strings.HasPrefix(href, "//") || strings.HasPrefix(href, `/\`) // browsers read the second as the first
 	path := strings.HasPrefix(href, "/") && !other || strings.HasPrefix(href, "?") || strings.HasPrefix(href, "#")
 	if !path && !strings.HasPrefix(href, "http://") && !strings.HasPrefix(href, "https://") {
 		return ""
 	}
-	return tidy(href, 4000)
+	return href
 }
 
 // short is an id as a picture shows it.

@@ -122,7 +122,7 @@ func TestTidy(t *testing.T) {
 func TestHrefs(t *testing.T) {
 	for href, ok := range map[string]bool{
 		"/v2/x": true, "?as=svg": true, "#x": true, "https://example.com/": true, "http://example.com/": true,
-		"javascript:alert(1)": false, "//example.com/": false, `/\example.com`: false, "data:text/html,x": false, "": false, "x": false,
+		"javascript:alert(1)": false, "//example.com/": false, `/\example.com`: false, "/\u200b/example.com": false, "/\u200b\\example.com": false, "data:text/html,x": false, "": false, "x": false,
 	} {
 		if (safeHref(href) != "") != ok {
 			t.Errorf("%q: %q", href, safeHref(href))
