@@ -35,8 +35,8 @@ type patient struct {
 // mention is a reference in a callflow.
 type mention struct{ from, to, kind, path string }
 
-// examine reads an account and adds what is wrong with it. The error is that of
-// who gets what is mended.
+// examine reads an account and adds what is wrong with it. It fails only where it
+// mends: where a callflow cannot be read again, or [Config].Mended fails.
 func (c *cluster) examine(ctx context.Context, id string) error {
 	c.report.Accounts++
 	first := len(c.report.Findings)

@@ -3,6 +3,7 @@ package doctor
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,10 @@ import (
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/route/analysis"
 )
+
+// unknownProperty is the kind of package schema's advice about a member that no
+// schema knows.
+const unknownProperty = "unknown_property"
 
 // mendPage is how many callflows are read at a time to mend them.
 const mendPage = 100
@@ -23,12 +28,7 @@ func (p *patient) mend(ctx context.Context, first int) error {
 			byID[f.CallflowID] = append(byID[f.CallflowID], f)
 		}
 	}
-	ids := make([]string, 0, len(byID))
-	for id := range byID {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for some := range slices.Chunk(ids, mendPage) {
+	for some := range slices.Chunk(slices.Sorted(maps.Keys(byID)), mendPage) {
 		docs, err := p.db.GetMany(ctx, some)
 		if err != nil {
 			return err
@@ -48,7 +48,7 @@ func (p *patient) mendOne(id string, stored document.Doc, found []*Finding) erro
 		return nil
 	}
 	doc := stored.Content().Clone()
-	slices.SortStableFunc(found, func(a, b *Finding) int { return deepestLast(b.Path, a.Path) })
+	slices.SortStableFunc(found, func(a, b *Finding) int { return deepestFirst(a.Path, b.Path) })
 	var mended []*Finding
 	for _, f := range found {
 		next := doc.Clone()
@@ -77,10 +77,11 @@ func (p *patient) noWorse(before, after document.Doc) bool {
 	return len(is) <= len(was) && len(after.Strings("numbers"))+len(after.Strings("patterns")) > 0
 }
 
-// deepestLast orders paths so that of two places one inside the other, and of two
-// items of a list, the later one comes last.
-func deepestLast(a, b string) int {
-	one, other := keysIn(a), keysIn(b)
+// deepestFirst orders paths so that what is inside something comes before it, and
+// later items of a list before earlier ones: a mended fault then moves nothing
+// that the next path names.
+func deepestFirst(a, b string) int {
+	one, other := keysIn(b), keysIn(a)
 	return cmp.Or(cmp.Compare(len(one), len(other)), slices.CompareFunc(one, other, func(x, y string) int {
 		m, e1 := strconv.Atoi(x)
 		n, e2 := strconv.Atoi(y)
@@ -107,7 +108,7 @@ func keysIn(path string) []string {
 // choice that only people can make.
 func mendable(f *Finding) bool {
 	switch f.Kind {
-	case analysis.ExtendedSyntax, "unknown_property":
+	case analysis.ExtendedSyntax, unknownProperty:
 		return f.Suggestion != ""
 	case analysis.DoubleBooked, analysis.Shadowed, analysis.Unreachable, Dangling:
 		return f.CallflowID != ""
@@ -120,7 +121,7 @@ func treat(doc document.Doc, f *Finding) bool {
 	switch f.Kind {
 	case analysis.ExtendedSyntax:
 		return exchange(doc, "patterns", f.Subject, f.Suggestion)
-	case "unknown_property":
+	case unknownProperty:
 		return renameAt(doc, keysIn(f.Path), f.Suggestion)
 	case Dangling:
 		return cut(doc, keysIn(f.Path))
@@ -148,6 +149,12 @@ func exchange(doc document.Doc, key, old, text string) bool {
 	return true
 }
 
+// itemOf is the item of a list that a key of a path names.
+func itemOf(list []any, key string) (n int, ok bool) {
+	n, err := strconv.Atoi(key)
+	return n, err == nil && n >= 0 && n < len(list)
+}
+
 // at finds what stands at a path; nil where nothing does.
 func at(v any, path []string) any {
 	for _, key := range path {
@@ -155,8 +162,8 @@ func at(v any, path []string) any {
 		case map[string]any:
 			v = here[key]
 		case []any:
-			n, err := strconv.Atoi(key)
-			if err != nil || n < 0 || n >= len(here) {
+			n, ok := itemOf(here, key)
+			if !ok {
 				return nil
 			}
 			v = here[n]
@@ -175,7 +182,7 @@ func put(doc document.Doc, path []string, v any) bool {
 		here[path[last]] = v
 		return true
 	case []any:
-		if n, err := strconv.Atoi(path[last]); err == nil && n >= 0 && n < len(here) {
+		if n, ok := itemOf(here, path[last]); ok {
 			here[n] = v
 			return true
 		}
@@ -195,11 +202,9 @@ func removeAt(doc document.Doc, path []string) bool {
 		delete(here, last)
 		return there
 	case []any:
-		n, err := strconv.Atoi(last)
-		if err != nil || n < 0 || n >= len(here) {
-			return false
+		if n, ok := itemOf(here, last); ok {
+			return put(doc, under, slices.Delete(here, n, n+1))
 		}
-		return put(doc, under, slices.Delete(here, n, n+1))
 	}
 	return false
 }

@@ -23,8 +23,8 @@ func TestTreat(t *testing.T) {
 		{"a pattern that takes nothing", `{"patterns":["1","2"]}`, Finding{Kind: analysis.Shadowed, Subject: "2"}, `{"patterns":["1"]}`},
 		{"a number that is not there", `{"numbers":["1"]}`, Finding{Kind: analysis.DoubleBooked, Subject: "3"}, ""},
 		{"a branch never taken", `{"flow":{"children":{"_":{},"x.y":{}}}}`, Finding{Kind: analysis.Unreachable, Path: "flow.children.x%2Ey"}, `{"flow":{"children":{"_":{}}}}`},
-		{"a misspelled property", `{"flow":{"data":{"tmeout":1}}}`, Finding{Kind: "unknown_property", Path: "flow.data.tmeout", Suggestion: "timeout"}, `{"flow":{"data":{"timeout":1}}}`},
-		{"a name that is taken", `{"flow":{"data":{"tmeout":1,"timeout":2}}}`, Finding{Kind: "unknown_property", Path: "flow.data.tmeout", Suggestion: "timeout"}, ""},
+		{"a misspelled property", `{"flow":{"data":{"tmeout":1}}}`, Finding{Kind: unknownProperty, Path: "flow.data.tmeout", Suggestion: "timeout"}, `{"flow":{"data":{"timeout":1}}}`},
+		{"a name that is taken", `{"flow":{"data":{"tmeout":1,"timeout":2}}}`, Finding{Kind: unknownProperty, Path: "flow.data.tmeout", Suggestion: "timeout"}, ""},
 		{
 			"a dangling action with one after it", `{"flow":{"module":"user","data":{"id":"u"},"children":{"_":{"module":"hangup"}}}}`,
 			Finding{Kind: Dangling, Path: "flow.data.id"},
@@ -72,11 +72,11 @@ func TestTreat(t *testing.T) {
 	}
 }
 
-// TestDeepestLast: what is inside something else is mended before that moves, and
+// TestDeepestFirst: what is inside something else is mended before that moves, and
 // later items of a list before earlier ones.
-func TestDeepestLast(t *testing.T) {
+func TestDeepestFirst(t *testing.T) {
 	paths := []string{"flow.data.id", "flow.data.rules.10", "flow.children._.data.id", "", "flow.data.rules.9"}
-	slices.SortFunc(paths, func(a, b string) int { return deepestLast(b, a) })
+	slices.SortFunc(paths, deepestFirst)
 	if want := []string{"flow.children._.data.id", "flow.data.rules.10", "flow.data.rules.9", "flow.data.id", ""}; !slices.Equal(paths, want) {
 		t.Errorf("the order is %q", paths)
 	}
