@@ -150,7 +150,7 @@ func (s *Service) Reserve(ctx context.Context, r Request) (document.Doc, error) 
 func (s *Service) take(ctx context.Context, r Request, state string) (document.Doc, error) {
 	return s.edit(ctx, r, func(doc document.Doc) (document.Doc, error) {
 		if doc == nil && state == InService {
-			return nil, needsCarrier("nobody has the number yet: to buy it takes a carrier, and callflowd asks none; the master account can add it")
+			return nil, NotSupported("nobody has the number yet: to buy it takes a carrier, and callflowd asks none; the master account can add it")
 		}
 		if doc == nil {
 			return nil, notFound()

@@ -27,7 +27,7 @@ func move(doc document.Doc, to, accountID string) error {
 	from, owner := doc.String(stateKey), doc.String(assignedTo)
 	switch {
 	case from == Discovery:
-		return needsCarrier("the number is a carrier's, and callflowd asks none")
+		return NotSupported("the number is a carrier's, and callflowd asks none")
 	case to == from && owner == accountID:
 		if to == Reserved {
 			return refused(problem.NoChangeRequired, doc.ID(), "no change required")
@@ -107,6 +107,7 @@ func refused(code problem.Code, n, message string) error {
 	}}
 }
 
-func needsCarrier(reason string) error {
+// NotSupported is the error for what needs a carrier or a number provider.
+func NotSupported(reason string) error {
 	return &problem.Error{Code: problem.NotSupported, Msg: reason, Data: map[string]any{"message": reason}}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/api/web"
+	"github.com/callflowd/callflowd/pkg/phone"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
@@ -42,8 +43,7 @@ func searchQuery() []string { return []string{"prefix", "quantity", "offset", "c
 
 // needsProvider answers what Kazoo asks a directory on the web for.
 func needsProvider(*web.Call) (*web.Answer, error) {
-	const reason = "to know where a number is takes a number provider, and callflowd asks none"
-	return nil, &problem.Error{Code: problem.NotSupported, Msg: reason, Data: map[string]any{"message": reason}}
+	return nil, phone.NotSupported("to know where a number is takes a number provider, and callflowd asks none")
 }
 
 // search serves GET …/phone_numbers?prefix=.
@@ -61,8 +61,7 @@ func (a *API) search(c *web.Call) (*web.Answer, error) {
 		return nil, err
 	}
 	if c.Value("blocks") != "" {
-		const reason = "blocks of numbers are a carrier's, and callflowd asks none"
-		return nil, &problem.Error{Code: problem.NotSupported, Msg: reason, Data: map[string]any{"message": reason}}
+		return nil, phone.NotSupported("blocks of numbers are a carrier's, and callflowd asks none")
 	}
 	found, err := a.Phones.Search(c.Context(), prefix, quantity, offset)
 	if err != nil {
