@@ -88,16 +88,16 @@ func prefixOf(c *web.Call) (string, error) {
 	return "+1" + digits, nil
 }
 
-// whole reads a count of the query; most is 0 where there is no limit, and cuts
-// off what is beyond it.
-func whole(c *web.Call, name string, missing, most int) (int, error) {
+// whole reads a count of the query, at least least, which is also what a missing
+// one is. What is beyond most is cut off; 0 is no limit.
+func whole(c *web.Call, name string, least, most int) (int, error) {
 	text := c.Value(name)
 	if text == "" {
-		return missing, nil
+		return least, nil
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 0 || name == "quantity" && n == 0 {
-		return 0, badQuery(name, "type", "must be a positive integer", "integer", text)
+	if err != nil || n < least {
+		return 0, badQuery(name, "type", "must be an integer, at least "+strconv.Itoa(least), "integer", text)
 	}
 	if most > 0 {
 		n = min(n, most)
