@@ -56,7 +56,7 @@ func (p *pages) analysis(c *web.Call) (*web.Answer, error) {
 	for i := range view.Groups {
 		for j := range view.Groups[i].Findings {
 			f := &view.Groups[i].Findings[j]
-			f.Message = worded(*f, list)
+			f.Message = renamed(f.Message, list.Name)
 		}
 	}
 	return p.show(c, "analysis", page{Title: say("analysis.title"), Nav: "analysis", Data: view})

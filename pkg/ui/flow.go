@@ -63,8 +63,8 @@ func (p *pages) callflow(c *web.Call) (*web.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	view.Problems = p.withNames(c, foldLines(linesOf(verdict.Problems)))
-	view.Warnings = p.withNames(c, foldLines(warningLines(verdict.Warnings)))
+	view.Problems = foldLines(p.withNames(c, linesOf(verdict.Problems)))
+	view.Warnings = foldLines(p.withNames(c, warningLines(verdict.Warnings)))
 	if view.In, err = p.Callflows.References(c.Context(), c.Account(), id); err != nil {
 		return nil, err
 	}

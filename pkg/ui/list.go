@@ -119,27 +119,12 @@ func (p *pages) listed(c *web.Call, list *catalogue.List, items []*catalogue.Ite
 			all = append(all, warning{analysis.Warning, say("callflows.empty")})
 		}
 		for _, f := range found.about[item.ID] {
-			all = append(all, warning{f.Severity, worded(*f, list)})
+			all = append(all, warning{f.Severity, renamed(f.Message, list.Name)})
 		}
 		row.Warnings, row.MoreWarnings = firstOf(all, rowWarnings)
 		rows = append(rows, row)
 	}
 	return rows, !current
-}
-
-// worded is a finding's message, with the names of callflows for their ids.
-func worded(f analysis.Finding, list *catalogue.List) string {
-	ids := []string{f.CallflowID, f.Winner}
-	if f.Other != nil {
-		ids = append(ids, f.Other.CallflowID)
-	}
-	text := f.Message
-	for _, id := range ids {
-		if id != "" {
-			text = strings.ReplaceAll(text, "callflow "+id, list.Name(id))
-		}
-	}
-	return text
 }
 
 // missing warns of references to documents that are not there.

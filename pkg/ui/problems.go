@@ -44,33 +44,52 @@ func foldLines(lines []problemLine) *foldedLines {
 	return &out
 }
 
-// mentioned is how messages name a callflow.
-var mentioned = regexp.MustCompile(`callflow ([0-9A-Za-z_-]+)`)
-
-// withNames puts the names of callflows for their ids.
-func (p *pages) withNames(c *web.Call, f *foldedLines) *foldedLines {
-	if f == nil {
-		return nil
-	}
+// withNames puts the names of callflows for their ids, in the lines that are
+// shown.
+func (p *pages) withNames(c *web.Call, lines []problemLine) []problemLine {
+	shown, _ := firstOf(lines, firstLines+restLines)
 	var ids []string
-	lines := append(append([]problemLine{}, f.First...), f.Rest...)
-	for _, line := range lines {
+	for _, line := range shown {
 		for _, found := range mentioned.FindAllStringSubmatch(line.Message, -1) {
 			ids = append(ids, found[1])
 		}
 	}
 	names := p.callflowNames(c, ids)
-	for i := range lines {
-		lines[i].Message = mentioned.ReplaceAllStringFunc(lines[i].Message, func(text string) string {
-			id := strings.TrimPrefix(text, "callflow ")
-			if name := names[id]; name != shorten(id) {
-				return name
+	for i, line := range shown {
+		shown[i].Message = renamed(line.Message, func(id string) string {
+			if names[id] == shorten(id) {
+				return "" // it has no name
 			}
-			return text
+			return names[id]
 		})
 	}
-	f.First, f.Rest = lines[:len(f.First)], lines[len(f.First):]
-	return f
+	return lines
+}
+
+// mentioned is how messages name a callflow, by any id that a client can give.
+var mentioned = regexp.MustCompile(`callflow ([0-9A-Za-z](?:[0-9A-Za-z._-]*[0-9A-Za-z_-])?)`)
+
+// renamed puts the names of callflows for their ids. A name that the message
+// gives besides the id goes; an id without a name stays.
+func renamed(message string, nameOf func(id string) string) string {
+	var out strings.Builder
+	for {
+		at := mentioned.FindStringSubmatchIndex(message)
+		if at == nil {
+			return out.String() + message
+		}
+		name, rest := nameOf(message[at[2]:at[3]]), message[at[1]:]
+		switch {
+		case name == "":
+			out.WriteString(message[:at[1]])
+		case rest == " "+name:
+			return out.String() + message[:at[0]] + name
+		default:
+			out.WriteString(message[:at[0]] + name)
+			rest = strings.TrimPrefix(rest, " ("+name+")")
+		}
+		message = rest
+	}
 }
 
 func linesOf(data map[string]any) []problemLine {

@@ -107,11 +107,12 @@ func (p *pages) tryNow(c *web.Call, view *trial) error {
 func (p *pages) explain(c *web.Call, view *trial, e index.Explanation, doc document.Doc) error {
 	view.Found, view.Match, view.Incomplete = e.Found, e.Match, e.Incomplete
 	for _, step := range e.Steps {
-		if doc != nil {
-			name := nameOfDoc(doc)
-			step.Result = strings.ReplaceAll(step.Result, "callflow "+doc.ID()+" ("+name+")", name)
-			step.Result = strings.ReplaceAll(step.Result, "callflow "+doc.ID(), name)
-		}
+		step.Result = renamed(step.Result, func(id string) string {
+			if doc == nil || id != doc.ID() {
+				return ""
+			}
+			return nameOfDoc(doc)
+		})
 		view.Steps = append(view.Steps, step)
 	}
 	view.Candidates, view.Skipped = e.Candidates, e.Skipped
