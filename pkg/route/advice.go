@@ -11,6 +11,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/route/analysis"
 	"github.com/callflowd/callflowd/pkg/route/impact"
+	"github.com/callflowd/callflowd/pkg/route/index"
 )
 
 // Bounds on the analysis that a save waits for.
@@ -35,7 +36,8 @@ func (s *Indexes) Advise(ctx context.Context, accountID, id string, doc document
 	for _, key := range []string{"name", "numbers", "patterns"} {
 		named[key] = doc[key]
 	}
-	report, err := analysis.Run(ctx, l.index.Draft([]document.Doc{named}, number.DialPlan{}), analysis.Options{
+	after := l.index.Draft([]document.Doc{named}, number.DialPlan{}) // whose numbers the plan has been applied to
+	report, err := analysis.Run(ctx, after, analysis.Options{
 		Plan: plan, Emergency: s.cfg.Emergency, Only: id, Steps: adviceSteps, Findings: adviceFindings,
 	})
 	if err != nil {
@@ -52,7 +54,7 @@ func (s *Indexes) Advise(ctx context.Context, accountID, id string, doc document
 			out = append(out, n.Warning(id, doc))
 		}
 	}
-	moved, err := rerouted(ctx, l, id, named, plan)
+	moved, err := rerouted(ctx, l, id, named, after, plan)
 	return append(out, moved...), err
 }
 
@@ -62,14 +64,14 @@ const maxRerouted = 10
 
 // rerouted warns of numbers that go from another callflow to this one or the
 // other way round. The numbers that a callflow lists are its own, and no news.
-func rerouted(ctx context.Context, l *live, id string, draft document.Doc, plan number.DialPlan) ([]problem.Warning, error) {
+func rerouted(ctx context.Context, l *live, id string, draft document.Doc, after *index.Draft, plan number.DialPlan) ([]problem.Warning, error) {
 	old, _ := l.index.Entry(id)
 	own := draft.Strings("numbers")
 	gone := slices.ContainsFunc(old.Numbers, func(n string) bool { return !slices.Contains(own, n) })
 	if patterns := draft.Strings("patterns"); !gone && slices.Equal(patterns, old.Patterns) {
 		return nil, nil
 	}
-	report, err := impact.Run(ctx, l.index.Draft(nil, plan), l.index.Draft([]document.Doc{draft}, plan), impact.Options{Plan: plan, Steps: adviceSteps})
+	report, err := impact.Run(ctx, l.index.Draft(nil, plan), after, impact.Options{Plan: plan, Steps: adviceSteps})
 	if err != nil {
 		return nil, err
 	}

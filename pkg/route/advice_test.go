@@ -96,6 +96,25 @@ func TestAdviseOfReroutes(t *testing.T) {
 	}
 }
 
+// The numbers of a save are normalised already: the account's dial plan does not
+// rewrite them a second time.
+func TestAdviseWithDialPlan(t *testing.T) {
+	s := newSite(t)
+	db := s.account(acct)
+	s.put(db, `{"_id":"`+acct+`","pvt_type":"account","dial_plan":{"^(\\d{2,3})$":{"prefix":"9"}}}`)
+	s.put(db, `{"_id":"wide","patterns":["^9(\\d+)$"]}`)
+	s.put(db, `{"_id":"mine","numbers":["950"],"patterns":["^7\\d{5}$"]}`)
+	warnings, err := s.open(Config{}).Advise(t.Context(), acct, "mine", document.Doc{"numbers": []any{"950"}, "patterns": []any{`^[78]\d{5}$`}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range warnings {
+		if w.Code == "rerouted" {
+			t.Errorf("nothing goes elsewhere, but it says %s", w.Message)
+		}
+	}
+}
+
 // Syntax that is not analysed is one fact and one warning.
 func TestAdviseTellsOnce(t *testing.T) {
 	s := newSite(t)
