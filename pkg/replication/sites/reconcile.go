@@ -329,29 +329,29 @@ func Databases(ctx context.Context, source *couch.Client, d Definition) ([]Datab
 // looks for an account's history.
 const probedMonths = 12
 
-// probe looks for the databases of accounts one by one.
+// probe looks for the databases of accounts, and for that of their copies, one
+// by one.
 func probe(ctx context.Context, source *couch.Client, chosen map[string]bool) ([]string, error) {
-	var names []string
 	now := time.Now().UTC()
 	first := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
-	for _, id := range append(sortedKeys(chosen), "") {
-		candidates := []string{"accounts"} // the copies of the accounts' documents, last
-		if id != "" {
-			candidates = []string{couch.AccountDB(id)}
-			for month := range probedMonths {
-				candidates = append(candidates, couch.MonthDB(id, first.AddDate(0, -month, 0)))
-			}
+	var candidates []string
+	for _, id := range sortedKeys(chosen) {
+		candidates = append(candidates, couch.AccountDB(id))
+		for month := range probedMonths {
+			candidates = append(candidates, couch.MonthDB(id, first.AddDate(0, -month, 0)))
 		}
-		for _, name := range candidates {
-			_, err := source.DB(name).UpdateSeq(ctx)
-			if problem.Is(err, problem.MissingDatabase) || problem.Is(err, problem.DatastoreFault) {
-				continue // not there, or not for us
-			}
-			if err != nil {
-				return nil, err
-			}
-			names = append(names, name)
+	}
+	candidates = append(candidates, "accounts") // the copies of the accounts' documents, last
+	var names []string
+	for _, name := range candidates {
+		_, err := source.DB(name).UpdateSeq(ctx)
+		if problem.Is(err, problem.MissingDatabase) || problem.Is(err, problem.DatastoreFault) {
+			continue // not there, or not for us
 		}
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, name)
 	}
 	return names, nil
 }
