@@ -34,13 +34,19 @@ func foreign(name, why string) error { return &DamageError{Name: name, Why: why}
 
 // damaged returns err, as a [DamageError] if it means that the file is damaged.
 func (db *Database) damaged(err error) error {
-	switch sqliteCode(err) {
-	case sqliteError:
+	switch {
+	case sqliteCode(err) == sqliteError:
 		return foreign(db.name, err.Error())
-	case corrupt, notADatabase:
+	case meansTorn(err):
 		return torn(db.name, err.Error())
 	}
 	return err
+}
+
+// meansTorn reports whether an error is SQLite's about a damaged file.
+func meansTorn(err error) bool {
+	code := sqliteCode(err)
+	return code == corrupt || code == notADatabase
 }
 
 // noteDamage records the outcome of opening a database: damage, or none. What
@@ -116,25 +122,31 @@ func (s *Store) forgetDamage(name, base string) {
 	}
 }
 
-// examine looks at the whole file: "" if it is whole.
-func (db *Database) examine(ctx context.Context) string {
-	found := ""
-	if err := db.file.R.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&found); err != nil {
-		return err.Error()
+// examine looks at the whole file and returns what is damaged, "" for nothing.
+// An error says that it could not look, which is no damage.
+func (db *Database) examine(ctx context.Context) (found string, err error) {
+	err = db.file.R.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&found)
+	switch {
+	case meansTorn(err):
+		return err.Error(), nil
+	case err != nil || found == "ok":
+		return "", err
 	}
-	if found == "ok" {
-		return ""
-	}
-	return found
+	return found, nil
 }
 
 // suspect looks at the file when a request failed as it does on a damaged one.
 // A view's index may be the cause, so that the file itself is checked, once.
 func (db *Database) suspect(err error) {
-	if code := sqliteCode(err); code != corrupt && code != notADatabase || !db.checked.CompareAndSwap(false, true) {
+	if !meansTorn(err) || !db.checked.CompareAndSwap(false, true) {
 		return
 	}
-	if found := db.examine(context.Background()); found != "" {
+	found, err := db.examine(context.Background())
+	if err != nil {
+		db.log.Warn("look for damage", zap.Error(err))
+		db.checked.Store(false) // the next such request looks again
+	}
+	if found != "" {
 		db.store.foundDamage(db.name, db.base, found)
 	}
 }
@@ -142,7 +154,10 @@ func (db *Database) suspect(err error) {
 // reopened looks again at a file in which damage was found before: somebody may
 // have repaired it.
 func (db *Database) reopened(ctx context.Context) {
-	if known := db.store.damageOf(db.name); known == nil || !known.found || db.examine(ctx) != "" {
+	if known := db.store.damageOf(db.name); known == nil || !known.found {
+		return
+	}
+	if found, err := db.examine(ctx); found != "" || err != nil {
 		return
 	}
 	db.store.forgetDamage(db.name, db.base)
@@ -153,7 +168,11 @@ func (db *Database) reopened(ctx context.Context) {
 // then; nil if there is none, or no such database.
 func (s *Store) Check(ctx context.Context, name string) *DamageError {
 	if db, err := s.Acquire(ctx, name); err == nil {
-		if found := db.examine(ctx); found != "" && ctx.Err() == nil {
+		found, err := db.examine(ctx)
+		if err != nil {
+			db.log.Warn("look for damage", zap.Error(err))
+		}
+		if found != "" {
 			s.foundDamage(name, db.base, found)
 		}
 		s.Release(db)

@@ -83,6 +83,49 @@ func TestDamageStaysKnown(t *testing.T) {
 	told("repaired and restarted", 0)
 }
 
+// TestUnseenIsNoDamage: a file that cannot be looked at, for whatever reason,
+// is not called torn, which would have it replaced. The next request that fails
+// as on a damaged file looks again.
+func TestUnseenIsNoDamage(t *testing.T) {
+	s := storeIn(t, t.TempDir(), 0)
+	t.Cleanup(func() { closeStore(t, s) })
+	db := held(t, s, "db")
+	readers := db.file.R
+	closed := db.file.pool(1, "mode=rw", nil, true)
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	failed := spoiltRead(t)
+	db.file.R = closed
+	damage := s.Check(t.Context(), "db")
+	db.suspect(failed)
+	db.file.R = readers
+	if damage != nil || s.damageOf("db") != nil || db.checked.Load() {
+		t.Errorf("damage %v, then %v, looked at: %t", damage, s.damageOf("db"), db.checked.Load())
+	}
+	if db.suspect(failed); !db.checked.Load() || s.damageOf("db") != nil {
+		t.Errorf("looked at: %t, damage %v", db.checked.Load(), s.damageOf("db"))
+	}
+}
+
+// spoiltRead is what a request fails with on a damaged file.
+func spoiltRead(t testing.TB) error {
+	t.Helper()
+	dir := t.TempDir()
+	spoilInside(t, filled(t, dir))
+	s := storeIn(t, dir, 0)
+	defer closeStore(t, s)
+	db := hold(t, s, "db")
+	defer s.Release(db)
+	for n := range 100 {
+		if _, _, err := db.DocBody(t.Context(), fmt.Sprint("d", n), "", DocOptions{}); meansTorn(err) {
+			return err
+		}
+	}
+	t.Fatal("no request failed")
+	return nil
+}
+
 // TestDamageGoesWithItsDatabase: a database that is deleted and made again is
 // another one.
 func TestDamageGoesWithItsDatabase(t *testing.T) {
