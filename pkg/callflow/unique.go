@@ -1,7 +1,6 @@
 package callflow
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -63,16 +62,13 @@ func keysOf(doc document.Doc) []reserve.Key {
 }
 
 func (s *Service) holders(ctx context.Context, accountID string, keys []reserve.Key) (map[reserve.Key][]string, error) {
-	texts := map[string][]string{}
-	for _, k := range keys {
-		texts[k.Kind()] = append(texts[k.Kind()], k.Text())
-	}
 	if s.Index == nil {
 		if err := s.prepareViews(ctx, accountID); err != nil {
 			return nil, err
 		}
-		return viewHolders(ctx, s.Couch.Account(accountID), texts)
+		return viewHolders(ctx, s.Couch.Account(accountID), keys)
 	}
+	texts := textsOf(keys)
 	byNumber, byPattern, err := s.Index.Holders(ctx, accountID, texts[numbersKey], texts[patternsKey])
 	if err != nil {
 		return nil, err
@@ -87,16 +83,25 @@ func (s *Service) holders(ctx context.Context, accountID string, keys []reserve.
 	return out, nil
 }
 
+// textsOf are the texts of keys by their kind.
+func textsOf(keys []reserve.Key) map[string][]string {
+	texts := map[string][]string{}
+	for _, k := range keys {
+		texts[k.Kind()] = append(texts[k.Kind()], k.Text())
+	}
+	return texts
+}
+
 // viewHolders reads the views that Kazoo's own check reads (contract 2.1-5).
-func viewHolders(ctx context.Context, db *couch.DB, texts map[string][]string) (map[reserve.Key][]string, error) {
+func viewHolders(ctx context.Context, db *couch.DB, keys []reserve.Key) (map[reserve.Key][]string, error) {
 	views := map[string]string{numbersKey: "listing_by_number", patternsKey: "listing_by_pattern"}
 	out := map[reserve.Key][]string{}
-	for kind, list := range texts {
-		keys := make([]any, len(list))
-		for i, text := range list {
-			keys[i] = text
+	for kind, texts := range textsOf(keys) {
+		asked := make([]any, len(texts))
+		for i, text := range texts {
+			asked[i] = text
 		}
-		for row, err := range db.View(ctx, "callflows", views[kind], couch.Query{Keys: keys}) {
+		for row, err := range db.View(ctx, "callflows", views[kind], couch.Query{Keys: asked}) {
 			if err != nil {
 				return nil, err
 			}
@@ -183,9 +188,10 @@ func (s *Service) keys(doc document.Doc) []reserve.Key {
 	return nil
 }
 
-// claims makes a claim for each key that next has and the winner lacks. The
-// holders are read from views, which know all that is stored: an index may not
-// have seen yet what replication brought.
+// claims makes a claim for each key that next has and the winner lacks, and
+// looks who else has it; nothing is written. The holders are read from views,
+// which know all that is stored: an index may not have seen yet what
+// replication brought.
 func (s *Service) claims(ctx context.Context, accountID string, winner, next document.Doc) ([]*reserve.Claim, error) {
 	added := slices.DeleteFunc(s.keys(next), func(k reserve.Key) bool { return k.HeldBy(winner) })
 	if len(added) == 0 {
@@ -195,31 +201,32 @@ func (s *Service) claims(ctx context.Context, accountID string, winner, next doc
 		return nil, err
 	}
 	db := s.Couch.Account(accountID)
-	holders := map[reserve.Key][]string{}
-	if next.Type() == Type {
-		texts := map[string][]string{}
-		for _, k := range added {
-			texts[k.Kind()] = append(texts[k.Kind()], k.Text())
-		}
-		var err error
-		if holders, err = viewHolders(ctx, db, texts); err != nil {
-			return nil, err
-		}
-	} else {
-		for _, k := range added {
-			ids, err := s.Kinds[next.Type()].Holders(ctx, db, k)
-			if err != nil {
-				return nil, err
-			}
-			holders[k] = ids
-		}
+	holders, err := s.storedHolders(ctx, db, next.Type(), added)
+	if err != nil {
+		return nil, err
 	}
 	claims := make([]*reserve.Claim, len(added))
 	for i, k := range added {
 		others := slices.DeleteFunc(holders[k], func(id string) bool { return id == winner.ID() })
 		claims[i] = &reserve.Claim{Key: k, Self: winner.ID(), Others: others}
 	}
-	return claims, nil
+	return claims, reserve.Store{DB: db, AccountID: accountID}.Look(ctx, claims)
+}
+
+// storedHolders tells which documents of a type hold each key, by its views.
+func (s *Service) storedHolders(ctx context.Context, db *couch.DB, kind string, keys []reserve.Key) (map[reserve.Key][]string, error) {
+	if kind == Type {
+		return viewHolders(ctx, db, keys)
+	}
+	out := map[reserve.Key][]string{}
+	for _, k := range keys {
+		ids, err := s.Kinds[kind].Holders(ctx, db, k)
+		if err != nil {
+			return nil, err
+		}
+		out[k] = ids
+	}
+	return out, nil
 }
 
 // failedOf are the claims to keys that others hold.
@@ -227,23 +234,15 @@ func failedOf(claims []*reserve.Claim) []*reserve.Claim {
 	return slices.DeleteFunc(slices.Clone(claims), func(c *reserve.Claim) bool { return !c.Failed() })
 }
 
-// mustBeFree refuses a document that brings keys along which others hold.
+// mustBeFree refuses a document, other than a callflow, that brings keys along
+// which others hold. A callflow is judged when it is saved.
 func (s *Service) mustBeFree(ctx context.Context, accountID string, winner, next document.Doc) error {
 	claims, err := s.claims(ctx, accountID, winner, next)
-	if err != nil || len(claims) == 0 {
+	if err != nil {
 		return err
-	}
-	db := s.Couch.Account(accountID)
-	if err := (reserve.Store{DB: db, AccountID: accountID}).Look(ctx, claims); err != nil {
-		return err
-	}
-	failed := failedOf(claims)
-	if next.Type() == Type {
-		violations, err := uniqueViolations(ctx, db, failed)
-		return cmp.Or(err, problem.Validation(violations))
 	}
 	var violations []problem.Violation
-	for _, c := range failed {
+	for _, c := range failedOf(claims) {
 		violations = append(violations, s.Kinds[next.Type()].Taken(c.Key))
 	}
 	return problem.Validation(violations)

@@ -14,6 +14,7 @@ import (
 	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
+	"github.com/callflowd/callflowd/pkg/reserve"
 	"github.com/callflowd/callflowd/pkg/route"
 	"github.com/callflowd/callflowd/pkg/save"
 )
@@ -162,7 +163,7 @@ func holderByView(t *testing.T, s *Service, number string) string {
 		t.Fatal(err)
 	}
 	k := key{numbersKey, number}
-	holders, err := viewHolders(t.Context(), s.Couch.Account(testAccount), map[string][]string{numbersKey: {number}})
+	holders, err := viewHolders(t.Context(), s.Couch.Account(testAccount), []reserve.Key{key{numbersKey, number}})
 	if err != nil {
 		t.Fatal(err)
 	}
