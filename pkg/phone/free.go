@@ -19,15 +19,12 @@ import (
 // What the reservations of the account's numbers were is kept in the numbers'
 // history; nothing is left that only the deleted account may touch.
 func (s *Service) Free(ctx context.Context, accountID string) error {
-	dbs, err := s.Couch.AllDBs(ctx)
+	names, err := s.databasesOf(ctx, "")
 	if err != nil {
 		return err
 	}
 	var failed []error
-	for _, name := range dbs {
-		if !strings.HasPrefix(name, "numbers/") {
-			continue
-		}
+	for _, name := range names {
 		numbers, err := s.assigned(ctx, name, accountID)
 		if err != nil {
 			return err
@@ -59,20 +56,13 @@ func (s *Service) assigned(ctx context.Context, name, accountID string) ([]strin
 
 // free releases one number, unless it is somebody else's by now.
 func (s *Service) free(ctx context.Context, accountID, n string) error {
-	unchanged := errors.New("nothing to change")
-	_, err := s.edit(ctx, Request{AccountID: accountID, Number: n}, func(doc document.Doc) (document.Doc, error) {
-		if doc.String(assignedTo) != accountID {
-			return nil, unchanged
-		}
+	_, err := s.editOwned(ctx, accountID, n, func(doc document.Doc) (bool, error) {
 		if err := s.forgetDeleted(ctx, doc); err != nil {
-			return nil, err
+			return false, err
 		}
 		release(doc)
-		return doc, nil
+		return true, nil
 	})
-	if errors.Is(err, unchanged) {
-		return nil
-	}
 	return err
 }
 

@@ -44,7 +44,8 @@ func (s *Service) Search(ctx context.Context, prefix string, quantity, offset in
 	return found, nil
 }
 
-// databasesOf lists the number databases that may have numbers with a prefix.
+// databasesOf lists the number databases that may have numbers with a prefix;
+// all of them with "".
 func (s *Service) databasesOf(ctx context.Context, prefix string) ([]string, error) {
 	if len(prefix) >= prefixLength {
 		return []string{dbOf(prefix)}, nil

@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -129,24 +130,37 @@ func (s *Service) Settle(ctx context.Context, accountID string) error {
 
 // setUse writes one number's use, unless the number is somebody else's by now.
 func (s *Service) setUse(ctx context.Context, accountID, n string, used bool) error {
+	changed, err := s.editOwned(ctx, accountID, n, func(doc document.Doc) (bool, error) { return setUse(doc, used), nil })
+	if err != nil || changed {
+		return err
+	}
+	return s.mirror(ctx, accountID, n)
+}
+
+// editOwned changes a number by fn, which reports whether there is anything to
+// change. A number that is not the account's by now is left alone.
+func (s *Service) editOwned(ctx context.Context, accountID, n string, fn func(document.Doc) (bool, error)) (changed bool, err error) {
 	unchanged := errors.New("nothing to change")
-	_, err := s.edit(ctx, Request{AccountID: accountID, Number: n}, func(doc document.Doc) (document.Doc, error) {
-		if doc.String(assignedTo) != accountID || !setUse(doc, used) {
+	_, err = s.edit(ctx, Request{AccountID: accountID, Number: n}, func(doc document.Doc) (document.Doc, error) {
+		if doc.String(assignedTo) != accountID {
 			return nil, unchanged
+		}
+		if some, err := fn(doc); err != nil || !some {
+			return nil, cmp.Or(err, unchanged)
 		}
 		return doc, nil
 	})
 	if errors.Is(err, unchanged) {
-		return s.mirror(ctx, accountID, n)
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }
 
 // Repair makes the copies in accounts' databases, and the use of every number,
 // what the number databases and the callflows say: of one account, or of all
 // where accountID is "".
 func (s *Service) Repair(ctx context.Context, accountID string) error {
-	dbs, err := s.Couch.AllDBs(ctx)
+	names, err := s.databasesOf(ctx, "")
 	if err != nil {
 		return err
 	}
@@ -155,10 +169,8 @@ func (s *Service) Repair(ctx context.Context, accountID string) error {
 		accounts[accountID] = map[string]bool{}
 	}
 	var failed []error
-	for _, name := range dbs {
-		if strings.HasPrefix(name, "numbers/") {
-			failed = append(failed, s.repairDB(ctx, name, accountID, accounts))
-		}
+	for _, name := range names {
+		failed = append(failed, s.repairDB(ctx, name, accountID, accounts))
 	}
 	if err := errors.Join(failed...); err != nil {
 		return err // what was not seen is not stray
