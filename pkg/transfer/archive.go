@@ -49,7 +49,10 @@ func Archive(ctx context.Context, db *couch.DB, o Options, dir string, w io.Writ
 		if _, err := lines.write(append(raw, '\n')); err != nil {
 			return err
 		}
-		var l Line
+		var l struct { // of a [Line]; its data need not be read again
+			ID          string          `json:"id"`
+			Attachments map[string]File `json:"attachments"`
+		}
 		if err := json.Unmarshal(raw, &l); err != nil {
 			return err
 		}
@@ -107,7 +110,7 @@ func (s *Spool) readArchive(r *bufio.Reader) error {
 			return nil
 		}
 		if err != nil {
-			return s.noForm(err)
+			return noForm(err)
 		}
 		name := strings.TrimPrefix(h.Name, "./")
 		switch {
@@ -118,7 +121,7 @@ func (s *Spool) readArchive(r *bufio.Reader) error {
 			s.files[name], err = s.keepFile(in)
 		}
 		if err != nil {
-			return s.noForm(err)
+			return noForm(err)
 		}
 	}
 	return nil

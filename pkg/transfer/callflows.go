@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"hash/maphash"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -166,24 +167,20 @@ func (r *run) writeCallflows(ctx context.Context, wrote func(n int)) error {
 	parts := slices.Collect(slices.Chunk(replaced, callflow.MaxBatch)) // numbers may move between these
 	parts = slices.AppendSeq(parts, slices.Chunk(created, perPart))
 	for _, part := range parts {
-		items := make([]callflow.Item, len(part))
+		list, items := make([]candidate, len(part)), make([]callflow.Item, len(part))
 		for i, e := range part {
-			c := candidate{entry: e}
+			list[i].entry = e
 			var err error
-			if c.data, err = r.data(e); err != nil {
+			if list[i].data, err = r.data(e); err != nil {
 				return err
 			}
-			if err := r.writePast(ctx, c); err != nil {
+			if err := r.writePast(ctx, list[i]); err != nil {
 				return err
 			}
-			items[i] = r.itemOf(c)
+			items[i] = r.itemOf(list[i])
 		}
 		_, err := r.Callflows.BatchAtomic(ctx, r.Account, items)
 		if told, ok := refusal(err); ok { // somebody else wrote meanwhile
-			list := make([]candidate, len(part))
-			for i, e := range part {
-				list[i].entry = e
-			}
 			r.tellItems(list, told.Data)
 			r.judgeTaken()
 			return r.wrong.err()
@@ -235,17 +232,15 @@ func unfinished(err error, done, total int) error {
 		return nil
 	}
 	e := *problem.AsError(err)
-	data := map[string]any{}
-	for k, v := range e.Data {
-		data[k] = v
-	}
 	if e.Code != problem.Invalid {
+		data := map[string]any{}
+		maps.Copy(data, e.Data)
 		data["written"], data["of"] = done, total
 		if _, said := data["message"]; !said {
 			data["message"] = strconv.Itoa(done) + " of " + strconv.Itoa(total) + " documents are written; the same import goes on"
 		}
+		e.Data = data
 	}
-	e.Data = data
 	return &e
 }
 

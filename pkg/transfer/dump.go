@@ -18,17 +18,17 @@ func (s *Spool) readDump(r io.Reader) error {
 	for token := json.Token(nil); token != "rows"; {
 		var err error
 		if token, err = d.Token(); err != nil {
-			return s.noForm(err)
+			return noForm(err)
 		}
 	}
 	if token, err := d.Token(); err != nil || token != json.Delim('[') {
-		return s.noForm(err)
+		return noForm(err)
 	}
 	for s.line = 1; d.More() && !s.wrong.full(); s.line++ {
 		rows.left = maxLine
 		var raw json.RawMessage
 		if err := d.Decode(&raw); err != nil {
-			return s.noForm(err)
+			return noForm(err)
 		}
 		row, ok := s.decode(raw)
 		if !ok {
@@ -46,7 +46,7 @@ func (s *Spool) readDump(r io.Reader) error {
 		return nil
 	}
 	if token, err := d.Token(); err != nil || token != json.Delim(']') {
-		return s.noForm(err)
+		return noForm(err)
 	}
 	return nil
 }

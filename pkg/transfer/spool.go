@@ -138,7 +138,7 @@ func readFailed(err error) error {
 }
 
 // noForm is the error for a body that is not what it seemed to be.
-func (s *Spool) noForm(err error) error {
+func noForm(err error) error {
 	var known *problem.Error
 	if errors.As(err, &known) {
 		return err
