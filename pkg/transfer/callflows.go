@@ -59,13 +59,15 @@ func (r *run) checkCallflows(ctx context.Context, list []candidate) error {
 	return nil
 }
 
-// tellItems adds the problems of a batch to the lines that its items are.
+// tellItems adds the problems of a batch to the lines that its items are. What
+// concerns no item, such as a refusal of the database, is told without a line.
 func (r *run) tellItems(list []candidate, data map[string]any) {
 	for path, codes := range data {
 		at, rest, _ := strings.Cut(path, ".")
 		n, err := strconv.Atoi(at)
 		byCode, ok := codes.(map[string]any)
 		if err != nil || n >= len(list) || !ok {
+			r.wrong.addWhole(path, codes)
 			continue
 		}
 		c := list[n]

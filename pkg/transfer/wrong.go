@@ -20,11 +20,16 @@ type problems struct {
 // full reports whether so many lines are wrong that no more need be looked at.
 func (p *problems) full() bool { return len(p.lines) >= mostWrong }
 
-// add adds the problems at a path of a line, by their codes.
-func (p *problems) add(line int, id, path string, codes map[string]any) {
+// begin makes the maps.
+func (p *problems) begin() {
 	if p.data == nil {
 		p.data, p.lines = map[string]any{}, map[int]bool{}
 	}
+}
+
+// add adds the problems at a path of a line, by their codes.
+func (p *problems) add(line int, id, path string, codes map[string]any) {
+	p.begin()
 	at := strconv.Itoa(line)
 	if path != "" {
 		at += "." + path
@@ -44,6 +49,12 @@ func (p *problems) add(line int, id, path string, codes map[string]any) {
 		told[code] = members
 	}
 	p.data[at], p.lines[line] = told, true
+}
+
+// addWhole adds problems that concern no line.
+func (p *problems) addWhole(path string, codes any) {
+	p.begin()
+	p.data[path] = codes
 }
 
 // say adds one problem.
