@@ -36,17 +36,18 @@ build: ## build the static binary bin/callflowd
 run: build ## build, start on embedded storage in ./callflowd-data, print a curl line to try (ARGS='--listen …')
 	@exec $(BIN) serve $(ARGS)
 
-# The longest tests of the program as a whole: make e2e runs them. With the
-# race detector they would take three times as long.
+# The longest tests of the program as a whole are left to make e2e: with the
+# race detector they would take three times as long. RUN, if given, runs them.
 LONG := ^TestE2E(Bench|Kill|ImportKill|Notice|SitesKilled|Namespaces|Fight|Patch|LookupsWhile)
+SKIP := $(if $(filter .,$(RUN)),-skip '$(LONG)')
 
-test: ## every test that needs no service, but for the longest of make e2e; COUCHDB_URL=http://user:pw@host:5984 adds that server
+test: ## every test that needs no service, but for the longest of make e2e (RUN=NAME, those of that name); COUCHDB_URL=http://user:pw@host:5984 takes that server instead of couchlite
 	@echo 'testing every package, two to five minutes; each says ok when it is through'
-	$(GO) test -timeout 45m -run '$(RUN)' -skip '$(LONG)' $(PKGS)
+	$(GO) test -timeout 45m -run '$(RUN)' $(SKIP) $(PKGS)
 
 race: ## the same tests with the race detector, three times as long
 	@$(if $(RACE),:,echo 'no C compiler or no cgo: running without the race detector')
-	$(GO) test $(RACE) -timeout 45m -run '$(RUN)' -skip '$(LONG)' $(PKGS)
+	$(GO) test $(RACE) -timeout 45m -run '$(RUN)' $(SKIP) $(PKGS)
 
 check: fmt lint vuln test ## formatting, vet, staticcheck, known vulnerabilities, then the tests
 
@@ -83,7 +84,7 @@ cover: ## statement coverage of all packages together, into cover.out
 	$(GO) test -timeout 15m -coverpkg=./... -coverprofile=cover.out $(PKGS)
 	@$(GO) tool cover -func=cover.out | tail -n 1
 
-e2e: ## the program as a whole: a business account in over HTTP, routes out, restarts, kill -9
+e2e: ## the program as a whole, with what make test leaves out: a business account in over HTTP, routes out, restarts, kill -9
 	$(GO) test -count=1 -timeout 45m -v -run 'E2E' ./cmd/callflowd
 
 fuzz: ## every fuzz target for FUZZTIME each (default 20s)
