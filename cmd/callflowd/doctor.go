@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/cli"
-	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/doctor"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/schema"
@@ -21,12 +20,12 @@ import (
 
 // examination is `callflowd doctor`.
 type examination struct {
-	CouchDBURL          []string `name:"couchdb-url" sep:"none" placeholder:"URL" help:"The CouchDB to examine, http://user:password@host:5984; may be repeated for the nodes of one cluster. A user that cannot write is enough."`
-	CouchDBPasswordFile string   `name:"couchdb-password-file" placeholder:"FILE" help:"File with the password for --couchdb-url."`
-	Format              string   `typed:"" enum:"text,json,html" default:"text" help:"One of ${enum}; html is one file that needs no other."`
-	Emergency           []string `default:"${emergency}" placeholder:"NUMBER" help:"Emergency numbers, which no pattern is to take unless it names them; may be repeated."`
-	FixPlan             string   `typed:"" name:"fix-plan" placeholder:"DIR" help:"Write callflows without the faults that an edit takes away into DIR/ACCOUNT, for callflowd apply --keep."`
-	FailOn              string   `typed:"" enum:"error,warning,info,never" default:"error" help:"From which severity on the exit code is 1: ${enum}."`
+	cluster `set:"couchdb=The CouchDB to examine, http://user:password@host:5984; may be repeated for the nodes of one cluster. A user that cannot write is enough."`
+
+	Format    string   `typed:"" enum:"text,json,html" default:"text" help:"One of ${enum}; html is one file that needs no other."`
+	Emergency []string `default:"${emergency}" placeholder:"NUMBER" help:"Emergency numbers, which no pattern is to take unless it names them; may be repeated."`
+	FixPlan   string   `typed:"" name:"fix-plan" placeholder:"DIR" help:"Write callflows without the faults that an edit takes away into DIR/ACCOUNT, for callflowd apply --keep."`
+	FailOn    string   `typed:"" enum:"error,warning,info,never" default:"error" help:"From which severity on the exit code is 1: ${enum}."`
 }
 
 // errFindings ends the process with 1. The report has been printed.
@@ -37,18 +36,11 @@ func (x *examination) Run(ctx context.Context, e *cli.Env) error {
 	if left, err := os.ReadDir(x.FixPlan); x.FixPlan != "" && err == nil && len(left) > 0 {
 		return fmt.Errorf("--fix-plan: %s is not empty: what an earlier plan left in it would be applied too", x.FixPlan)
 	}
-	settings := common{DataDir: ".", CouchDBURL: x.CouchDBURL, CouchDBPasswordFile: x.CouchDBPasswordFile}
-	if len(settings.CouchDBURL) == 0 {
-		return errors.New("--couchdb-url: must name the CouchDB to examine")
-	}
-	if err := settings.check(); err != nil {
-		return err
-	}
-	schemas, err := schema.Embedded()
+	client, err := x.open("must name the CouchDB to examine")
 	if err != nil {
 		return err
 	}
-	client, err := couch.Open(couch.Config{URL: settings.CouchDBURL[0], Others: settings.CouchDBURL[1:]})
+	schemas, err := schema.Embedded()
 	if err != nil {
 		return err
 	}

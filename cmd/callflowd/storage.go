@@ -82,6 +82,25 @@ func openStorage(opts *options, log *zap.Logger) (*storage, error) {
 	return &storage{client, lite, lock, replications, metrics, notices}, nil
 }
 
+// cluster is the CouchDB that a command works on by itself, with no callflowd
+// between.
+type cluster struct {
+	CouchDBURL          []string `name:"couchdb-url" sep:"none" placeholder:"URL" help:"${couchdb}"`
+	CouchDBPasswordFile string   `name:"couchdb-password-file" placeholder:"FILE" help:"File with the password for --couchdb-url."`
+}
+
+// open connects to it. missing is what is said if there is no --couchdb-url.
+func (c cluster) open(missing string) (*couch.Client, error) {
+	settings := common{DataDir: ".", CouchDBURL: c.CouchDBURL, CouchDBPasswordFile: c.CouchDBPasswordFile}
+	if len(settings.CouchDBURL) == 0 {
+		return nil, errors.New("--couchdb-url: " + missing)
+	}
+	if err := settings.check(); err != nil {
+		return nil, err
+	}
+	return couch.Open(couch.Config{URL: settings.CouchDBURL[0], Others: settings.CouchDBURL[1:]})
+}
+
 // mendAccounts sets the database of the accounts' copies aside if it is
 // damaged. The start makes it anew, from the accounts' own databases.
 func mendAccounts(lite *couchlite.Server, log *zap.Logger) {

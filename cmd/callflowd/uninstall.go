@@ -8,14 +8,12 @@ import (
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/cli"
-	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/uninstall"
 )
 
 // uninstallCommand is `callflowd uninstall`.
 type uninstallCommand struct {
-	CouchDBURL          []string `name:"couchdb-url" sep:"none" placeholder:"URL" help:"The CouchDB to leave, http://user:password@host:5984; may be repeated for the nodes of one cluster."`
-	CouchDBPasswordFile string   `name:"couchdb-password-file" placeholder:"FILE" help:"File with the password for --couchdb-url."`
+	cluster `set:"couchdb=The CouchDB to leave, http://user:password@host:5984; may be repeated for the nodes of one cluster."`
 
 	DryRun       bool `typed:"" help:"Show what would be removed, and remove nothing."`
 	Yes          bool `typed:"" short:"y" help:"Do not ask."`
@@ -27,9 +25,12 @@ type uninstallCommand struct {
 // Run shows what callflowd has left in the CouchDB, asks, removes it, and looks
 // whether it is gone.
 func (c *uninstallCommand) Run(ctx context.Context, e *cli.Env) error {
-	client, err := c.open(ctx)
+	client, err := c.open("must name the CouchDB to leave; embedded databases go with their --data-dir")
 	if err != nil {
 		return err
+	}
+	if err := client.Identify(ctx); err != nil {
+		return fmt.Errorf("--couchdb-url: %w", err)
 	}
 	work := &uninstall.Uninstall{Couch: client, KeepHistory: c.KeepHistory, EndTokens: c.EndTokens, KazooStopped: c.KazooStopped}
 	if err := refuseWhileRunning(ctx, work, e); err != nil {
@@ -58,25 +59,6 @@ func (c *uninstallCommand) Run(ctx context.Context, e *cli.Env) error {
 		return fmt.Errorf("not all is removed; run this again to go on: %w", err)
 	}
 	return c.check(ctx, work, e)
-}
-
-// open connects to the CouchDB.
-func (c *uninstallCommand) open(ctx context.Context) (*couch.Client, error) {
-	settings := common{DataDir: ".", CouchDBURL: c.CouchDBURL, CouchDBPasswordFile: c.CouchDBPasswordFile}
-	if len(settings.CouchDBURL) == 0 {
-		return nil, errors.New("--couchdb-url: must name the CouchDB to leave; embedded databases go with their --data-dir")
-	}
-	if err := settings.check(); err != nil {
-		return nil, err
-	}
-	client, err := couch.Open(couch.Config{URL: settings.CouchDBURL[0], Others: settings.CouchDBURL[1:]})
-	if err != nil {
-		return nil, err
-	}
-	if err := client.Identify(ctx); err != nil {
-		return nil, settings.blame(err)
-	}
-	return client, nil
 }
 
 // refuseWhileRunning fails if a callflowd runs on the CouchDB, as far as that
