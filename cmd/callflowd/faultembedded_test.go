@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/callflowd/callflowd/pkg/disktest"
 )
 
 // newEmbeddedBench is a program with databases of its own, on a small disk
@@ -18,7 +20,7 @@ import (
 func newEmbeddedBench(t *testing.T, long time.Duration) *faultBench {
 	t.Helper()
 	b := &faultBench{t: t, long: long}
-	dir, err := mountSmallDisk(t, "200m")
+	dir, err := disktest.Mount(t, "200m")
 	if err != nil {
 		dir = t.TempDir()
 	} else {
@@ -46,7 +48,7 @@ func diskFull(b *faultBench) func() {
 	if b.disk == "" {
 		return nil
 	}
-	return fillDisk(b.t, b.disk)
+	return disktest.Fill(b.t, b.disk)
 }
 
 // scriptBombs are views that never end, or want all memory. They go off on one

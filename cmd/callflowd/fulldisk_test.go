@@ -7,22 +7,13 @@ import (
 	"testing"
 
 	"github.com/callflowd/callflowd/pkg/couch/couchtest"
+	"github.com/callflowd/callflowd/pkg/disktest"
 )
-
-// smallDisk mounts a file system of some megabytes for the test.
-func smallDisk(t *testing.T) string {
-	t.Helper()
-	dir, err := mountSmallDisk(t, "40m")
-	if err != nil {
-		t.Skip("may not mount a small disk:", err)
-	}
-	return dir
-}
 
 // TestFullDisk: with a disk that is full the program still starts, logs people
 // in, looks numbers up and reads; it refuses writes and says that they fail.
 func TestFullDisk(t *testing.T) {
-	dir := smallDisk(t)
+	dir := disktest.Small(t, "40m")
 	p := start(t, "--data-dir="+dir)
 	_, key := masterOf(t, p.greeting())
 	c, master := login(t, p, key)
@@ -54,12 +45,12 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("%s: not ready for reads: %d", when, got)
 		}
 	}
-	free := fillDisk(t, dir)
+	free := disktest.Fill(t, dir)
 	reads("full")
 	refuses("full")
 	p.stop()
 	free()
-	free = fillDisk(t, dir) // with what the stop has freed
+	free = disktest.Fill(t, dir) // with what the stop has freed
 	p = start(t, "--data-dir="+dir)
 	c.base = p.api
 	reads("restarted")

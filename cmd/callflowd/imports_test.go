@@ -16,7 +16,7 @@ var layers = [][]string{
 	{"pkg/api", "pkg/ui", "pkg/bench", "pkg/cli"},
 	{"pkg/callflow", "pkg/transfer", "pkg/doctor", "pkg/uninstall", "pkg/account", "pkg/auth", "pkg/resource", "pkg/phone", "pkg/draw", "pkg/notice", "pkg/replication"},
 	{"pkg/save", "pkg/route", "pkg/schema", "pkg/number", "pkg/couch", "pkg/reserve", "couchviews", "schemas"},
-	{"pkg/document", "pkg/problem", "pkg/lru", "pkg/pause", "pkg/pcre", "pkg/trace", "pkg/collation"},
+	{"pkg/document", "pkg/problem", "pkg/lru", "pkg/pause", "pkg/pcre", "pkg/trace", "pkg/collation", "pkg/disktest"},
 }
 
 var sideways = map[string][]string{

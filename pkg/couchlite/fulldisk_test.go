@@ -1,63 +1,20 @@
-//go:build linux
-
 package couchlite
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
+
+	"github.com/callflowd/callflowd/pkg/disktest"
 )
-
-// smallDisk mounts a file system of a few megabytes for the test.
-func smallDisk(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=3m"); err != nil {
-		t.Skip("may not mount a small disk:", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
-// fillDisk writes until nothing more fits, and returns what frees it again.
-func fillDisk(t *testing.T, dir string) (free func()) {
-	t.Helper()
-	path := filepath.Join(dir, "filler")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for size := 1 << 16; size > 0; size /= 2 {
-		for {
-			if _, err := f.Write(make([]byte, size)); err != nil {
-				break
-			}
-		}
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		if err := os.Remove(path); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
 
 // TestFullDisk reads documents and views while nothing can be written, also
 // after a restart and with changes that the index has not seen.
 func TestFullDisk(t *testing.T) {
-	dir := smallDisk(t)
+	dir := disktest.Small(t, "3m")
 	open := func() *Server {
 		s, err := Open(Options{Dir: dir, Log: zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel))})
 		if err != nil {
@@ -94,14 +51,14 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("%s: a write was taken: %d %s", when, status, got)
 		}
 	}
-	free := fillDisk(t, dir)
+	free := disktest.Fill(t, dir)
 	refused("full")
 	check("full")
 	if err := s.Close(); err != nil {
 		t.Log("close:", err)
 	}
 	free()
-	free = fillDisk(t, dir) // with what the stop has freed
+	free = disktest.Fill(t, dir) // with what the stop has freed
 	s = open()
 	check("restarted")
 	refused("restarted")

@@ -1,13 +1,13 @@
-package main
+package disktest
 
 import (
 	"syscall"
 	"testing"
 )
 
-// mountSmallDisk mounts a file system of its own for the test, which needs a
-// right that few have.
-func mountSmallDisk(t *testing.T, size string) (dir string, err error) {
+// Mount mounts a file system of that size for the test, which needs a right
+// that few have.
+func Mount(t testing.TB, size string) (dir string, err error) {
 	t.Helper()
 	dir = t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
