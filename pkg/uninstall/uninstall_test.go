@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -57,14 +58,8 @@ func design(name string, ours bool) document.Doc {
 func left(t *testing.T, client *couch.Client, name string) string {
 	t.Helper()
 	var ids []string
-	for _, list := range []func(context.Context, couch.Query) func(func(couch.Row, error) bool){
-		func(ctx context.Context, q couch.Query) func(func(couch.Row, error) bool) {
-			return client.DB(name).AllDocs(ctx, q)
-		},
-		func(ctx context.Context, q couch.Query) func(func(couch.Row, error) bool) {
-			return client.DB(name).LocalDocs(ctx, q)
-		},
-	} {
+	db := client.DB(name)
+	for _, list := range []func(context.Context, couch.Query) iter.Seq2[couch.Row, error]{db.AllDocs, db.LocalDocs} {
 		for row, err := range list(t.Context(), couch.Query{}) {
 			if err != nil {
 				t.Fatal(name, err)
@@ -130,8 +125,7 @@ func TestWhatStays(t *testing.T) {
 	couchtest.SkipPouchDB(t, noLocalDocs)
 	month, monthDB := monthOf(0)
 	past, pastDB := monthOf(-2)
-	stopped := document.Doc{"_id": "_local/callflowd_stopped", "at": document.GregorianNumber(time.Now())}
-	stopped["at"] = time.Now().Unix()
+	stopped := document.Doc{"_id": "_local/callflowd_stopped", "at": time.Now().Unix()}
 	for name, c := range map[string]struct {
 		work uninstall.Uninstall
 		sign bool // of a process that ran
