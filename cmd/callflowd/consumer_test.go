@@ -52,9 +52,7 @@ func (f *freshness) await(ctx context.Context, what string, knows func() (bool, 
 		if took > freshLimit {
 			return fmt.Errorf("the node is stale: %s", what)
 		}
-		select {
-		case <-time.After(2 * time.Millisecond):
-		case <-ctx.Done():
+		if !sleep(ctx, 2*time.Millisecond) {
 			return ctx.Err()
 		}
 	}
@@ -117,17 +115,17 @@ func TestE2ENoticesKeepANodeFresh(t *testing.T) {
 		f.away.Add(1)
 		if round%2 == 0 {
 			gate.Shut()
-			outage(ctx, 50*time.Millisecond*time.Duration(1+round))
+			sleep(ctx, 50*time.Millisecond*time.Duration(1+round))
 			gate.Open(t)
 		} else {
 			gate.Cut() // one of the two processes
 		}
 		f.away.Add(1)
-		outage(ctx, 700*time.Millisecond)
+		sleep(ctx, 700*time.Millisecond)
 		if round == 6 {
 			f.away.Add(1)
 			rabbit.Kill()
-			outage(ctx, 2*time.Second)
+			sleep(ctx, 2*time.Second)
 			rabbit.Up(t)
 			f.away.Add(1)
 		}
@@ -142,14 +140,6 @@ func TestE2ENoticesKeepANodeFresh(t *testing.T) {
 	t.Logf("%d writes, the node was fresh after %s at most; %d of them while nothing was away, after %s at most", f.writes, f.slowest, f.calm, f.steady)
 	if f.calm == 0 {
 		t.Error("nothing was written while nothing was away")
-	}
-}
-
-// outage lets time pass for what the test does to a broker.
-func outage(ctx context.Context, d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
 	}
 }
 

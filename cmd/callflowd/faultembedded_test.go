@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/disktest"
 )
 
@@ -70,7 +71,7 @@ func scriptBombs() []string {
 // or memory, and asks for them, again and again.
 func scriptBomb(b *faultBench) func() {
 	id := b.load.accounts[0][strings.LastIndex(b.load.accounts[0], "/")+1:]
-	database := b.p.couchdb + "/account%2F" + id[:2] + "%2F" + id[2:4] + "%2F" + id[4:]
+	database := b.p.couchdb + "/" + couch.EncodedDB(couch.AccountDB(id))
 	ctx, cancel := context.WithCancel(b.t.Context())
 	var group sync.WaitGroup
 	for who, bomb := range scriptBombs() {

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"iter"
 	"strings"
 	"testing"
 	"time"
@@ -33,9 +35,7 @@ func fillAsKazoo(t *testing.T, address string) *couch.Client {
 	now := time.Now()
 	put := func(db string, doc document.Doc) {
 		t.Helper()
-		if err := client.DB(db).Put(t.Context(), doc); err != nil {
-			t.Fatal(err)
-		}
+		putDoc(t, client.DB(db), doc)
 	}
 	accountDB, monthDB, numbersDB := couch.AccountDB(kazooAccount), couch.MonthDB(kazooAccount, now), "numbers/+1415"
 	for _, name := range []string{"accounts", "system_config", "system_auth", "system_schemas", "token_auth", "_users", "_replicator", accountDB, monthDB, numbersDB} {
@@ -104,17 +104,13 @@ func content(t *testing.T, client *couch.Client) map[written]string {
 	for _, name := range names {
 		all[written{name, ""}] = ""
 		db := client.DB(name)
-		for row, err := range db.AllDocs(t.Context(), couch.Query{IncludeDocs: true}) {
-			if err != nil {
-				t.Fatal(name, err)
+		for _, list := range []func(context.Context, couch.Query) iter.Seq2[couch.Row, error]{db.AllDocs, db.LocalDocs} {
+			for row, err := range list(t.Context(), couch.Query{IncludeDocs: true}) {
+				if err != nil {
+					t.Fatal(name, err)
+				}
+				all[written{name, row.ID}] = string(row.Doc)
 			}
-			all[written{name, row.ID}] = string(row.Doc)
-		}
-		for row, err := range db.LocalDocs(t.Context(), couch.Query{IncludeDocs: true}) {
-			if err != nil {
-				t.Fatal(name, err)
-			}
-			all[written{name, row.ID}] = string(row.Doc)
 		}
 	}
 	return all

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/callflowd/callflowd/pkg/couch"
 )
 
 // fileOf is the file of an embedded database.
@@ -81,7 +83,7 @@ func TestDamagedAccounts(t *testing.T) {
 	again("lost")
 	p.stop()
 	spoil(t, fileOf(t, dir, "accounts"), garbleInside)
-	spoil(t, fileOf(t, dir, "account/"+id[:2]+"/"+id[2:4]+"/"+id[4:]), func([]byte) []byte { return nil })
+	spoil(t, fileOf(t, dir, couch.AccountDB(id)), func([]byte) []byte { return nil })
 	p = start(t, "--data-dir="+dir)
 	c, _ = login(t, p, key)
 	if env, err := c.try("GET", account+"/callflows", nil); err != nil || env.Status < http.StatusInternalServerError {

@@ -32,10 +32,7 @@ func TestE2ELookupWithoutTheDatabase(t *testing.T) {
 	p, logs := launch(t, storage...)
 	p.await(logs, "listening")
 	c.base = p.api
-	couchtest.Eventually(t, "the snapshot answers", func() bool {
-		r, _ := c.lookup(account, "2600")
-		return r.Callflow.Name == "kept"
-	})
+	routes(t, c, account, "2600", "kept") // from the snapshot
 	if r, status := c.lookup(account, "2601"); status != http.StatusOK || r.Callflow.Name != "late" {
 		t.Errorf("what was created last: %d, %+v", status, r)
 	}
@@ -71,10 +68,7 @@ func TestE2EStartWhileTheDatabaseHangs(t *testing.T) {
 	p, logs := launch(t, args...)
 	p.await(logs, "listening")
 	c.base = p.api
-	couchtest.Eventually(t, "the snapshot answers", func() bool {
-		r, _ := c.lookup(account, "2600")
-		return r.Callflow.Name == "kept"
-	})
+	routes(t, c, account, "2600", "kept") // from the snapshot
 	if n := given.Load(); n > 0 {
 		t.Errorf("lookups were answered when %d requests had been given up", n)
 	}
@@ -111,9 +105,6 @@ func TestE2EKilledEarly(t *testing.T) {
 	p, logs := launch(t, args...)
 	p.await(logs, "listening")
 	c.base = p.api
-	couchtest.Eventually(t, "the snapshot answers", func() bool {
-		r, _ := c.lookup(account, "2600")
-		return r.Callflow.Name == "kept"
-	})
+	routes(t, c, account, "2600", "kept") // from the snapshot
 	storage.now.Store(nil)
 }
