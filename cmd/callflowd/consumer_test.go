@@ -71,7 +71,7 @@ func (f *freshness) note(took time.Duration, calm bool) {
 
 // doc waits for a revision of a document, or a later one.
 func (f *freshness) doc(ctx context.Context, db, id, rev string) error {
-	wanted := document.Doc{"_rev": rev}.Generation()
+	wanted := document.Generation(rev)
 	return f.await(ctx, "document "+id+" at "+rev, func() (bool, error) {
 		doc, err := f.node.Doc(f.t, db, id)
 		if problem.Is(err, problem.BadIdentifier) {

@@ -22,8 +22,11 @@ func (d Doc) Ours() bool {
 
 // Generation is how many revisions a document has had, 0 for one that is not
 // stored: the number before the dash of its _rev.
-func (d Doc) Generation() int {
-	number, _, _ := strings.Cut(d.Rev(), "-")
+func (d Doc) Generation() int { return Generation(d.Rev()) }
+
+// Generation is the number before the dash of a revision, 0 without one.
+func Generation(rev string) int {
+	number, _, _ := strings.Cut(rev, "-")
 	n, _ := strconv.Atoi(number)
 	return n
 }

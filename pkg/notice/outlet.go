@@ -208,8 +208,8 @@ func (o *outlet) entry(db string, c couch.Change) entry {
 	if err != nil || doc == nil || len(c.Revs) == 0 || known && last.rev == c.Revs[0] || !doc.Ours() {
 		return e
 	}
-	now := changeOf(db, doc, generation(doc.Rev()) == 1)
-	if !kazoos(now) || known && generation(last.rev) > generation(now.rev) {
+	now := changeOf(db, doc, doc.Generation() == 1)
+	if !kazoos(now) || known && document.Generation(last.rev) > document.Generation(now.rev) {
 		return e
 	}
 	modified := document.FromGregorian(now.modified)

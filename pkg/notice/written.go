@@ -3,11 +3,11 @@ package notice
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/callflowd/callflowd/pkg/couch"
+	"github.com/callflowd/callflowd/pkg/document"
 )
 
 // maxRemembered bounds the writes in memory. Beyond it the oldest are
@@ -38,7 +38,7 @@ func (w *written) add(c change) {
 	}
 	w.ids[c.db][c.id] = true
 	list := append(w.docs[key], c)
-	slices.SortStableFunc(list, func(a, b change) int { return generation(a.rev) - generation(b.rev) })
+	slices.SortStableFunc(list, func(a, b change) int { return document.Generation(a.rev) - document.Generation(b.rev) })
 	w.docs[key] = list
 	w.order = append(w.order, key)
 	w.count++
@@ -85,12 +85,6 @@ func (w *written) forget(db, id string, n int) {
 		return
 	}
 	w.docs[key] = list[n:]
-}
-
-func generation(rev string) int {
-	number, _, _ := strings.Cut(rev, "-")
-	n, _ := strconv.Atoi(number)
-	return n
 }
 
 // announced reports whether a database's documents are Kazoo's concern:

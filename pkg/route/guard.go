@@ -54,7 +54,7 @@ func (l *live) guardLocked(writes ...write) {
 	var changes []index.Change
 	for _, w := range writes {
 		id := w.change.ID
-		if later, ok := l.written[id]; ok && generation(later.rev) > generation(w.rev) {
+		if later, ok := l.written[id]; ok && document.Generation(later.rev) > document.Generation(w.rev) {
 			continue
 		}
 		l.written[id] = w
@@ -93,9 +93,9 @@ func (l *live) outranked(c couch.Change, doc document.Doc) bool {
 	if !ok {
 		return false
 	}
-	reached := doc.Rev() == w.rev || generation(doc.Rev()) > generation(w.rev)
+	reached := doc.Rev() == w.rev || doc.Generation() > document.Generation(w.rev)
 	for _, rev := range c.Revs {
-		reached = reached || rev == w.rev || generation(rev) > generation(w.rev)
+		reached = reached || rev == w.rev || document.Generation(rev) > document.Generation(w.rev)
 	}
 	if reached {
 		delete(l.written, c.ID)

@@ -167,7 +167,7 @@ func step(t *rapid.T, s *site, x *Indexes, db *couch.DB, id, number string) {
 		s.leaf(db, id, rapid.IntRange(1, 4).Draw(t, "generation"), fmt.Sprintf("%032x", rapid.Uint32().Draw(t, "rev")), "", number)
 	case kind == "grow":
 		_, parent, _ := strings.Cut(pick, "-")
-		s.leaf(db, id, generation(pick)+1, fmt.Sprintf("%032x", rapid.Uint32().Draw(t, "rev")), parent, number)
+		s.leaf(db, id, document.Generation(pick)+1, fmt.Sprintf("%032x", rapid.Uint32().Draw(t, "rev")), parent, number)
 	case kind == "own" || kind == "own delete" || kind == "delete":
 		doc := document.Doc{"_id": id, "_rev": pick, "pvt_type": "callflow", "numbers": []any{number}}
 		if kind != "own" {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -327,13 +326,6 @@ func recordOf(c index.Change, doc document.Doc) record {
 		return record{Gone: c.ID}
 	}
 	return record{Doc: doc}
-}
-
-// generation returns the number a revision starts with.
-func generation(rev string) int {
-	digits, _, _ := strings.Cut(rev, "-")
-	n, _ := strconv.Atoi(digits)
-	return n
 }
 
 // current returns when the index was last known to agree with the database:

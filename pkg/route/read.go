@@ -102,7 +102,7 @@ func (s *Indexes) cache(key docKey, doc *Stored) {
 		s.docs.Delete(key)
 		return
 	}
-	if known, ok := s.docs.Get(key); ok && generation(known.Doc.Rev()) > generation(doc.Doc.Rev()) {
+	if known, ok := s.docs.Get(key); ok && known.Doc.Generation() > doc.Doc.Generation() {
 		return
 	}
 	s.docs.Put(key, doc)

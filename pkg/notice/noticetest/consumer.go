@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -153,7 +152,7 @@ func (c *Consumer) take(key, contentType string, body []byte) {
 		c.problem("%s %s: %s", key, body, why)
 		return
 	}
-	if n := generation(m.Rev); m.Rev != "" {
+	if n := document.Generation(m.Rev); m.Rev != "" {
 		place := m.Node + " " + m.Database + " " + m.ID
 		told := c.told[place]
 		if latest := slices.Max(append(told, 0)); n < latest && !slices.Contains(told, n) {
@@ -299,10 +298,4 @@ func (c *Consumer) Flow(t testing.TB, accountID, number string) (string, error) 
 	})
 	id, _ := value.(string)
 	return id, err
-}
-
-func generation(rev string) int {
-	number, _, _ := strings.Cut(rev, "-")
-	n, _ := strconv.Atoi(number)
-	return n
 }
