@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -98,30 +99,34 @@ func (q *request) mayEnter() error {
 	return fault.New(http.StatusForbidden, "forbidden", "You are not allowed to access this db.")
 }
 
-// secure sets the _security of a database, and of those that take it over.
+// secure sets the _security of a database, and of those that take it over. All
+// of these are tried, whichever fails.
 func (s *Server) secure(ctx context.Context, db *store.Database, object string) error {
 	s.securing.Lock()
 	defer s.securing.Unlock()
 	if err := db.SetSecurity(ctx, object); err != nil || s.opts.Parent == nil {
 		return err
 	}
+	var failed error
 	for _, name := range s.store.Names() {
-		if s.opts.Parent(name) != db.Name() {
-			continue
-		}
-		child, err := s.store.Acquire(ctx, name)
-		if fault.IsMissing(err) {
-			continue
-		}
-		if err == nil {
-			err = child.SetSecurity(ctx, object)
-			s.store.Release(child)
-		}
-		if err != nil {
-			return err
+		if s.opts.Parent(name) == db.Name() {
+			failed = errors.Join(failed, s.secureChild(ctx, name, object))
 		}
 	}
-	return nil
+	return failed
+}
+
+// secureChild sets the _security of a database, unless it is deleted meanwhile.
+func (s *Server) secureChild(ctx context.Context, name, object string) error {
+	child, err := s.store.Acquire(ctx, name)
+	if err == nil {
+		err = child.SetSecurity(ctx, object)
+		s.store.Release(child)
+	}
+	if fault.IsMissing(err) {
+		return nil
+	}
+	return err
 }
 
 // create makes a database, which takes over the _security of its parent.

@@ -3,8 +3,12 @@ package couchlite
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/callflowd/callflowd/pkg/couchlite/store"
 )
 
 // as sends a request with a name and a password.
@@ -138,17 +142,20 @@ func TestUserSessions(t *testing.T) {
 	}
 }
 
+// beforeMonth is the part of a database's name before the month, "" without one.
+func beforeMonth(name string) string {
+	parent, _, month := strings.Cut(name, "-")
+	if month {
+		return parent
+	}
+	return ""
+}
+
 // A database takes over the _security of its parent, when it is made and when
 // that changes.
 func TestSecurityFollowsTheParent(t *testing.T) {
 	s := sharedServer(t)
-	s.opts.Parent = func(name string) string {
-		parent, _, month := strings.Cut(name, "-")
-		if month {
-			return parent
-		}
-		return ""
-	}
+	s.opts.Parent = beforeMonth
 	admin := func(method, path, body string) {
 		t.Helper()
 		if code, text := as(t, s, "admin", method, path, body); code >= 300 {
@@ -173,4 +180,43 @@ func TestSecurityFollowsTheParent(t *testing.T) {
 	reach("site", "/mine-202401", 403)
 	reach("other", "/mine-202401", 200)
 	reach("other", "/theirs-202401", 403)
+}
+
+// A database whose file is damaged does not keep a change of rights from the
+// others.
+func TestSecurityPassesDamage(t *testing.T) {
+	o := Options{Dir: t.TempDir(), Admin: &Credentials{"admin", "secret"}, Parent: beforeMonth}
+	open := func() *Server {
+		t.Helper()
+		s, err := Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		return s
+	}
+	s := open()
+	for _, path := range []string{"/mine", "/mine-202401", "/mine-202402"} {
+		if code, text := as(t, s, "admin", "PUT", path, ""); code != 201 {
+			t.Fatalf("%s: %d %s", path, code, text)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(o.Dir, "databases", "mine-202401*"+store.FileSuffix))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	if err := os.Truncate(files[0], 0); err != nil {
+		t.Fatal(err)
+	}
+	s = open()
+	const object = `{"members":{"names":["site"],"roles":[]}}`
+	if code, text := as(t, s, "admin", "PUT", "/mine/_security", object); code != 500 || !strings.Contains(text, "mine-202401") {
+		t.Errorf("with a damaged database: %d %s", code, text)
+	}
+	if _, got := as(t, s, "admin", "GET", "/mine-202402/_security", ""); strings.TrimSpace(got) != object {
+		t.Errorf("the other has %s", got)
+	}
 }
