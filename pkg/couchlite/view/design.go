@@ -47,8 +47,8 @@ type designBody struct {
 }
 
 // parseDesign reads the views of a design document. What is not a view is
-// ignored, since replicated documents are not checked, and so is what trust
-// does not run.
+// ignored, since replicated documents are not checked. Views that trust does
+// not run are withheld, and so is the library if there is trust at all.
 func parseDesign(name string, body []byte, trust Trust) (*Design, error) {
 	var doc designBody
 	if err := json.Unmarshal(body, &doc); err != nil {

@@ -1,7 +1,6 @@
 package view
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,8 +52,12 @@ func (s *Set) newFilter(ctx context.Context, path, member string) (*Filter, erro
 	if err != nil {
 		return nil, err
 	}
-	if trust, err := s.trustIn(ctx, r.ID, r.Rev); err != nil || !trust.runs(source) {
-		return nil, cmp.Or(err, error(notRun(r.ID)))
+	trust, err := s.trustIn(ctx, r.ID, r.Rev)
+	if err != nil {
+		return nil, err
+	}
+	if !trust.runs(source) {
+		return nil, notRun(r.ID)
 	}
 	f := &Filter{ctx: ctx, engine: s.engine, key: "filter " + r.Rev + " " + s.db.Name() + " " + member + " " + path}
 	f.machine, err = s.engine.machines.get(f.key, func() (*sandbox.Machine, error) {

@@ -25,15 +25,15 @@ func (t Trust) runsReduce(source string) bool {
 	return strings.HasPrefix(source, "_") || t.runs(source)
 }
 
-// notRun is the answer where a function is wanted that is not run. It is that
-// for a missing one, since clients know what to do then.
+// notRun is the answer to a request for a function that is not run: a 404, as
+// for one that is missing, which clients handle already.
 func notRun(ddoc string) *fault.Error {
 	return fault.New(404, "not_found", "The design document "+ddoc+" came by replication and this function of it is not run. "+
 		"Saving the document at this server allows it, or --run-replicated-designs allows all.")
 }
 
-// trustIn is who decides about a revision of a design document: nobody, if it
-// was saved at this server.
+// trustIn decides about the functions in a revision of a design document: the
+// engine's trust if replication brought it, nil if it was saved at this server.
 func (s *Set) trustIn(ctx context.Context, id, rev string) (Trust, error) {
 	if s.engine.trust == nil {
 		return nil, nil
@@ -45,7 +45,8 @@ func (s *Set) trustIn(ctx context.Context, id, rev string) (Trust, error) {
 	return s.engine.trust, nil
 }
 
-// eachDesign calls fn for every design document, and says whose trust it needs.
+// eachDesign calls fn for every design document, with the trust that decides
+// about its functions as in trustIn.
 func (s *Set) eachDesign(ctx context.Context, fn func(r store.Revision, trust Trust)) error {
 	var outside map[string][]string
 	if s.engine.trust != nil {
