@@ -113,7 +113,7 @@ func (db *Database) identify(ctx context.Context) error {
 	case err != nil:
 		return db.damaged(err)
 	case version != layoutVersion && version != content.Layout:
-		return foreign(db.name, fmt.Sprintf("another version of this program made it, with layout %d instead of %d", version, layoutVersion))
+		return foreign(db.name, fmt.Sprintf("another version of this program made it, with layout %d, and this one knows up to %d", version, content.Layout))
 	case name != db.name:
 		return foreign(db.name, "it is the database "+name)
 	}
