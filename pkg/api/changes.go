@@ -46,9 +46,9 @@ func (s *Server) listChanges(c *web.Call) (*web.Answer, error) {
 	return &web.Answer{Data: found.Changes, Members: web.Members{LastSeq: found.LastSeq}}, nil
 }
 
-// StreamChanges sends changes as they come (WHATWG HTML, section 9.2), each as
-// shown makes it. A
-// browser that connects again names the last change it has in Last-Event-ID.
+// StreamChanges sends changes as they come (WHATWG HTML, section 9.2); shown
+// gives what is sent of one. A browser that connects again names the last change
+// it has in Last-Event-ID.
 // The first page is read before the answer begins, so that an error can still
 // have its own status.
 func (s *Server) StreamChanges(c *web.Call, o callflow.ChangesOptions, shown func(callflow.Change) any) (*web.Answer, error) {

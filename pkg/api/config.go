@@ -63,8 +63,8 @@ type Config struct {
 	// what the server's own handlers do. It may be nil.
 	Pages func(*Server) []web.Row
 
-	// Spool is the directory for what is imported and exported meanwhile; "" is
-	// the system's for temporary files.
+	// Spool is the directory for the temporary files of imports and exports; "" is
+	// the system's.
 	Spool string
 
 	Phase web.Phase // the first one, see [Server.Enter]; zero is Serving

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/callflowd/callflowd/pkg/api/web"
@@ -54,14 +55,14 @@ func importRequest(c *web.Call) (transfer.Request, error) {
 	words := []string{transfer.Fail, transfer.Skip, transfer.Replace, transfer.Merge}
 	if req.OnConflict = c.Query.Get("on_conflict"); !slices.Contains(words, req.OnConflict) {
 		return req, problem.Validation([]problem.Violation{{
-			Path: "on_conflict", Code: "enum", Message: "on_conflict must be one of fail, skip, replace, merge",
+			Path: "on_conflict", Code: "enum", Message: "on_conflict must be one of " + strings.Join(words, ", "),
 			Members: map[string]any{"target": words, "value": web.Clip(req.OnConflict)},
 		}})
 	}
 	return req, nil
 }
 
-// tellEvery is how often an import tells how far it is.
+// tellEvery is how long an import waits before it tells again how far it is.
 const tellEvery = 500 * time.Millisecond
 
 // importTelling imports and tells how far it is. An error before the first line

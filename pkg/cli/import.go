@@ -96,7 +96,7 @@ func on(set bool) string {
 	return ""
 }
 
-// bring sends a file to be imported, tells how far that is, and shows the plan.
+// bring has a file imported, tells how far the import is, and shows the plan.
 func (c *client) bring(ctx context.Context, path string, file *os.File, show func(json.RawMessage, imported) error) (imported, error) {
 	body, err := c.stream(ctx, asLines, func() (*http.Request, error) { return c.fileRequest(ctx, path, file) })
 	if err != nil {

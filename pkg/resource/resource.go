@@ -78,7 +78,7 @@ func (k Kind) Holders(ctx context.Context, db *couch.DB, key reserve.Key) ([]str
 	return k.rules.holders(ctx, db, key)
 }
 
-// Taken words a key that another document holds.
+// Taken is the problem that a key is held by another document.
 func (k Kind) Taken(key reserve.Key) problem.Violation { return k.rules.taken(key) }
 
 // Service reads and writes the collections.

@@ -76,9 +76,9 @@ func usernameOf(doc document.Doc) string {
 // setCredentials hashes username and password, as Kazoo stores them. A new
 // username needs a password, since its hash holds both; a password without a
 // username gets one made up. hash takes the place of the MD5 of a name that
-// stays. A copy may come with a new username alone; nobody can log in with it until
-// it has a password. New credentials void the tokens bought with the former ones, in
-// Kazoo by their change of pvt_signature_secret.
+// stays. A copy may have a new username without a password; nobody can log in
+// with it until it gets one. New credentials void the tokens bought with the
+// former ones, in Kazoo by their change of pvt_signature_secret.
 func setCredentials(
 	stored, doc document.Doc, password, hash string, isCopy bool, hashOf func(username, password string) (md5, sha1 string),
 ) error {

@@ -27,7 +27,7 @@ const (
 	Bare                      // health and metrics: outside /v2, no body, no token
 	Reads                     // let through where nothing may be changed: it reads, or ends the caller's token
 	Uploads                   // takes a file instead of JSON, see [Call.Upload]
-	Ranged                    // answers with ranges of a file
+	Ranged                    // answers with a file, or the parts of it that Range asks for
 	Streams                   // the handler reads the body itself, see [Call.Body]
 	Beside                    // a page beside the API: outside /v2, token in a cookie, not in the OpenAPI document
 )
