@@ -54,7 +54,7 @@ func (s *Service) autoMergeSince(ctx context.Context, accountID string, at *merg
 		}
 	}
 	var waiting []string
-	rivals := sync.OnceValues(func() (map[reserve.Key][]string, error) { return s.contested(ctx, accountID) })
+	rivals := s.contention(ctx, accountID)
 	for _, id := range ids {
 		switch done, err := s.autoMergeOne(ctx, accountID, id, rivals); {
 		case err != nil:
@@ -103,9 +103,12 @@ func (s *Service) contested(ctx context.Context, accountID string) (map[reserve.
 		if err != nil {
 			return nil, err
 		}
+		if len(leaves) < 2 {
+			continue
+		}
 		for _, leaf := range leaves {
 			for _, k := range s.keys(leaf) {
-				if len(leaves) > 1 && !slices.Contains(out[k], id) {
+				if !slices.Contains(out[k], id) {
 					out[k] = append(out[k], id)
 				}
 			}
@@ -114,8 +117,13 @@ func (s *Service) contested(ctx context.Context, accountID string) (map[reserve.
 	return out, nil
 }
 
-// contention tells the keys of [Service.contested].
+// contention tells the keys of [Service.contested], which are read when it is
+// first called.
 type contention func() (map[reserve.Key][]string, error)
+
+func (s *Service) contention(ctx context.Context, accountID string) contention {
+	return sync.OnceValues(func() (map[reserve.Key][]string, error) { return s.contested(ctx, accountID) })
+}
 
 // What comes of an attempt to merge.
 type mergeOutcome int

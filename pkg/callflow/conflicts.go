@@ -6,12 +6,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
-	"github.com/callflowd/callflowd/pkg/reserve"
 	"github.com/callflowd/callflowd/pkg/save"
 )
 
@@ -100,7 +98,7 @@ func (s *Service) Conflicts(ctx context.Context, accountID string) (Conflicts, e
 	if err != nil {
 		return Conflicts{}, err
 	}
-	rivals := sync.OnceValues(func() (map[reserve.Key][]string, error) { return s.contested(ctx, accountID) })
+	rivals := s.contention(ctx, accountID)
 	booked := map[key][]string{}
 	for _, id := range ids {
 		if err := s.addConflict(ctx, accountID, id, &out, booked, rivals); err != nil {
