@@ -219,15 +219,6 @@ func digests(doc document.Doc) map[string]string {
 	return out
 }
 
-// named sets the private field that follows from a document's name.
-func named(doc document.Doc) {
-	if name, ok := doc["name"].(string); ok {
-		doc["pvt_alphanum_name"] = document.Alphanumeric(name)
-	} else {
-		delete(doc, "pvt_alphanum_name")
-	}
-}
-
 // sameContent reports whether two versions differ in nothing but who wrote
 // them and when.
 func sameContent(a, b document.Doc) bool {

@@ -151,7 +151,7 @@ func (s *Service) mergeLeaves(ctx context.Context, accountID, id string, leaves 
 			return nil, err
 		}
 		maps.Copy(next, public)
-		named(next)
+		next.SetAlphanumeric()
 		merged = next
 	}
 	return merged, nil

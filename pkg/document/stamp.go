@@ -33,8 +33,12 @@ func (s Stamp) Apply(d Doc) {
 	d["pvt_is_authenticated"] = s.AuthAccountID != ""
 	setOrDelete(d, "pvt_auth_account_id", s.AuthAccountID)
 	setOrDelete(d, "pvt_auth_user_id", s.AuthUserID)
-	name, named := d["name"].(string)
-	if named {
+	d.SetAlphanumeric()
+}
+
+// SetAlphanumeric sets the private field that follows from a document's name.
+func (d Doc) SetAlphanumeric() {
+	if name, named := d["name"].(string); named {
 		d["pvt_alphanum_name"] = Alphanumeric(name)
 	} else {
 		delete(d, "pvt_alphanum_name")
