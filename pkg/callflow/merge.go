@@ -134,33 +134,34 @@ func mergeOnto(base, yours, stored document.Doc) (document.Doc, error) {
 
 // sideOf returns how versions of a document of that type are compared in a
 // merge: their public fields, with the defaults of a save.
-func (s *Service) sideOf(ctx context.Context, accountID, kind string) (func(document.Doc) document.Doc, error) {
+func (s *Service) sideOf(ctx context.Context, accountID, kind string) (side func(document.Doc) document.Doc, err error) {
+	var plan number.DialPlan
 	if kind == Type {
-		plan, _, err := s.dialPlan(ctx, accountID)
-		return func(doc document.Doc) document.Doc { return s.cleaned(doc, plan) }, err
-	}
-	name := s.Kinds[kind].Schema
-	if _, known := s.Schemas.Schema(name); !known {
-		return publicOf, nil
+		plan, _, err = s.dialPlan(ctx, accountID)
 	}
 	return func(doc document.Doc) document.Doc {
-		out, _ := s.Schemas.Validate(name, publicOf(doc))
+		out, _ := s.cleanKind(kind, doc, plan)
 		return out
-	}, nil
+	}, err
 }
 
 // valid reports whether a save would take the merged document, keys aside.
 func (s *Service) valid(doc document.Doc, plan number.DialPlan) bool {
-	if doc.Type() == Type {
-		_, wrong := s.clean(publicOf(doc), plan)
-		return len(wrong) == 0
-	}
-	name := s.Kinds[doc.Type()].Schema
-	if _, known := s.Schemas.Schema(name); !known {
-		return true
-	}
-	_, wrong := s.Schemas.Validate(name, publicOf(doc))
+	_, wrong := s.cleanKind(doc.Type(), doc, plan)
 	return len(wrong) == 0
+}
+
+// cleanKind is [Service.clean] for the public fields of a document of any type.
+// One without a schema stays as it is.
+func (s *Service) cleanKind(kind string, doc document.Doc, plan number.DialPlan) (document.Doc, []problem.Violation) {
+	if kind == Type {
+		return s.clean(publicOf(doc), plan)
+	}
+	name := s.Kinds[kind].Schema
+	if _, known := s.Schemas.Schema(name); !known {
+		return publicOf(doc), nil
+	}
+	return s.Schemas.Validate(name, publicOf(doc))
 }
 
 // bookkeeping are the private fields that say when and by whom a version was
@@ -172,9 +173,9 @@ var bookkeeping = []string{
 }
 
 // mergePrivate merges the private fields of two descendants of base: a
-// password that one site changed must not get lost. Fields, and attachments,
-// that both changed are a [problem.Conflict] that names them and not their
-// values.
+// password that one site changed must not get lost. A field that both changed
+// is a [problem.Conflict], and so are attachments that differ; it names them
+// and not their values.
 func mergePrivate(base, winner, other document.Doc) (document.Doc, error) {
 	next := maps.Clone(winner)
 	maps.DeleteFunc(next, func(k string, _ any) bool { return !document.Private(k) })
