@@ -44,7 +44,7 @@ type Service struct {
 	// RealmSuffix ends the realms made up here; "sip.local" if empty.
 	RealmSuffix string
 	// Deleting is called with the id of an account that is marked as deleted,
-	// before its databases may go; also again, after a crash. Nil: nothing.
+	// before its databases may go, and once more after a crash. It may be nil.
 	Deleting func(ctx context.Context, id string) error
 	// StaleFor is how long what is known of an account is trusted while the
 	// database cannot be reached; 0 means 24 hours.

@@ -257,8 +257,8 @@ func (s *Service) verify(ctx context.Context, key digest, read func(context.Cont
 	return identity, err
 }
 
-// checkAhead looks a credential that is in use up again, so that none of its
-// requests has to wait for that, nor finds out by waiting that storage hangs.
+// checkAhead looks up again, in the background, a credential that is in use. So
+// no request waits for that, even where storage hangs.
 func (s *Service) checkAhead(ctx context.Context, key digest, read func(context.Context) (Identity, error)) {
 	ctx = context.WithoutCancel(ctx)
 	go func() {

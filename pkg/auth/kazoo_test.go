@@ -271,8 +271,8 @@ func TestKazoosTokensEnd(t *testing.T) {
 	c.want(t, token, problem.TokenRejected)
 }
 
-// A key that Kazoo has reset, under the same id, verifies no more what was
-// signed with the one before; so does one that is gone.
+// A key that Kazoo has reset under the same id no longer verifies what the key
+// before it signed. A key that is gone verifies nothing.
 func TestKazoosKeyIsReset(t *testing.T) {
 	c := newCluster(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -15,8 +15,8 @@ import (
 // day. After that the credential is asked for again.
 const longestSession = 12 * time.Hour
 
-// session is what a token and those that it was renewed by have in common: it
-// is void for all of them at once. The login gave the first.
+// session is what the token of a login and all tokens that renew it have in
+// common. Revoking any of them revokes the session, and so ends all of them.
 type session struct {
 	id    string
 	began time.Time
@@ -33,7 +33,7 @@ func (c claims) sessionOf() session {
 	return session{}
 }
 
-// ends is after which no token of the session is good.
+// ends is the time from which on no token of the session is good.
 func (s session) ends() time.Time { return s.began.Add(longestSession) }
 
 // key is what a revocation of the session names.
@@ -45,9 +45,9 @@ func (s *Service) Due(id Identity) bool {
 	return id.Expires.Sub(s.Now()) < s.TokenLife/2
 }
 
-// Renew gives another token for one of ours that is still good: for the same
-// caller, who must still be one who could log in, with the credential that the
-// session began with. The other token is good for as long as one of a login,
+// Renew gives a new token for one of ours that is still good. The caller is the
+// same, must still be able to log in, and must still have the credential that
+// the session began with. The new token is good for as long as one of a login,
 // but not longer than 12 hours after the login. A token that acts as another
 // account is not renewed. The old token is good until it expires, since a
 // browser may have sent it just now; revoking either ends both.

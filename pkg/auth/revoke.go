@@ -19,9 +19,10 @@ const revokedPrefix = "callflowd-revoked-"
 
 func revocationID(key digest) string { return revokedPrefix + hex.EncodeToString(key[:]) }
 
-// Revoke makes the token that an identity came with void, and those that it was
-// renewed by: here at once, in every other process within seconds. An opaque token's document goes too.
-// Basic credentials cannot be revoked, and nothing happens.
+// Revoke makes the token that an identity came with void, here at once and in
+// every other process within seconds, and all other tokens of its session: the
+// renewed ones as soon, the first one within seconds. An opaque token's
+// document goes too. Basic credentials cannot be revoked, and nothing happens.
 func (s *Service) Revoke(ctx context.Context, id Identity) error {
 	s.init()
 	if id.token == (digest{}) || id.Method == methodBasic {
@@ -50,8 +51,8 @@ func (s *Service) Revoke(ctx context.Context, id Identity) error {
 	return err
 }
 
-// revocations are what has to be revoked to end an identity's token and those
-// that it was renewed by, each until when.
+// revocations are what has to be revoked to end an identity's token and its
+// session, and until when.
 func (id Identity) revocations() map[digest]int64 {
 	out := map[digest]int64{id.token: id.Expires.Unix()}
 	if id.session.id != "" {
@@ -68,9 +69,10 @@ func (s *Service) checkSession(ctx context.Context, id Identity) error {
 	return s.checkRevoked(ctx, id.session.key())
 }
 
-// sessionHeld is checkSession by memory alone, for renewed tokens: the first
-// one of a session is mostly revoked by itself, and else found out when it is
-// looked up again.
+// sessionHeld is checkSession by memory alone, for a token that memory knows. It
+// looks at renewed tokens only. The first token of a session is most often
+// revoked itself; if another one was, the first is refused when it is looked up
+// again.
 func (s *Service) sessionHeld(id Identity) error {
 	if !id.renewed {
 		return nil

@@ -45,7 +45,7 @@ func (s *Service) Past(ctx context.Context, accountID, id string) ([]Past, error
 
 var revision = regexp.MustCompile(`^[1-9][0-9]{0,8}-[0-9a-f]{32}$`)
 
-// Check says what keeps a version from being one; "" for nothing.
+// Check says what is wrong with the revision or the action; "" for nothing.
 func (p Past) Check() string {
 	actions := []action{actionCreated, actionUpdated, actionDeleted, actionRestored, actionMerged}
 	switch {

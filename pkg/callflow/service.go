@@ -52,7 +52,8 @@ type Service struct {
 	// current one; 0 keeps all.
 	HistoryMonths int
 
-	// Kinds are the other documents that conflicts are merged of, by pvt_type.
+	// Kinds are the documents besides callflows whose conflicts are merged, by
+	// pvt_type.
 	Kinds map[string]Kind
 
 	// Words are the path segments that stand where a callflow's id can stand.

@@ -171,7 +171,8 @@ func uniqueViolation(kind string, claims []*reserve.Claim, docs map[string]docum
 type Kind struct {
 	Schema string // the name of their schema; documents without one are not judged
 	// Keys lists what a document holds alone; nil for nothing. Holders finds
-	// the documents that may hold a key, and Taken words one that is taken.
+	// the documents that may hold a key. Taken is the violation where another
+	// document has the key.
 	Keys    func(doc document.Doc) []reserve.Key
 	Holders func(ctx context.Context, db *couch.DB, key reserve.Key) ([]string, error)
 	Taken   func(key reserve.Key) problem.Violation

@@ -133,7 +133,7 @@ func (p *pages) renewing(handle func(*web.Call) (*web.Answer, error)) func(*web.
 			return a, err
 		}
 		next, err := p.Auth.Renew(c.Context(), c.Token)
-		if err != nil { // it is good for this page, and the next one asks again
+		if err != nil { // the token is good for this page, and the next page tries again
 			return a, nil
 		}
 		a.Raw.Header["Set-Cookie"] = p.cookie(c, next.Token, next.Identity.Expires)
