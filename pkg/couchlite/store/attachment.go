@@ -77,7 +77,10 @@ func NewAttachment(name, contentType string, gzipped bool) Attachment {
 // limit bytes.
 func (a *Attachment) Receive(in *content.Spool, src io.Reader, limit int64) error {
 	a.bytes = in
-	got := &received{src: src, md5: md5.New()}
+	got := &received{src: src}
+	if a.announced.md5 != nil {
+		got.md5 = md5.New()
+	}
 	if err := a.fill(got); err != nil {
 		return err
 	}
@@ -86,7 +89,7 @@ func (a *Attachment) Receive(in *content.Spool, src io.Reader, limit int64) erro
 		return fault.BadRequest("attachment shorter than expected")
 	case a.announced.length >= 0 && got.n > a.announced.length:
 		return fault.BadRequest("attachment longer than expected")
-	case a.announced.md5 != nil && !bytes.Equal(got.md5.Sum(nil), a.announced.md5):
+	case got.md5 != nil && !bytes.Equal(got.md5.Sum(nil), a.announced.md5):
 		return fault.New(400, "content_md5_mismatch", "Possible message corruption.")
 	}
 	a.Follows = false
@@ -120,17 +123,20 @@ func (a *Attachment) fill(src io.Reader) (err error) {
 	return err
 }
 
-// received counts and sums up what comes.
+// received counts what comes, and sums it up if the sum is wanted. The spool's own
+// sum is that of the stored bytes, which may be compressed.
 type received struct {
 	src io.Reader
 	n   int64
-	md5 hash.Hash
+	md5 hash.Hash // nil: not wanted
 }
 
 func (r *received) Read(p []byte) (int, error) {
 	n, err := r.src.Read(p)
 	r.n += int64(n)
-	_, _ = r.md5.Write(p[:n]) // never fails
+	if r.md5 != nil {
+		_, _ = r.md5.Write(p[:n]) // never fails
+	}
 	return n, err
 }
 
