@@ -11,10 +11,11 @@ func (p *parser) class() (*node, bool) {
 			return &node{op: opCat, sub: []*node{{op: opWord}, look}, edge: true}, true
 		}
 	}
-	if name, _ := p.posix(p.pos); name != "" {
+	if _, end := p.posix(p.pos); end > 0 {
 		p.fail("POSIX named classes are supported only within a class")
 	}
 	p.pos++
+	p.emptyQuotes()
 	negate := p.has("^")
 	set := p.members()
 	if p.flags.fold {
@@ -27,6 +28,12 @@ func (p *parser) class() (*node, bool) {
 		return &node{op: opFail}, true
 	}
 	return &node{op: opSet, set: set}, true
+}
+
+// emptyQuotes skips \E and \Q\E; neither keeps a ^ after it from negating.
+func (p *parser) emptyQuotes() {
+	for p.has(`\E`) || p.has(`\Q\E`) {
+	}
 }
 
 // members reads up to the closing bracket; one that comes first is a member.
@@ -48,14 +55,12 @@ func (p *parser) members() []rune {
 			}
 		}
 		lo := p.member(quoting)
+		for p.has(`\E`) {
+			quoting = false
+		}
 		hi := lo
-		if quoting = p.quotes(quoting); !quoting && p.rangeFollows() {
-			p.pos++
-			quoting = p.quotes(false)
-			hi = p.rangeEnd(quoting)
-			if hi < lo {
-				p.fail("range out of order in character class")
-			}
+		if !quoting {
+			hi, quoting = p.rangeTo(lo)
 		}
 		set = append(set, lo, hi)
 	}
@@ -76,11 +81,22 @@ func (p *parser) quotes(open bool) bool {
 	}
 }
 
-// rangeFollows reports whether a hyphen comes next that is not the last
-// member.
-func (p *parser) rangeFollows() bool {
-	rest := p.src[p.pos:]
-	return len(rest) > 1 && rest[0] == '-' && rest[1] != ']' && !strings.HasPrefix(rest, `-\E]`)
+// rangeTo reads the rest of a range, and reports whether a quote is open after
+// it. Without a hyphen, or if the hyphen is the last member, lo stands alone.
+func (p *parser) rangeTo(lo rune) (hi rune, quoting bool) {
+	start := p.pos
+	if !p.has("-") {
+		return lo, false
+	}
+	quoting = p.quotes(false)
+	if !quoting && p.more() && p.src[p.pos] == ']' {
+		p.pos = start
+		return lo, false
+	}
+	if hi = p.rangeEnd(quoting); hi < lo {
+		p.fail("range out of order in character class")
+	}
+	return hi, quoting
 }
 
 func (p *parser) rangeEnd(quoting bool) rune {
@@ -96,7 +112,7 @@ func (p *parser) rangeEnd(quoting bool) rune {
 
 // namedMember reads a POSIX class, \d and its like, or a property.
 func (p *parser) namedMember() []rune {
-	if name, end := p.posix(p.pos); name != "" {
+	if name, end := p.posix(p.pos); end > 0 {
 		return p.posixMember(name, end)
 	}
 	if !strings.HasPrefix(p.src[p.pos:], `\`) || p.pos+1 >= len(p.src) {
@@ -136,7 +152,8 @@ func (p *parser) posixMember(name string, end int) []rune {
 	return set
 }
 
-// posix finds a named class [:name:], [.name.] or [=name=] at offset at.
+// posix finds a named class [:name:], [.name.] or [=name=] at offset at; end is
+// 0 if there is none.
 func (p *parser) posix(at int) (name string, end int) {
 	rest := p.src[at:]
 	if len(rest) < 4 || rest[0] != '[' || !strings.ContainsRune(":.=", rune(rest[1])) {
@@ -146,9 +163,10 @@ func (p *parser) posix(at int) (name string, end int) {
 		switch {
 		case rest[i] == rest[1] && rest[i+1] == ']':
 			return rest[2:i], at + i + 2
-		case rest[i] == ']', rest[i] == '\\' && strings.ContainsRune(`\]`, rune(rest[i+1])),
-			rest[i] == '[' && rest[i+1] == rest[1]:
+		case rest[i] == ']', rest[i] == '[' && rest[i+1] == rest[1]:
 			return "", 0
+		case rest[i] == '\\' && (rest[i+1] == '\\' || rest[i+1] == ']'):
+			i++
 		}
 	}
 	return "", 0

@@ -81,6 +81,12 @@ func TestMatch(t *testing.T) {
 		{`(*F)|1`, "1", "1"},
 		{`^.$`, "\xff", "\xff"},
 		{`(?<=(?<a>1)(?&a))2`, "112", "2,1"},
+		{`[\E^a]`, "a^", "^"},
+		{`[\Q\E^a]+`, "aab", "b"},
+		{`[^\E]a]+`, "b]b", "b"},
+		{`[a\Q\E-c]+`, "abc", "a"},
+		{`[a-\Q\E]+`, "a-", "a-"},
+		{`[a-\E]]`, "-]", "-]"},
 	}
 	for _, tt := range tests {
 		if got := matched(t, tt.pattern, tt.subject, 100_000); got != tt.want {

@@ -171,6 +171,10 @@ func TestErrors(t *testing.T) {
 		{`(?(R&no)1)`, 3, "non-existent"},
 		{`(?(1)a|b|c)(d)`, 11, "two branches"},
 		{`(?(0)a)`, 5, "invalid condition"},
+		{`[[::]]`, 1, "unknown POSIX class"},
+		{`[[:a\]:]]`, 1, "unknown POSIX class"},
+		{`[[:a\\:]]`, 1, "unknown POSIX class"},
+		{`[a-\Q]\E]`, 7, "out of order"},
 		{strings.Repeat("(", 251), 250, "too deeply"},
 		{"a\xff", 1, "UTF-8"},
 	}
