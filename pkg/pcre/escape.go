@@ -167,7 +167,7 @@ func (p *parser) named(c byte) *node {
 		if c == 'g' && q != "{}" {
 			return p.call(name)
 		}
-		if number, ok := p.relative(name); ok && c == 'g' {
+		if number, ok := p.backwards(name); ok && c == 'g' {
 			return p.backref([]int{number}, "")
 		}
 		p.checkName(name)
@@ -176,12 +176,22 @@ func (p *parser) named(c byte) *node {
 	rest := p.src[p.pos:]
 	sign := len(rest) - len(strings.TrimLeft(rest, "+-"))
 	end := sign + len(rest[sign:]) - len(strings.TrimLeft(rest[sign:], "0123456789"))
-	number, ok := p.relative(rest[:end])
+	number, ok := p.backwards(rest[:end])
 	if c == 'k' || !ok {
 		p.fail(`\` + string(c) + " is not followed by a name or a number")
 	}
 	p.pos += end
 	return p.backref([]int{number}, "")
+}
+
+// backwards reads the number of a back-reference. It cannot be zero, and only
+// calls and conditions count forwards.
+func (p *parser) backwards(text string) (int, bool) {
+	number, ok := p.relative(text)
+	if ok && number == 0 {
+		p.fail("a numbered reference must not be zero")
+	}
+	return number, ok && text[0] != '+'
 }
 
 // relative reads a group number, counted from here if it has a sign.
@@ -191,13 +201,17 @@ func (p *parser) relative(text string) (int, bool) {
 	if err != nil || !allDigits(digits) || len(text)-len(digits) > 1 {
 		return 0, false
 	}
-	switch text[0] {
-	case '-':
+	switch {
+	case digits == text:
+		return n, true
+	case n == 0:
+		p.fail("a numbered reference must not be zero")
+	case text[0] == '-':
 		n = p.opened - n + 1
-	case '+':
+	default:
 		n = p.opened + n
 	}
-	if n <= 0 && text != "0" {
+	if n <= 0 {
 		p.fail("reference to non-existent subpattern")
 	}
 	return n, true
