@@ -189,6 +189,12 @@ func (p *parser) skip() bool {
 		p.until(")", "missing ) after comment")
 		return true
 	}
+	return p.space()
+}
+
+// space skips white space or a comment up to the line's end, where the flag x is
+// set.
+func (p *parser) space() bool {
 	if !p.flags.extended {
 		return false
 	}
@@ -294,6 +300,7 @@ func (p *parser) repeat(n *node) *node {
 			p.fail("numbers out of order in {} quantifier")
 		}
 	}
+	p.beforeMode()
 	switch {
 	case p.has("+"):
 		rep.mode = possessive
@@ -316,6 +323,16 @@ func (p *parser) repeat(n *node) *node {
 		}
 	}
 	return rep
+}
+
+// beforeMode skips what may stand between a quantifier and the + or ? after it:
+// white space and comments under the flag x, then one (?#comment).
+func (p *parser) beforeMode() {
+	for p.more() && p.space() {
+	}
+	if p.has("(?#") {
+		p.until(")", "missing ) after comment")
+	}
 }
 
 func (p *parser) number(text string) int {
