@@ -1,6 +1,9 @@
 package pcre
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // group reads what starts with a parenthesis.
 func (p *parser) group() (*node, bool) {
@@ -33,10 +36,18 @@ func (p *parser) group() (*node, bool) {
 	case p.has("("):
 		return p.condition(), true
 	case p.has("C"):
-		p.until(")", "missing ) after callout")
+		p.callout()
 		return &node{op: opEmpty}, false
 	}
 	return p.reference()
+}
+
+// callout reads the number of a callout, which does nothing here.
+func (p *parser) callout() {
+	text := p.until(")", "missing ) after callout")
+	if number, err := strconv.Atoi("0" + text); err != nil || number > 255 {
+		p.fail("the number of a callout must be from 0 to 255")
+	}
 }
 
 // reference reads a call or a back-reference by name, or flags.
@@ -177,8 +188,13 @@ func (p *parser) verb() *node {
 		return &node{op: opFail}
 	case "ACCEPT", "COMMIT", "PRUNE", "SKIP", "THEN":
 		p.unsupported("(*" + name + ")")
+	case "MARK", "MARK:", ":":
+		p.fail("(*MARK) must have an argument")
 	}
-	for _, v := range []string{"MARK:", "PRUNE:", "SKIP:", "THEN:", ":"} {
+	if strings.HasPrefix(name, "MARK:") || strings.HasPrefix(name, ":") {
+		return &node{op: opEmpty} // only (*SKIP), which is not supported, uses it
+	}
+	for _, v := range []string{"PRUNE:", "SKIP:", "THEN:"} {
 		if strings.HasPrefix(name, v) {
 			p.unsupported("(*" + name + ")")
 		}

@@ -25,6 +25,7 @@ type parser struct {
 	opened int    // groups opened so far
 	dot    []rune // what . matches without (?s): all but the newlines in force
 	checks []*node
+	tests  []test
 	inName map[string]int
 }
 
@@ -48,6 +49,9 @@ func Parse(pattern string) (re *Regexp, err error) {
 	}
 	for _, n := range p.checks {
 		p.resolve(n)
+	}
+	for _, t := range p.tests {
+		t.resolve(p)
 	}
 	p.re.start = anchored(p.re.root)
 	return p.re, nil

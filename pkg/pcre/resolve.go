@@ -9,7 +9,12 @@ import (
 func (p *parser) condition() *node {
 	defer p.nest()()
 	n := &node{op: opCond, offset: p.pos}
-	define := false
+	define, called := false, p.has("?C")
+	if called {
+		if p.callout(); !p.has("(") {
+			p.fail("assertion expected after (?(?C)")
+		}
+	}
 	switch {
 	case p.has("?="):
 		n.cond = p.look(false, false)
@@ -19,6 +24,8 @@ func (p *parser) condition() *node {
 		n.cond = p.look(true, false)
 	case p.has("?<!"):
 		n.cond = p.look(true, true)
+	case called:
+		p.fail("assertion expected after (?(?C)")
 	default:
 		define = p.groupCondition(n)
 	}
@@ -64,6 +71,8 @@ func (p *parser) groupCondition(n *node) (define bool) {
 		if rest, named := strings.CutPrefix(text, "R&"); named {
 			n.name = rest
 			p.checks = append(p.checks, n)
+		} else {
+			p.tests = append(p.tests, test{n, text})
 		}
 		return false
 	}
@@ -83,6 +92,30 @@ func recursionTest(text string) (groups []int, ok bool) {
 	return []int{number}, err == nil && allDigits(rest)
 }
 
+// test is a condition on a call, R or R1, that is about a group if one has that
+// name.
+type test struct {
+	cond *node
+	name string
+}
+
+func (t test) resolve(p *parser) {
+	if groups := p.groupsOf(t.name); len(groups) > 0 {
+		t.cond.within, t.cond.refs = false, groups
+	}
+}
+
+// groupsOf returns the groups of a name.
+func (p *parser) groupsOf(name string) []int {
+	var groups []int
+	for _, have := range p.re.names {
+		if have.Name == name {
+			groups = append(groups, have.Group)
+		}
+	}
+	return groups
+}
+
 // resolve checks what can only be checked after the whole pattern was read: names
 // and numbers of groups, and the width of look-behinds.
 func (p *parser) resolve(n *node) {
@@ -91,11 +124,7 @@ func (p *parser) resolve(n *node) {
 		return
 	}
 	if n.name != "" {
-		for _, have := range p.re.names {
-			if have.Name == n.name {
-				n.refs = append(n.refs, have.Group)
-			}
-		}
+		n.refs = append(n.refs, p.groupsOf(n.name)...)
 		if len(n.refs) == 0 {
 			p.failAt(n.offset, "reference to non-existent subpattern")
 		}
