@@ -99,7 +99,7 @@ func (p *parser) special(c byte) *node {
 		return &node{op: opSet, set: anySet()}
 	case 'R':
 		crlf := cat([]*node{{op: opSet, set: ranges('\r', '\r')}, {op: opSet, set: newlines()}})
-		return &node{op: opAtomic, sub: []*node{{op: opAlt, sub: []*node{crlf, {op: opSet, set: verticals()}}}}}
+		return &node{op: opAtomic, sub: []*node{{op: opAlt, sub: []*node{crlf, {op: opSet, set: p.lineEnds}}}}}
 	}
 	marks := &node{op: opSet, set: tables(unicode.M)}
 	return &node{op: opAtomic, sub: []*node{cat([]*node{
@@ -256,7 +256,7 @@ func (p *parser) charEscape() rune {
 		p.pos--
 		return p.code(p.take("01234567", 3), 8)
 	}
-	if p.flags.strict && (unicode.IsLetter(c) && c < 128 || c == '8' || c == '9') {
+	if p.flags.strict && unicode.IsLetter(c) && c < 128 {
 		p.fail("unrecognized character follows \\")
 	}
 	return c

@@ -17,23 +17,23 @@ type flags struct {
 }
 
 type parser struct {
-	src    string
-	pos    int
-	flags  flags
-	re     *Regexp
-	depth  int
-	opened int    // groups opened so far
-	dot    []rune // what . matches without (?s): all but the newlines in force
-	checks []*node
-	tests  []test
-	inName map[string]int
+	src      string
+	pos      int
+	flags    flags
+	re       *Regexp
+	depth    int
+	opened   int    // groups opened so far
+	dot      []rune // what . matches without (?s): all but the newlines in force
+	lineEnds []rune // what \R matches, besides \r\n
+	checks   []*node
+	tests    []test
 }
 
 // Parse reads a pattern. The error is an *[Error].
 func Parse(pattern string) (re *Regexp, err error) {
 	p := &parser{
 		src: pattern, re: &Regexp{groups: map[int][]*node{}},
-		dot: complement(newlines()), inName: map[string]int{},
+		dot: complement(newlines()), lineEnds: verticals(),
 	}
 	defer func() {
 		if e, ok := recover().(*Error); ok {
@@ -103,14 +103,19 @@ func (p *parser) next() rune {
 func (p *parser) verbs() {
 	for strings.HasPrefix(p.src[p.pos:], "(*") {
 		name, _, ok := strings.Cut(p.src[p.pos+2:], ")")
-		limit := strings.HasPrefix(name, "LIMIT_MATCH=") || strings.HasPrefix(name, "LIMIT_RECURSION=")
 		switch {
 		case !ok:
 			return
-		case limit, name == "UTF8", name == "UTF", name == "LF", name == "NO_START_OPT",
-			name == "NO_AUTO_POSSESS", name == "BSR_ANYCRLF", name == "BSR_UNICODE":
+		case isLimit(name), name == "UTF8", name == "UTF", name == "NO_START_OPT", name == "NO_AUTO_POSSESS":
 		case name == "UCP":
 			p.flags.ucp = true
+		case name == "BSR_ANYCRLF", name == "BSR_UNICODE":
+			p.lineEnds = verticals()
+			if name == "BSR_ANYCRLF" {
+				p.lineEnds = ranges('\r', '\r', '\n', '\n')
+			}
+		case name == "LF":
+			p.dot = complement(newlines())
 		case name == "CR":
 			p.dot = complement(ranges('\r', '\r'))
 		case name == "CRLF", name == "ANYCRLF":
@@ -122,6 +127,17 @@ func (p *parser) verbs() {
 		}
 		p.pos += len(name) + 3
 	}
+}
+
+// isLimit reports whether a setting bounds PCRE's work. Ours is bounded by who
+// calls [Regexp.Match].
+func isLimit(name string) bool {
+	kind, number, ok := strings.Cut(name, "=")
+	if !ok || kind != "LIMIT_MATCH" && kind != "LIMIT_RECURSION" {
+		return false
+	}
+	_, err := strconv.ParseUint("0"+number, 10, 32)
+	return err == nil
 }
 
 // nest counts one more level; the function it returns ends the level.

@@ -196,6 +196,9 @@ func TestErrors(t *testing.T) {
 		{`(*:)`, 4, "must have an argument"},
 		{`(*FAIL:x)`, 9, "VERB"},
 		{`(*:x)*`, 5, "nothing to repeat"},
+		{`(*LIMIT_MATCH=x)1`, 16, "VERB"},
+		{`(*LIMIT_MATCH=4294967296)1`, 25, "VERB"},
+		{`(*LIMIT=1)1`, 10, "VERB"},
 		{strings.Repeat("(", 251), 250, "too deeply"},
 		{"a\xff", 1, "UTF-8"},
 	}

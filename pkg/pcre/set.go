@@ -119,6 +119,8 @@ func propertySet(name string) ([]rune, bool) {
 	switch name {
 	case "Any":
 		return anySet(), true
+	case "Xuc":
+		return ranges('$', '$', '@', '@', '`', '`', 0xA0, 0xD7FF, 0xE000, maxRune), true
 	case "L&":
 		return tables(unicode.Lu, unicode.Ll, unicode.Lt), true
 	case "Xan":
