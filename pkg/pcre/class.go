@@ -6,9 +6,9 @@ import "strings"
 func (p *parser) class() (*node, bool) {
 	for text, behind := range map[string]bool{"[[:<:]]": false, "[[:>:]]": true} {
 		if p.has(text) {
-			word := &node{op: opSet, set: wordSet()}
+			word, border := &node{op: opSet, set: p.typeSet('w')}, &node{op: opWord, set: p.unicodeWord()}
 			look := &node{op: opLook, behind: behind, sub: []*node{word}, widths: []int{1}}
-			return &node{op: opCat, sub: []*node{{op: opWord}, look}, edge: true}, true
+			return &node{op: opCat, sub: []*node{border, look}, edge: true}, true
 		}
 	}
 	if _, end := p.posix(p.pos); end > 0 {
@@ -135,7 +135,11 @@ func (p *parser) namedMember() []rune {
 func (p *parser) posixMember(name string, end int) []rune {
 	kind := p.src[p.pos+1]
 	bare, negated := strings.CutPrefix(name, "^")
-	set, ok := posixSet(bare)
+	posix := posixSet
+	if p.flags.ucp {
+		posix = unicodePosixSet
+	}
+	set, ok := posix(bare)
 	if kind != ':' {
 		p.fail("POSIX collating elements are not supported")
 	}
@@ -144,7 +148,7 @@ func (p *parser) posixMember(name string, end int) []rune {
 	}
 	p.pos = end
 	if p.flags.fold && (bare == "upper" || bare == "lower") {
-		set, _ = posixSet("alpha")
+		set, _ = posix("alpha")
 	}
 	if negated {
 		set = complement(set)

@@ -126,9 +126,13 @@ func (w *writer) other(n *node) {
 	case opKeep:
 		w.keep()
 	case opWord:
-		if n.negate {
+		switch {
+		case n.set != nil:
+			w.loose(n, "a word boundary of Unicode")
+			w.WriteString("(?:)")
+		case n.negate:
 			w.WriteString(`\B`)
-		} else {
+		default:
 			w.WriteString(`\b`)
 		}
 	case opBegin:

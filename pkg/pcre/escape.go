@@ -14,6 +14,9 @@ func (p *parser) escape() (*node, bool) {
 	c := p.src[p.pos+1]
 	if n := assertion(c); n != nil {
 		p.pos += 2
+		if n.op == opWord {
+			n.set = p.unicodeWord()
+		}
 		p.re.lines = p.re.lines || c == 'Z'
 		p.re.keep = p.re.keep || c == 'K'
 		return n, false
@@ -55,6 +58,15 @@ func assertion(c byte) *node {
 	return nil
 }
 
+// unicodeWord is what (*UCP) makes of a word character; nil stands for ASCII.
+func (p *parser) unicodeWord() []rune {
+	if !p.flags.ucp {
+		return nil
+	}
+	set, _ := propertySet("Xwd")
+	return set
+}
+
 // typeSet returns the characters of \d, \w, \s, \h, \v and their opposites.
 func (p *parser) typeSet(c byte) []rune {
 	var set []rune
@@ -65,9 +77,8 @@ func (p *parser) typeSet(c byte) []rune {
 			set = tables(unicode.Nd)
 		}
 	case 'w':
-		set = wordSet()
-		if p.flags.ucp {
-			set, _ = propertySet("Xwd")
+		if set = p.unicodeWord(); set == nil {
+			set = wordSet()
 		}
 	case 's':
 		set = spaceSet()

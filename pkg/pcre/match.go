@@ -214,6 +214,11 @@ func (s *search) holds(n *node, at int) bool {
 	case opEndText:
 		return rest == ""
 	}
+	if n.set != nil {
+		before, size := utf8.DecodeLastRuneInString(s.subject[:at])
+		after, more := utf8.DecodeRuneInString(rest)
+		return (size > 0 && inSet(n.set, before)) != (more > 0 && inSet(n.set, after)) != n.negate
+	}
 	before := at > 0 && isWord(s.subject[at-1])
 	after := rest != "" && isWord(rest[0])
 	return (before != after) != n.negate

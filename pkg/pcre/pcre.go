@@ -11,7 +11,9 @@
 // and [Regexp.Superset] one that matches at least the same strings.
 //
 // Unlike Erlang's default, a character is a code point and not a byte, and
-// \d, \w, \s and \b stay ASCII (contract 9.15).
+// \d, \w, \s and \b stay ASCII unless it starts with (*UCP) (contract 9.15).
+// What a pattern says about newlines, as (*ANYCRLF) does, changes only what . and
+// \N leave out: a number has no control characters.
 package pcre
 
 import "fmt"
@@ -107,7 +109,7 @@ const (
 	opEnd          // end of the subject or before its final newline
 	opEndLine      // end of a line
 	opEndText      // end of the subject
-	opWord         // word boundary; negate
+	opWord         // word boundary; negate; set if not ASCII
 	opKeep         // \K: the match starts here
 )
 

@@ -114,6 +114,47 @@ func posixSet(name string) ([]rune, bool) {
 	return nil, false
 }
 
+// unicodePosixSet returns what (*UCP) makes of a class.
+func unicodePosixSet(name string) ([]rune, bool) {
+	switch name {
+	case "alpha":
+		return tables(unicode.L), true
+	case "lower":
+		return tables(unicode.Ll), true
+	case "upper":
+		return tables(unicode.Lu), true
+	case "alnum":
+		return propertySet("Xan")
+	case "blank":
+		return horizontals(), true
+	case "cntrl":
+		return tables(unicode.Cc), true
+	case "digit":
+		return tables(unicode.Nd), true
+	case "space":
+		return propertySet("Xps")
+	case "word":
+		return propertySet("Xwd")
+	case "graph":
+		return without(visible(unicode.Cf), ranges(0x61C, 0x61C, 0x180E, 0x180E, 0x2066, 0x2069)), true
+	case "print":
+		return without(visible(unicode.Cf, unicode.Zs), ranges(0x61C, 0x61C, 0x2066, 0x2069)), true
+	case "punct":
+		return ranges(append(tables(unicode.P), '$', '$', '+', '+', '<', '>', '^', '^', '`', '`', '|', '|', '~', '~')...), true
+	}
+	return posixSet(name)
+}
+
+// visible returns what has a form of its own, and the tables.
+func visible(more ...*unicode.RangeTable) []rune {
+	return tables(append(more, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S)...)
+}
+
+// without returns what is in set and not in other.
+func without(set, other []rune) []rune {
+	return complement(normalize(append(complement(set), other...)))
+}
+
 // propertySet returns the characters of a general category or a script.
 func propertySet(name string) ([]rune, bool) {
 	switch name {
