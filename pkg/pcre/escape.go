@@ -112,11 +112,26 @@ func (p *parser) special(c byte) *node {
 		crlf := cat([]*node{{op: opSet, set: ranges('\r', '\r')}, {op: opSet, set: newlines()}})
 		return &node{op: opAtomic, sub: []*node{{op: opAlt, sub: []*node{crlf, {op: opSet, set: p.lineEnds}}}}}
 	}
-	marks := &node{op: opSet, set: tables(unicode.M)}
-	return &node{op: opAtomic, sub: []*node{cat([]*node{
-		{op: opSet, set: complement(marks.set)},
-		{op: opRepeat, sub: []*node{marks}, max: -1},
-	})}}
+	return cluster()
+}
+
+// cluster returns \X: what is seen as one character. \r\n is one, control
+// characters stand alone, flags are joined, and others take the marks after them.
+// Unlike in PCRE, the letters of a Korean syllable count one by one.
+func cluster() *node {
+	set := func(set []rune) *node { return &node{op: opSet, set: set} }
+	some := func(set []rune, least int) *node {
+		return &node{op: opRepeat, sub: []*node{{op: opSet, set: set}}, min: least, max: -1}
+	}
+	marks := ranges(append(tables(unicode.M), 0x200C, 0x200D, 0xE33, 0xE33, 0xEB3, 0xEB3)...)
+	control := without(tables(unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp), marks)
+	flags := ranges(0x1F1E6, 0x1F1FF)
+	return &node{op: opAtomic, sub: []*node{{op: opAlt, sub: []*node{
+		cat([]*node{set(ranges('\r', '\r')), set(newlines())}),
+		set(control),
+		cat([]*node{some(flags, 1), some(marks, 0)}),
+		cat([]*node{set(complement(control)), some(marks, 0)}),
+	}}}}
 }
 
 // property reads what follows \p or \P; pos is at the letter.

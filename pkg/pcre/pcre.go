@@ -168,6 +168,10 @@ func (r *Regexp) width(n *node) (int, bool) {
 // visit the same part many times.
 const maxMeasure = 10_000
 
+// maxWidth bounds the width of a repetition: products of counts overflow. PCRE
+// refuses such patterns as too large.
+const maxWidth = 1 << 32
+
 type measure struct {
 	re   *Regexp
 	left int
@@ -194,7 +198,7 @@ func (m *measure) width(n *node) (int, bool) {
 		return m.same(n)
 	case opRepeat:
 		w, ok := m.width(n.sub[0])
-		return w * n.min, ok && n.min == n.max
+		return w * n.min, ok && n.min == n.max && w*n.min <= maxWidth
 	case opGroup, opAtomic:
 		return m.width(n.sub[0])
 	case opCall:

@@ -199,6 +199,7 @@ func TestErrors(t *testing.T) {
 		{`(*LIMIT_MATCH=x)1`, 16, "VERB"},
 		{`(*LIMIT_MATCH=4294967296)1`, 25, "VERB"},
 		{`(*LIMIT=1)1`, 10, "VERB"},
+		{`(?<=(?:(?:(?:a{65535}){65535}){65535}){65535})b`, 4, "fixed length"},
 		{strings.Repeat("(", 251), 250, "too deeply"},
 		{"a\xff", 1, "UTF-8"},
 	}
