@@ -18,9 +18,6 @@ func (p *parser) class() (*node, bool) {
 	p.emptyQuotes()
 	negate := p.has("^")
 	set := p.members()
-	if p.flags.fold {
-		set = foldCase(set)
-	}
 	if negate {
 		set = complement(set)
 	}
@@ -36,7 +33,8 @@ func (p *parser) emptyQuotes() {
 	}
 }
 
-// members reads up to the closing bracket; one that comes first is a member.
+// members reads up to the closing bracket; one that comes first is a member. The
+// flag i adds the other cases of characters and ranges, not of named sets.
 func (p *parser) members() []rune {
 	var set []rune
 	quoting := false
@@ -62,7 +60,7 @@ func (p *parser) members() []rune {
 		if !quoting {
 			hi, quoting = p.rangeTo(lo)
 		}
-		set = append(set, lo, hi)
+		set = append(set, p.set(ranges(lo, hi)).set...)
 	}
 }
 
