@@ -195,30 +195,28 @@ func (s *Store) SetAside(ctx context.Context, name string) (kept string, err err
 		s.Release(db)
 	}
 	base := s.file(name)
-	if base != "" {
+	if _, err := os.Stat(s.databasePath(base)); err == nil {
 		kept = filepath.Join(s.dir, asideDir, base+FileSuffix)
 		if err := s.moveAside(base); err != nil {
 			return "", err
 		}
 	}
-	err = s.forgetLost(name, "")
+	return kept, s.forgetLost(name)
+}
+
+// forgetLost forgets a database whose file is gone, so that it can be made anew.
+func (s *Store) forgetLost(name string) error {
+	var failed error
+	for _, listed := range s.journal.Names() {
+		if of, _ := databaseName(listed); of == name {
+			failed = errors.Join(failed, s.journal.Forget(listed))
+		}
+	}
 	s.mu.Lock()
 	delete(s.files, name)
 	delete(s.damages, name)
 	s.mu.Unlock()
 	s.committed(name, updateDeleted)
-	return kept, err
-}
-
-// forgetLost has the journal expect no file of a database any more, but the
-// one called base.
-func (s *Store) forgetLost(name, base string) error {
-	var failed error
-	for _, listed := range s.journal.Names() {
-		if of, _ := databaseName(listed); of == name && listed != base {
-			failed = errors.Join(failed, s.journal.Forget(listed))
-		}
-	}
 	return failed
 }
 

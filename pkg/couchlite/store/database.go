@@ -107,11 +107,6 @@ func (s *Store) openDatabase(ctx context.Context, name string, create bool) (*Da
 		return nil, fmt.Errorf("open database %s: %w", name, err)
 	}
 	if create {
-		if s.damageOf(name) != nil { // of a file that was lost
-			if err := s.forgetLost(name, base); err != nil {
-				s.log.Warn("forget a lost file", zap.String("database", name), zap.Error(err))
-			}
-		}
 		s.setFile(name, base)
 		s.committed(name, updateCreated)
 	}

@@ -53,7 +53,9 @@ func (s *Store) scan() error {
 	}
 	for _, e := range entries {
 		base, _, ok := strings.Cut(e.Name(), FileSuffix)
-		if _, ours := databaseName(base); ok && ours && !bases[base] {
+		_, ours := databaseName(base)
+		_, expected := s.journal.Of(base) // its file is lost, and may be put back
+		if ok && ours && !bases[base] && !expected {
 			s.discard(filepath.Join("databases", e.Name()))
 		}
 	}
@@ -93,7 +95,7 @@ func (s *Store) file(name string) string {
 	return s.files[name]
 }
 
-// setFile records the base of a new database's file.
+// setFile records the base of a database's file.
 func (s *Store) setFile(name, base string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

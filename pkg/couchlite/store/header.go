@@ -36,7 +36,7 @@ func paddedName(name string) string { return name + strings.Repeat(" ", maxName-
 func checkHeader(name, path string) error {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return torn(name, "it is missing")
+		return lost(name, path)
 	}
 	if err != nil {
 		return unreadable(name, err)

@@ -183,6 +183,9 @@ func mixed(name, format string, args ...any) error {
 	return torn(name, fmt.Sprintf(format, args...)+fmt.Sprintf(remedy, name))
 }
 
+// lost is damage of a database whose file is missing.
+func lost(name, path string) error { return mixed(name, "its file %s is missing", path) }
+
 // How a file is opened to look at it, by itself and with its log: so that
 // neither is changed, nor made.
 const (
@@ -230,13 +233,20 @@ func (s *Store) checkCopies() {
 			rest = append(rest, name)
 		}
 	}
+	s.findLost()
+	s.checks.Go(func() { s.checkSlowly(rest) })
+}
+
+// findLost finds the databases whose file is missing. They are databases still,
+// which nobody can use: no other is made in their place.
+func (s *Store) findLost() {
 	for _, base := range s.journal.Names() {
 		name, ours := databaseName(base)
-		if _, err := os.Stat(s.databasePath(base)); ours && errors.Is(err, os.ErrNotExist) {
-			s.noteDamage(name, mixed(name, "its file %s is missing", s.databasePath(base)))
+		if _, err := os.Stat(s.databasePath(base)); ours && errors.Is(err, os.ErrNotExist) && s.file(name) == "" {
+			s.setFile(name, base)
+			s.noteDamage(name, lost(name, s.databasePath(base)))
 		}
 	}
-	s.checks.Go(func() { s.checkSlowly(rest) })
 }
 
 // checkPause is the time between two checks in the background.
@@ -275,11 +285,15 @@ func (s *Store) inUse(name string) bool {
 
 // Accept takes the file of a refused database as it is, together with its log,
 // and returns how many documents it holds. Lost documents do not come
-// back. Followers of its changes have to begin from the start.
+// back. Followers of its changes have to begin from the start. A database whose
+// file is missing is forgotten.
 func (s *Store) Accept(ctx context.Context, name string) (docs int64, err error) {
 	base := s.file(name)
 	if base == "" {
-		return 0, s.acceptLoss(name)
+		return 0, fmt.Errorf("there is no database %s", name)
+	}
+	if _, err := os.Stat(s.databasePath(base)); errors.Is(err, os.ErrNotExist) {
+		return 0, s.forgetLost(name)
 	}
 	if err := checkHeader(name, s.databasePath(base)); err != nil {
 		return 0, err
@@ -298,16 +312,6 @@ func (s *Store) Accept(ctx context.Context, name string) (docs int64, err error)
 	}
 	s.forgetDamage(name, base)
 	return docs, nil
-}
-
-// acceptLoss forgets a database whose file is missing.
-func (s *Store) acceptLoss(name string) error {
-	for _, base := range s.journal.Names() {
-		if listed, _ := databaseName(base); listed == name {
-			return s.journal.Forget(base)
-		}
-	}
-	return fmt.Errorf("there is no database %s", name)
 }
 
 // acceptFile makes the table state agree with the documents, after at least so

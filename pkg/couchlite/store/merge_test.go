@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -244,19 +245,36 @@ func TestOlderCopyUnopened(t *testing.T) {
 	closeStore(t, s)
 }
 
-// TestFileGone: a database whose file is missing is told of, until it is made
-// anew.
+// TestFileGone: a database whose file is missing stays one that is listed and
+// refused, and none is made in its place, until somebody accepts the loss.
 func TestFileGone(t *testing.T) {
 	w := startWriting(t)
 	w.close()
-	if err := os.Remove(w.s.databasePath(w.db.base)); err != nil {
+	path := w.s.databasePath(w.db.base)
+	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
+	write(t, path+"-wal", []byte("its log"))
 	dir := w.s.dir
 	closeStore(t, w.s)
 	s := storeIn(t, dir, 0)
-	if found := s.Damaged(); len(found) != 1 || !strings.Contains(found[0].Why, "its file") {
-		t.Errorf("damaged: %v", found)
+	if found := s.Damaged(); len(found) != 1 || !strings.Contains(found[0].Why, "its file") || !slices.Contains(s.Names(), "db") {
+		t.Errorf("damaged: %v of %v", found, s.Names())
+	}
+	if _, err := s.Acquire(t.Context(), "db"); fault.As(err).Code != damagedCode || !strings.Contains(err.Error(), "callflowd accept db") {
+		t.Errorf("used: %v", err)
+	}
+	if _, err := s.Create(t.Context(), "db"); fault.As(err).Status != 412 {
+		t.Errorf("made in its place: %v", err)
+	}
+	if _, err := os.Stat(path + "-wal"); err != nil {
+		t.Errorf("its log is gone as well: %v", err)
+	}
+	if _, err := s.Accept(t.Context(), "db"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Acquire(t.Context(), "db"); !isMissingDatabase(err) {
+		t.Errorf("after the loss was accepted: %v", err)
 	}
 	db := hold(t, s, "db")
 	put(t, db, "a", `{}`)
