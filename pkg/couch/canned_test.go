@@ -68,6 +68,7 @@ func TestDocumentErrors(t *testing.T) {
 		{"unauthorized", 401, `{"error":"unauthorized","reason":"You are not authorized"}`, problem.DatastoreFault},
 		{"forbidden", 403, `{"error":"forbidden","reason":"no"}`, problem.DatastoreFault},
 		{"its own fault", 500, `{"error":"unknown_error","reason":"badmatch"}`, problem.DatastoreFault},
+		{"a damaged file", 500, `{"error":"damaged_database","reason":"The file of the database accounts is not used: it is empty."}`, problem.DatastoreFault},
 		{"overloaded", 503, `{"error":"maintenance"}`, problem.Unavailable},
 		{"proxy without it", 502, `bad gateway`, problem.Unavailable},
 		{"truncated", 200, `{"_id":"cf1","_rev":"1-a",`, problem.Unavailable},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/go-kivik/kivik/v4"
 	"github.com/go-kivik/kivik/v4/couchdb/chttp"
@@ -84,6 +85,14 @@ func noDatabase(err error) bool {
 	return answer.Reason == "Database does not exist." || answer.Reason == "no_db_file"
 }
 
+// damaged reports whether err is the answer of embedded databases to a request in
+// one whose file is damaged or lost. Its reason names files, which only the log
+// may tell.
+func damaged(err error) bool {
+	var answer *chttp.HTTPError
+	return errors.As(err, &answer) && answer.HTTPStatus() == http.StatusInternalServerError && strings.HasPrefix(answer.Reason, "The file of the database ")
+}
+
 // scrub removes the URL, whose query may hold an API key or a password hash.
 func scrub(err error) error {
 	var ue *url.Error
@@ -108,6 +117,13 @@ func (d *DB) wrap(err error, op, id string) error {
 		return &problem.Error{
 			Code: problem.MissingDatabase,
 			Data: map[string]any{"message": "the database is missing", "cause": d.name},
+			Msg:  op + " " + d.at(id), Err: scrub(err),
+		}
+	}
+	if damaged(err) {
+		return &problem.Error{
+			Code: problem.DatastoreFault,
+			Data: map[string]any{"message": "the database is damaged; the server's log says how", "cause": d.name},
 			Msg:  op + " " + d.at(id), Err: scrub(err),
 		}
 	}
