@@ -250,7 +250,7 @@ func (s *Service) userBy(ctx context.Context, accountID, view, hash string) (doc
 		return nil, nil
 	}
 	if err := s.Accounts.Prepare(ctx, accountID); problem.Is(err, problem.MissingDatabase) {
-		return nil, nil
+		return nil, s.lost(ctx, accountID, err)
 	} else if err != nil && !problem.Is(err, problem.DatastoreFault) { // find can do without the view
 		return nil, err
 	}

@@ -236,3 +236,27 @@ func TestTokensOfTheFuture(t *testing.T) {
 		}
 	}
 }
+
+// TestLostDatabase: an account that is known and whose database is gone is a
+// fault of the server's, not a wrong password nor a user that was deleted. Of
+// an account that nobody knows it is the caller's.
+func TestLostDatabase(t *testing.T) {
+	w := newWorld(t)
+	user := w.addUser(t, w.customer, "ann", "secret")
+	credentials := document.Doc{"credentials": user.String("pvt_md5_auth"), "account_name": "Customer"}
+	session, err := w.UserAuth(t.Context(), credentials)
+	check(t, err)
+	basic := auth.Credentials{Scheme: "basic", Value: encode(w.customer + ":" + user.String("pvt_md5_auth"))}
+	check(t, w.Couch.DropDB(t.Context(), couch.AccountDB(w.customer)))
+	fresh := process(t, w.Couch)
+	_, err = fresh.UserAuth(t.Context(), credentials)
+	wantCode(t, err, problem.MissingDatabase)
+	_, err = fresh.Authenticate(t.Context(), basic)
+	wantCode(t, err, problem.MissingDatabase)
+	_, err = fresh.authenticate(session.Token)
+	wantCode(t, err, problem.MissingDatabase)
+
+	basic.Value = encode(strings.Repeat("0", 32) + ":" + user.String("pvt_md5_auth"))
+	_, err = fresh.Authenticate(t.Context(), basic)
+	wantCode(t, err, problem.InvalidCredentials)
+}

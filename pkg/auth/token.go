@@ -284,6 +284,11 @@ func reason(err error) error {
 // an account's own token, the account's.
 func (s *Service) buyer(ctx context.Context, c claims) (document.Doc, error) {
 	doc, err := s.Couch.Account(c.AccountID).Get(ctx, c.identityID())
+	if problem.Is(err, problem.MissingDatabase) {
+		if lost := s.lost(ctx, c.AccountID, err); lost != nil {
+			return nil, lost
+		}
+	}
 	switch {
 	case problem.Is(err, problem.BadIdentifier), problem.Is(err, problem.MissingDatabase), err == nil && !doc.Live():
 		return nil, tokenRejected("the token's user is gone", err)
@@ -294,6 +299,15 @@ func (s *Service) buyer(ctx context.Context, c claims) (document.Doc, error) {
 		return nil, tokenRejected("the token's user is disabled", nil)
 	}
 	return doc, nil
+}
+
+// lost tells an account whose database is lost from one that does not exist: err,
+// that its database is missing, if the account is known, nil otherwise.
+func (s *Service) lost(ctx context.Context, accountID string, err error) error {
+	if _, asked := s.Accounts.State(ctx, accountID); problem.Is(asked, problem.BadIdentifier) {
+		return nil
+	}
+	return err
 }
 
 // credentialOf changes when a user's password or an account's API key does.
