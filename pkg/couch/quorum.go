@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/pause"
@@ -32,19 +34,46 @@ func (t *transport) confirm(r *http.Request, res *http.Response) (*http.Response
 	if err = errors.Join(err, res.Body.Close()); err != nil {
 		return nil, err
 	}
-	confirmed := false
+	status := http.StatusCreated
 	switch {
 	case !ofDatabase:
-		confirmed = t.confirmEdits(r.Context(), db, sameRevisions(r, text))
-	case r.Method == http.MethodPut:
-		confirmed = t.confirmDatabase(r.Context(), db)
+		status, text, err = t.confirmWritten(r, db, text)
+	case r.Method == http.MethodDelete || !t.confirmDatabase(r.Context(), db):
+		err = errFewNodes
 	}
-	if !confirmed {
-		return nil, errFewNodes
+	if err != nil {
+		return nil, err
 	}
-	res.StatusCode, res.Status = http.StatusCreated, "201 Created"
+	res.StatusCode, res.Status = status, strconv.Itoa(status)+" "+http.StatusText(status)
+	res.Header.Del("Content-Length")
+	res.ContentLength = int64(len(text))
 	res.Body = io.NopCloser(bytes.NewReader(text))
 	return res, nil
+}
+
+// confirmWritten has the quorum confirm edits, but for those that are withdrawn
+// because of others, and returns what the answer becomes.
+func (t *transport) confirmWritten(r *http.Request, db string, text []byte) (status int, answer []byte, err error) {
+	sent := bodyOf(r)
+	if keepsRevisions(r, sent) {
+		if !t.confirmEdits(r.Context(), db, sent) {
+			return 0, nil, errFewNodes
+		}
+		return http.StatusCreated, text, nil
+	}
+	edits, rows, ok := writtenOf(sent, r, text)
+	if !ok {
+		return 0, nil, errFewNodes
+	}
+	lost, err := t.settle(r.Context(), db, edits)
+	if err != nil {
+		return 0, nil, errors.Join(errFewNodes, err)
+	}
+	edits = slices.DeleteFunc(edits, func(w written) bool { return lost[w.row.text("id")] || w.row.text("rev") != w.path[0] })
+	if len(edits) > 0 && !t.confirmEdits(r.Context(), db, bodyOfRevisions(edits...)) {
+		return 0, nil, errFewNodes
+	}
+	return answered(r, rows, lost)
 }
 
 // confirmEdits stores revisions again until the quorum confirms that.
@@ -133,80 +162,6 @@ func (e edited) text(member string) string {
 	var s string
 	_ = json.Unmarshal(e[member], &s) // what is no string names nothing
 	return s
-}
-
-// sameRevisions is the body of a request that stores what r has stored, as the
-// server's answer names it; nil if that cannot be told.
-func sameRevisions(r *http.Request, answer []byte) []byte {
-	sent := bodyOf(r)
-	if r.Method != http.MethodPost {
-		doc, row := edited{}, edited{}
-		if json.Unmarshal(answer, &row) != nil || len(sent) > 0 && json.Unmarshal(sent, &doc) != nil {
-			return nil
-		}
-		parent := doc.text("_rev")
-		if parent == "" {
-			parent = r.URL.Query().Get("rev")
-		}
-		if r.Method == http.MethodDelete {
-			doc = edited{"_deleted": json.RawMessage("true")}
-		}
-		return asStored([]edited{doc}, []edited{row}, []string{parent})
-	}
-	var many struct {
-		Docs     []edited `json:"docs"`
-		NewEdits *bool    `json:"new_edits"`
-	}
-	if json.Unmarshal(sent, &many) != nil {
-		return nil
-	}
-	if many.NewEdits != nil && !*many.NewEdits {
-		return sent
-	}
-	var rows []edited
-	if json.Unmarshal(answer, &rows) != nil || len(rows) != len(many.Docs) {
-		return nil
-	}
-	parents := make([]string, len(rows))
-	for i, doc := range many.Docs {
-		parents[i] = doc.text("_rev")
-	}
-	return asStored(many.Docs, rows, parents)
-}
-
-// asStored gives the documents that were stored their revisions. Attachments
-// that are not in the body cannot be sent again.
-func asStored(docs, rows []edited, parents []string) []byte {
-	again := []edited{}
-	for i, row := range rows {
-		rev := row.text("rev")
-		if rev == "" {
-			continue // this one was refused
-		}
-		if docs[i]["_attachments"] != nil || !isRev(rev) {
-			return nil
-		}
-		generation, hash := splitRev(rev)
-		hashes := []string{hash}
-		if isRev(parents[i]) {
-			_, parent := splitRev(parents[i])
-			hashes = append(hashes, parent)
-		}
-		history, err := json.Marshal(map[string]any{"start": generation, "ids": hashes})
-		if err != nil {
-			return nil
-		}
-		docs[i]["_id"], docs[i]["_rev"], docs[i]["_revisions"] = row["id"], row["rev"], history
-		again = append(again, docs[i])
-	}
-	if len(again) == 0 {
-		return nil
-	}
-	body, err := json.Marshal(map[string]any{"new_edits": false, "docs": again})
-	if err != nil {
-		return nil
-	}
-	return body
 }
 
 // bodyOf is a request's body, nil if it has none or it was streamed.
