@@ -85,6 +85,7 @@ type Client struct {
 
 	saves    *gatherer[saving, []kivik.BulkResult] // nil: the server is in this process, and gathers itself
 	reads    *gatherer[string, json.RawMessage]
+	looks    *gatherer[struct{}, bool]
 	embedded bool // the server is couchlite in this process
 	withheld func(ctx context.Context, db string) (map[string][]string, error)
 	missing  atomic.Pointer[func(db string)]
@@ -137,7 +138,7 @@ func Open(cfg Config) (*Client, error) {
 		withheld: cfg.Withheld, embedded: cfg.Transport != nil, beside: lru.New[string, struct{}](besideKnown),
 	}
 	if !c.embedded {
-		c.saves, c.reads = newSaves(), newReads()
+		c.saves, c.reads, c.looks = newSaves(), newReads(), newLooks()
 	}
 	if cfg.Wrote != nil {
 		c.OnWrite(cfg.Wrote)

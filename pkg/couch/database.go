@@ -97,12 +97,20 @@ func (c *Client) DropDB(ctx context.Context, name string) error {
 	return wrap(err, "drop database "+name)
 }
 
-// HasDB reports whether a database is there.
+// HasDB reports whether a database is there. Those who ask while others are
+// being answered share the next request.
 func (c *Client) HasDB(ctx context.Context, name string) (bool, error) {
-	ctx, cancel := c.limit(ctx)
+	if c.looks == nil {
+		return c.DB(name).exists(ctx)
+	}
+	return c.looks.call(ctx, c.DB(name), struct{}{})
+}
+
+func (d *DB) exists(ctx context.Context) (bool, error) {
+	ctx, cancel := d.client.limit(ctx)
 	defer cancel()
-	ok, err := c.kivik.DBExists(ctx, name)
-	return ok, wrap(cause(ctx, err), "look for database "+name)
+	ok, err := d.client.kivik.DBExists(ctx, d.name)
+	return ok, wrap(cause(ctx, err), "look for database "+d.name)
 }
 
 // AllDBs lists the names of all databases, in the server's order.

@@ -1,7 +1,9 @@
 package couch
 
 // Waiting is how many calls wait to be sent together with others.
-func (c *Client) Waiting(db string) int { return c.saves.waitingFor(db) + c.reads.waitingFor(db) }
+func (c *Client) Waiting(db string) int {
+	return c.saves.waitingFor(db) + c.reads.waitingFor(db) + c.looks.waitingFor(db)
+}
 
 func (g *gatherer[Q, A]) waitingFor(db string) int {
 	g.mu.Lock()
@@ -13,10 +15,10 @@ func (g *gatherer[Q, A]) waitingFor(db string) int {
 }
 
 // Idle reports whether nothing is remembered of databases that are not asked.
-func (c *Client) Idle() bool {
-	c.saves.mu.Lock()
-	defer c.saves.mu.Unlock()
-	c.reads.mu.Lock()
-	defer c.reads.mu.Unlock()
-	return len(c.saves.lanes)+len(c.reads.lanes) == 0
+func (c *Client) Idle() bool { return c.saves.idle() && c.reads.idle() && c.looks.idle() }
+
+func (g *gatherer[Q, A]) idle() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.lanes) == 0
 }

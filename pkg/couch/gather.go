@@ -20,13 +20,15 @@ import (
 // then sent together. A caller who is alone never waits.
 const (
 	gatherAtOnce = 2       // requests to a database under way before others gather
+	looksAtOnce  = 1       // the same where one answer serves all who wait
 	gatherCalls  = 100     // in one request
 	gatherBytes  = 2 << 20 // of documents in one request
 )
 
 // gatherer joins calls of one kind. Q is what a call asks, A its answer.
 type gatherer[Q, A any] struct {
-	alone func(context.Context, *DB, Q) (A, error)
+	atOnce int // requests to a database under way before others gather
+	alone  func(context.Context, *DB, Q) (A, error)
 	// together fills in the answers of several calls. errAlone as an error means
 	// that nothing was done for a call, which then is sent alone.
 	together func(context.Context, *DB, []*gathered[Q, A])
@@ -83,7 +85,7 @@ func (g *gatherer[Q, A]) enter(ctx context.Context, d *DB, ask Q) *gathered[Q, A
 		l = &lane[Q, A]{}
 		g.lanes[d.name] = l
 	}
-	if l.running < gatherAtOnce {
+	if l.running < g.atOnce {
 		l.running++
 		return nil
 	}
@@ -165,8 +167,9 @@ type saving struct {
 
 func newSaves() *gatherer[saving, []kivik.BulkResult] {
 	return &gatherer[saving, []kivik.BulkResult]{
-		lanes: map[string]*lane[saving, []kivik.BulkResult]{},
-		alone: func(ctx context.Context, d *DB, s saving) ([]kivik.BulkResult, error) { return s.send(ctx, d) },
+		atOnce: gatherAtOnce,
+		lanes:  map[string]*lane[saving, []kivik.BulkResult]{},
+		alone:  func(ctx context.Context, d *DB, s saving) ([]kivik.BulkResult, error) { return s.send(ctx, d) },
 		size: func(s saving) (n int) {
 			for _, body := range s.bodies {
 				n += len(body)
@@ -221,6 +224,7 @@ func saveTogether(ctx context.Context, d *DB, calls []*gathered[saving, []kivik.
 
 func newReads() *gatherer[string, json.RawMessage] {
 	return &gatherer[string, json.RawMessage]{
+		atOnce:   gatherAtOnce,
 		lanes:    map[string]*lane[string, json.RawMessage]{},
 		alone:    func(ctx context.Context, d *DB, id string) (json.RawMessage, error) { return d.read(ctx, id, nil) },
 		size:     func(string) int { return 0 },
@@ -250,5 +254,22 @@ func readTogether(ctx context.Context, d *DB, calls []*gathered[string, json.Raw
 		if it.answer, it.err = found[it.ask], failed; failed == nil && it.answer == nil {
 			it.err = d.absent(it.ask, "get")
 		}
+	}
+}
+
+// newLooks is for callers who ask whether a database is there.
+func newLooks() *gatherer[struct{}, bool] {
+	return &gatherer[struct{}, bool]{
+		atOnce:   looksAtOnce,
+		lanes:    map[string]*lane[struct{}, bool]{},
+		alone:    func(ctx context.Context, d *DB, _ struct{}) (bool, error) { return d.exists(ctx) },
+		size:     func(struct{}) int { return 0 },
+		distinct: func(struct{}) []string { return nil },
+		together: func(ctx context.Context, d *DB, calls []*gathered[struct{}, bool]) {
+			there, err := d.exists(ctx)
+			for _, it := range calls {
+				it.answer, it.err = there, err
+			}
+		},
 	}
 }

@@ -215,6 +215,32 @@ func TestLeftWhileGathered(t *testing.T) {
 	}
 }
 
+// Those who ask whether a database is there while one is being answered share
+// the next request. None gets an answer that was asked for before it came.
+func TestLookedTogether(t *testing.T) {
+	c := newCrossing(t)
+	var there [4]bool
+	var errs [4]error
+	look := func(n int) {
+		c.start(func() { there[n], errs[n] = c.client.HasDB(t.Context(), c.db.Name()) })
+	}
+	look(0)
+	couchtest.Eventually(t, "one call is under way", func() bool { return c.count(http.MethodHead) == 1 })
+	for n := range 3 {
+		look(n + 1)
+	}
+	c.await(t, 3)
+	c.finish(t)
+	for n := range there {
+		if !there[n] || errs[n] != nil {
+			t.Errorf("%d: %v, %v", n, there[n], errs[n])
+		}
+	}
+	if n := c.count(http.MethodHead); n != 2 {
+		t.Errorf("%d requests", n)
+	}
+}
+
 // Without its database everybody is told so.
 func TestGatheredWithoutDatabase(t *testing.T) {
 	c := newCrossing(t)
