@@ -140,7 +140,7 @@ func (s *Service) prepareBatch(ctx context.Context, accountID string, items []It
 	}
 	g := save.NewGroup(attempts)
 	for i, v := range edits {
-		found, err := s.judgeItem(ctx, i, v)
+		found, err := judgeItem(ctx, i, v)
 		if err != nil {
 			return nil, err
 		}
@@ -207,14 +207,11 @@ func (v *edit) composeDeletion(ctx context.Context) error {
 
 // judgeItem finds who else has the keys of an item, and to whom its numbers
 // belong.
-func (s *Service) judgeItem(ctx context.Context, i int, v *edit) ([]problem.Violation, error) {
+func judgeItem(ctx context.Context, i int, v *edit) ([]problem.Violation, error) {
 	if v.action == actionDeleted {
 		return nil, nil
 	}
-	if err := v.judgeUnique(ctx); err != nil {
-		return nil, err
-	}
-	foreign, err := s.foreign(ctx, v.AccountID, v.added())
+	foreign, err := v.judgeHolders(ctx)
 	if err != nil {
 		return nil, err
 	}

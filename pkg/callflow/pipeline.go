@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/number"
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -40,10 +42,20 @@ func (v *edit) prepare(ctx context.Context) error {
 // It returns the numbers that belong to other accounts.
 func (v *edit) judge(ctx context.Context, doc document.Doc) (foreign []string, err error) {
 	v.validate(doc)
-	if err := v.judgeUnique(ctx); err != nil {
-		return nil, err
-	}
-	return v.s.foreign(ctx, v.AccountID, v.added())
+	return v.judgeHolders(ctx)
+}
+
+// judgeHolders collects the keys that are taken, and returns the numbers that
+// belong to other accounts. The two are asked at once.
+func (v *edit) judgeHolders(ctx context.Context) (foreign []string, err error) {
+	added := v.added()
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() error { return v.judgeUnique(ctx) })
+	both.Go(func() (err error) {
+		foreign, err = v.s.foreign(ctx, v.AccountID, added)
+		return err
+	})
+	return foreign, both.Wait()
 }
 
 // added are the document's numbers that the stored one does not have.

@@ -67,9 +67,11 @@ func TestRequestsOfASave(t *testing.T) {
 		want int
 	}{
 		{"create: take, write, confirm", func() { create(t, s, `{"numbers":["912"]}`) }, 3},
+		{"create with a number that is somebody's perhaps: look whose", func() { create(t, s, `{"numbers":["+14155550100"]}`) }, 4},
 		{"create with an id: a read more", func() { create(t, s, `{"id":"c","numbers":["913","914"]}`) }, 4},
 		{"edit: read, keep, write", func() { patch(t, s, "c", `{"name":"n"}`) }, 3},
 		{"another number: look and take and confirm too", func() { patch(t, s, "c", `{"numbers":["915"]}`) }, 6},
+		{"another number that is somebody's perhaps", func() { patch(t, s, "c", `{"numbers":["+14155550101"]}`) }, 7},
 		{"delete: read, references, keep, write", func() { remove(t, s, "c") }, 4},
 	}
 	for _, tt := range tests {
