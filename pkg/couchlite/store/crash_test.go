@@ -17,8 +17,22 @@ import (
 // crashDir is set in the environment of a child process: where it writes.
 const crashDir = "COUCHLITE_CRASH_DIR"
 
-// crashRounds sets how often TestKill kills; the default is few.
+// crashRounds sets how often tests crash; the default is few.
 const crashRounds = "COUCHLITE_CRASH_ROUNDS"
+
+// crashes is how often a test is to crash.
+func crashes(t *testing.T, few int) int {
+	t.Helper()
+	raw := os.Getenv(crashRounds)
+	if raw == "" {
+		return few
+	}
+	rounds, err := strconv.Atoi(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rounds
+}
 
 // TestMain makes the test binary the program that is killed, when it is
 // started by [TestKill].
@@ -73,13 +87,7 @@ func writeForEver(dir string) error {
 // TestKill kills a writing process again and again: every document that was
 // acknowledged is there afterwards, and the file is sound.
 func TestKill(t *testing.T) {
-	rounds := 3
-	if raw := os.Getenv(crashRounds); raw != "" {
-		var err error
-		if rounds, err = strconv.Atoi(raw); err != nil {
-			t.Fatal(err)
-		}
-	}
+	rounds := crashes(t, 3)
 	dir := t.TempDir()
 	var acknowledged []string
 	for round := range rounds {
