@@ -21,7 +21,7 @@ var layers = [][]string{
 
 var sideways = map[string][]string{
 	"pkg/ui":       {"pkg/api"},
-	"pkg/callflow": {"pkg/account"},
+	"pkg/callflow": {"pkg/account", "pkg/phone"},
 	"pkg/auth":     {"pkg/account"},
 	"pkg/phone":    {"pkg/account"},
 	"pkg/resource": {"pkg/account", "pkg/auth"},

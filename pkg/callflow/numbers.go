@@ -202,3 +202,23 @@ func isPunctuation(r rune) bool {
 }
 
 func isNotDialled(r rune) bool { return !strings.ContainsRune("0123456789*#+", r) }
+
+// forbidden reports foreign numbers: with Kazoo's own error if nothing else is
+// wrong, otherwise with one more violation (contract 9.17).
+func forbidden(numbers []string, others []problem.Violation) ([]problem.Violation, error) {
+	if len(numbers) == 0 {
+		return others, nil
+	}
+	v := forbiddenNumbers(numbers)
+	if len(others) == 0 {
+		return nil, &problem.Error{Code: problem.Forbidden, Data: map[string]any{"message": v.Message}, Msg: v.Message}
+	}
+	return append(others, v), nil
+}
+
+func forbiddenNumbers(numbers []string) problem.Violation {
+	return problem.Violation{
+		Path: numbersKey, Code: "forbidden", Message: "unauthorized to use " + strings.Join(numbers, ", "),
+		Members: map[string]any{"causes": numbers},
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/number"
+	"github.com/callflowd/callflowd/pkg/phone"
 	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/save"
 	"github.com/callflowd/callflowd/pkg/schema"
@@ -52,7 +53,7 @@ func (v *edit) judgeHolders(ctx context.Context) (foreign []string, err error) {
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() error { return v.judgeUnique(ctx) })
 	both.Go(func() (err error) {
-		foreign, err = v.s.foreign(ctx, v.AccountID, added)
+		foreign, err = phone.Foreign(ctx, v.s.Couch, v.AccountID, added)
 		return err
 	})
 	return foreign, both.Wait()
