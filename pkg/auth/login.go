@@ -223,10 +223,11 @@ func (s *Service) accountsListed(ctx context.Context, view, key string, fits fun
 // cluster keeps: numbers/+1415 for +14158867900.
 func (s *Service) accountByNumber(ctx context.Context, phone string) ([]document.Doc, error) {
 	normal := number.Normalize(phone, number.DialPlan{})
-	if len(normal) < 5 {
+	db := couch.NumberDB(normal)
+	if db == "" {
 		return nil, nil
 	}
-	assigned, err := s.Couch.DB("numbers/"+normal[:5]).Get(ctx, normal)
+	assigned, err := s.Couch.DB(db).Get(ctx, normal)
 	if problem.Is(err, problem.BadIdentifier) || problem.Is(err, problem.MissingDatabase) || problem.Is(err, problem.Invalid) {
 		return nil, nil
 	}

@@ -74,6 +74,25 @@ func MonthOf(db string) string {
 	return AccountDB(id)
 }
 
+// NumberDBs begins the names of the databases of numbers.
+const NumberDBs = "numbers/"
+
+// numberPrefix is how many characters of a number name its database
+// (contract 4.4).
+const numberPrefix = 5
+
+// NumberDB names the database that keeps a number: numbers/+1415 for
+// +14158867900, and for +1415 itself. It is "" for fewer characters.
+func NumberDB(n string) string {
+	if len(n) < numberPrefix {
+		return ""
+	}
+	return NumberDBs + n[:numberPrefix]
+}
+
+// IsNumberDB reports whether a database keeps numbers.
+func IsNumberDB(name string) bool { return strings.HasPrefix(name, NumberDBs) }
+
 // EncodedDB is a database's name as it stands in URLs and in pvt_account_db:
 // account%2Fab%2Fcd%2F….
 func EncodedDB(name string) string {

@@ -16,6 +16,9 @@ func TestNames(t *testing.T) {
 			"account/ab/cd/ef0123456789abcdef0123456789-202402",
 		},
 		{"encoded", EncodedDB("account/ab/cd/ef"), "account%2Fab%2Fcd%2Fef"},
+		{"number", NumberDB("+14158867900"), "numbers/+1415"},
+		{"as long as a prefix", NumberDB("+1415"), "numbers/+1415"},
+		{"too short", NumberDB("+141"), ""},
 		{"encoded plus", EncodedDB("numbers/+1415"), "numbers%2F%2B1415"},
 	}
 	for _, tt := range tests {

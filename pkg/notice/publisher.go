@@ -7,7 +7,6 @@ import (
 	"errors"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -81,7 +80,7 @@ func (p *Publisher) Wrote(w couch.Wrote) {
 // Kazoo's concern.
 func wholeAnnounced(db string) bool {
 	_, _, ok := couch.AccountOf(db)
-	return ok || strings.HasPrefix(db, "numbers/")
+	return ok || couch.IsNumberDB(db)
 }
 
 // Run announces changes of the client's databases until ctx ends.

@@ -91,7 +91,7 @@ func (w *written) forget(db, id string, n int) {
 // accounts, their copies, and numbers.
 func announced(db string) bool {
 	_, month, ok := couch.AccountOf(db)
-	return ok && month == "" || db == "accounts" || strings.HasPrefix(db, "numbers/")
+	return ok && month == "" || db == "accounts" || couch.IsNumberDB(db)
 }
 
 // kazoos reports whether a document is one of Kazoo's kinds, and not of

@@ -39,10 +39,10 @@ func (s *Service) Create(ctx context.Context, r Request) (document.Doc, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.prepare(ctx, dbOf(r.Number)); err != nil {
+	if err := s.prepare(ctx, couch.NumberDB(r.Number)); err != nil {
 		return nil, err
 	}
-	err = s.Couch.DB(dbOf(r.Number)).Put(ctx, doc)
+	err = s.Couch.DB(couch.NumberDB(r.Number)).Put(ctx, doc)
 	if problem.Is(err, problem.Conflict) {
 		return nil, s.exists(ctx, r)
 	}
@@ -111,7 +111,7 @@ func (s *Service) draft(r Request) (document.Doc, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc["_id"], doc["pvt_db_name"] = r.Number, couch.EncodedDB(dbOf(r.Number))
+	doc["_id"], doc["pvt_db_name"] = r.Number, couch.EncodedDB(couch.NumberDB(r.Number))
 	doc[moduleKey], doc[stateKey], doc["pvt_ported_in"] = localModule, state, false
 	if state != Available {
 		assign(doc, r.AccountID)
@@ -239,7 +239,7 @@ func (s *Service) edit(ctx context.Context, r Request, fn func(document.Doc) (do
 		if document.Truthy(next["_deleted"]) {
 			next = save.Tombstone(next)
 		}
-		if err := s.Couch.DB(dbOf(r.Number)).Put(ctx, next); problem.Is(err, problem.Conflict) {
+		if err := s.Couch.DB(couch.NumberDB(r.Number)).Put(ctx, next); problem.Is(err, problem.Conflict) {
 			return nil, save.Again(err)
 		} else if err != nil {
 			return nil, err

@@ -16,8 +16,8 @@ import (
 func Foreign(ctx context.Context, c *couch.Client, accountID string, numbers []string) ([]string, error) {
 	byDB := map[string][]string{}
 	for _, n := range numbers {
-		if len(n) >= prefixLength && number.Reconcilable(n) {
-			byDB[dbOf(n)] = append(byDB[dbOf(n)], n)
+		if db := couch.NumberDB(n); db != "" && number.Reconcilable(n) {
+			byDB[db] = append(byDB[db], n)
 		}
 	}
 	var out []string

@@ -64,23 +64,17 @@ const (
 	localModule = "knm_local"
 )
 
-// prefixLength is how many characters of a number name its database
-// (contract 4.4).
-const prefixLength = 5
-
 // Number is the form in which a number is kept. One that the number manager
 // could not know is [problem.NotReconcilable].
 func Number(text string) (string, error) {
 	n := number.Normalize(text, number.DialPlan{})
-	if len(n) < prefixLength || !number.Reconcilable(n) || n[0] != '+' {
+	if couch.NumberDB(n) == "" || !number.Reconcilable(n) || n[0] != '+' {
 		return "", &problem.Error{Code: problem.NotReconcilable, Data: map[string]any{
 			"cause": text, "code": 404, "error": string(problem.NotReconcilable), "message": "number " + text + " is not reconcilable",
 		}}
 	}
 	return n, nil
 }
-
-func dbOf(n string) string { return "numbers/" + n[:prefixLength] }
 
 // prepare makes the database of a number with Kazoo's views.
 func (s *Service) prepare(ctx context.Context, name string) error {
@@ -103,7 +97,7 @@ func (s *Service) prepare(ctx context.Context, name string) error {
 
 // load reads a number's document; nil if there is none.
 func (s *Service) load(ctx context.Context, n string) (document.Doc, error) {
-	doc, err := s.Couch.DB(dbOf(n)).Get(ctx, n)
+	doc, err := s.Couch.DB(couch.NumberDB(n)).Get(ctx, n)
 	if problem.Is(err, problem.BadIdentifier) || problem.Is(err, problem.MissingDatabase) || err == nil && !doc.Live() {
 		return nil, nil
 	}

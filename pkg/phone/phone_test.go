@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/callflowd/callflowd/pkg/account"
+	"github.com/callflowd/callflowd/pkg/couch"
 	"github.com/callflowd/callflowd/pkg/couch/couchtest"
 	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
@@ -70,7 +71,7 @@ func (f *fixture) callflow(t *testing.T, accountID, id string, numbers ...any) {
 // must agree.
 func (f *fixture) stored(t *testing.T, accountID, n, key string) any {
 	t.Helper()
-	truth, err := f.Couch.DB(dbOf(n)).Get(t.Context(), n)
+	truth, err := f.Couch.DB(couch.NumberDB(n)).Get(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +177,7 @@ func TestUseIsKept(t *testing.T) {
 	f.add(t, f.child, two, Reserved)
 	use := func(n string, want any) func() bool {
 		return func() bool {
-			truth, err := f.Couch.DB(dbOf(n)).Get(t.Context(), n)
+			truth, err := f.Couch.DB(couch.NumberDB(n)).Get(t.Context(), n)
 			held, heldErr := f.Couch.Account(f.child).Get(t.Context(), n)
 			return err == nil && heldErr == nil && truth[usedByKey] == want && held[usedByKey] == want
 		}
@@ -248,7 +249,7 @@ func TestOneOwner(t *testing.T) {
 
 func (f *fixture) ownerOf(t *testing.T) string {
 	t.Helper()
-	doc, err := f.Couch.DB(dbOf(one)).Get(t.Context(), one)
+	doc, err := f.Couch.DB(couch.NumberDB(one)).Get(t.Context(), one)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +334,7 @@ func TestFree(t *testing.T) {
 		three: {Reserved, f.child, ""},
 		four:  {Available, "", last.ID()},
 	} {
-		doc, err := f.Couch.DB(dbOf(n)).Get(ctx, n)
+		doc, err := f.Couch.DB(couch.NumberDB(n)).Get(ctx, n)
 		if err != nil || doc.String(stateKey) != want.state || doc.String(assignedTo) != want.owner || doc.String(previousKey) != want.before {
 			t.Errorf("%s: %v %v, want %v", n, doc, err, want)
 		}

@@ -47,13 +47,13 @@ func (s *Service) Search(ctx context.Context, prefix string, quantity, offset in
 // databasesOf lists the number databases that may have numbers with a prefix;
 // all of them with "".
 func (s *Service) databasesOf(ctx context.Context, prefix string) ([]string, error) {
-	if len(prefix) >= prefixLength {
-		return []string{dbOf(prefix)}, nil
+	if name := couch.NumberDB(prefix); name != "" {
+		return []string{name}, nil
 	}
 	all, err := s.Couch.AllDBs(ctx)
 	var names []string
 	for _, name := range all {
-		if strings.HasPrefix(name, "numbers/"+prefix) {
+		if strings.HasPrefix(name, couch.NumberDBs+prefix) {
 			names = append(names, name)
 		}
 	}
