@@ -80,7 +80,7 @@ func (s *Server) lookupRoutes() []web.Row {
 			Summary: "All callflows, as JSON Lines, or with attachments as a tar archive", Flags: []string{"dependencies", "history", "revisions"}, Media: []string{web.JSONLines, web.Tar},
 		},
 		{
-			Method: post, Path: web.ImportPath, Handle: s.importAccount, Access: web.OfAccount, Traits: web.Streams | web.Endless,
+			Method: post, Path: acct + "/import", Handle: s.importAccount, Access: web.OfAccount, Traits: web.Streams | web.Endless,
 			Summary: "Bring an export in, or a dump of a CouchDB database", Flags: []string{"dry_run", "new_ids"}, Own: []string{"on_conflict"},
 			Data: "ImportResult", Media: []string{web.JSONLines},
 		},

@@ -44,6 +44,16 @@ func mediaOf(h http.Header) mediaKind {
 	return mediaOther
 }
 
+// readEnvelope reads the body, but for a row with the trait [Streams]: that may
+// be large, and only the handler knows its form, whatever its type says.
+func (s *Server) readEnvelope(w http.ResponseWriter, c *Call, res *endpoint) error {
+	if row := res.row(c.method); row != nil && row.Traits.has(Streams) {
+		c.unread = true
+		return nil
+	}
+	return s.readBody(w, c)
+}
+
 // readBody fills the call's envelope and data. Its errors are the ones that
 // come before authentication (contract 1.6, 9.16).
 func (s *Server) readBody(w http.ResponseWriter, c *Call) error {
@@ -214,4 +224,50 @@ func invalidJSON(message string, members map[string]any) error {
 		all[k] = v
 	}
 	return problem.Validation([]problem.Violation{{Path: "json", Code: "invalid", Message: message, Members: all}})
+}
+
+// bodyStall is how long the next part of a body may take to come.
+const bodyStall = time.Minute
+
+// openBody lets the handler read the body as it comes.
+func (s *Server) openBody(w http.ResponseWriter, c *Call) error {
+	c.unread = false
+	limit := s.cfg.Limits.Import
+	if c.Request.ContentLength > limit {
+		s.drain(w, c)
+		return tooLarge(limit)
+	}
+	c.Body = &bodyReader{
+		from: http.MaxBytesReader(w, c.Request.Body, limit), control: http.NewResponseController(w), limit: limit,
+		drain: func() { s.drain(w, c) },
+	}
+	return nil
+}
+
+// bodyReader reads a body that may take as long as it likes, as long as it
+// comes.
+type bodyReader struct {
+	from    io.Reader
+	control *http.ResponseController
+	limit   int64
+	drain   func()
+	told    time.Time // when the deadline was set
+}
+
+// Read implements [io.Reader]. After the body there is no deadline: the handler
+// works on, and the connection is to stay.
+func (r *bodyReader) Read(p []byte) (int, error) {
+	if now := time.Now(); now.Sub(r.told) > time.Second {
+		r.told = now
+		_ = r.control.SetReadDeadline(now.Add(bodyStall)) // where there is a connection
+	}
+	n, err := r.from.Read(p)
+	if errors.Is(err, io.EOF) {
+		_ = r.control.SetReadDeadline(time.Time{})
+	}
+	if _, long := errors.AsType[*http.MaxBytesError](err); long {
+		r.drain()
+		return n, tooLarge(r.limit)
+	}
+	return n, err
 }

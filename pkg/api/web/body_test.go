@@ -1,6 +1,7 @@
 package web
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -157,6 +158,40 @@ func TestRequestValues(t *testing.T) {
 	for name, want := range map[string]bool{"flag": true, "off": false, "yes": true, "capital": true, "none": true} {
 		if got := c.KazooFlag(name, true); got != want {
 			t.Errorf("flag %s = %v, want %v", name, got, want)
+		}
+	}
+}
+
+// TestStreamedBody: what a row's traits say decides who reads a body, and its
+// path does not.
+func TestStreamedBody(t *testing.T) {
+	var got string
+	handle := func(c *Call) (*Answer, error) {
+		if c.Body == nil {
+			got = "decoded"
+			return &Answer{}, nil
+		}
+		raw, err := io.ReadAll(c.Body)
+		got = string(raw)
+		return &Answer{}, err
+	}
+	s := New(Config{Now: noon}, []Row{
+		{Method: http.MethodPost, Path: "/feeds/{feed_id}", Handle: handle, Traits: Streams},
+		{Method: http.MethodPatch, Path: "/feeds/{feed_id}", Handle: handle},
+		{Method: http.MethodPost, Path: "/import", Handle: handle},
+	})
+	const body = `{"data":{}}`
+	for _, tt := range []struct{ method, path, body, want string }{
+		{http.MethodPost, "/v2/feeds/a", body, body},
+		{http.MethodPost, "/v2/feeds/a%2Fb/", "no JSON", "no JSON"},
+		{http.MethodPatch, "/v2/feeds/a", body, "decoded"},
+		{http.MethodPost, "/v2/import", body, "decoded"},
+		{http.MethodPost, "/v2/import", "no JSON", ""},
+	} {
+		got = ""
+		s.Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), tt.method, tt.path, strings.NewReader(tt.body)))
+		if got != tt.want {
+			t.Errorf("%s %s of %s: the handler got %q, want %q", tt.method, tt.path, tt.body, got, tt.want)
 		}
 	}
 }

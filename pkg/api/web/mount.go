@@ -67,6 +67,14 @@ func (s *Server) mount(table []Row) {
 	}
 }
 
+// row is what answers a method; nil if nothing does, or there is no endpoint.
+func (e *endpoint) row(method string) *Row {
+	if e == nil {
+		return nil
+	}
+	return e.methods[method]
+}
+
 // allowed lists a path's methods for the Allow header.
 func allowed(methods map[string]*Row) string {
 	list := []string{http.MethodOptions}
@@ -152,6 +160,9 @@ func (s *Server) askFor(c *Call, path string) (*endpoint, error) {
 	if !s.router.Match(&r, &found) {
 		return nil, &problem.Error{Code: problem.NotFound, Msg: "no such path"}
 	}
+	if err := c.unescape(found.Vars); err != nil {
+		return nil, err
+	}
 	res, _ := found.Handler.(*endpoint)
-	return res, c.unescape(found.Vars)
+	return res, nil
 }

@@ -23,21 +23,16 @@ func (s *Server) stages(w http.ResponseWriter, c *Call) error {
 	if s.in(Starting) {
 		return s.admit(w, c, nil)
 	}
-	if c.imports() {
-		c.unread = true
-	} else if err := s.readBody(w, c); err != nil {
+	c.path, c.own = aliasOwn(c.path)
+	res, err := s.match(c)
+	if err := s.readEnvelope(w, c, res); err != nil {
 		return err
 	}
 	c.tunnel()
-	c.path, c.own = aliasOwn(c.path)
 	if strings.HasPrefix(c.path, "/accounts//") {
 		return &problem.Error{Code: problem.MalformedIdentifier, Data: map[string]any{"message": "missing account_id"}}
 	}
-	res, err := s.match(c)
-	var row *Row
-	if err == nil {
-		row = res.methods[c.method]
-	}
+	row := res.row(c.method)
 	if err := s.fileBody(w, c, row); err != nil {
 		return err
 	}
