@@ -38,7 +38,7 @@ run: build ## build, start on embedded storage in ./callflowd-data, print a curl
 
 # The longest tests of the program as a whole are left to make e2e: with the
 # race detector they would take three times as long. RUN, if given, runs them.
-LONG := ^TestE2E(Bench|Kill|ImportKill|Notice|SitesKilled|Namespaces|Fight|Patch|LookupsWhile)
+LONG := ^TestE2E(BenchCompare|BenchScale|Kill|ImportKilled|NoticeAfterKill|NoticesKeepANodeFresh|NoticesOfNumbersAndDatabases|SitesKilled|Namespaces|FightForNumbers|PatchOneCallflow|LookupsWhileStorageHangs)$$
 SKIP := $(if $(filter .,$(RUN)),-skip '$(LONG)')
 
 test: ## every test that needs no service, but for the longest of make e2e (RUN=NAME, those of that name); COUCHDB_URL=http://user:pw@host:5984 takes that server instead of couchlite
