@@ -176,6 +176,27 @@ func TestRestore(t *testing.T) {
 	wantError(t, err, problem.BadIdentifier, "")
 }
 
+// TestRestoreKeepsNumbers: a version comes back with the numbers it was saved
+// with. A dial plan that rewrites also what it has written must not do so again.
+func TestRestoreKeepsNumbers(t *testing.T) {
+	s := newService(t)
+	if err := s.Couch.CreateDB(t.Context(), "accounts"); err != nil {
+		t.Fatal(err)
+	}
+	plan := doc(t, `{"_id":"`+testAccount+`","pvt_type":"account","dial_plan":{"^\\d+$":{"prefix":"9"}}}`)
+	if err := s.Couch.DB("accounts").Put(t.Context(), plan); err != nil {
+		t.Fatal(err)
+	}
+	first := create(t, s, `{"id":"c","numbers":["1"]}`)
+	sameJSON(t, publicOf(first), `{"numbers":["91"],"patterns":[]}`)
+	patch(t, s, "c", `{"numbers":["2"]}`)
+	saved, err := s.Restore(t.Context(), write(t, "c", `{}`), first.Rev())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameJSON(t, publicOf(saved.Doc), `{"numbers":["91"],"patterns":[]}`)
+}
+
 // TestAClockAheadCostsNoHistory: a clock that jumps years ahead, and processes
 // that start with it, delete a month each at most, and none that is young.
 func TestAClockAheadCostsNoHistory(t *testing.T) {

@@ -201,14 +201,18 @@ func (s *Service) cleaned(doc document.Doc, plan number.DialPlan) document.Doc {
 // collects what the document alone shows to be wrong. A violation that
 // the stored document has already is a warning (contract 9.28).
 func (v *edit) validate(doc document.Doc) {
-	out, problems := v.s.clean(doc, v.plan)
+	plan := v.plan
+	if v.action == actionRestored {
+		plan = number.DialPlan{} // its numbers went through a plan when they were saved
+	}
+	out, problems := v.s.clean(doc, plan)
 	v.Doc = out
 	for _, before := range slices.Concat(v.before, []document.Doc{v.Stored}) {
 		if len(problems) == 0 {
 			break
 		}
 		if before != nil {
-			judged, stood := v.s.clean(publicOf(before), v.plan)
+			judged, stood := v.s.clean(publicOf(before), plan)
 			var kept []problem.Warning
 			problems, kept = schema.Brought(judged, out, stood, problems)
 			v.Warnings = append(v.Warnings, kept...)
