@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/route/analysis"
 )
 
@@ -48,12 +49,16 @@ func (p *patient) mendOne(id string, stored document.Doc, found []*Finding) erro
 		return nil
 	}
 	doc := stored.Content().Clone()
+	faults := p.faults(doc)
 	slices.SortStableFunc(found, func(a, b *Finding) int { return deepestFirst(a.Path, b.Path) })
 	var mended []*Finding
 	for _, f := range found {
 		next := doc.Clone()
-		if treat(next, f) && p.noWorse(doc, next) {
-			doc, mended = next, append(mended, f)
+		if !treat(next, f) || !dialled(next) {
+			continue
+		}
+		if left := p.faults(next); left <= faults {
+			doc, faults, mended = next, left, append(mended, f)
 		}
 	}
 	if len(mended) == 0 {
@@ -69,19 +74,22 @@ func (p *patient) mendOne(id string, stored document.Doc, found []*Finding) erro
 	return nil
 }
 
-// noWorse reports whether a document has no more faults than it had, as far as
-// schemas tell, and can still be dialled.
-func (p *patient) noWorse(before, after document.Doc) bool {
-	_, was := p.cfg.Schemas.Validate("callflows", before.Clone())
-	_, is := p.cfg.Schemas.Validate("callflows", after.Clone())
-	return len(is) <= len(was) && len(after.Strings("numbers"))+len(after.Strings("patterns")) > 0
+// faults counts what schemas find wrong with a callflow.
+func (p *patient) faults(doc document.Doc) int {
+	_, wrong := p.cfg.Schemas.Validate("callflows", doc.Clone())
+	return len(wrong)
+}
+
+// dialled reports whether a callflow has a number or a pattern.
+func dialled(doc document.Doc) bool {
+	return len(doc.Strings("numbers"))+len(doc.Strings("patterns")) > 0
 }
 
 // deepestFirst orders paths so that what is inside something comes before it, and
 // later items of a list before earlier ones: a mended fault then moves nothing
 // that the next path names.
 func deepestFirst(a, b string) int {
-	one, other := keysIn(b), keysIn(a)
+	one, other := problem.Parts(b), problem.Parts(a)
 	return cmp.Or(cmp.Compare(len(one), len(other)), slices.CompareFunc(one, other, func(x, y string) int {
 		m, e1 := strconv.Atoi(x)
 		n, e2 := strconv.Atoi(y)
@@ -90,18 +98,6 @@ func deepestFirst(a, b string) int {
 		}
 		return strings.Compare(x, y)
 	}))
-}
-
-// keysIn are the keys of a dotted path.
-func keysIn(path string) []string {
-	if path == "" {
-		return nil
-	}
-	keys := strings.Split(path, ".")
-	for i, key := range keys {
-		keys[i] = strings.ReplaceAll(key, "%2E", ".")
-	}
-	return keys
 }
 
 // mendable reports whether a fault may be one that an edit takes away without a
@@ -122,12 +118,12 @@ func treat(doc document.Doc, f *Finding) bool {
 	case analysis.ExtendedSyntax:
 		return exchange(doc, "patterns", f.Subject, f.Suggestion)
 	case unknownProperty:
-		return renameAt(doc, keysIn(f.Path), f.Suggestion)
+		return renameAt(doc, problem.Parts(f.Path), f.Suggestion)
 	case Dangling:
-		return cut(doc, keysIn(f.Path))
+		return cut(doc, problem.Parts(f.Path))
 	}
 	if f.Path != "" {
-		return removeAt(doc, keysIn(f.Path)) // a branch that is never taken
+		return removeAt(doc, problem.Parts(f.Path)) // a branch that is never taken
 	}
 	// What another callflow has too, and takes, or what takes no number at all.
 	return exchange(doc, "numbers", f.Subject, "") || exchange(doc, "patterns", f.Subject, "")
@@ -149,20 +145,18 @@ func exchange(doc document.Doc, key, old, text string) bool {
 	return true
 }
 
-// itemOf is the item of a list that a key of a path names.
-func itemOf(list []any, key string) (n int, ok bool) {
-	n, err := strconv.Atoi(key)
-	return n, err == nil && n >= 0 && n < len(list)
-}
-
 // at finds what stands at a path; nil where nothing does.
 func at(v any, path []string) any {
-	for _, key := range path {
+	for _, part := range path {
 		switch here := v.(type) {
 		case map[string]any:
+			key, ok := problem.MemberOf(here, part)
+			if !ok {
+				return nil
+			}
 			v = here[key]
 		case []any:
-			n, ok := itemOf(here, key)
+			n, ok := problem.ItemOf(here, part)
 			if !ok {
 				return nil
 			}
@@ -179,10 +173,13 @@ func put(doc document.Doc, path []string, v any) bool {
 	last := len(path) - 1
 	switch here := at(map[string]any(doc), path[:last]).(type) {
 	case map[string]any:
-		here[path[last]] = v
-		return true
+		key, ok := problem.MemberOf(here, path[last])
+		if ok {
+			here[key] = v
+		}
+		return ok
 	case []any:
-		if n, ok := itemOf(here, path[last]); ok {
+		if n, ok := problem.ItemOf(here, path[last]); ok {
 			here[n] = v
 			return true
 		}
@@ -198,11 +195,13 @@ func removeAt(doc document.Doc, path []string) bool {
 	under, last := path[:len(path)-1], path[len(path)-1]
 	switch here := at(map[string]any(doc), under).(type) {
 	case map[string]any:
-		_, there := here[last]
-		delete(here, last)
-		return there
+		key, ok := problem.MemberOf(here, last)
+		if ok {
+			delete(here, key)
+		}
+		return ok
 	case []any:
-		if n, ok := itemOf(here, last); ok {
+		if n, ok := problem.ItemOf(here, last); ok {
 			return put(doc, under, slices.Delete(here, n, n+1))
 		}
 	}
@@ -215,13 +214,12 @@ func renameAt(doc document.Doc, path []string, name string) bool {
 		return false
 	}
 	here, _ := at(map[string]any(doc), path[:len(path)-1]).(map[string]any)
-	old := path[len(path)-1]
-	v, there := here[old]
+	old, there := problem.MemberOf(here, path[len(path)-1])
 	if _, taken := here[name]; taken || !there {
 		return false
 	}
+	here[name] = here[old]
 	delete(here, old)
-	here[name] = v
 	return true
 }
 

@@ -52,6 +52,11 @@ func TestTreat(t *testing.T) {
 			Finding{Kind: Dangling, Path: "flow.data.music.media_id"},
 			`{"flow":{"data":{"id":"a","music":{}}}}`,
 		},
+		{
+			"a branch that has the text %2E", `{"flow":{"children":{"_":{},"x%2Ey":{},"x.z":{}}}}`,
+			Finding{Kind: analysis.Unreachable, Path: "flow.children.x%2Ey"},
+			`{"flow":{"children":{"_":{},"x.z":{}}}}`,
+		},
 		{"a path to nowhere", `{"flow":{}}`, Finding{Kind: Dangling, Path: "flow.children.9.data.id"}, ""},
 	}
 	for _, tt := range tests {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/document"
+	"github.com/callflowd/callflowd/pkg/problem"
 	"github.com/callflowd/callflowd/pkg/schema"
 )
 
@@ -345,7 +346,7 @@ func (d *differ) place(old, now action) string {
 	}
 	for i, key := range keys {
 		named := speaker{docs: d.options.Docs}
-		keys[i] = named.name(strings.ReplaceAll(key, "%2E", "."))
+		keys[i] = named.name(problem.KeyOf(key))
 		if key == "_" {
 			keys[i] = "otherwise"
 		}

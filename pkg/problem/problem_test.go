@@ -89,6 +89,34 @@ func TestJoin(t *testing.T) {
 	}
 }
 
+// TestMemberOf: what [Join] wrote of a key leads back to it, be there a key
+// beside it that looks alike.
+func TestMemberOf(t *testing.T) {
+	object := map[string]any{"a": 1, "a.b": 2, "a%2Eb.": 3, "c%2Ed": 4, "": 5}
+	for key := range object {
+		parts := Parts(Join("flow.children", key))
+		if got, ok := MemberOf(object, parts[len(parts)-1]); !ok || got != key {
+			t.Errorf("the way back to %q leads to %q, %v", key, got, ok)
+		}
+	}
+	for _, absent := range []string{"b", "a%2E", "%2E"} {
+		if got, ok := MemberOf(object, absent); ok {
+			t.Errorf("%q leads to %q", absent, got)
+		}
+	}
+	if parts := Parts(""); parts != nil {
+		t.Errorf("the whole document has the path %q", parts)
+	}
+}
+
+func TestItemOf(t *testing.T) {
+	for part, want := range map[string]bool{"0": true, "1": true, "2": false, "-1": false, "": false, "x": false} {
+		if _, ok := ItemOf([]any{"a", "b"}, part); ok != want {
+			t.Errorf("item %q of two: %v", part, ok)
+		}
+	}
+}
+
 func TestDataIsBounded(t *testing.T) {
 	var vs []Violation
 	for i := range 5000 {

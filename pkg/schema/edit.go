@@ -2,7 +2,6 @@ package schema
 
 import (
 	"crypto/sha256"
-	"strconv"
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/document"
@@ -61,8 +60,8 @@ func lookUp(v any, path string) (plain string, value any, ok bool) {
 	ok = true
 	for part := range strings.SplitSeq(path, ".") {
 		if list, isList := v.([]any); isList {
-			i, err := strconv.Atoi(part)
-			if ok = ok && err == nil && i >= 0 && i < len(list); ok {
+			i, there := problem.ItemOf(list, part)
+			if ok = ok && there; ok {
 				v = list[i]
 			}
 			out.WriteString(".[]")
@@ -70,29 +69,8 @@ func lookUp(v any, path string) (plain string, value any, ok bool) {
 		}
 		out.WriteString("." + part)
 		m, _ := v.(map[string]any)
-		member, has := member(m, part)
-		v, ok = member, ok && has
+		key, there := problem.MemberOf(m, part)
+		v, ok = m[key], ok && there
 	}
 	return out.String(), v, ok
-}
-
-// member finds the member that a part of a path names: in paths a dot of a
-// key is written %2E.
-func member(m map[string]any, part string) (any, bool) {
-	if v, ok := m[part]; ok {
-		return v, true
-	}
-	if !strings.Contains(part, "%2E") {
-		return nil, false
-	}
-	v, ok := m[strings.ReplaceAll(part, "%2E", ".")]
-	if ok {
-		return v, true
-	}
-	for key, v := range m { // a key with both
-		if problem.Join("", key) == part {
-			return v, true
-		}
-	}
-	return nil, false
 }

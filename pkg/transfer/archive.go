@@ -131,7 +131,7 @@ func (s *Spool) readArchive(r *bufio.Reader) error {
 func (s *Spool) judgeFiles() {
 	for _, e := range s.docs {
 		for _, name := range slices.Sorted(maps.Keys(e.files)) {
-			path := "attachments." + strings.ReplaceAll(name, ".", "%2E")
+			path := problem.Join("attachments", name)
 			there := s.files[nameOf(e.id, name)]
 			switch {
 			case there == nil && !s.tar:
