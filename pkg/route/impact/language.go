@@ -9,7 +9,7 @@ import (
 // minimal is the smallest automaton that accepts the same, without the states
 // that no accepted string passes through.
 func (m *machine) minimal() machine {
-	useful := m.useful()
+	useful := pattern.Useful(m.accept, func(at int) []int32 { return m.next[at][:] })
 	class := make([]int32, len(m.next))
 	for at := range class {
 		switch {
@@ -71,35 +71,6 @@ func (m *machine) joined(class []int32) machine {
 		}
 		out.next = append(out.next, row)
 		out.accept = append(out.accept, m.accept[at])
-	}
-	return out
-}
-
-// useful are the states from which an accepting one can be reached.
-func (m *machine) useful() []bool {
-	back := make([][]int32, len(m.next))
-	var todo []int32
-	out := make([]bool, len(m.next))
-	for at, row := range m.next {
-		for _, to := range row {
-			if to != dead {
-				back[to] = append(back[to], int32(at))
-			}
-		}
-		if m.accept[at] {
-			out[at] = true
-			todo = append(todo, int32(at))
-		}
-	}
-	for len(todo) > 0 {
-		at := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		for _, from := range back[at] {
-			if !out[from] {
-				out[from] = true
-				todo = append(todo, from)
-			}
-		}
 	}
 	return out
 }

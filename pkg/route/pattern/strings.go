@@ -9,7 +9,7 @@ func (m *Machine) Each(alphabet []rune, most int, left *Budget, fn func(s string
 		at int32
 		s  string
 	}
-	useful := m.useful()
+	useful := Useful(m.Accept, func(at int) []int32 { return m.next[at] })
 	queue := []path{{0, ""}}
 	for count := 0; len(queue) > 0; queue = queue[1:] {
 		for symbol, r := range alphabet {
@@ -35,19 +35,18 @@ func (m *Machine) Each(alphabet []rune, most int, left *Budget, fn func(s string
 	return true
 }
 
-// useful returns the states from which an accepting one can be reached.
-func (m *Machine) useful() []bool {
-	back := make([][]int32, len(m.next))
-	for from, row := range m.next {
-		for _, to := range row {
+// Useful tells of each state of an automaton whether an accepting one can be
+// reached from it. row lists the states that follow a state, [Dead] among them.
+func Useful(accept []bool, row func(at int) []int32) []bool {
+	back := make([][]int32, len(accept))
+	out := slices.Clone(accept)
+	var todo []int32
+	for at, yes := range accept {
+		for _, to := range row(at) {
 			if to != Dead {
-				back[to] = append(back[to], int32(from))
+				back[to] = append(back[to], int32(at))
 			}
 		}
-	}
-	out := slices.Clone(m.Accept)
-	var todo []int32
-	for at, yes := range out {
 		if yes {
 			todo = append(todo, int32(at))
 		}
