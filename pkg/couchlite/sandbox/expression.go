@@ -12,6 +12,7 @@ func (w *rewriter) replace(e ast.Expression) ast.Expression {
 		if n.Operator == token.PLUS && !isNumber(n) {
 			return w.call(textName, n.Idx0(), n)
 		}
+		return shortcut(n)
 	case *ast.AssignExpression:
 		return w.assignment(n)
 	case *ast.UnaryExpression:

@@ -96,7 +96,7 @@ func parseAndCompile(name, source string) (f *Function, err error) {
 		return nil, compileErrorf("SyntaxError: %s", err)
 	}
 	literal := isLiteral(tree)
-	if err := meterProgram(tree); err != nil {
+	if err := meterProgram(tree, source); err != nil {
 		return nil, err
 	}
 	program, err := goja.CompileAST(tree, false)

@@ -128,8 +128,9 @@
     return out;
   });
   hide(String.prototype, "matchAll", function matchAll(pattern) {
-    if (pattern instanceof RegExp && pattern.flags.indexOf("g") < 0) throw new TypeError("matchAll needs the flag g");
-    return new RegExp(pattern, "g")[Symbol.matchAll](this);
+    if (!(pattern instanceof RegExp)) pattern = new RegExp(pattern, "g");
+    if (pattern.flags.indexOf("g") < 0) throw new TypeError("matchAll needs the flag g");
+    return pattern[Symbol.matchAll](this);
   });
   hide(RegExp.prototype, Symbol.matchAll, function (text) {
     var pattern = new RegExp(this, this.flags), s = `${text}`, done = false;
@@ -138,7 +139,7 @@
       next: function () {
         var match = done ? null : pattern.exec(s);
         if (match === null || !pattern.global) done = true;
-        if (match !== null && match[0] === "") pattern.lastIndex++;
+        if (match !== null && match[0] === "") pattern.lastIndex += pattern.unicode && s.codePointAt(pattern.lastIndex) > 0xFFFF ? 2 : 1;
         return match === null ? { value: undefined, done: true } : { value: match, done: false };
       }
     };
@@ -152,6 +153,13 @@
       var args = first.concat(apply(slice, arguments, []));
       return new.target ? Reflect_construct(target, args) : apply(target, self, args);
     };
+  });
+
+  // The engine leaves out the zeros before years of more than four digits.
+  var toISOString = Date.prototype.toISOString;
+  hide(Date.prototype, "toISOString", function () {
+    var text = apply(toISOString, this, []), rest = text.length - 20;
+    return rest === 4 ? text : text.charAt(0) + text.slice(1, rest).padStart(6, "0") + text.slice(rest);
   });
 
   // Documents behave as frozen objects; their prototype stays.

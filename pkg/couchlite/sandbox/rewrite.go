@@ -42,6 +42,10 @@ type rewriter struct {
 	rests []target // filled by the rest of an object pattern, not counted yet
 	depth int
 
+	source    string
+	arrows    int  // functions between here and the one that has arguments
+	arguments bool // is named in one of them
+
 	patterns int // what compiling the regular expressions takes
 }
 
@@ -52,8 +56,8 @@ type target struct {
 
 // meterProgram rewrites tree. It refuses syntax that nests too deep to compile (a
 // chain of ifs or arrow functions has no brackets) and syntax whose memory cannot
-// be counted.
-func meterProgram(tree *ast.Program) (err error) {
+// be counted. The tree is that of source.
+func meterProgram(tree *ast.Program, source string) (err error) {
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
@@ -63,7 +67,7 @@ func meterProgram(tree *ast.Program) (err error) {
 			panic(p)
 		}
 	}()
-	var w rewriter
+	w := rewriter{source: source}
 	w.statements(&tree.Body)
 	if w.cost > 0 && len(tree.Body) > 0 {
 		tree.Body = w.prepend(tree.Body, &ast.ExpressionStatement{Expression: w.tick(1)})
@@ -111,7 +115,11 @@ func (w *rewriter) node(v reflect.Value) {
 	}
 	defer func() { w.depth-- }()
 	w.cost += nodeCost(v.Interface())
+	w.noteArguments(v)
 	switch n := v.Interface().(type) {
+	case *ast.BinaryExpression:
+		w.fromLeft(n)
+		w.fields(v.Elem())
 	case *ast.FunctionLiteral:
 		if n.Async || n.Generator {
 			refuse("SyntaxError: generators and async functions are not supported")
@@ -199,14 +207,22 @@ func (w *rewriter) inside(base int, at file.Idx, f func()) []ast.Statement {
 }
 
 func (w *rewriter) function(n *ast.FunctionLiteral) {
+	outer := *w
+	w.arrows, w.arguments = 0, false
 	first := w.inside(functionCost, n.Function, func() {
 		w.parameters(n.ParameterList)
+		if w.arguments {
+			refuse("SyntaxError: an arrow function among the parameters must not use arguments")
+		}
 		w.walk(reflect.ValueOf(n.Body))
 	})
-	n.Body.List = w.prepend(n.Body.List, first...)
+	n.Body.List = w.prepend(n.Body.List, append(first, w.withArguments(n)...)...)
+	w.arrows, w.arguments = outer.arrows, outer.arguments
 }
 
 func (w *rewriter) arrow(n *ast.ArrowFunctionLiteral) {
+	w.arrows++
+	defer func() { w.arrows-- }()
 	var body *ast.BlockStatement
 	first := w.inside(functionCost, n.Start, func() {
 		w.parameters(n.ParameterList)
