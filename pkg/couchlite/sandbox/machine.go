@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/dop251/goja"
 )
@@ -186,7 +187,7 @@ func (r *realm) try(f func()) (err error) {
 		case *goja.StackOverflowError:
 			err = p
 		default:
-			panic(p)
+			err = &engineError{p}
 		}
 	}()
 	if exception := r.vm.Try(f); exception != nil {
@@ -195,11 +196,26 @@ func (r *realm) try(f func()) (err error) {
 	return nil
 }
 
+// An engineError is a panic of the engine itself, or of the log.
+type engineError struct{ cause any }
+
+func (e *engineError) Error() string { return fmt.Sprintf("the engine failed: %v", e.cause) }
+
+// drop throws a runtime away. Its function gets a new one for its next call.
+func (m *Machine) drop(r *realm) {
+	for i := range m.realms {
+		if m.realms[i] == r {
+			m.realms[i] = nil
+		}
+	}
+}
+
 // failure classifies an error of a runtime. It may run toString of what was
 // thrown, so it belongs inside the watched job.
 func (r *realm) failure(err error) error {
 	var overflow *goja.StackOverflowError
 	var exception *goja.Exception
+	var engine *engineError
 	switch limit := r.limit.Load(); {
 	case limit != nil:
 		return limit
@@ -209,6 +225,9 @@ func (r *realm) failure(err error) error {
 		return &LimitError{Limit: "stack"}
 	case errors.As(err, &exception):
 		return r.exception(exception)
+	case errors.As(err, &engine):
+		r.machine.drop(r)
+		return &ExceptionError{Message: clip(engine.Error())}
 	}
 	return err
 }
@@ -219,6 +238,7 @@ func (r *realm) exception(e *goja.Exception) error {
 	if err := r.try(func() { r.describe(result, e.Value()) }); err != nil {
 		result.Message = "an object that cannot be shown"
 	}
+	result.Message = clip(result.Message)
 	if limit := r.limit.Load(); limit != nil {
 		return limit
 	}
@@ -231,14 +251,13 @@ func (r *realm) describe(result *ExceptionError, thrown goja.Value) {
 		result.Message = thrown.String()
 		return
 	}
-	for name, reason := range map[string]**string{"forbidden": &result.Forbidden, "unauthorized": &result.Unauthorized} {
-		if v := o.Get(name); v != nil && !goja.IsUndefined(v) {
-			text := v.String()
-			*reason = &text
-			result.Message = name + ": " + text
-		}
-	}
-	if result.Message != "" {
+	result.Forbidden, result.Unauthorized = reason(o, "forbidden"), reason(o, "unauthorized")
+	switch {
+	case result.Forbidden != nil:
+		result.Message = "forbidden: " + *result.Forbidden
+		return
+	case result.Unauthorized != nil:
+		result.Message = "unauthorized: " + *result.Unauthorized
 		return
 	}
 	if text, ok := r.json(o); ok && o.ClassName() != "Error" {
@@ -246,5 +265,26 @@ func (r *realm) describe(result *ExceptionError, thrown goja.Value) {
 	} else {
 		result.Message = o.String()
 	}
-	result.Message = result.Message[:min(len(result.Message), maxLogLine)]
+}
+
+// reason reads a member of what was thrown; nil if there is none.
+func reason(o *goja.Object, name string) *string {
+	v := o.Get(name)
+	if v == nil || goja.IsUndefined(v) {
+		return nil
+	}
+	text := v.String()
+	return &text
+}
+
+// clip cuts a text that is for a log, between two characters.
+func clip(text string) string {
+	if len(text) <= maxLogLine {
+		return text
+	}
+	n := maxLogLine
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
 }

@@ -204,7 +204,7 @@ func (r *realm) logLine(call goja.FunctionCall) goja.Value {
 	} else if text, defined := r.json(call.Argument(0)); defined {
 		line = string(text)
 	}
-	r.log(line[:min(len(line), maxLogLine)])
+	r.log(clip(line))
 	return goja.Undefined()
 }
 
