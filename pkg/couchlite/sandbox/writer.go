@@ -84,16 +84,16 @@ func (w *writer) scalar(v goja.Value) bool {
 
 // transform applies toJSON and the replacer.
 func (w *writer) transform(holder *goja.Object, name string, v goja.Value) goja.Value {
+	if w.replacer != nil && holder == nil {
+		holder = w.r.vm.NewObject()
+		define(holder, name, v)
+	}
 	if o, ok := v.(*goja.Object); ok {
 		if f, ok := goja.AssertFunction(o.Get("toJSON")); ok {
 			v = must(f(o, w.r.vm.ToValue(name)))
 		}
 	}
 	if w.replacer != nil {
-		if holder == nil {
-			holder = w.r.vm.NewObject()
-			define(holder, name, v)
-		}
 		v = must(w.replacer(holder, w.r.vm.ToValue(name), v))
 	}
 	return v
@@ -210,14 +210,11 @@ func (w *writer) newline(outdent int) {
 
 // stringify is JSON.stringify(value, replacer, space).
 func (r *realm) stringify(call goja.FunctionCall) goja.Value {
-	w := writer{r: r, indent: indentation(call.Argument(2))}
+	w := writer{r: r, indent: r.indentation(call.Argument(2))}
 	if f, ok := goja.AssertFunction(call.Argument(1)); ok {
 		w.replacer = f
 	} else if o, ok := call.Argument(1).(*goja.Object); ok && o.ClassName() == "Array" {
-		w.allow = make([]string, r.fillArray(o, 0))
-		for i := range w.allow {
-			w.allow[i] = o.Get(indexName(i)).String()
-		}
+		w.allow = r.allowed(o)
 	}
 	if !w.value(nil, "", call.Argument(0)) {
 		return goja.Undefined()
@@ -226,15 +223,57 @@ func (r *realm) stringify(call goja.FunctionCall) goja.Value {
 	return r.vm.ToValue(string(w.out))
 }
 
-func indentation(space goja.Value) string {
-	if s, ok := space.(goja.String); ok {
-		text := []rune(s.String())
-		return string(text[:min(len(text), 10)])
+// allowed returns the names in an array that JSON.stringify is given: those of
+// its elements that are strings or numbers, each once.
+func (r *realm) allowed(list *goja.Object) []string {
+	n := r.fillArray(list, 0)
+	r.charge(entryCost * n)
+	names, seen := make([]string, 0, n), make(map[string]bool, n)
+	for i := range n {
+		v := unwrapped(list.Get(indexName(i)))
+		if v == nil || !isText(v) && !isNumberValue(v) {
+			continue
+		}
+		if name := v.String(); !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
 	}
-	if _, object := space.(*goja.Object); object {
+	return names
+}
+
+// unwrapped returns the string or number that an object of that class stands
+// for, and any other value as it is.
+func unwrapped(v goja.Value) goja.Value {
+	if o, ok := v.(*goja.Object); ok {
+		switch o.ClassName() {
+		case "String":
+			return o.ToString()
+		case "Number":
+			return o.ToNumber()
+		}
+	}
+	return v
+}
+
+func isNumberValue(v goja.Value) bool {
+	switch v.Export().(type) {
+	case int64, float64:
+		return true
+	}
+	return false
+}
+
+// indentation is what JSON.stringify puts before a member for each level.
+func (r *realm) indentation(space goja.Value) string {
+	space = unwrapped(space)
+	if s, ok := space.(goja.String); ok {
+		return s.Substring(0, min(s.Length(), 10)).String()
+	}
+	if _, object := space.(*goja.Object); object || !isNumberValue(space) {
 		return ""
 	}
-	return "          "[:min(max(int(space.ToInteger()), 0), 10)]
+	return "          "[:min(max(space.ToInteger(), 0), 10)]
 }
 
 func indexName(i int) string { return strconv.Itoa(i) }
@@ -255,6 +294,10 @@ func appendString(dst []byte, s string) []byte {
 		switch {
 		case b == '"' || b == '\\':
 			escape = "\\" + s[i:i+1]
+		case b == '\b':
+			escape = `\b`
+		case b == '\f':
+			escape = `\f`
 		case b == '\n':
 			escape = `\n`
 		case b == '\r':
