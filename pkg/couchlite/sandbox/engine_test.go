@@ -32,8 +32,10 @@ func TestEngineIsPutRight(t *testing.T) {
 		{"arguments in a method", `function(doc) { emit({m() { return [1].map(() => arguments[0])[0] }}.m(6), new (class { m() { return (() => arguments.length)() } })().m(1, 2)) }`, `6=2`},
 		{"a member called arguments", `function(doc) { var o = {arguments: 3}; emit((() => o.arguments)(), null) }`, `3=null`},
 
-		{"years of five digits", `function(doc) { emit(new Date(Date.UTC(12345, 0)), [new Date(-62198755200000), new Date(0), new Date(Date.UTC(0, 0)).toISOString().length]) }`,
-			`"+012345-01-01T00:00:00.000Z"=["-000001-01-01T00:00:00.000Z","1970-01-01T00:00:00.000Z",24]`},
+		{
+			"years of five digits", `function(doc) { emit(new Date(Date.UTC(12345, 0)), [new Date(-62198755200000), new Date(0), new Date(Date.UTC(0, 0)).toISOString().length]) }`,
+			`"+012345-01-01T00:00:00.000Z"=["-000001-01-01T00:00:00.000Z","1970-01-01T00:00:00.000Z",24]`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
