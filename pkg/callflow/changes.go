@@ -47,7 +47,8 @@ type ChangesPage struct {
 }
 
 // Changes reads the account's change feed. Design documents and
-// callflowd's own are left out. Nothing is kept between two calls.
+// callflowd's own are left out. Nothing is kept between two calls; those that
+// wait for the same changes share one request, and what it brought.
 func (s *Service) Changes(ctx context.Context, accountID string, o ChangesOptions) (ChangesPage, error) {
 	limit := min(o.Limit, MaxChanges)
 	if limit <= 0 {
@@ -57,28 +58,62 @@ func (s *Service) Changes(ctx context.Context, accountID string, o ChangesOption
 	out := ChangesPage{Changes: []Change{}, LastSeq: o.Since}
 	for {
 		left := deadline.Sub(s.clock())
-		q := couch.ChangesOptions{Since: out.LastSeq, Limit: limit - len(out.Changes), IncludeDocs: true}
-		if o.Wait > 0 && left > 0 && len(out.Changes) == 0 {
-			q.Longpoll, q.Timeout = true, left
-		}
-		page, err := s.Couch.Account(accountID).Changes(ctx, q)
+		waits := o.Wait > 0 && left > 0 && len(out.Changes) == 0
+		look := feedLook{accountID, out.LastSeq, limit - len(out.Changes)}
+		found, err := s.look(ctx, look, waits, left)
 		if problem.Is(err, problem.Invalid) {
 			return ChangesPage{}, badSince(out.LastSeq)
 		}
 		if err != nil {
 			return ChangesPage{}, err
 		}
-		out.LastSeq = page.LastSeq
-		for _, c := range page.Changes {
-			if change, shown := changeOf(c); shown {
-				out.Changes = append(out.Changes, change)
-			}
-		}
-		more := len(page.Changes) == q.Limit && len(out.Changes) < limit
-		if !more && (len(out.Changes) > 0 || !q.Longpoll) {
+		out.LastSeq = found.lastSeq
+		out.Changes = append(out.Changes, found.shown...)
+		more := found.read == look.limit && len(out.Changes) < limit
+		if !more && (len(out.Changes) > 0 || !waits) {
 			return out, nil
 		}
 	}
+}
+
+// feedLook is one look at an account's feed.
+type feedLook struct {
+	account, since string
+	limit          int
+}
+
+// feedPage is what a look finds: of the changes that were read, those that are
+// shown. Several may hold it.
+type feedPage struct {
+	shown   []Change
+	read    int
+	lastSeq string
+}
+
+// look reads the changes after look.since. waits says that it waits for one,
+// for so long, if there is none.
+func (s *Service) look(ctx context.Context, look feedLook, waits bool, patience time.Duration) (feedPage, error) {
+	switch {
+	case waits && look.since != "":
+		return s.feeds.await(ctx, s.Couch, look, patience)
+	case waits:
+		return look.read(ctx, s.Couch, patience)
+	}
+	return look.read(ctx, s.Couch, 0)
+}
+
+// read asks the database, and waits for a change if patience is not 0.
+func (l feedLook) read(ctx context.Context, client *couch.Client, patience time.Duration) (feedPage, error) {
+	page, err := client.Account(l.account).Changes(ctx, couch.ChangesOptions{
+		Since: l.since, Limit: l.limit, IncludeDocs: true, Longpoll: patience > 0, Timeout: patience,
+	})
+	found := feedPage{read: len(page.Changes), lastSeq: page.LastSeq}
+	for _, c := range page.Changes {
+		if change, shown := changeOf(c); shown {
+			found.shown = append(found.shown, change)
+		}
+	}
+	return found, err
 }
 
 // badSince refuses a sequence that the database cannot read.

@@ -62,6 +62,7 @@ type Service struct {
 	saves       save.Service
 	monthsOnce  sync.Once
 	monthsKnown *lru.Map[string, struct{}]
+	feeds       feeds
 }
 
 // Write asks for a change of one callflow.
