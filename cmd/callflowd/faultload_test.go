@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -33,6 +35,7 @@ type underLoad struct {
 	refused      int               // writes that were not acknowledged
 	lookups      int
 	wrong        int // lookups without the answer that is known to be right
+	unheard      int // tries to look up while no program listened; they are no lookups
 	failed       int // reads without a good answer
 	took         []time.Duration
 }
@@ -79,6 +82,10 @@ func (l *underLoad) lookup() {
 	took := time.Since(began)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if errors.Is(err, syscall.ECONNREFUSED) { // nobody listens: that is fast, and no lookup
+		l.unheard++
+		return
+	}
 	l.lookups++
 	l.took = append(l.took, took)
 	if err != nil || status != http.StatusOK {
@@ -131,19 +138,19 @@ func (l *underLoad) run(ctx context.Context, clients int, mix func(l *underLoad)
 
 // figures takes what was counted since the last time.
 type figures struct {
-	acknowledged, refused, lookups, wrong, failed int
-	p99                                           time.Duration
+	acknowledged, refused, lookups, wrong, unheard, failed int
+	p99                                                    time.Duration
 }
 
 func (l *underLoad) figures() figures {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	f := figures{len(l.acknowledged), l.refused, l.lookups, l.wrong, l.failed, 0}
+	f := figures{len(l.acknowledged), l.refused, l.lookups, l.wrong, l.unheard, l.failed, 0}
 	slices.Sort(l.took)
 	if len(l.took) > 0 {
 		f.p99 = l.took[len(l.took)*99/100]
 	}
-	l.refused, l.lookups, l.wrong, l.failed, l.took = 0, 0, 0, 0, nil
+	l.refused, l.lookups, l.wrong, l.unheard, l.failed, l.took = 0, 0, 0, 0, 0, nil
 	return f
 }
 

@@ -170,8 +170,8 @@ func (b *faultBench) row(row faultRow, out io.Writer) {
 	case !settled:
 		verdict = "holds more than before"
 	}
-	fmt.Fprintf(out, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%d→%d→%d\t%d→%d→%d\t%d→%d→%d\t%s\n", row.name, after.acknowledged, after.acknowledged-len(gone),
-		during.refused, during.lookups, during.wrong, during.p99.Round(100*time.Microsecond),
+	fmt.Fprintf(out, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%d→%d→%d\t%d→%d→%d\t%d→%d→%d\t%s\n", row.name, after.acknowledged, after.acknowledged-len(gone),
+		during.refused, during.lookups, during.wrong, during.unheard, during.p99.Round(100*time.Microsecond),
 		before.goroutines, at.goroutines, now.goroutines, before.descriptors, at.descriptors, now.descriptors, before.megabytes, at.megabytes, now.megabytes, verdict)
 	if verdict != "ok" {
 		b.t.Errorf("%s: %s %v", row.name, verdict, gone)
@@ -191,7 +191,7 @@ func TestE2EFaults(t *testing.T) {
 	}
 	var table strings.Builder
 	out := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(out, "fault\tacknowledged\tthere\trefused\tlookups\tfailed\tp99\tgoroutines\tdescriptors\tMB\t")
+	fmt.Fprintln(out, "fault\tacknowledged\tthere\trefused\tlookups\tfailed\tunheard\tp99\tgoroutines\tdescriptors\tMB\t")
 	inflict := func(b *faultBench, rows []faultRow) {
 		for _, row := range rows {
 			if all || row.quick {
@@ -203,6 +203,9 @@ func TestE2EFaults(t *testing.T) {
 	inflict(newFaultBench(t, long), faultRows())
 	inflict(newEmbeddedBench(t, long), embeddedRows())
 	_ = out.Flush()
+	fmt.Fprintln(&table, `refused: writes that were not acknowledged. lookups: those that somebody took; failed: of these, without the right answer.
+unheard: tries while no program listened (connection refused), from a kill until the next one has started. Clients try again at once,
+so that the number says how often they tried, and not how many calls were lost; the time is that of a start.`)
 	if all {
 		fmt.Fprintln(&table, "10,000 accounts with 1,024 descriptors: see TestFewDescriptors")
 		if file := os.Getenv("FAULTS_TABLE"); file != "" {

@@ -145,5 +145,5 @@ func TestE2ESoak(t *testing.T) {
 
 // add joins the figures of two stretches; acknowledged is counted throughout.
 func (f figures) add(g figures) figures {
-	return figures{g.acknowledged, f.refused + g.refused, f.lookups + g.lookups, f.wrong + g.wrong, f.failed + g.failed, max(f.p99, g.p99)}
+	return figures{g.acknowledged, f.refused + g.refused, f.lookups + g.lookups, f.wrong + g.wrong, f.unheard + g.unheard, f.failed + g.failed, max(f.p99, g.p99)}
 }
