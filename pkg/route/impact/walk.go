@@ -147,6 +147,9 @@ func (w *walker) matters(n node) bool {
 
 // outcome decides as a lookup does, before and after.
 func (w *walker) outcome(n node) outcome {
+	if w.alike(n) {
+		return outcome{}
+	}
 	was, sure := w.decide(n, 0)
 	is, sureToo := w.decide(n, 1)
 	o := outcome{move: move{was, is}}
@@ -157,6 +160,37 @@ func (w *walker) outcome(n node) outcome {
 		o.unsure = w.blind(n)
 	}
 	return o
+}
+
+// alike reports whether the same patterns decide before and after. Then a number
+// goes where it went, even if it is not known where that is: a pattern without
+// an automaton that the draft does not change takes the same on both sides.
+func (w *walker) alike(n node) bool {
+	for which := range 2 {
+		any := false
+		for i, e := range w.q.rows {
+			m := e.on(which)
+			if m == nil || !m.accepts(n.at[2*i+which]) {
+				continue
+			}
+			if e.changed() {
+				return false
+			}
+			any = true
+		}
+		if any {
+			return true
+		}
+	}
+	return n.trunk == never || w.q.noMatch[0] == w.q.noMatch[1]
+}
+
+// on is the automaton on the number as dialled, or with which 1 as normalised.
+func (e *entry) on(which int) *machine {
+	if which == 1 {
+		return e.norm
+	}
+	return e.raw
 }
 
 // blind reports whether a pattern without an automaton may take the number.
@@ -193,10 +227,7 @@ func (w *walker) best(n node, side, which, length int) (id string, found, sure b
 	score, at := -1, -1
 	var open []*entry
 	for i, e := range w.q.rows {
-		m := e.raw
-		if which == 1 {
-			m = e.norm
-		}
+		m := e.on(which)
 		if e.at[side] < 0 || m == nil || !m.accepts(n.at[2*i+which]) {
 			continue
 		}
