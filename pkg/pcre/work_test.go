@@ -1,0 +1,100 @@
+package pcre
+
+import (
+	"math/rand"
+	"strings"
+	"testing"
+)
+
+// spentOn runs a pattern with so much work and returns the answer and the work
+// that was done.
+func spentOn(t *testing.T, re *Regexp, subject string, work int) (answer string, spent int) {
+	t.Helper()
+	left := work
+	m, found, done := re.Match(subject, &left)
+	answer = "none"
+	switch {
+	case !done:
+		answer = "spent"
+	case found:
+		answer = subject[m.Start:m.End]
+	}
+	return answer, work - left
+}
+
+// A search that is given what it needs answers, with one unit less it gives up,
+// and with any more it answers the same for the same work.
+func TestWorkDecides(t *testing.T) {
+	r := rand.New(rand.NewSource(11))
+	tried := 0
+	for tried < 400 {
+		re, err := Parse(erlangPattern(r, 2))
+		if err != nil {
+			continue
+		}
+		subject := strings.Repeat("1a2b", r.Intn(3))
+		want, need := spentOn(t, re, subject, 1_000_000)
+		if want == "spent" || need > 20_000 {
+			continue
+		}
+		tried++
+		if got, spent := spentOn(t, re, subject, need); got != want || spent != need {
+			t.Fatalf("%q with %d: %s for %d", want, need, got, spent)
+		}
+		for _, less := range []int{need - 1, need / 2, 1, 0} {
+			if got, _ := spentOn(t, re, subject, less); less < need && got != "spent" && got != want {
+				t.Fatalf("with %d of %d: %s, not %s", less, need, got, want)
+			}
+		}
+	}
+}
+
+// Work grows with what is looked at: at least a unit for each character that a
+// search passes, and by no more than a few for each part tried.
+func TestWorkIsProportional(t *testing.T) {
+	tests := []struct {
+		pattern     string
+		least, most int // for each of 1,000 characters
+	}{
+		{`^1*$`, 1, 3},
+		{`^1*?$`, 1, 6},
+		{`^(?:1)*$`, 1, 12},
+		{`^(1)*+$`, 1, 12},
+		{`^(?:1|2)+$`, 1, 16},
+		{`2`, 1, 4},
+		{`(?=2)`, 1, 8},
+		{`^(?>1+)$`, 1, 3},
+		{`^(1+)(?:\1)?$`, 1, 4},
+		{`(?<=1{500})2`, 200, 700},
+		{`^(1{500})\1$`, 1, 4},
+		{`^1{0,500}1{500}$`, 1, 4},
+	}
+	subject := strings.Repeat("1", 1000)
+	for _, tt := range tests {
+		re, err := Parse(tt.pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, spent := spentOn(t, re, subject, 10_000_000)
+		if answer == "spent" || spent < tt.least*1000 || spent > tt.most*1000 {
+			t.Errorf("%s: %.10s after %d", tt.pattern, answer, spent)
+		}
+	}
+}
+
+// A call of a group from itself without moving on, inside a condition, where
+// parsing does not look for it: PCRE gives the search up, and what stands beside it
+// is not tried.
+func TestEndlessRecursionGivesUp(t *testing.T) {
+	for _, pattern := range []string{`((?(?!9)(?1)|2))|2`, `(?:((?(?!9)(?1)|2))|2)`} {
+		re, err := Parse(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, subject := range []string{"2", "92"} {
+			if got, spent := spentOn(t, re, subject, 1_000_000); got != "none" || spent > 200 {
+				t.Errorf("%s on %q: %s after %d", pattern, subject, got, spent)
+			}
+		}
+	}
+}
