@@ -23,7 +23,8 @@ type naiveRow struct {
 
 // naiveQuery is what a view is asked for; "" is a parameter that is not given.
 type naiveQuery struct {
-	start, end, startDoc  string
+	start, end            string
+	startDoc, endDoc      string
 	keys                  []string
 	descending, exclusive bool
 	skip, limit           int // limit -1: none
@@ -53,6 +54,9 @@ func drawQuery(t *rapid.T) naiveQuery {
 	if q.start != "" && rapid.Bool().Draw(t, "start doc given") {
 		q.startDoc = rapid.SampledFrom([]string{"d0", "d3", "d5", "x"}).Draw(t, "start doc")
 	}
+	if q.end != "" && rapid.Bool().Draw(t, "end doc given") {
+		q.endDoc = rapid.SampledFrom([]string{"c", "d0", "d3", "d5"}).Draw(t, "end doc")
+	}
 	return q
 }
 
@@ -66,6 +70,7 @@ func (q naiveQuery) String() string {
 	set("startkey", q.start)
 	set("endkey", q.end)
 	set("startkey_docid", q.startDoc)
+	set("endkey_docid", q.endDoc)
 	if q.keys != nil {
 		set("keys", "["+strings.Join(q.keys, ",")+"]")
 	}
@@ -160,7 +165,11 @@ func (n *naive) selected(q naiveQuery) (rows []naiveRow, offset int) {
 			continue
 		}
 		if q.end != "" {
-			if order := n.compare(r.key, q.end) * direction; order > 0 || order == 0 && q.exclusive {
+			order := n.compare(r.key, q.end) * direction
+			if order == 0 && q.endDoc != "" {
+				order = strings.Compare(r.id, q.endDoc) * direction
+			}
+			if order > 0 || order == 0 && q.exclusive {
 				continue
 			}
 		}
