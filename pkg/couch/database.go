@@ -2,16 +2,20 @@ package couch
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-kivik/kivik/v4"
 	"github.com/go-kivik/kivik/v4/couchdb/chttp"
 
 	"github.com/callflowd/callflowd/pkg/pause"
+	"github.com/callflowd/callflowd/pkg/problem"
 )
 
 // DB is one database of a server. Making one sends no request.
@@ -33,7 +37,9 @@ func (c *Client) Account(id string) *DB { return c.DB(AccountDB(id)) }
 func (d *DB) Name() string { return d.name }
 
 // CreateDB creates a database. If it exists already that is fine. CouchDB answers
-// 412 then, or 500 if others create it at the same time.
+// 412 then, or 500 if others create it at the same time. In the latter case the
+// nodes of a cluster may have taken different creations; CreateDB waits until
+// they agree, since what is written before that can be lost.
 func (c *Client) CreateDB(ctx context.Context, name string) error {
 	ctx, cancel := c.limit(ctx)
 	defer cancel()
@@ -44,11 +50,11 @@ func (c *Client) CreateDB(ctx context.Context, name string) error {
 		return nil
 	}
 	if kivik.HTTPStatus(err) == http.StatusPreconditionFailed {
-		return nil
+		return c.agree(ctx, name)
 	}
 	var answer *chttp.HTTPError
 	if errors.As(err, &answer) && answer.HTTPStatus() == http.StatusInternalServerError && c.appears(ctx, name) {
-		return nil
+		return c.agree(ctx, name)
 	}
 	return wrap(err, "create database "+name)
 }
@@ -185,4 +191,133 @@ func (d *DB) info(ctx context.Context) (seq string, of life, err error) {
 		return "", life{}, d.wrap(errors.New("the answer has none"), "read the update sequence of", "")
 	}
 	return stats.UpdateSeq, lifeOf(stats.RawResponse), nil
+}
+
+// Every node of a cluster keeps a document for each database, which says where
+// its parts are, and copies it to the others. If two callers create a database
+// through different nodes in different seconds, the nodes have different
+// documents for a moment, and each writes to parts of its own. When they have
+// exchanged them, one document wins, and what the others' parts hold is lost.
+
+// agreeWithin is how long to wait for the nodes to agree.
+const agreeWithin = 20 * time.Second
+
+// settledAfter is the age from which on the nodes have agreed on a database.
+const settledAfter = 10 * time.Minute
+
+// errDisagree is a database of which the nodes do not agree where it is.
+var errDisagree = errors.New("the nodes of the cluster do not agree yet where the database is")
+
+// places is a node's document about a database.
+type places struct {
+	Rev       string   `json:"_rev"`
+	Conflicts []string `json:"_conflicts"`
+	Suffix    []byte   `json:"-"` // of its files: a dot, and the second of its creation
+}
+
+// agree waits until the nodes agree on a database that exists. Where there is
+// one node, or we may not ask, there is nothing to wait for.
+func (c *Client) agree(ctx context.Context, name string) error {
+	nodes, err := c.members(ctx)
+	if err != nil || len(nodes) < 2 {
+		return nil
+	}
+	here, now, err := c.placesAt(ctx, "_local", name)
+	if err == nil && now.Sub(here.created()) > settledAfter {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, agreeWithin)
+	defer cancel()
+	wait := pause.Growing{First: 100 * time.Millisecond, Last: time.Second}
+	for {
+		agreed, err := c.agreed(ctx, nodes, name)
+		if agreed || refused(err) {
+			return nil
+		}
+		if !wait.Wait(ctx) {
+			return &problem.Error{Code: problem.Unavailable, Msg: "create database " + name, Err: errors.Join(errDisagree, err)}
+		}
+	}
+}
+
+// members are the nodes that are up, by the names they have for each other.
+func (c *Client) members(ctx context.Context) ([]string, error) {
+	if c.embedded {
+		return nil, nil
+	}
+	var members struct {
+		Nodes []string `json:"all_nodes"`
+	}
+	err := c.http.DoJSON(ctx, http.MethodGet, "/_membership", nil, &members)
+	return members.Nodes, err
+}
+
+// refused reports that the server does not let us ask.
+func refused(err error) bool {
+	status := kivik.HTTPStatus(err)
+	return err != nil && (status == http.StatusUnauthorized || status == http.StatusForbidden)
+}
+
+// agreed reports whether the nodes have the same document about a database. One
+// that has none yet is going to get it.
+func (c *Client) agreed(ctx context.Context, nodes []string, name string) (bool, error) {
+	var first []string
+	for _, node := range nodes {
+		found, _, err := c.placesAt(ctx, node, name)
+		if err != nil {
+			return false, scrub(err)
+		}
+		revs := append(found.Conflicts, found.Rev)
+		slices.Sort(revs)
+		if first == nil {
+			first = revs
+		}
+		if !slices.Equal(first, revs) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// placesAt reads a node's document about a database, and the node's time.
+func (c *Client) placesAt(ctx context.Context, node, name string) (found places, now time.Time, err error) {
+	path := "/_node/" + url.PathEscape(node) + "/_dbs/" + url.PathEscape(name)
+	res, err := c.http.DoReq(ctx, http.MethodGet, path, &chttp.Options{Query: url.Values{"conflicts": {"true"}}})
+	if err == nil {
+		err = chttp.ResponseError(res)
+	}
+	if err != nil {
+		return places{}, time.Time{}, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	now, err = http.ParseTime(res.Header.Get("Date"))
+	if err != nil {
+		now = time.Now()
+	}
+	return found, now, json.NewDecoder(res.Body).Decode(&found)
+}
+
+// UnmarshalJSON reads the suffix, which CouchDB writes as a list of numbers.
+func (p *places) UnmarshalJSON(text []byte) error {
+	type plain places
+	doc := struct {
+		*plain
+		Suffix []int `json:"shard_suffix"`
+	}{plain: (*plain)(p)}
+	if err := json.Unmarshal(text, &doc); err != nil {
+		return err
+	}
+	for _, char := range doc.Suffix {
+		p.Suffix = append(p.Suffix, byte(char))
+	}
+	return nil
+}
+
+// created is when the database was created; the zero time if that is unknown.
+func (p places) created() time.Time {
+	seconds, err := strconv.ParseInt(strings.TrimPrefix(string(p.Suffix), "."), 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0)
 }
