@@ -59,6 +59,7 @@ func TestReceive(t *testing.T) {
 		{"nothing announced", plain, good, "hello"},
 		{"with its digest", plain + `,"length":5,"digest":"` + digestOf(good) + `"`, good, "hello"},
 		{"an empty one", plain + `,"length":0`, nil, ""},
+		{"more than nothing", plain + `,"length":0`, good, "bad_request: attachment longer than expected"},
 		{"one byte short", plain + `,"length":6`, good, "bad_request: attachment shorter than expected"},
 		{"one byte long", plain + `,"length":4`, good, "bad_request: attachment longer than expected"},
 		{"of another digest", plain + `,"length":5,"digest":"` + digestOf([]byte("hallo")) + `"`, good, "content_md5_mismatch: Possible message corruption."},

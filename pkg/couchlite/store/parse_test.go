@@ -40,6 +40,8 @@ func TestParseDocumentRefuses(t *testing.T) {
 		`[]`:                 "400 bad_request: Document must be a JSON object",
 		`{"a":}`:             "400 bad_request: invalid UTF-8 JSON",
 		`{"_id":1}`:          "400 illegal_docid: Document id must be a string",
+		`{"_id":null}`:       "400 illegal_docid: Document id must be a string",
+		`{"_rev":null}`:      "400 bad_request: Invalid rev format",
 		`{"_id":""}`:         "400 illegal_docid: Document id must not be empty",
 		`{"_id":"_x"}`:       "400 illegal_docid: Only reserved document ids may start with underscore.",
 		`{"_id":"_design/"}`: "400 illegal_docid: Illegal document id `_design/`",

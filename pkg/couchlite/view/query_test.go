@@ -165,6 +165,7 @@ func TestQueryRules(t *testing.T) {
 		{"group=true", reduced, "", groupAll},
 		{"group_level=3", reduced, "", 3},
 		{"group=false", reduced, "", 0},
+		{"group=false&group_level=0", reduced, "", 0},
 		{"group=false&group_level=3", reduced, "Can't specify group=false and group_level>0 at the same time", 0},
 		{"group=true&group_level=2", reduced, "", 2},
 		{"keys=[1,2]", reduced, "Multi-key fetches for reduce views must use `group=true`", 0},
@@ -281,6 +282,21 @@ func TestRangesAgainstTheDirection(t *testing.T) {
 		}
 		if _, err := q.ranges(c); err == nil || !strings.Contains(err.Error(), "No rows can match") {
 			t.Errorf("%s: %v", query, err)
+		}
+	}
+	const same = "startkey=1&endkey=1.0&startkey_docid=a&endkey_docid=a" // written in two ways, so that CouchDB compares them
+	for query, want := range map[string]string{
+		same:                      "400 query_parse_error: No rows can match your key range, reverse your start_key and end_key or set descending=true",
+		same + "&descending=true": "none", "startkey=1&endkey=1.0": "none", "startkey=1&endkey=1.0&descending=true": "none",
+		"startkey=1&endkey=1.0&endkey_docid=a": "none", "startkey=1&endkey=1&startkey_docid=b&endkey_docid=a": "none",
+		"startkey=1&endkey=2&descending=true": "400 query_parse_error: No rows can match your key range, reverse your start_key and end_key or set descending=false",
+	} {
+		q := NewQuery()
+		if err := q.SetAll(query); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := q.ranges(c); refusal(err) != want {
+			t.Errorf("%s: %s, want %s", query, refusal(err), want)
 		}
 	}
 }
