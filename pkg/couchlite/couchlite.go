@@ -105,7 +105,7 @@ func Open(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Replications sets what serves _replicate and _scheduler to admins, and does
+// Replications sets what serves _replicate, _scheduler and _active_tasks to admins, and does
 // what documents of _replicator say. Call it before the server serves.
 func (s *Server) Replications(h http.Handler) { s.replications = h }
 

@@ -51,7 +51,13 @@ func (q *request) uuids() error {
 	return writeJSON(q.w, http.StatusOK, map[string]any{"uuids": uuids})
 }
 
+// activeTasks tells of replications, where the server runs any. Views are
+// brought up to date by requests, which are no tasks.
 func (q *request) activeTasks() error {
+	if q.s.replications != nil {
+		q.s.replications.ServeHTTP(q.w, q.Request)
+		return nil
+	}
 	writeRaw(q.w, http.StatusOK, []byte("[]"))
 	return nil
 }

@@ -113,13 +113,15 @@ func (j *job) jobLine() jobLine {
 	return line
 }
 
-// ServeHTTP serves _replicate, _scheduler/jobs and _scheduler/docs. Who may
+// ServeHTTP serves _replicate, _active_tasks, _scheduler/jobs and _scheduler/docs. Who may
 // use them is decided before.
 func (s *Scheduler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := strings.Trim(r.URL.Path, "/")
 	switch {
 	case path == "_replicate":
 		s.replicate(w, r)
+	case path == "_active_tasks":
+		s.listTasks(w)
 	case path == "_scheduler/jobs":
 		s.listJobs(w, r)
 	case strings.HasPrefix(path, "_scheduler/jobs/"):

@@ -110,6 +110,20 @@ func scheduled(t *testing.T, at, id string) object {
 	return out
 }
 
+// activeTasks reads _active_tasks, which is a list.
+func activeTasks(t *testing.T, at string) (tasks []object) {
+	t.Helper()
+	res, err := http.Get(at + "/_active_tasks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if err := json.NewDecoder(res.Body).Decode(&tasks); err != nil {
+		t.Fatal(err)
+	}
+	return tasks
+}
+
 func TestReplicateOnce(t *testing.T) {
 	a, b := server(t, replication.Config{}), server(t, replication.Config{})
 	fill(t, a+"/src", 5)
@@ -230,9 +244,31 @@ func TestReplicatorDocuments(t *testing.T) {
 		code, _ := ask(t, "GET", a+"/dst/late", nil)
 		return code == 200
 	})
+	line := scheduled(t, a, "always")
+	want := object{
+		"type": "replication", "database": "_replicator", "doc_id": "always", "continuous": true, "doc_write_failures": 0.0,
+		"replication_id": line["id"], "source": line["source"], "target": line["target"], "checkpoint_interval": 5_000.0,
+	}
+	var task object
+	couchtest.Eventually(t, "_active_tasks has it, and the late document", func() bool {
+		tasks := activeTasks(t, a)
+		if len(tasks) != 1 {
+			t.Fatalf("_active_tasks %v", tasks)
+		}
+		task = tasks[0]
+		return task["docs_written"] == 1.0 && task["changes_pending"] == 0.0
+	})
+	for member, want := range want {
+		if task[member] != want {
+			t.Errorf("_active_tasks tells %s %v, want %v", member, task[member], want)
+		}
+	}
 	rev := must(t, "GET", a+"/_replicator/always", nil)["_rev"].(string)
 	must(t, "DELETE", a+"/_replicator/always?rev="+rev, nil)
 	couchtest.Eventually(t, "it ends", func() bool { return must(t, "GET", a+"/_scheduler/jobs", nil)["total_rows"] == 0.0 })
+	if tasks := activeTasks(t, a); len(tasks) != 0 {
+		t.Errorf("_active_tasks %v", tasks)
+	}
 	if code, _ := ask(t, "GET", a+"/_scheduler/docs/_replicator/always", nil); code != 404 {
 		t.Errorf("the document that is gone is still told of: %d", code)
 	}

@@ -40,7 +40,7 @@ type Options struct {
 	Filter
 	Since          string // where to begin when there is no checkpoint
 	NoCheckpoints  bool
-	Checkpoint     time.Duration // at most that long between checkpoints; 0: 5 s
+	Checkpoint     time.Duration // at most that long between checkpoints; 0: [DefaultCheckpoint]
 	PageChanges    int           // changes read at a time; 0: 500
 	BatchDocs      int           // documents written at a time; 0: 500
 	BatchBytes     int           // bytes of them; 0: 2 MB
@@ -51,6 +51,9 @@ type Options struct {
 	Log *zap.Logger // nil: no log
 }
 
+// DefaultCheckpoint is [Options].Checkpoint where that is 0.
+const DefaultCheckpoint = 5 * time.Second
+
 // The wait before the first repetition.
 const firstBackoff = 200 * time.Millisecond
 
@@ -59,7 +62,7 @@ const firstBackoff = 200 * time.Millisecond
 const isolateAfter = 3
 
 func (o *Options) setDefaults() {
-	o.Checkpoint = cmp.Or(o.Checkpoint, 5*time.Second)
+	o.Checkpoint = cmp.Or(o.Checkpoint, DefaultCheckpoint)
 	o.PageChanges = cmp.Or(o.PageChanges, 500)
 	o.BatchDocs = cmp.Or(o.BatchDocs, 500)
 	o.BatchBytes = cmp.Or(o.BatchBytes, 2<<20)
