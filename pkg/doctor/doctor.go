@@ -76,6 +76,9 @@ type Config struct {
 // Run examines every account. An account that cannot be read is a finding; the
 // error is that of a cluster that cannot be read at all.
 func Run(ctx context.Context, cfg Config) (Report, error) {
+	if err := cfg.Couch.Identify(ctx); err != nil { // another server's answers may look like a healthy cluster
+		return Report{}, err
+	}
 	dbs, err := cfg.Couch.AllDBs(ctx)
 	if err != nil {
 		return Report{}, err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strconv"
@@ -271,4 +272,22 @@ func TestHTMLEscapes(t *testing.T) {
 // of are the findings of one account.
 func (r Report) of(id string) []Finding {
 	return slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return f.Account != id })
+}
+
+// TestDoctorKnowsACouchDB: a server that is none, and answers everything with an
+// empty list, is not reported as a cluster without faults.
+func TestDoctorKnowsACouchDB(t *testing.T) {
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, "[]")
+	}))
+	defer web.Close()
+	client, err := couch.Open(couch.Config{URL: web.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := Run(t.Context(), Config{Couch: client})
+	if err == nil || !strings.Contains(err.Error(), "not a CouchDB") {
+		t.Errorf("%+v, %v", report, err)
+	}
 }
