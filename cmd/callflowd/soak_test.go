@@ -111,6 +111,7 @@ func TestE2ESoak(t *testing.T) {
 	loggedIn := time.Now()
 	b.load.token.Store(&c.token)
 	before := b.holds()
+	b.begun = before // a full program, of which a fault must leave no more
 	ctx, cancel := context.WithTimeout(t.Context(), long)
 	defer cancel()
 	wait := b.load.run(ctx, 16, mixed)
@@ -132,8 +133,8 @@ func TestE2ESoak(t *testing.T) {
 	total = total.add(b.load.figures())
 	gone := b.load.lost()
 	now, settled := b.settles(before)
-	t.Logf("\nsoak of %s, %d accounts × %d callflows, %d faults\nlookups       %d, %d failed, p99 of the worst stretch %s\nreads failed  %d\nwrites        %d acknowledged, %d there afterwards, %d refused\ngoroutines    %d → %d\ndescriptors   %d → %d\nmemory        %d → %d MB",
-		long, accounts, callflows, inflicted, total.lookups, total.wrong, total.p99.Round(100*time.Microsecond), total.failed, total.acknowledged, total.acknowledged-len(gone), total.refused,
+	t.Logf("\nsoak of %s, %d accounts × %d callflows, %d faults\nlookups       %d, %d failed, p99 of the worst stretch %s; %d more found nobody listening\nreads failed  %d\nwrites        %d acknowledged, %d there afterwards, %d refused\ngoroutines    %d → %d\ndescriptors   %d → %d\nmemory        %d → %d MB",
+		long, accounts, callflows, inflicted, total.lookups, total.wrong, total.p99.Round(100*time.Microsecond), total.unheard, total.failed, total.acknowledged, total.acknowledged-len(gone), total.refused,
 		before.goroutines, now.goroutines, before.descriptors, now.descriptors, before.megabytes, now.megabytes)
 	if len(gone) > 0 || !back {
 		t.Errorf("lost %v; writes came back: %v", gone, back)
