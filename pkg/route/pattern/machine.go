@@ -43,6 +43,9 @@ func NewMachine(p *Pattern, alphabet []rune, left *Budget) *Machine {
 		m.next = append(m.next, row)
 		m.Accept = append(m.Accept, b.accepts(int32(at)))
 	}
+	if *left < 0 {
+		return nil // the last steps are incomplete
+	}
 	m.Open = b.open
 	return m
 }
