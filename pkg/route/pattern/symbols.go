@@ -46,7 +46,8 @@ func Symbols(list []*Pattern, left *Budget) (out []rune, shared map[rune]bool) {
 }
 
 // named returns the characters other than the dialable ones that a pattern names:
-// those in its short ranges. Long ranges come from . and from negations.
+// those in its short ranges. A set that goes from the first to the last code point
+// comes from . or from a negation, and so does a long range.
 func named(p *Pattern) []rune {
 	var out []rune
 	prog := p.program()
@@ -55,6 +56,9 @@ func named(p *Pattern) []rune {
 	}
 	for i := range prog.Inst {
 		set := runes(&prog.Inst[i])
+		if len(set) > 0 && set[0] == 0 && set[len(set)-1] == unicode.MaxRune {
+			continue // it names what it leaves out
+		}
 		for k := 0; k+1 < len(set); k += 2 {
 			if set[k+1]-set[k] > 64 {
 				continue
