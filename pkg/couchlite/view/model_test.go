@@ -66,6 +66,7 @@ func TestStaleness(t *testing.T) {
 		}
 		m.ask()
 		m.askDocuments()
+		l.checkRanks(t, m.name, "d")
 		if err := l.store.Destroy(t.Context(), m.name); err != nil {
 			t.Fatal(err)
 		}
