@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/callflowd/callflowd/pkg/collation"
@@ -57,6 +58,7 @@ func size(v any) int {
 type Selector struct {
 	match    condition
 	collator *collation.Collator
+	raw      bool // ids compare by their bytes
 }
 
 // condition decides about one value.
@@ -75,7 +77,7 @@ func New(raw []byte) (*Selector, error) {
 	if size(v) > maxSize {
 		return nil, fmt.Errorf("%w: a selector of more than %d parts", ErrArgument, maxSize)
 	}
-	match, err := compile(object, false, 0)
+	match, err := compile(object, false, nil, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +103,11 @@ func decode(raw []byte) (any, error) {
 
 // compare orders two values by CouchDB's collation.
 func (s *Selector) compare(a, b any) int {
+	if x, ok := a.(string); ok && s.raw {
+		if y, ok := b.(string); ok {
+			return strings.Compare(x, y)
+		}
+	}
 	return bytes.Compare(s.key(a), s.key(b))
 }
 
@@ -117,8 +124,9 @@ func (s *Selector) key(v any) []byte {
 }
 
 // compile turns the members of a selector object, which all must hold, into
-// one condition. not negates it, by negating each part as CouchDB does.
-func compile(object map[string]any, not bool, depth int) (condition, error) {
+// one condition on what steps lead to. not negates it, by negating each part as
+// CouchDB does.
+func compile(object map[string]any, not bool, steps []string, depth int) (condition, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("%w: nested too deep", ErrArgument)
 	}
@@ -127,9 +135,9 @@ func compile(object map[string]any, not bool, depth int) (condition, error) {
 		var part condition
 		var err error
 		if strings.HasPrefix(name, "$") {
-			part, err = operator(name, object[name], not, depth+1)
+			part, err = operator(name, object[name], not, steps, depth+1)
 		} else {
-			part, err = field(name, object[name], not, depth+1)
+			part, err = value(object[name], not, append(slices.Clip(steps), path(name)...), depth+1)
 		}
 		if err != nil {
 			return nil, err
@@ -160,40 +168,42 @@ func join(parts []condition, anyOf bool) condition {
 	}
 }
 
-// field is a condition on what a path of names leads to.
-func field(name string, arg any, not bool, depth int) (condition, error) {
-	steps := path(name)
-	inner, err := value(arg, not, depth)
-	if err != nil {
-		return nil, err
+// value is the condition that arg stands for, on what steps lead to.
+func value(arg any, not bool, steps []string, depth int) (condition, error) {
+	if object, ok := arg.(map[string]any); ok && len(object) > 0 {
+		return compile(object, not, steps, depth)
 	}
-	absent := wantsAbsent(arg, not)
+	return field(steps, equal(arg, not), false), nil
+}
+
+// field is a condition on what a path of names leads to: through objects, and
+// through arrays by number. If the last object lacks the name the answer is
+// absent, and false where there is no object to look in.
+func field(steps []string, test condition, absent bool) condition {
+	raw := len(steps) == 1 && steps[0] == "_id"
 	return func(s *Selector, v any) bool {
 		for _, step := range steps {
-			object, _ := v.(map[string]any)
-			member, ok := object[step]
-			if !ok {
-				return absent
+			switch holder := v.(type) {
+			case map[string]any:
+				member, ok := holder[step]
+				if !ok {
+					return absent
+				}
+				v = member
+			case []any:
+				i, err := strconv.Atoi(step)
+				if err != nil || i < 0 || i >= len(holder) {
+					return false
+				}
+				v = holder[i]
+			default:
+				return false
 			}
-			v = member
 		}
-		return inner(s, v)
-	}, nil
-}
-
-// value is the condition that arg, beside a field's name, stands for.
-func value(arg any, not bool, depth int) (condition, error) {
-	if object, ok := arg.(map[string]any); ok && len(object) > 0 {
-		return compile(object, not, depth)
+		s.raw = raw
+		defer func() { s.raw = false }()
+		return test(s, v)
 	}
-	return equal(arg, not), nil
-}
-
-// wantsAbsent reports whether a condition is exactly {"$exists": false}.
-func wantsAbsent(arg any, not bool) bool {
-	object, _ := arg.(map[string]any)
-	exists, ok := object["$exists"].(bool)
-	return ok && len(object) == 1 && exists == not
 }
 
 // path splits a field's name at dots; a backslash before a dot makes it part of the

@@ -121,7 +121,7 @@ func TestNewErrors(t *testing.T) {
 		{`{"a":{"$mod":[0,1]}}`, ErrArgument},
 		{`{"a":{"$mod":[1]}}`, ErrArgument},
 		{`{"$and":{}}`, ErrArgument},
-		{`{"$or":[1]}`, ErrArgument},
+		{`{"a":{"$elemMatch":1}}`, ErrArgument},
 		{`{"$not":1}`, ErrArgument},
 		{`{"a":{"$elemMatch":{"$bogus":1}}}`, ErrOperator},
 		{strings.Repeat(`{"a":`, 200) + "1" + strings.Repeat("}", 200), ErrArgument},

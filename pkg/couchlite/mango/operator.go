@@ -3,32 +3,36 @@ package mango
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// operator compiles {"$name": arg}; not negates it.
-func operator(name string, arg any, not bool, depth int) (condition, error) {
+// operator compiles {"$name": arg} on what steps lead to; not negates it.
+func operator(name string, arg any, not bool, steps []string, depth int) (condition, error) {
+	object, isObject := arg.(map[string]any)
 	switch name {
 	case "$and", "$or", "$nor":
-		return combination(name, arg, not, depth)
+		return combination(name, arg, not, steps, depth)
 	case "$not":
-		object, ok := arg.(map[string]any)
-		if !ok {
+		if !isObject || len(object) == 0 && len(steps) == 0 {
 			return nil, fmt.Errorf("%w $not", ErrArgument)
 		}
-		return compile(object, !not, depth)
+		return value(arg, !not, steps, depth)
 	case "$elemMatch", "$allMatch", "$keyMapMatch":
-		inner, err := value(arg, false, depth)
+		if !isObject {
+			return nil, fmt.Errorf("%w %s", ErrArgument, name)
+		}
+		inner, err := value(arg, false, nil, depth)
 		if err != nil {
 			return nil, err
 		}
-		return negate(elements(name, inner), not), nil
+		return field(steps, negate(elements(name, inner), not), false), nil
 	}
 	test, err := comparison(name, arg)
 	if err != nil {
 		return nil, err
 	}
-	return negate(test, not), nil
+	return field(steps, negate(test, not), name == "$exists" && arg == not), nil
 }
 
 func negate(c condition, not bool) condition {
@@ -38,8 +42,9 @@ func negate(c condition, not bool) condition {
 	return func(s *Selector, v any) bool { return !c(s, v) }
 }
 
-// combination compiles $and, $or and $nor over an array of selectors.
-func combination(name string, arg any, not bool, depth int) (condition, error) {
+// combination compiles $and, $or and $nor over an array of selectors, or of
+// values to equal.
+func combination(name string, arg any, not bool, steps []string, depth int) (condition, error) {
 	list, ok := arg.([]any)
 	if !ok {
 		return nil, fmt.Errorf("%w %s", ErrArgument, name)
@@ -47,11 +52,7 @@ func combination(name string, arg any, not bool, depth int) (condition, error) {
 	inner := not != (name == "$nor")
 	var parts []condition
 	for _, item := range list {
-		object, ok := item.(map[string]any)
-		if !ok {
-			return nil, fmt.Errorf("%w %s", ErrArgument, name)
-		}
-		part, err := compile(object, inner, depth)
+		part, err := value(item, inner, steps, depth)
 		if err != nil {
 			return nil, err
 		}
@@ -136,32 +137,29 @@ func comparison(name string, arg any) (condition, error) {
 }
 
 // membership compiles $in, $nin and $all. An array is in the list when one of
-// its elements is.
+// its elements is. It has all of a list also if it equals the only one of it.
 func membership(name string, list []any) condition {
 	has := func(s *Selector, values []any, v any) bool {
-		for _, item := range values {
-			if s.compare(item, v) == 0 {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(values, func(item any) bool { return s.compare(item, v) == 0 })
 	}
 	if name == "$all" {
 		return func(s *Selector, v any) bool {
 			values, ok := v.([]any)
-			for _, want := range list {
-				ok = ok && has(s, values, want)
+			if !ok || len(list) == 0 {
+				return false
 			}
-			return ok && len(list) > 0
+			if _, whole := list[0].([]any); whole && len(list) == 1 && s.compare(list[0], v) == 0 {
+				return true
+			}
+			return !slices.ContainsFunc(list, func(want any) bool { return !has(s, values, want) })
 		}
 	}
 	return func(s *Selector, v any) bool {
-		in := has(s, list, v)
-		if values, ok := v.([]any); ok {
-			for _, item := range values {
-				in = in || has(s, list, item)
-			}
+		values, ok := v.([]any)
+		if !ok {
+			values = []any{v}
 		}
+		in := slices.ContainsFunc(values, func(item any) bool { return has(s, list, item) })
 		return in == (name == "$in")
 	}
 }
