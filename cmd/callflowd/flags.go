@@ -101,7 +101,7 @@ type options struct {
 	AcceptUnsignedIdentity bool `help:"Take tokens of Kazoo's that lack identity_sig, as Kazoo does: a user's changed secret does not end them."`
 	AcceptOpaqueTokens     bool `help:"Look tokens that are not signed up in the database token_auth."`
 
-	HistoryMonths    int      `default:"0" help:"Months of history that are kept besides the current one; 0 keeps all."`
+	HistoryMonths    int      `default:"0" help:"Months of history that are kept besides the newest; a month in which nothing was changed does not count. 0 keeps all."`
 	AllowInternalURL []string `name:"allow-internal-url" placeholder:"HOST" help:"Hosts inside the network that callflows may send calls' events to: a name, .suffix, an address or a prefix like 10.1.0.0/16; may be repeated."`
 
 	UI bool `name:"ui" default:"true" negatable:"" help:"Serve the page for browsers at /ui/, beside the API."`

@@ -90,13 +90,16 @@ const knownMonths = 20_000
 // monthDB makes sure that the month's database exists: CouchDB closes the
 // connection on a document sent to a missing database.
 func (s *Service) monthDB(ctx context.Context, accountID string, month time.Time) (*couch.DB, error) {
-	s.monthsOnce.Do(func() { s.monthsKnown = lru.New[string, struct{}](knownMonths) })
-	name := couch.MonthDB(accountID, month)
-	if _, known := s.monthsKnown.Get(name); !known {
+	s.monthsOnce.Do(func() { s.monthsKnown = lru.New[string, string](knownMonths) })
+	name, today := couch.MonthDB(accountID, month), month.UTC().Format(time.DateOnly)
+	cleared, known := s.monthsKnown.Get(name)
+	if !known {
 		if err := s.Couch.CreateDB(ctx, name); err != nil {
 			return nil, err
 		}
-		s.monthsKnown.Put(name, struct{}{})
+	}
+	if cleared != today {
+		s.monthsKnown.Put(name, today)
 		s.expire(ctx, accountID, month)
 	}
 	return s.Couch.DB(name), nil
@@ -215,10 +218,15 @@ func ancestorsOf(rev string, ancestry map[string][]string) []string {
 	return nil
 }
 
-// expire deletes the oldest month of history if it is older than HistoryMonths.
-// It runs when a month begins; a failure is logged, and the next process tries
-// again. A clock that jumps ahead must not delete history: the age is counted
-// from when the newest entry was written, and a run deletes at most one month.
+// expire deletes the oldest month of history if it is older than HistoryMonths
+// and more than HistoryMonths later months have history. It runs once a day in
+// which something is written; a failure is logged, and it is tried again the
+// next day, or by the next process.
+//
+// A clock that jumps must not delete history. So the age is counted from when
+// the newest entry was written, a run deletes at most one month, and a month
+// in which nothing was written does not count as one that has passed: a
+// process that starts again and again with a wrong clock adds but one month.
 func (s *Service) expire(ctx context.Context, accountID string, month time.Time) {
 	if s.HistoryMonths <= 0 {
 		return
@@ -247,7 +255,12 @@ func (s *Service) deleteOldest(ctx context.Context, accountID string, now time.T
 			kept = append(kept, m)
 		}
 	}
-	if len(kept) == 0 || kept[len(kept)-1].month >= current.AddDate(0, -s.HistoryMonths, 0).Format("200601") {
+	later := len(kept) - 1
+	this := now.UTC().Format("200601")
+	if !slices.ContainsFunc(kept, func(m monthly) bool { return m.month == this }) {
+		later++ // it is about to get some
+	}
+	if later <= s.HistoryMonths || kept[len(kept)-1].month >= current.AddDate(0, -s.HistoryMonths, 0).Format("200601") {
 		return nil
 	}
 	return kept[len(kept)-1].deleteHistory(ctx)

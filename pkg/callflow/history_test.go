@@ -214,10 +214,87 @@ func TestAClockAheadCostsNoHistory(t *testing.T) {
 		t.Errorf("%d versions after the jump, want January gone and no more", got)
 	}
 	set(time.Date(2024, 4, 1, 0, 0, 0, 0, time.UTC))
-	again := &Service{Couch: first.Couch, Schemas: first.Schemas, Accounts: first.Accounts, Now: first.Now, HistoryMonths: 2}
-	patch(t, again, "c", `{"n":3}`)
-	if got := len(history(t, again, "c")); got != 5 {
+	patch(t, restarted(first), "c", `{"n":3}`)
+	if got := len(history(t, restarted(first), "c")); got != 5 {
 		t.Errorf("%d versions when the clock is right again", got)
+	}
+}
+
+// restarted is the service of a process that starts with retention.
+func restarted(s *Service) *Service {
+	return &Service{Couch: s.Couch, Schemas: s.Schemas, Accounts: s.Accounts, Now: s.Now, HistoryMonths: 2}
+}
+
+// monthsKept are the months that have history, the latest first.
+func monthsKept(t *testing.T, s *Service) (kept []string) {
+	t.Helper()
+	months, err := s.months(t.Context(), testAccount)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range months {
+		if _, some, err := m.writtenAt(t.Context()); err != nil {
+			t.Fatal(err)
+		} else if some {
+			kept = append(kept, m.month)
+		}
+	}
+	return kept
+}
+
+// TestAWrongClockForLong: however often processes start while the clock is
+// wrong, and edit on which day, it costs no month that is not due anyway.
+func TestAWrongClockForLong(t *testing.T) {
+	for _, wrong := range []time.Time{
+		time.Date(2034, 1, 30, 0, 0, 0, 0, time.UTC), time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC),
+	} {
+		t.Run(wrong.Format(time.DateOnly), func(t *testing.T) {
+			first := newService(t)
+			set := clock(first)
+			first.HistoryMonths = 2
+			create(t, first, `{"id":"c","numbers":["1"]}`)
+			for m := time.Month(1); m < 4; m++ {
+				set(time.Date(2024, m, 15, 0, 0, 0, 0, time.UTC))
+				patch(t, first, "c", `{"n":1}`)
+			}
+			for start := range 4 {
+				set(wrong.Add(time.Duration(start) * 6 * time.Hour))
+				patch(t, restarted(first), "c", `{"n":2}`)
+				patch(t, first, "c", `{"n":3}`)
+			}
+			for start := range 4 {
+				set(time.Date(2024, 3, 20+start, 0, 0, 0, 0, time.UTC))
+				patch(t, restarted(first), "c", `{"n":4}`)
+			}
+			if kept := strings.Join(monthsKept(t, first), " "); !strings.Contains(kept, "202403 202402") {
+				t.Errorf("only %s have history", kept)
+			}
+		})
+	}
+}
+
+// TestOldHistoryGoesInTheEnd: where retention begins late, a process that runs
+// on deletes a month a day until as many are left as are to be kept.
+func TestOldHistoryGoesInTheEnd(t *testing.T) {
+	all := newService(t)
+	set := clock(all)
+	create(t, all, `{"id":"c","numbers":["1"]}`)
+	for m := time.Month(1); m < 7; m++ {
+		set(time.Date(2024, m, 15, 0, 0, 0, 0, time.UTC))
+		patch(t, all, "c", `{"n":1}`)
+	}
+	s := restarted(all)
+	for day := range 6 {
+		set(time.Date(2024, 7, 1+day, 0, 0, 0, 0, time.UTC))
+		before := len(monthsKept(t, s))
+		patch(t, s, "c", `{"n":2}`)
+		patch(t, s, "c", `{"n":3}`)
+		if after := len(monthsKept(t, s)); before-after > 1 {
+			t.Errorf("%d months deleted in a day", before-after)
+		}
+	}
+	if kept := strings.Join(monthsKept(t, s), " "); kept != "202407 202406 202405" {
+		t.Errorf("%s have history", kept)
 	}
 }
 

@@ -48,8 +48,8 @@ type Service struct {
 	Index    Index            // nil asks the views
 	Log      *zap.Logger
 	Now      func() time.Time
-	// HistoryMonths is how many months of history are kept besides the
-	// current one; 0 keeps all.
+	// HistoryMonths is how many months that have history are kept besides the
+	// newest one; 0 keeps all.
 	HistoryMonths int
 
 	// Kinds are the documents besides callflows whose conflicts are merged, by
@@ -61,7 +61,7 @@ type Service struct {
 
 	saves       save.Service
 	monthsOnce  sync.Once
-	monthsKnown *lru.Map[string, struct{}]
+	monthsKnown *lru.Map[string, string] // when old history was last looked for
 	feeds       feeds
 }
 
