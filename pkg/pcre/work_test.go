@@ -98,3 +98,27 @@ func TestEndlessRecursionGivesUp(t *testing.T) {
 		}
 	}
 }
+
+// What is copied for the way back is paid for: a look-around in a pattern of many
+// groups costs more than in one of few, and a look-behind by its width.
+func TestWorkCountsCopies(t *testing.T) {
+	cost := func(pattern string) int {
+		re, err := Parse(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, spent := spentOn(t, re, strings.Repeat("1", 600), 1_000_000)
+		return spent
+	}
+	groups := strings.Repeat("(2)", 200) + "|"
+	for _, part := range []string{`(?=1)`, `(?!2)`, `(?>1)`, `(?(?=1)1|2)`} {
+		list := strings.Repeat(part, 20) // a quantifier would not repeat a look-around
+		few, many := cost("^(?:"+list+")"), cost("^(?:"+groups+list+")")
+		if many-few < 20*40 {
+			t.Errorf("%s costs %d, and %d beside 200 groups", part, few, many)
+		}
+	}
+	if short, long := cost(`^1{500}(?<=1{3})`), cost(`^1{500}(?<=1{400})`); long-short < 2*390 {
+		t.Errorf("a look-behind costs %d, one of 400 characters %d", short, long)
+	}
+}
