@@ -115,6 +115,16 @@ func TestPieces(t *testing.T) {
 			if err := iotest.TestReader(r, data); err != nil {
 				t.Errorf("read: %.300v", err)
 			}
+			if _, err := r.Seek(0, io.SeekStart); err != nil {
+				t.Fatal(err)
+			}
+			buf := make([]byte, 1000)
+			for left := tt.size; left > 0; { // each Read gives something
+				n, err := r.Read(buf)
+				if left -= n; n == 0 || err != nil {
+					t.Fatalf("%d bytes with %d left: %v", n, left, err)
+				}
+			}
 			if r.Err() != nil {
 				t.Error(r.Err())
 			}
@@ -234,8 +244,14 @@ func TestBrokenStream(t *testing.T) {
 	s := newShelf(t)
 	r := s.open(s.add(whole), int64(len(whole)))
 	defer r.Close()
-	if got, err := io.ReadAll(r.Unpacked(4)); string(got) != "hell" || err != nil {
-		t.Errorf("longer than it says: %q %v", got, err)
+	p := r.Unpacked(4)
+	for at, want := range map[int64]string{0: "hell", 3: "l", 4: ""} {
+		if _, err := p.Seek(at, io.SeekStart); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(p); string(got) != want || err != nil {
+			t.Errorf("longer than it says, from %d: %q %v", at, got, err)
+		}
 	}
 }
 
