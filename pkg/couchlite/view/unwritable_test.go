@@ -117,3 +117,39 @@ func TestIndexOfAnotherState(t *testing.T) {
 		})
 	}
 }
+
+// TestMemoryIsKeptWhileUsed: an index in memory that somebody reads is not
+// closed when the one on disk can be written again, and is when nobody does.
+func TestMemoryIsKeptWhileUsed(t *testing.T) {
+	l := newLab(t)
+	l.putDesign(t, "m", "d", map[string]string{"v": "function(d){ emit(1, 1) }"})
+	l.put(t, "m", "a", `{}`)
+	l.withIndex(t, "m", "d", func(disk *viewIndex) {
+		s := disk.set
+		first, err := s.inMemory(t.Context(), disk.design)
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := s.inMemory(t.Context(), disk.design)
+		if err != nil || second != first || first == disk {
+			t.Fatalf("another index in memory: %v", err)
+		}
+		for _, used := range []bool{true, true, false} {
+			s.forgetMemory(disk.design, disk)
+			if kept := s.memory[disk.design.digest] != nil; kept != used || (first.file.R.PingContext(t.Context()) == nil) != used {
+				t.Errorf("kept %t, used %t", kept, used)
+			}
+			if used {
+				s.leave(first)
+			}
+		}
+		if third, err := s.inMemory(t.Context(), disk.design); err != nil || third == first {
+			t.Errorf("a closed one is used again: %v", err)
+		} else {
+			s.forgetMemory(disk.design, third)
+			if s.leave(third); s.memory[disk.design.digest] != third {
+				t.Error("it made room for itself")
+			}
+		}
+	})
+}
