@@ -101,6 +101,9 @@ func read(from source, sink func(name string, r io.Reader) error) (*Manifest, er
 		if err := checkName(name); err != nil {
 			return nil, err
 		}
+		if _, twice := sums[name]; twice || name == manifestName && manifest != nil {
+			return nil, fmt.Errorf("the backup holds %s twice", name)
+		}
 		if name == manifestName {
 			if manifest, err = io.ReadAll(io.LimitReader(r, maxManifest)); err != nil {
 				return nil, fmt.Errorf("the backup cannot be read: %w", err)

@@ -47,16 +47,22 @@ func Save(archive io.Reader, target string, progress Progress) (*Manifest, error
 
 // vacant refuses a target that is there, but for an empty directory.
 func vacant(target string) error {
-	entries, err := os.ReadDir(target)
+	info, err := os.Stat(target)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return nil
-	case err == nil && len(entries) == 0 && !strings.HasSuffix(target, ArchiveSuffix):
-		return nil
-	case err == nil:
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fmt.Errorf("%s is there already", target)
+	case strings.HasSuffix(target, ArchiveSuffix):
+		return fmt.Errorf("%s is a directory", target)
+	}
+	entries, err := os.ReadDir(target)
+	if err == nil && len(entries) > 0 {
 		return fmt.Errorf("%s is not empty", target)
 	}
-	return fmt.Errorf("%s is there already", target)
+	return err
 }
 
 // moveTo renames a draft to what it is to be, durably.
