@@ -92,20 +92,20 @@ type feedPage struct {
 
 // look reads the changes after look.since. waits says that it waits for one,
 // for so long, if there is none.
-func (s *Service) look(ctx context.Context, look feedLook, waits bool, patience time.Duration) (feedPage, error) {
+func (s *Service) look(ctx context.Context, look feedLook, waits bool, wait time.Duration) (feedPage, error) {
 	switch {
 	case waits && look.since != "":
-		return s.feeds.await(ctx, s.Couch, look, patience)
+		return s.feeds.await(ctx, s.Couch, look, wait)
 	case waits:
-		return look.read(ctx, s.Couch, patience)
+		return look.read(ctx, s.Couch, wait)
 	}
 	return look.read(ctx, s.Couch, 0)
 }
 
-// read asks the database, and waits for a change if patience is not 0.
-func (l feedLook) read(ctx context.Context, client *couch.Client, patience time.Duration) (feedPage, error) {
+// read asks the database, and waits up to wait for a change.
+func (l feedLook) read(ctx context.Context, client *couch.Client, wait time.Duration) (feedPage, error) {
 	page, err := client.Account(l.account).Changes(ctx, couch.ChangesOptions{
-		Since: l.since, Limit: l.limit, IncludeDocs: true, Longpoll: patience > 0, Timeout: patience,
+		Since: l.since, Limit: l.limit, IncludeDocs: true, Longpoll: wait > 0, Timeout: wait,
 	})
 	found := feedPage{read: len(page.Changes), lastSeq: page.LastSeq}
 	for _, c := range page.Changes {

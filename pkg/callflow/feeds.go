@@ -29,11 +29,11 @@ type sharedLook struct {
 	err   error
 }
 
-// await returns what the look found, or after patience that there was nothing.
-func (f *feeds) await(ctx context.Context, client *couch.Client, look feedLook, patience time.Duration) (feedPage, error) {
+// await returns what the look found, or nothing after the time to wait.
+func (f *feeds) await(ctx context.Context, client *couch.Client, look feedLook, wait time.Duration) (feedPage, error) {
 	shared := f.join(ctx, client, look)
 	defer f.leave(look, shared)
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	began := (<-chan struct{})(nil) // a look that has not begun cannot say where to go on
 	for {
