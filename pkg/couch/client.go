@@ -1,6 +1,6 @@
 // Package couch is the only way to storage: databases, documents, views, bulk
 // operations and change feeds of a server that speaks CouchDB's HTTP protocol,
-// be it CouchDB itself or couchlite in this process.
+// CouchDB itself or couchlite in this process.
 //
 // Writes are optimistic. A document carries the _rev it was read at, and
 // saving it fails with [problem.Conflict] if it was saved in between. Nothing

@@ -30,9 +30,8 @@ func Parts(path string) []string {
 	return strings.Split(path, ".")
 }
 
-// KeyOf is the key that a part of a path stands for, in all likelihood: that of
-// a key that holds the text %2E cannot be told from that of a key with a dot.
-// Where the object is at hand, [MemberOf] knows.
+// KeyOf is the key that a part of a path stands for, if no key holds the text
+// %2E. [MemberOf] looks into the object and finds every key.
 func KeyOf(part string) string { return strings.ReplaceAll(part, "%2E", ".") }
 
 // MemberOf finds the key of an object that a part of a path stands for.

@@ -89,8 +89,8 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-// TestMemberOf: what [Join] wrote of a key leads back to it, be there a key
-// beside it that looks alike.
+// TestMemberOf: what [Join] wrote of a key leads back to it, also beside a key
+// that looks alike.
 func TestMemberOf(t *testing.T) {
 	object := map[string]any{"a": 1, "a.b": 2, "a%2Eb.": 3, "c%2Ed": 4, "": 5}
 	for key := range object {

@@ -63,7 +63,7 @@ func (s *Indexes) Advise(ctx context.Context, accountID, id string, doc document
 const maxRerouted = 10
 
 // rerouted warns of numbers that go from another callflow to this one or the
-// other way round. The numbers that a callflow lists are its own, and no news.
+// other way round. Numbers that a callflow lists are left out.
 func rerouted(ctx context.Context, l *live, id string, draft document.Doc, after *index.Draft, plan number.DialPlan) ([]problem.Warning, error) {
 	old, _ := l.index.Entry(id)
 	own := draft.Strings("numbers")

@@ -14,7 +14,7 @@ import (
 // judges; both documents are as judged, with defaults and casts.
 //
 // A problem is kept if the stored document has one of the same code at the
-// same path with the same value there, be it that nothing is there. The items
+// same path with the same value there, or with nothing there in both. The items
 // of an array may have moved within it. As many are kept as were there before.
 func Brought(stored, edited document.Doc, before, after []problem.Violation) (brought []problem.Violation, kept []problem.Warning) {
 	stood := map[problemKey]int{}

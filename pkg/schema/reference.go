@@ -64,16 +64,16 @@ type Field struct {
 	Type string `json:"type"`  // pvt_type of the document meant; "" where the item itself says it
 }
 
-// Values returns what stands at the field in a node's data, be it an id or
-// not.
+// Values returns what stands at the field in a node's data, an id or
+// anything else.
 func (f Field) Values(n Node) []any {
 	var out []any
 	f.each(n, func(_ *place, v any, _ string) { out = append(out, v) })
 	return out
 }
 
-// each calls add for what stands at the field in a node's data, be it an id
-// or not.
+// each calls add for what stands at the field in a node's data, an id or
+// anything else.
 func (f Field) each(n Node, add func(at *place, v any, kind string)) {
 	path, member, list := strings.Cut(f.Path, "[]")
 	at, v := n.at.child("data"), any(n.Data)

@@ -144,7 +144,7 @@ type Server struct {
 
 // newZipper compresses fast rather than well: a list is to arrive sooner.
 func newZipper() any {
-	zw, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed) // a level that there is
+	zw, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed) // the level is a valid one
 	return zw
 }
 

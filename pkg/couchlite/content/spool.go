@@ -37,7 +37,10 @@ func SpoolOf(data []byte) *Spool {
 // SpoolError is a failure of the spool's own file, not of what is read into it.
 type SpoolError struct{ Err error }
 
+// Error implements error.
 func (e *SpoolError) Error() string { return fmt.Sprintf("spool: %v", e.Err) }
+
+// Unwrap returns the cause.
 func (e *SpoolError) Unwrap() error { return e.Err }
 
 // Write implements [io.Writer]. Its errors are of type *[SpoolError].

@@ -13,6 +13,7 @@ type Error struct {
 	Reason string
 }
 
+// Error implements error.
 func (f *Error) Error() string { return f.Code + ": " + f.Reason }
 
 // New returns an error of that status, CouchDB's word for it, and the reason.

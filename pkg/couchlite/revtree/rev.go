@@ -60,6 +60,7 @@ func NewRev(gen int, hash string) (Rev, error) {
 	return Rev{gen, hash}, nil
 }
 
+// String is the revision as documents hold it: 2-7051cbe5.
 func (r Rev) String() string { return strconv.Itoa(r.Gen) + "-" + r.Hash }
 
 // IsZero reports whether r names no revision.

@@ -71,6 +71,7 @@ func (l Limits) withDefaults() Limits {
 // A LimitError says which bound a call ran into.
 type LimitError struct{ Limit string }
 
+// Error implements error.
 func (e *LimitError) Error() string { return "function exceeded its limit of " + e.Limit }
 
 // Measured reports whether the limit is one of time. The other limits do not
@@ -85,11 +86,13 @@ type ExceptionError struct {
 	Unauthorized *string
 }
 
+// Error implements error.
 func (e *ExceptionError) Error() string { return "function raised exception: " + e.Message }
 
 // A CompileError is the reason why a source is not a function.
 type CompileError struct{ Reason string }
 
+// Error implements error.
 func (e *CompileError) Error() string { return e.Reason }
 
 // ErrAbandoned is returned by a machine that still runs a call which could not

@@ -21,6 +21,7 @@ type DamageError struct {
 	found bool // by a request, in a file that can be opened
 }
 
+// Error implements error.
 func (e *DamageError) Error() string {
 	if e.found {
 		return fmt.Sprintf("The file of the database %s is damaged: %s.", e.Name, e.Why)

@@ -87,6 +87,7 @@ type StatusError struct {
 	Doing  string
 }
 
+// Error implements error.
 func (e *StatusError) Error() string {
 	return fmt.Sprintf("%s: %d %s: %s", e.Doing, e.Status, e.Code, e.Reason)
 }

@@ -17,6 +17,7 @@ type Machine struct {
 	Open   bool // it accepts some string and all that continue it
 }
 
+// Bounds of a machine, and the state that leads nowhere.
 const (
 	Dead        = int32(-1)
 	MaxMachine  = 3000 // states of one pattern

@@ -111,10 +111,11 @@ func (m *Machine) Accepts(at int32) bool { return at != Dead && m.Accept[at] }
 // Verdict is what a search does with a state it comes to.
 type Verdict int
 
+// The verdicts.
 const (
-	GoOn  Verdict = iota
-	Prune         // do not go on from this state
-	Stop          // the search ends here
+	GoOn  Verdict = iota // look at what follows this state
+	Prune                // do not go on from this state
+	Stop                 // the search ends here
 )
 
 // LengthCap is the length from which on scores only differ by constants: a
