@@ -103,6 +103,7 @@ func TestRE2(t *testing.T) {
 		{`(?C1)a(?C)`, "a", "a"},
 		{`(?>1)2`, "12", "12"},
 		{`x{0}y`, "xy", "y"},
+		{`(?:1*){0}2`, "12", "2"},
 	}
 	for _, tt := range tests {
 		got := groups(t, tt.pattern, tt.subject)

@@ -32,6 +32,7 @@ func TestSpells(t *testing.T) {
 
 		{`^\d*(911)$`, false},
 		{`^.*911$`, false},
+		{`^[0-45-9]*911$`, false},
 		{`^(?:\d{7})?911$`, false},
 		{`^(?:\+\d+)?911$`, false},
 		{`^[^a]?911$`, false},

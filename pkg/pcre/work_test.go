@@ -118,6 +118,9 @@ func TestWorkCountsCopies(t *testing.T) {
 			t.Errorf("%s costs %d, and %d beside 200 groups", part, few, many)
 		}
 	}
+	if once := cost(`^2`); once > 10 {
+		t.Errorf("what matches at the start only is tried elsewhere: it costs %d", once)
+	}
 	if short, long := cost(`^1{500}(?<=1{3})`), cost(`^1{500}(?<=1{400})`); long-short < 2*390 {
 		t.Errorf("a look-behind costs %d, one of 400 characters %d", short, long)
 	}
