@@ -201,7 +201,6 @@ func field(steps []string, test condition, absent bool) condition {
 			}
 		}
 		s.raw = raw
-		defer func() { s.raw = false }()
 		return test(s, v)
 	}
 }
