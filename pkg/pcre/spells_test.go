@@ -102,3 +102,19 @@ func TestWhatIsSpelledIsMatched(t *testing.T) {
 		}
 	})
 }
+
+// A pattern is anchored if no match starts anywhere else, however ^ is wrapped.
+func TestAnchored(t *testing.T) {
+	for pattern, want := range map[string]bool{
+		`^1`: true, `\A1`: true, `(?=1)^1`: true, `(?!2)(?:)\K^1`: true, `(^1)`: true, `(?>^1)`: true, `(?:^1)+`: true, `^1|^2`: true, `(?:^1|\G2)3`: true, `(*F)`: true,
+		`1`: false, `1^`: false, `^1|2`: false, `(?:^1)?2`: false, `(?:^1)*`: false, `(?=^)1`: false, `(?m)^1`: false, `1*^2`: false, ``: false, `\b^1`: false,
+	} {
+		re, err := Parse(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if re.Anchored() != want {
+			t.Errorf("%s: %v", pattern, !want)
+		}
+	}
+}
