@@ -201,6 +201,7 @@ func TestErrors(t *testing.T) {
 		{`(*LIMIT_MATCH=4294967296)1`, 25, "VERB"},
 		{`(*LIMIT=1)1`, 10, "VERB"},
 		{`(?<=(?:(?:(?:a{65535}){65535}){65535}){65535})b`, 4, "fixed length"},
+		{`(?<=(?(1)2|))(3)`, 4, "fixed length"},
 		{strings.Repeat("(", 251), 250, "too deeply"},
 		{"a\xff", 1, "UTF-8"},
 	}
