@@ -222,7 +222,7 @@ func accept(ctx context.Context, opts *backupOptions, log *zap.Logger, stdout io
 	if err != nil {
 		return fmt.Errorf("accept: %w", err)
 	}
-	_, err = fmt.Fprintf(stdout, "%s is used again, with %d documents. Lost documents do not come back.\n", opts.Target, docs)
+	_, err = fmt.Fprintf(stdout, "%s is accepted as it is, with %d documents. Lost documents do not come back.\n", opts.Target, docs)
 	return err
 }
 
