@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -211,4 +212,18 @@ func writeSecret(t testing.TB, content string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// TestOpenSecrets: check-config tells of each file with a secret that every user
+// of the machine may read, and accepts it.
+func TestOpenSecrets(t *testing.T) {
+	open, kept := readableByAll(t, someKey+"\n"), readableByAll(t, "secret\n")
+	if err := os.Chmod(kept, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	err := run(t.Context(), []string{"check-config", "--couchdb-url=http://admin@127.0.0.1:5984", "--couchdb-password-file=" + kept, "--master-api-key-file=" + open}, nil, &out, io.Discard)
+	if text := out.String(); err != nil || strings.Count(text, "warning: ") != 1 || !strings.Contains(text, "--master-api-key-file: "+open) || !strings.Contains(text, "in order") {
+		t.Errorf("%s%v", text, err)
+	}
 }

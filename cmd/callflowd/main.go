@@ -48,6 +48,9 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) erro
 		return opts.bench(ctx, stdout)
 	}
 	if opts.command == checkCommand {
+		for _, told := range opts.openSecrets() {
+			fmt.Fprintln(stdout, "warning: "+told)
+		}
 		_, err := fmt.Fprintln(stdout, "the settings are in order")
 		return err
 	}

@@ -90,6 +90,26 @@ func private(file string) error {
 	return nil
 }
 
+// openSecrets are the files of secrets that every user of the machine may use.
+// They are told of and not refused: in a container there is nobody else, and
+// the files that it is given may have such a mode.
+func (o *options) openSecrets() (told []string) {
+	for _, named := range [][2]string{
+		{"--couchdb-password-file", o.CouchDBPasswordFile},
+		{"--master-api-key-file", o.MasterAPIKeyFile},
+		{"--amqp-password-file", o.AMQPPasswordFile},
+		{"--tls-key", o.TLS.TLSKey},
+	} {
+		if named[1] == "" {
+			continue
+		}
+		if err := private(named[1]); err != nil {
+			told = append(told, named[0]+": "+err.Error())
+		}
+	}
+	return told
+}
+
 // readSecret returns a file's only line.
 func readSecret(file string) (string, error) {
 	raw, err := os.ReadFile(file)

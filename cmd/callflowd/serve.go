@@ -84,6 +84,9 @@ func (a *app) begin(ctx context.Context, opts *options, open listeners, stdout i
 	if err := greet(stdout, opts.base(open["api"].Addr()), master, opts.MasterAPIKey != ""); err != nil {
 		return err
 	}
+	for _, told := range opts.openSecrets() {
+		a.log.Warn("a secret is not kept", zap.String("file", told))
+	}
 	a.log.Info("started", zap.Any("listening", open.addresses()), zap.String("master", master.ID))
 	a.follow(ctx)
 	return nil
