@@ -28,15 +28,47 @@ func (v *edit) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	foreign, err := v.judge(ctx, doc)
-	if err != nil {
-		return err
+	if v.Stored == nil && v.Tombstone == nil {
+		err = v.judgeNew(ctx, doc)
+	} else {
+		err = v.judgeWhole(ctx, doc)
 	}
-	if v.Problems, err = forbidden(foreign, v.Problems); err != nil {
+	if err != nil {
 		return err
 	}
 	v.stamp()
 	return nil
+}
+
+// judgeNew judges a new document. Mostly nothing is asked for its keys, so
+// that whose its numbers are would be a question more on the way. It is asked
+// when the reservations are taken, unless there are problems already, with
+// which the answer has to be told.
+func (v *edit) judgeNew(ctx context.Context, doc document.Doc) error {
+	v.validate(doc)
+	if err := v.judgeUnique(ctx); err != nil {
+		return err
+	}
+	ask := func(ctx context.Context) error {
+		foreign, err := phone.Foreign(ctx, v.s.Couch, v.AccountID, v.added())
+		if err == nil {
+			v.Problems, err = forbidden(foreign, v.Problems)
+		}
+		return err
+	}
+	if len(v.Problems) > 0 {
+		return ask(ctx)
+	}
+	v.Beside = ask
+	return nil
+}
+
+func (v *edit) judgeWhole(ctx context.Context, doc document.Doc) error {
+	foreign, err := v.judge(ctx, doc)
+	if err == nil {
+		v.Problems, err = forbidden(foreign, v.Problems)
+	}
+	return err
 }
 
 // judge collects the problems of a document, and makes it what would be stored.

@@ -158,6 +158,12 @@ func TestOwnership(t *testing.T) {
 	if got := problem.AsError(err).Data["message"]; got != "unauthorized to use +14155550002, +14155550005" {
 		t.Errorf("message %q", got)
 	}
+	_, err = s.Create(t.Context(), write(t, "", `{"id":"refused","numbers":["4155550002","26009"]}`))
+	wantError(t, err, problem.Forbidden, "")
+	if got, err := s.Couch.Account(testAccount).Get(t.Context(), "refused"); !problem.Is(err, problem.BadIdentifier) {
+		t.Errorf("a refused callflow is stored: %v, %v", got, err)
+	}
+	create(t, s, `{"id":"next","numbers":["26009"]}`) // what was reserved meanwhile is free
 	_, err = s.Create(t.Context(), write(t, "", `{"numbers":["4155550002"],"name":5}`))
 	wantError(t, err, problem.Invalid, `{"name":{"type":{"target":"string","value":5}},"numbers":{"forbidden":{"causes":["+14155550002"]}}}`)
 	if got := verdict(t, s, `{"numbers":["4155550002"]}`); got.Valid {

@@ -1,6 +1,7 @@
 package save
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -56,6 +57,9 @@ type Attempt struct {
 	Doc       document.Doc // what will be stored
 	Problems  []problem.Violation
 	Warnings  []problem.Warning
+	// Beside, if set, is asked while the reservations are taken. Its error is
+	// returned, and the document is not written.
+	Beside func(ctx context.Context) error
 
 	claims []*reserve.Claim
 	giving func(key reserve.Key) []string // of a [Group]: documents that give a key up
@@ -163,27 +167,28 @@ func (a *Attempt) commit(ctx context.Context) error {
 }
 
 // takeAndKeep takes the reservations and at the same time saves the replaced
-// version to history. Each is harmless if the other fails.
+// version to history, and asks what else may forbid the save. Each is harmless
+// if another fails.
 func (a *Attempt) takeAndKeep(ctx context.Context) error {
-	var kept error
-	var keeping sync.WaitGroup
+	var kept, forbidden error
+	var others sync.WaitGroup
 	replaced := a.Stored
 	if replaced == nil {
 		replaced = a.Tombstone
 	}
 	if replaced != nil && a.Hooks.Keep != nil {
-		keeping.Go(func() {
+		others.Go(func() {
 			var warnings []problem.Warning
 			warnings, kept = a.Hooks.Keep(ctx, replaced)
 			a.Warnings = append(a.Warnings, warnings...)
 		})
 	}
-	err := a.take(ctx)
-	keeping.Wait()
-	if err != nil {
-		return err
+	if a.Beside != nil {
+		others.Go(func() { forbidden = a.Beside(ctx) })
 	}
-	return kept
+	err := a.take(ctx)
+	others.Wait()
+	return cmp.Or(err, kept, forbidden)
 }
 
 func (a *Attempt) take(ctx context.Context) error {

@@ -17,7 +17,9 @@
 // and history is kept first because a crash after the document's write would
 // lose the version before it. A new document has no line 1, and usually no
 // reservations: line 3 creates them without reading them first. Without new keys
-// there is no line 5.
+// there is no line 5. For a new document a kind may ask with line 3 whatever
+// line 2 is left with ([Attempt.Beside]): what a refused save has reserved then
+// is free, as after a crash, since no document has it.
 //
 // A save that meets a concurrent one starts again on the fresh document, so
 // that no edit is lost silently.
