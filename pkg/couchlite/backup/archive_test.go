@@ -91,10 +91,10 @@ func TestArchivesByHand(t *testing.T) {
 		{"an absolute path", []entry{file("/databases/x"), listing("/databases/x")}, "does not belong to a backup"},
 		{"a drive", []entry{file("databases/c:x"), listing("databases/c:x")}, "does not belong to a backup"},
 		{"a file beside", []entry{file("readme"), listing("readme")}, "does not belong to a backup"},
-		{"no JSON", []entry{{name: manifestName, content: "{"}}, "manifest.json: "},
+		{"no JSON", []entry{{name: manifestName, content: "{"}}, "unexpected end of JSON"},
 		{"an empty manifest", []entry{{name: manifestName, content: "{}"}}, "the layout 0"},
 		{"a manifest of null", []entry{{name: manifestName, content: "null"}}, "the layout 0"},
-		{"no content", []entry{{name: manifestName}}, "manifest.json: "},
+		{"no content", []entry{{name: manifestName}}, "unexpected end of JSON"},
 	}
 	for _, tt := range tests {
 		for _, target := range []string{"backup.tar", "backup"} {
@@ -209,5 +209,52 @@ func TestTargetsThatCannotBe(t *testing.T) {
 	}
 	if _, err := Restore(t.Context(), filepath.Join(parent, "none"), filepath.Join(parent, "new"), quiet); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a backup that is not there: %v", err)
+	}
+}
+
+// openFiles counts the files that the process has open.
+func openFiles(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skip("open files cannot be counted here:", err)
+	}
+	return len(list)
+}
+
+// TestNoFileStaysOpen reads a backup of many files: one is open at a time, and
+// none afterwards, also where reading ends early.
+func TestNoFileStaysOpen(t *testing.T) {
+	var entries []entry
+	var names []string
+	for i := range 20 {
+		names = append(names, "databases/"+strings.Repeat("x", i+1)+".db")
+		entries = append(entries, file(names[i]))
+	}
+	raw := archiveOf(t, append(entries, listing(names...))...)
+	for _, name := range []string{"backup", "backup.tar"} {
+		target := filepath.Join(t.TempDir(), name)
+		if _, err := Save(bytes.NewReader(raw), target, quiet); err != nil {
+			t.Fatal(err)
+		}
+		for _, last := range []int{len(names), 3} {
+			before, most, n := openFiles(t), 0, 0
+			from, stop, err := openBackup(target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = read(from, func(_ string, r io.Reader) error {
+				most = max(most, openFiles(t))
+				if n++; n > last+1 {
+					return io.ErrClosedPipe
+				}
+				_, err := io.Copy(io.Discard, r)
+				return err
+			})
+			stop()
+			if after := openFiles(t); after != before || most > before+1 || (err == nil) != (last == len(names)) {
+				t.Errorf("%s: %d files were open, at most %d, then %d: %v", name, before, most, after, err)
+			}
+		}
 	}
 }
