@@ -66,6 +66,7 @@ func TestTake(t *testing.T) {
 	}{
 		{"nobody wrote yet", nil, 59 * time.Second, false},
 		{"nobody ever wrote", nil, 61 * time.Second, true},
+		{"the lease ends now", nil, time.Minute, true},
 		{"has the name", document.Doc{"_id": "first", "name": "ann"}, time.Hour, false},
 		{"is being named", document.Doc{"_id": "first", "name": "bob"}, 59 * time.Second, false},
 		{"has another name", document.Doc{"_id": "first", "name": "bob"}, 61 * time.Second, true},
@@ -115,6 +116,73 @@ func TestStoredReservations(t *testing.T) {
 	}
 }
 
+// TestOvertaken: another writer takes the key between the look and the write.
+func TestOvertaken(t *testing.T) {
+	s, _ := newStore(t)
+	c := &Claim{Key: ann, Self: "second"}
+	check(t, s.Look(t.Context(), []*Claim{c}))
+	wantTaken(t, s, "first", true)
+	check(t, s.Take(t.Context(), []*Claim{c}))
+	if !c.Failed() || c.Holder != "first" {
+		t.Errorf("the late writer failed: %v; the holder is %q", c.Failed(), c.Holder)
+	}
+}
+
+// late is a name that a document turns out to have at the second look.
+type late struct {
+	name
+	looks *int
+}
+
+func (l late) HeldBy(document.Doc) bool {
+	*l.looks++
+	return *l.looks > 1
+}
+
+// TestGivenBack: a document gets the key while its old reservation is taken
+// over. The reservation goes back to it.
+func TestGivenBack(t *testing.T) {
+	s, now := newStore(t)
+	wantTaken(t, s, "first", true)
+	check(t, s.DB.Put(t.Context(), document.Doc{"_id": "first"}))
+	*now = now.Add(time.Hour)
+	c, err := s.take(t.Context(), "second", late{ann, new(int)})
+	check(t, err)
+	if !c.Failed() {
+		t.Error("two documents have the key")
+	}
+	doc, err := s.DB.Get(t.Context(), ann.ReservationID())
+	check(t, err)
+	if doc.String("holder") != "first" || doc.String("previous") != "second" {
+		t.Errorf("stored %v", doc)
+	}
+}
+
+// TestTurn: with a lease keys are taken one by one, else all at once.
+func TestTurn(t *testing.T) {
+	claims := []*Claim{{Key: ann}, {Key: name("bob")}}
+	for lease, want := range map[time.Duration]int{0: 2, time.Minute: 1} {
+		if got := len((Store{Lease: lease}).turn(claims)); got != want {
+			t.Errorf("with a lease of %v %d keys are taken at once, want %d", lease, got, want)
+		}
+	}
+}
+
+// TestAccountOfReservation: a reservation in an account's database names the
+// account.
+func TestAccountOfReservation(t *testing.T) {
+	for _, account := range []string{"", "a"} {
+		s, _ := newStore(t)
+		s.AccountID = account
+		wantTaken(t, s, "first", true)
+		doc, err := s.DB.Get(t.Context(), ann.ReservationID())
+		check(t, err)
+		if got, there := doc["pvt_account_id"]; there != (account != "") || doc.String("pvt_account_id") != account {
+			t.Errorf("stored account %v, want %q", got, account)
+		}
+	}
+}
+
 func TestRelease(t *testing.T) {
 	s, _ := newStore(t)
 	wantTaken(t, s, "first", true)
@@ -143,8 +211,8 @@ func TestConfirm(t *testing.T) {
 		check(t, s.Take(t.Context(), claims))
 		check(t, s.Confirm(t.Context(), claims))
 		for _, c := range claims {
-			if c.Failed() {
-				t.Errorf("%s is lost, and nobody wrote it", c.Key.Text())
+			if c.state != confirmed {
+				t.Errorf("%s is not confirmed, and nobody wrote it", c.Key.Text())
 			}
 		}
 		doc, err := s.DB.Get(t.Context(), ann.ReservationID())
