@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/callflowd/callflowd/pkg/document"
 	"github.com/callflowd/callflowd/pkg/problem"
 )
 
@@ -145,4 +146,86 @@ func TestEditAgainstDeletion(t *testing.T) {
 		_, err = s.Delete(t.Context(), w, false)
 		wantError(t, err, problem.BadIdentifier, "") // both deleted it
 	}
+}
+
+// TestMergePrivate: what one side changed in private fields is taken, what both
+// changed is a conflict, and what each write sets is neither.
+func TestMergePrivate(t *testing.T) {
+	const file = `"_attachments":{"f":{"digest":"md5-`
+	tests := []struct {
+		name                string
+		base, winner, other string
+		want                string // the private fields; "" for a conflict
+		clash               string
+	}{
+		{"nothing changed", `{"pvt_x":1}`, `{"pvt_x":1}`, `{"pvt_x":1}`, `{"pvt_x":1}`, ""},
+		{"the winner's", `{"pvt_x":1}`, `{"pvt_x":2}`, `{"pvt_x":1}`, `{"pvt_x":2}`, ""},
+		{"the other's", `{"pvt_x":1}`, `{"pvt_x":1}`, `{"pvt_x":2}`, `{"pvt_x":2}`, ""},
+		{"added", `{}`, `{}`, `{"pvt_x":2}`, `{"pvt_x":2}`, ""},
+		{"removed", `{"pvt_x":1,"pvt_y":1}`, `{"pvt_x":1,"pvt_y":1}`, `{"pvt_y":1}`, `{"pvt_y":1}`, ""},
+		{"one each", `{}`, `{"pvt_x":1}`, `{"pvt_y":2}`, `{"pvt_x":1,"pvt_y":2}`, ""},
+		{"both alike", `{"pvt_x":1}`, `{"pvt_x":2}`, `{"pvt_x":2}`, `{"pvt_x":2}`, ""},
+		{"both", `{"pvt_x":1}`, `{"pvt_x":2}`, `{"pvt_x":3}`, "", "pvt_x"},
+		{"changed and removed", `{"pvt_x":1}`, `{"pvt_x":2}`, `{}`, "", "pvt_x"},
+		{"what each write sets", `{}`, `{"pvt_modified":1}`, `{"pvt_modified":2}`, `{"pvt_modified":1}`, ""},
+		{"public fields", `{}`, `{"name":"a"}`, `{"name":"b"}`, `{}`, ""},
+		{"one file", `{}`, `{` + file + `1"}}}`, `{` + file + `1"}}}`, `{` + file + `1"}}}`, ""},
+		{"another file", `{}`, `{` + file + `1"}}}`, `{` + file + `2"}}}`, "", "_attachments"},
+		{"a file more", `{}`, `{}`, `{` + file + `2"}}}`, "", "_attachments"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := mergePrivate(doc(t, tt.base), doc(t, tt.winner), doc(t, tt.other))
+			if tt.clash != "" {
+				wantError(t, err, problem.Conflict, `{"conflicts":[{"path":"`+tt.clash+`"}],"revision":""}`)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			sameJSON(t, got, tt.want)
+		})
+	}
+}
+
+func TestSameContent(t *testing.T) {
+	const one = `{"_id":"c","_rev":"1-a","name":"n","pvt_modified":1,"_attachments":{"f":{"digest":"md5-1"}}}`
+	for name, tt := range map[string]struct {
+		other string
+		want  bool
+	}{
+		"written again":   {`{"_id":"c","_rev":"2-b","id":"c","name":"n","metadata":{},"pvt_modified":2,"_attachments":{"f":{"digest":"md5-1","length":1}}}`, true},
+		"another name":    {`{"name":"m","_attachments":{"f":{"digest":"md5-1"}}}`, false},
+		"another file":    {`{"name":"n","_attachments":{"f":{"digest":"md5-2"}}}`, false},
+		"no file":         {`{"name":"n"}`, false},
+		"deleted":         {`{"name":"n","pvt_deleted":true,"_attachments":{"f":{"digest":"md5-1"}}}`, false},
+		"a private field": {`{"name":"n","pvt_x":1,"_attachments":{"f":{"digest":"md5-1"}}}`, false},
+	} {
+		if got := sameContent(doc(t, one), doc(t, tt.other)); got != tt.want {
+			t.Errorf("%s: the same content: %v", name, got)
+		}
+	}
+}
+
+// TestResolutionIsSigned: a document of another kind tells who chose the
+// revision that was kept.
+func TestResolutionIsSigned(t *testing.T) {
+	s := newService(t)
+	fork(t, s, "d", `{"pvt_type":"device","name":"a"}`, `{"pvt_type":"device","name":"b"}`, `{"pvt_type":"device","name":"c"}`)
+	w := write(t, "d", `{}`)
+	w.Actor.RequestID = "settled"
+	if _, err := s.Resolve(t.Context(), w, Resolution{Keep: "2-b"}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Couch.Account(testAccount).Get(t.Context(), "d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if trace := document.Doc(got.Object(document.TraceKey)); got.String("name") != "b" || trace.String("action") != "merged" || trace.String("request_id") != "settled" {
+		t.Errorf("stored %v", got)
+	}
+	w.ID = "none"
+	fork(t, s, "none", `{"pvt_type":"device"}`, `{"pvt_type":"device","name":"b"}`, `{"pvt_type":"device","name":"c"}`)
+	_, err = s.Resolve(t.Context(), w, Resolution{Keep: "9-z"})
+	wantError(t, err, problem.Invalid, `{"keep":{"enum":{"target":["2-c","2-b"],"value":"9-z"}}}`)
 }
