@@ -42,6 +42,22 @@ const strangers = `{"_id":"_design/d","_rev":"1-aa","views":{
 	"reduced":{"map":"function(d){ emit('known') }","reduce":"function(){ return 1 }"},"lib":{"x":"exports.x = 1"}},
 	"filters":{"known":"function(d){ return false }","strange":"function(d){ return true }","none":7},"validate_doc_update":"function(){ throw({forbidden: 'strange'}) }"}`
 
+// ownDesign is the design document as somebody saves it here.
+func ownDesign(t *testing.T) string {
+	t.Helper()
+	var body map[string]any
+	if err := json.Unmarshal([]byte(strangers), &body); err != nil {
+		t.Fatal(err)
+	}
+	delete(body, "_id")
+	delete(body, "_rev")
+	own, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(own)
+}
+
 // TestTrust runs of a design document that replication brought the functions
 // that are trusted, and says of the others why they are not run. Those of one
 // that was saved here all run.
@@ -93,17 +109,7 @@ func TestTrust(t *testing.T) {
 		})
 	}
 	check(notRun, "none", "views/reduced", "views/strange", "filters/strange", "validate_doc_update")
-	var body map[string]any
-	if err := json.Unmarshal([]byte(strangers), &body); err != nil {
-		t.Fatal(err)
-	}
-	delete(body, "_id")
-	delete(body, "_rev")
-	own, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.put(t, "t", "_design/d", string(own))
+	l.put(t, "t", "_design/d", ownDesign(t))
 	check("none", "403 forbidden: strange")
 	l.bring(t, "t", `{"_id":"_design/odd","_rev":"1-aa","views":7}`)
 	l.with(t, "t", func(db *store.Database) {
