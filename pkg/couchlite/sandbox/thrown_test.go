@@ -105,3 +105,26 @@ func TestEngineFailure(t *testing.T) {
 		t.Errorf("the next document: %s, %v, %v", rows(results[1]), results[1].Err, err)
 	}
 }
+
+// TestEngineFailureDropsOneRuntime holds that only the function that failed
+// begins anew.
+func TestEngineFailureDropsOneRuntime(t *testing.T) {
+	const count = `var n = 0; (function(doc) { n++; if (doc.bad) log(n); emit(n, null) })`
+	cfg := config(t, `var n = 0; (function(doc) { emit(++n, null) })`, count, `var n = 0; (function(doc) { emit(++n, null) })`)
+	cfg.Log = func(string) { panic("now") }
+	m, err := sandbox.NewMachine(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen []string
+	for _, document := range []string{`{}`, `{"bad":true}`, `{}`} {
+		results, err := m.Map(t.Context(), []byte(document), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen = append(seen, rows(results[0])+" "+rows(results[1])+" "+rows(results[2]))
+	}
+	if got := strings.Join(seen, "; "); got != "1=null 1=null 1=null; 2=null  2=null; 3=null 1=null 3=null" {
+		t.Errorf("counted %s", got)
+	}
+}
