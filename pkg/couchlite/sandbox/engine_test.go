@@ -19,6 +19,8 @@ func TestEngineIsPutRight(t *testing.T) {
 		{"side effects once", `function(doc) { var s = ""; function f(x) { s += x; return x } f(1) < f(5) < f(3); emit(s, null) }`, `"153"=null`},
 		{"assigned", `function(doc) { var a = 1 < 5 < 3, b = [3 > 2 > 1], c = {d: 1 < 5 < 3}; emit(a, [b, c]) }`, `true=[[false],{"d":true}]`},
 
+		{"split at nothing or something", `function(doc) { emit("ab,x3".split(/x*/g), "éb,x3".split(/x*/g)) }`, `["a","b",",","3"]=["é","b",",","3"]`},
+
 		{"false on the left", `function(doc) { false && emit(1, 1); emit([1, (0 && emit(2, 2), 2), 3], null) }`, `[1,2,3]=null`},
 		{"constants on the left", `function(doc) { emit([(1 && 0 && doc, 5), ("" && doc, 6), (!1 && doc, 7), (1 > 2 && doc, 8), ((null ?? 0) && doc, 9)], [1 && 0 && 2, 0 && 1, "a" && "b", null && 1, 1 && doc.n]) }`, `[5,6,7,8,9]=[0,0,"b",null,5]`},
 		{"constants in a loop", `function(doc) { for (var i = 0; i < 3; i++, 0 && i) { false && f(); if (0 && i) continue; emit([i, (0 && 1, i)], 0 && i) } }`, `[0,0]=0 [1,1]=0 [2,2]=0`},

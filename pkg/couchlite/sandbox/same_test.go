@@ -198,7 +198,7 @@ func fill(t *rapid.T, form string, depth int) string {
 		case c == 'K' && alone:
 			b.WriteString(pick(t, "'x'", "'y'", "n", "s", "a[0]", "'q' + 1"))
 		case c == 'R' && alone:
-			b.WriteString(pick(t, "/b/", "/[a-c]/g", "'b'", "/(.)(?=c)/", "/x*/g", "/(a|b)+/", `/\d/g`, `/(.)\1/`))
+			b.WriteString(pick(t, "/b/", "/[a-c]/g", "'b'", "/(.)(?=c)/", "/x+/g", "/(a|b)+/", `/\d/g`, `/(.)\1/`))
 		default:
 			b.WriteRune(c)
 		}
