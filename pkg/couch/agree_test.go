@@ -31,6 +31,10 @@ func (c *torn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch node, inside, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/_node/"), "/"); {
 	case r.Method == http.MethodPut:
 		w.WriteHeader(c.status)
+		if c.status == http.StatusCreated {
+			fmt.Fprint(w, `{"ok":true}`)
+			return
+		}
 		fmt.Fprint(w, `{"error":"conflict","reason":"other"}`)
 	case r.Method == http.MethodHead:
 	case r.URL.Path == "/_membership":
@@ -60,6 +64,7 @@ func TestTheNodesAgreeOnANewDatabase(t *testing.T) {
 	}{
 		{"just created, 412", 0, http.StatusPreconditionFailed, true, 7},
 		{"just created, 500", 0, http.StatusInternalServerError, true, 7},
+		{"taken by our node, 201", 0, http.StatusCreated, true, 7},
 		{"never agreed", 0, http.StatusPreconditionFailed, false, 7},
 		{"long there", time.Hour, http.StatusPreconditionFailed, true, 1},
 	}
@@ -73,7 +78,7 @@ func TestTheNodesAgreeOnANewDatabase(t *testing.T) {
 			server := httptest.NewServer(cluster)
 			defer server.Close()
 			cfg.URL = server.URL
-			err := open(t, cfg).CreateDB(t.Context(), "some/where")
+			err := open(t, cfg).CreateShared(t.Context(), "some/where")
 			if tt.enough {
 				check(t, err)
 			} else {

@@ -41,13 +41,27 @@ func (d *DB) Name() string { return d.name }
 // nodes of a cluster may have taken different creations; CreateDB waits until
 // they agree, since what is written before that can be lost.
 func (c *Client) CreateDB(ctx context.Context, name string) error {
+	return c.create(ctx, name, false)
+}
+
+// CreateShared is [Client.CreateDB] for a database that others may be creating
+// at the same time. It waits until the nodes agree even if they took this
+// creation: they may take another's yet.
+func (c *Client) CreateShared(ctx context.Context, name string) error {
+	return c.create(ctx, name, true)
+}
+
+func (c *Client) create(ctx context.Context, name string, shared bool) error {
 	ctx, cancel := c.limit(ctx)
 	defer cancel()
 	err := cause(ctx, c.kivik.CreateDB(ctx, name))
 	if err == nil {
 		c.tell(Wrote{DB: name, Created: true})
 		c.takeSecurity(ctx, name)
-		return nil
+		if !shared {
+			return nil
+		}
+		return c.agree(ctx, name)
 	}
 	if kivik.HTTPStatus(err) == http.StatusPreconditionFailed {
 		return c.agree(ctx, name)
@@ -229,11 +243,12 @@ func (c *Client) agree(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, agreeWithin)
 	defer cancel()
 	wait := pause.Growing{First: 100 * time.Millisecond, Last: time.Second}
-	for {
+	for torn := false; ; {
 		agreed, err := c.agreed(ctx, nodes, name)
-		if agreed || refused(err) {
+		if agreed && !torn || refused(err) {
 			return nil
 		}
+		torn = !agreed // after that a node needs a moment to act on what it was told
 		if !wait.Wait(ctx) {
 			return &problem.Error{Code: problem.Unavailable, Msg: "create database " + name, Err: errors.Join(errDisagree, err)}
 		}
