@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-kivik/kivik/v4"
 	"github.com/go-kivik/kivik/v4/couchdb/chttp"
 
 	"github.com/callflowd/callflowd/pkg/document"
@@ -21,12 +22,22 @@ const maxAttachment = 1 << 20
 // Attachment returns a small attachment of a document's winning revision. If
 // there is none the error is [problem.BadIdentifier].
 func (d *DB) Attachment(ctx context.Context, id, name string) ([]byte, error) {
+	return d.AttachmentAt(ctx, id, "", name)
+}
+
+// AttachmentAt is [DB.Attachment] for a certain revision of the document, the
+// winner if rev is empty.
+func (d *DB) AttachmentAt(ctx context.Context, id, rev, name string) ([]byte, error) {
 	if !readable(id) || dots(id) {
 		return nil, d.absent(id, "get an attachment of")
 	}
 	ctx, cancel := d.client.limit(ctx)
 	defer cancel()
-	attachment, err := d.kivik.GetAttachment(ctx, id, name)
+	options := kivik.Params(nil)
+	if rev != "" {
+		options = kivik.Rev(rev)
+	}
+	attachment, err := d.kivik.GetAttachment(ctx, id, name, options)
 	if err != nil {
 		return nil, d.wrap(cause(ctx, err), "get an attachment of", id)
 	}
