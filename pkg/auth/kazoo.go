@@ -66,7 +66,7 @@ func (s *Service) kazooKey(ctx context.Context, kid string) (*verifier, error) {
 	case !look:
 		return nil, nil
 	}
-	private, err := s.readKeyFile(ctx, kid)
+	private, err := s.readKeyFile(ctx, kid, "")
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
@@ -115,9 +115,10 @@ func (k *kazoo) forgetKeys() {
 	clear(k.keys)
 }
 
-// readKeyFile reads a signing key in the form in which Kazoo keeps it.
-func (s *Service) readKeyFile(ctx context.Context, id string) (*rsa.PrivateKey, error) {
-	raw, err := s.db().Attachment(ctx, id, keyFile)
+// readKeyFile reads a signing key in the form in which Kazoo keeps it, of that
+// revision or, if rev is empty, of the winner.
+func (s *Service) readKeyFile(ctx context.Context, id, rev string) (*rsa.PrivateKey, error) {
+	raw, err := s.db().AttachmentAt(ctx, id, rev, keyFile)
 	if err != nil {
 		return nil, err
 	}
@@ -164,10 +165,15 @@ func (s *Service) site(ctx context.Context, again bool) ([]string, error) {
 		return nil, err
 	}
 	secrets := siteSecrets(doc)
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.secrets, k.read = secrets, s.Now()
+	s.keepSite(secrets)
 	return secrets, nil
+}
+
+// keepSite keeps the site's secrets in memory for a while.
+func (s *Service) keepSite(secrets []string) {
+	s.kazoo.mu.Lock()
+	defer s.kazoo.mu.Unlock()
+	s.kazoo.secrets, s.kazoo.read = secrets, s.Now()
 }
 
 // maxSections bounds the nodes and zones whose secrets are tried.
@@ -188,27 +194,28 @@ func siteSecrets(config document.Doc) []string {
 }
 
 // makeSite writes a secret for the site if it has none, in the document that
-// Kazoo uses. Of several processes that do so at once, one wins.
+// Kazoo uses. Of several processes that do so at once, one wins, and none goes
+// on before that is decided.
 func (s *Service) makeSite(ctx context.Context) error {
+	config := s.Couch.DB("system_config")
 	for range 5 {
-		secrets, err := s.site(ctx, true)
-		if err != nil || len(secrets) > 0 {
-			return err
-		}
-		config := s.Couch.DB("system_config")
-		doc, err := config.Get(ctx, authConfig)
+		doc, err := config.Settled(ctx, authConfig)
 		if problem.Is(err, problem.BadIdentifier) {
-			doc, err = document.Doc{"_id": authConfig, "pvt_type": "config"}, nil
+			doc, err = document.Doc{"_id": authConfig, "pvt_type": "config", "pvt_created": document.GregorianNumber(s.Now())}, nil
 		}
 		if err != nil {
 			return err
+		}
+		if secrets := siteSecrets(doc); len(secrets) > 0 {
+			s.keepSite(secrets)
+			return nil
 		}
 		values := doc.Object("default")
 		if values == nil {
 			values = map[string]any{}
 		}
 		values[siteSecret] = save.RandomHex(16)
-		doc["default"] = values
+		doc["default"], doc["pvt_modified"] = values, document.GregorianNumber(s.Now())
 		if err := config.Put(ctx, doc); err != nil && !problem.Is(err, problem.Conflict) {
 			return err
 		}

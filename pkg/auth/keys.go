@@ -199,12 +199,20 @@ func (s *Service) readKeys(ctx context.Context) (map[string]signingKey, error) {
 }
 
 // addKey adds a document's key, if it has a usable one. A key that is known
-// already is not read again.
+// already is not read again. A new one may be withdrawn in favour of another
+// process's, so what counts is the document when that is decided.
 func (s *Service) addKey(ctx context.Context, keys map[string]signingKey, doc document.Doc) error {
 	id := doc.ID()
-	if ring := s.keys.Load(); ring != nil && ring.keys[id].rev == doc.Rev() {
+	if ring := s.keys.Load(); ring != nil && doc.Rev() != "" && ring.keys[id].rev == doc.Rev() {
 		keys[id] = ring.keys[id]
 		return nil
+	}
+	doc, err := s.db().Settled(ctx, id)
+	if problem.Is(err, problem.BadIdentifier) {
+		return nil
+	}
+	if err != nil {
+		return err
 	}
 	found := signingKey{kid: id, rev: doc.Rev(), number: numberOf(doc)}
 	if found.number == 0 {
@@ -212,12 +220,11 @@ func (s *Service) addKey(ctx context.Context, keys map[string]signingKey, doc do
 		return nil
 	}
 	found.created, _ = doc.Seconds("pvt_created")
-	var err error
 	if doc.String("private_key") != "" {
 		found.legacy, found.kid = true, doc.String("kid")
 		found.key, err = parseKey(doc)
 	} else {
-		found.key, err = s.readKeyFile(ctx, id)
+		found.key, err = s.readKeyFile(ctx, id, doc.Rev())
 	}
 	if unreachable(err) {
 		return err
@@ -285,7 +292,7 @@ func (s *Service) putKey(ctx context.Context, number int, keys map[string]signin
 		doc := key.Clone()
 		doc["_id"], doc["pvt_created"] = keyPrefix+strconv.Itoa(n), document.GregorianNumber(s.Now())
 		if err = s.db().Put(ctx, doc); problem.Is(err, problem.Conflict) {
-			doc, err = s.db().Get(ctx, doc.ID())
+			err = nil // another's, which addKey reads
 		}
 		if err == nil {
 			err = s.addKey(ctx, keys, doc)
