@@ -49,7 +49,7 @@ func (s *Service) definition(ctx context.Context, id string) (document.Doc, erro
 		if !isLive(held) {
 			return nil, unknown(id)
 		}
-		stored, _, err := s.createDB(ctx, held, members(plan))
+		stored, err := s.createDB(ctx, held, members(plan))
 		return stored, err
 	}
 	if err != nil {

@@ -57,7 +57,7 @@ func (s *Service) building(a *save.Attempt, order []string) {
 			return err
 		}
 		intent = begun
-		stored, _, err := s.createDB(ctx, doc, order)
+		stored, err := s.createDB(ctx, doc, order)
 		if err != nil {
 			return err
 		}

@@ -22,12 +22,12 @@ func designsOf() map[string]string {
 func (s *Service) EnsureSystem(ctx context.Context) error {
 	s.init()
 	for _, name := range []string{accountsDB, "system_schemas", "system_config", "system_auth", "token_auth"} {
-		if err := s.Couch.CreateDB(ctx, name); err != nil {
+		if err := s.Couch.CreateShared(ctx, name); err != nil {
 			return err
 		}
 	}
 	for _, name := range []string{"_users", "_replicator", "_global_changes"} {
-		if err := s.Couch.CreateDB(ctx, name); err != nil && !refused(err) {
+		if err := s.Couch.CreateShared(ctx, name); err != nil && !refused(err) {
 			return err
 		}
 	}
@@ -77,23 +77,21 @@ func (s *Service) Forget(id string) {
 
 // createDB makes an account's database with its design documents and the
 // account's document, its dial plan in that order. It may be repeated: what is
-// there already stays. It returns the document as it is stored, and whether
-// this call stored it.
-func (s *Service) createDB(ctx context.Context, doc document.Doc, order []string) (stored document.Doc, made bool, err error) {
+// there already stays. It returns the document as it is stored.
+func (s *Service) createDB(ctx context.Context, doc document.Doc, order []string) (stored document.Doc, err error) {
 	db := s.Couch.Account(doc.ID())
 	if err := s.Couch.CreateDB(ctx, db.Name()); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	if err := syncDesigns(ctx, db, "account"); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	own := withoutRev(doc)
 	if err := putOrdered(ctx, db, own, order); err != nil {
 		if !problem.Is(err, problem.Conflict) {
-			return nil, false, err
+			return nil, err
 		}
-		stored, err = db.Get(ctx, doc.ID())
-		return stored, false, err
+		return db.Get(ctx, doc.ID())
 	}
-	return own, true, nil
+	return own, nil
 }

@@ -196,7 +196,7 @@ func (s *Service) resumeCreate(ctx context.Context, id string, intent document.D
 	if visible == nil {
 		return s.remove(ctx, id, document.Doc(intent.Object("account")))
 	}
-	if _, _, err := s.createDB(ctx, visible, members(plan)); err != nil {
+	if _, err := s.createDB(ctx, visible, members(plan)); err != nil {
 		return err
 	}
 	if err := s.mirror(ctx, id); err != nil {

@@ -22,10 +22,9 @@ type Master struct {
 const masterTries = 10
 
 // EnsureMaster prepares an empty server and returns its master account,
-// making it if there is none. Processes that start at once agree: the first
-// to write the id into system_config/accounts (where Kazoo keeps it too)
-// decides it, each completes the account of that id, and Created is true for
-// exactly one. apiKey, if given, becomes the account's key when it is created.
+// making it if there is none. Processes that start at once agree: the id that
+// wins in system_config/accounts (where Kazoo keeps it too) decides it, each
+// completes the account of that id, and Created is true for exactly one. apiKey, if given, becomes the account's key when it is created.
 func (s *Service) EnsureMaster(ctx context.Context, apiKey string) (Master, error) {
 	s.init()
 	if s.Couch.Observes() {
@@ -107,16 +106,19 @@ func (s *Service) MasterID() string {
 	return ""
 }
 
-// masterID reads who is master from system_config, or decides it.
+// masterID reads who is master from system_config, or proposes one. Of several
+// proposals one wins; it counts when that is decided, so that all processes go
+// on with the same one.
 func (s *Service) masterID(ctx context.Context) (string, error) {
 	config := s.Couch.DB("system_config")
 	for range masterTries {
-		doc, err := config.Get(ctx, accountsDB)
+		doc, err := config.Settled(ctx, accountsDB)
 		if ignore(err, problem.BadIdentifier) != nil {
 			return "", err
 		}
+		now := document.GregorianNumber(s.Now())
 		if doc == nil {
-			doc = document.Doc{"_id": accountsDB, "pvt_type": "config"}
+			doc = document.Doc{"_id": accountsDB, "pvt_type": "config", "pvt_created": now}
 		}
 		defaults := doc.Object("default")
 		if id, _ := defaults["master_account_id"].(string); id != "" {
@@ -130,11 +132,9 @@ func (s *Service) masterID(ctx context.Context) (string, error) {
 			defaults = map[string]any{}
 		}
 		defaults["master_account_id"] = id
-		doc["default"] = defaults
+		doc["default"], doc["pvt_modified"] = defaults, now
 		if err := config.Put(ctx, doc); ignore(err, problem.Conflict) != nil {
 			return "", err
-		} else if err == nil {
-			return id, nil
 		}
 	}
 	return "", &problem.Error{Code: problem.Unavailable, Err: errors.New("no agreement on the master account")}
@@ -194,7 +194,7 @@ func (s *Service) createMaster(ctx context.Context, id, apiKey string) (document
 	doc["pvt_reseller"] = true
 	doc["pvt_reseller_id"] = id
 	s.stamp(doc, Actor{})
-	stored, made, err := s.createDB(ctx, doc, nil)
+	stored, err := s.storeMaster(ctx, doc)
 	if err != nil {
 		return nil, false, err
 	}
@@ -206,5 +206,21 @@ func (s *Service) createMaster(ctx context.Context, id, apiKey string) (document
 		return nil, false, err
 	}
 	err = s.accounts().Put(ctx, withoutRev(stored))
-	return stored, made, ignore(err, problem.Conflict)
+	if problem.Is(err, problem.Conflict) { // it may have been copied before it was decided
+		err = s.mirror(ctx, id)
+	}
+	return stored, stored.String(secretKey) == doc.String(secretKey), err
+}
+
+// storeMaster makes the master account's database and stores the account in it,
+// and returns which of several processes' documents won.
+func (s *Service) storeMaster(ctx context.Context, doc document.Doc) (document.Doc, error) {
+	db := s.Couch.Account(doc.ID())
+	if err := s.Couch.CreateShared(ctx, db.Name()); err != nil {
+		return nil, err
+	}
+	if _, err := s.createDB(ctx, doc, nil); ignore(err, problem.BadIdentifier) != nil {
+		return nil, err
+	}
+	return db.Settled(ctx, doc.ID())
 }
