@@ -2,6 +2,7 @@ package couch_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -273,15 +274,17 @@ func TestCreateDBAtOnce(t *testing.T) {
 	tests := []struct {
 		name   string
 		status int
+		reason string
 		after  int // how often it is looked for before it is there
 		want   problem.Code
 	}{
-		{"created", 201, 0, ""},
-		{"there", 412, 0, ""},
-		{"somebody else's", 500, 0, ""},
-		{"somebody else's, later", 500, 2, ""},
-		{"refused", 401, 0, problem.DatastoreFault},
-		{"broken", 500, 1000, problem.DatastoreFault},
+		{"created", 201, "", 0, ""},
+		{"there", 412, "file_exists", 0, ""},
+		{"somebody else's", 500, "conflict", 0, ""},
+		{"somebody else's, later", 500, "conflict", 2, ""},
+		{"somebody else's, much later", 500, "conflict", 1000, problem.Unavailable},
+		{"refused", 401, "unauthorized", 0, problem.DatastoreFault},
+		{"broken", 500, "badmatch", 1000, problem.DatastoreFault},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -292,7 +295,7 @@ func TestCreateDBAtOnce(t *testing.T) {
 				switch {
 				case r.Method == http.MethodPut:
 					w.WriteHeader(tt.status)
-					io.WriteString(w, `{"error":"conflict","reason":"Document update conflict."}`) //nolint:errcheck // the client may be gone
+					fmt.Fprintf(w, `{"error":"error","reason":%q}`, tt.reason) //nolint:errcheck // the client may be gone
 				case looked < tt.after:
 					looked++
 					w.WriteHeader(http.StatusNotFound)

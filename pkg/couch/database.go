@@ -67,8 +67,14 @@ func (c *Client) create(ctx context.Context, name string, shared bool) error {
 		return c.agree(ctx, name)
 	}
 	var answer *chttp.HTTPError
-	if errors.As(err, &answer) && answer.HTTPStatus() == http.StatusInternalServerError && c.appears(ctx, name) {
+	if !errors.As(err, &answer) || answer.HTTPStatus() != http.StatusInternalServerError {
+		return wrap(err, "create database "+name)
+	}
+	if c.appears(ctx, name) {
 		return c.agree(ctx, name)
+	}
+	if strings.Contains(strings.ToLower(answer.Reason), "conflict") { // it may appear yet: a start tries again
+		return &problem.Error{Code: problem.Unavailable, Msg: "create database " + name + " while others do", Err: scrub(err)}
 	}
 	return wrap(err, "create database "+name)
 }
