@@ -195,7 +195,7 @@ func TestStrikes(t *testing.T) {
 	}
 	x.asked(3) // another view: nothing
 
-	x.strike(1-1, "d0", limit, false)
+	x.strike(0, "d0", limit, false)
 	stuck := &viewIndex{design: x.design, failures: failures{}}
 	stuck.strike(0, "a", limit, true)
 	if stuck.changed("a"); stuck.broken(0) == nil || stuck.failures.due() {
