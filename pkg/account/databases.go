@@ -22,12 +22,12 @@ func designsOf() map[string]string {
 func (s *Service) EnsureSystem(ctx context.Context) error {
 	s.init()
 	for _, name := range []string{accountsDB, "system_schemas", "system_config", "system_auth", "token_auth"} {
-		if err := s.Couch.CreateShared(ctx, name); err != nil {
+		if err := s.Couch.CreateDB(ctx, name); err != nil {
 			return err
 		}
 	}
 	for _, name := range []string{"_users", "_replicator", "_global_changes"} {
-		if err := s.Couch.CreateShared(ctx, name); err != nil && !refused(err) {
+		if err := s.Couch.CreateDB(ctx, name); err != nil && !refused(err) {
 			return err
 		}
 	}

@@ -24,7 +24,8 @@ const masterTries = 10
 // EnsureMaster prepares an empty server and returns its master account,
 // making it if there is none. Processes that start at once agree: the id that
 // wins in system_config/accounts (where Kazoo keeps it too) decides it, each
-// completes the account of that id, and Created is true for exactly one. apiKey, if given, becomes the account's key when it is created.
+// completes the account of that id, and Created is true for exactly one. apiKey,
+// if given, becomes the account's key when it is created.
 func (s *Service) EnsureMaster(ctx context.Context, apiKey string) (Master, error) {
 	s.init()
 	if s.Couch.Observes() {
@@ -216,7 +217,7 @@ func (s *Service) createMaster(ctx context.Context, id, apiKey string) (document
 // and returns which of several processes' documents won.
 func (s *Service) storeMaster(ctx context.Context, doc document.Doc) (document.Doc, error) {
 	db := s.Couch.Account(doc.ID())
-	if err := s.Couch.CreateShared(ctx, db.Name()); err != nil {
+	if err := s.Couch.CreateDB(ctx, db.Name()); err != nil {
 		return nil, err
 	}
 	if _, err := s.createDB(ctx, doc, nil); ignore(err, problem.BadIdentifier) != nil {

@@ -78,7 +78,7 @@ func TestTheNodesAgreeOnANewDatabase(t *testing.T) {
 			server := httptest.NewServer(cluster)
 			defer server.Close()
 			cfg.URL = server.URL
-			err := open(t, cfg).CreateShared(t.Context(), "some/where")
+			err := open(t, cfg).CreateDB(t.Context(), "some/where")
 			if tt.enough {
 				check(t, err)
 			} else {

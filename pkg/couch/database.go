@@ -37,30 +37,16 @@ func (c *Client) Account(id string) *DB { return c.DB(AccountDB(id)) }
 func (d *DB) Name() string { return d.name }
 
 // CreateDB creates a database. If it exists already that is fine. CouchDB answers
-// 412 then, or 500 if others create it at the same time. In the latter case the
-// nodes of a cluster may have taken different creations; CreateDB waits until
-// they agree, since what is written before that can be lost.
+// 412 then, or 500 if others create it at the same time. The nodes of a cluster
+// may have taken different creations, also where ours was taken: CreateDB waits
+// until they agree, since what is written before that can be lost.
 func (c *Client) CreateDB(ctx context.Context, name string) error {
-	return c.create(ctx, name, false)
-}
-
-// CreateShared is [Client.CreateDB] for a database that others may be creating
-// at the same time. It waits until the nodes agree even if they took this
-// creation: they may take another's yet.
-func (c *Client) CreateShared(ctx context.Context, name string) error {
-	return c.create(ctx, name, true)
-}
-
-func (c *Client) create(ctx context.Context, name string, shared bool) error {
 	ctx, cancel := c.limit(ctx)
 	defer cancel()
 	err := cause(ctx, c.kivik.CreateDB(ctx, name))
 	if err == nil {
 		c.tell(Wrote{DB: name, Created: true})
 		c.takeSecurity(ctx, name)
-		if !shared {
-			return nil
-		}
 		return c.agree(ctx, name)
 	}
 	if kivik.HTTPStatus(err) == http.StatusPreconditionFailed {
