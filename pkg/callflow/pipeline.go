@@ -31,7 +31,7 @@ func (v *edit) prepare(ctx context.Context) error {
 	if v.Stored == nil && v.Tombstone == nil {
 		err = v.judgeNew(ctx, doc)
 	} else {
-		err = v.judgeWhole(ctx, doc)
+		err = v.refuse(v.judge(ctx, doc))
 	}
 	if err != nil {
 		return err
@@ -40,21 +40,17 @@ func (v *edit) prepare(ctx context.Context) error {
 	return nil
 }
 
-// judgeNew judges a new document. Mostly nothing is asked for its keys, so
-// that whose its numbers are would be a question more on the way. It is asked
-// when the reservations are taken, unless there are problems already, with
-// which the answer has to be told.
+// judgeNew judges a new document. Storage is seldom asked about its keys, so a
+// save would wait for the owners of its numbers alone. They are asked while the
+// reservations are taken; if there are problems already, at once, since one
+// answer has to tell all of them.
 func (v *edit) judgeNew(ctx context.Context, doc document.Doc) error {
 	v.validate(doc)
 	if err := v.judgeUnique(ctx); err != nil {
 		return err
 	}
 	ask := func(ctx context.Context) error {
-		foreign, err := phone.Foreign(ctx, v.s.Couch, v.AccountID, v.added())
-		if err == nil {
-			v.Problems, err = forbidden(foreign, v.Problems)
-		}
-		return err
+		return v.refuse(phone.Foreign(ctx, v.s.Couch, v.AccountID, v.added()))
 	}
 	if len(v.Problems) > 0 {
 		return ask(ctx)
@@ -63,8 +59,8 @@ func (v *edit) judgeNew(ctx context.Context, doc document.Doc) error {
 	return nil
 }
 
-func (v *edit) judgeWhole(ctx context.Context, doc document.Doc) error {
-	foreign, err := v.judge(ctx, doc)
+// refuse makes problems of the numbers that belong to other accounts.
+func (v *edit) refuse(foreign []string, err error) error {
 	if err == nil {
 		v.Problems, err = forbidden(foreign, v.Problems)
 	}
