@@ -71,18 +71,8 @@ func contents() [][]byte {
 // attachments, locally and by replication, and compares all of them with a model.
 // A compaction leaves the bytes that are still named, each once.
 func TestAttachments(t *testing.T) {
-	s := newStore(t)
-	run, all, packed := 0, contents(), map[int][]byte{}
-	rapid.Check(t, func(rt *rapid.T) {
-		run++
-		name := fmt.Sprintf("db%d", run)
-		db := hold(t, s, name)
-		defer func() {
-			s.Release(db)
-			if err := s.Destroy(t.Context(), name); err != nil {
-				t.Fatal(err)
-			}
-		}()
+	all, packed := contents(), map[int][]byte{}
+	eachRun(t, func(rt *rapid.T, db *Database) {
 		m := &attachmentModel{t: t, rt: rt, db: db, all: all, packed: packed, docs: map[string][]attachedRev{}}
 		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
 			id := rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "id")

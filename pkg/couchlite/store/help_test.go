@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
+	"pgregory.net/rapid"
 
 	"github.com/callflowd/callflowd/pkg/couchlite/fault"
 	"github.com/callflowd/callflowd/pkg/couchlite/revtree"
@@ -63,6 +64,24 @@ func hold(t testing.TB, s *Store, name string) *Database {
 		t.Fatal(err)
 	}
 	return db
+}
+
+// eachRun checks a property on a new database in each run.
+func eachRun(t *testing.T, property func(rt *rapid.T, db *Database)) {
+	t.Helper()
+	s, run := newStore(t), 0
+	rapid.Check(t, func(rt *rapid.T) {
+		run++
+		name := fmt.Sprintf("db%d", run)
+		db := hold(t, s, name)
+		defer func() {
+			s.Release(db)
+			if err := s.Destroy(t.Context(), name); err != nil {
+				t.Fatal(err)
+			}
+		}()
+		property(rt, db)
+	})
 }
 
 func isMissingDatabase(err error) bool { return err != nil && fault.As(err).Status == 404 }

@@ -57,18 +57,7 @@ func (m *model) replace(id string, old revtree.Rev, leaf modelLeaf) {
 // TestModel makes random edits of every sort and compares the database with a
 // model after each.
 func TestModel(t *testing.T) {
-	s := newStore(t)
-	n := 0
-	rapid.Check(t, func(rt *rapid.T) {
-		n++
-		name := fmt.Sprintf("db%d", n)
-		db := hold(t, s, name)
-		defer func() {
-			s.Release(db)
-			if err := s.Destroy(t.Context(), name); err != nil {
-				t.Fatal(err)
-			}
-		}()
+	eachRun(t, func(rt *rapid.T, db *Database) {
 		m := &model{leaves: map[string][]modelLeaf{}, last: map[string]int64{}}
 		for step := range rapid.IntRange(1, 25).Draw(rt, "steps") {
 			modelStep(t, rt, db, m, step)

@@ -92,18 +92,7 @@ type revisionModel struct {
 // TestRevisions makes random edits, replicated paths, purges and compactions of
 // a few documents and compares every revision with a model after each.
 func TestRevisions(t *testing.T) {
-	s := newStore(t)
-	run := 0
-	rapid.Check(t, func(rt *rapid.T) {
-		run++
-		name := fmt.Sprintf("db%d", run)
-		db := hold(t, s, name)
-		defer func() {
-			s.Release(db)
-			if err := s.Destroy(t.Context(), name); err != nil {
-				t.Fatal(err)
-			}
-		}()
+	eachRun(t, func(rt *rapid.T, db *Database) {
 		m := &revisionModel{t: t, rt: rt, db: db, docs: map[string]modelDoc{}, last: map[string]int64{}, limit: 1000}
 		if rapid.Bool().Draw(rt, "limited") {
 			m.limit = rapid.IntRange(1, 4).Draw(rt, "limit")
